@@ -1,0 +1,95 @@
+// The functions that the draws are made of: the twin of src/cpu/math.rs, line by line.
+//
+// A compiler may fuse a * b + c into one rounding, or add three terms in another order. What is rounded and then added to,
+// and is not exact, is hidden from it first.
+
+fn hidden(x: f32) -> f32 {
+    return bitcast<f32>(bitcast<u32>(x) ^ params.zero);
+}
+
+fn product(a: f32, b: f32) -> f32 {
+    return hidden(a * b);
+}
+
+const PER_STEP: f32 = 1.1641532e-10;
+
+// The product is exact here, and so the same fused or not.
+fn middle_of(u: u32) -> f32 {
+    return f32(u >> 15u) * 65536.0 + f32(((u << 1u) & 0xffffu) | 1u);
+}
+
+fn from_signed_word(i: i32) -> f32 {
+    return f32(i >> 16u) * 65536.0 + f32(i & 0xffff);
+}
+
+// -ln(v) for v in (0, 1], where f = v - 1 is given apart so that v near 1 loses no digits.
+fn neg_ln(v: f32, f: f32) -> f32 {
+    let bits = bitcast<u32>(v) + (0x3f800000u - 0x3f3504f3u);
+    let near = f >= -0.2928932;
+    let e = f32(select(127 - i32(bits >> 23u), 0, near));
+    let m = bitcast<f32>((bits & 0x007fffffu) + 0x3f3504f3u);
+    let x = select(m - 1.0, f, near);
+    var p = 0.07862204;
+    p = product(p, x) + -0.12883228;
+    p = product(p, x) + 0.13128442;
+    p = product(p, x) + -0.14180906;
+    p = product(p, x) + 0.1662456;
+    p = product(p, x) + -0.20002303;
+    p = product(p, x) + 0.2500081;
+    p = product(p, x) + -0.33333316;
+    p = product(p, x) + 0.5;
+    p = product(p, x) + -1.0;
+    return e * 0.69314575 + hidden(product(e, 1.4286068e-6) + product(p, x));
+}
+
+fn inverse_sqrt(q: f32) -> f32 {
+    let half = 0.5 * q;
+    var y = bitcast<f32>(0x5f3759dfu - (bitcast<u32>(q) >> 1u));
+    y = y * (1.5 - product(half * y, y));
+    y = y * (1.5 - product(half * y, y));
+    return y * (1.5 - product(half * y, y));
+}
+
+// Cosine and sine of a full turn times w / 2^32, taken at the middle of w's step.
+fn cos_sin_turn(w: u32) -> vec2<f32> {
+    let quarter = (w + 0x20000000u) >> 30u;
+    let t = from_signed_word(bitcast<i32>((w << 2u) | 2u)) * 4.6566129e-10;
+    let s = t * t;
+    var p = -3.6609155e-5;
+    p = product(p, s) + 0.0024910164;
+    p = product(p, s) + -0.08074583;
+    p = product(p, s) + 0.7853982;
+    let sin_t = p * t;
+    p = 3.4940874e-6;
+    p = product(p, s) + -0.0003258687;
+    p = product(p, s) + 0.015854284;
+    p = product(p, s) + -0.30842513;
+    let cos_t = product(p, s) + 1.0;
+    let swap = (quarter & 1u) != 0u;
+    let c = bitcast<u32>(select(cos_t, sin_t, swap));
+    let d = bitcast<u32>(select(sin_t, cos_t, swap));
+    return vec2(bitcast<f32>(c ^ (((quarter + 1u) & 2u) << 30u)), bitcast<f32>(d ^ ((quarter & 2u) << 30u)));
+}
+
+// Two independent standard normals from two words (Box and Muller 1958).
+fn normal_pair(w0: u32, w1: u32) -> vec2<f32> {
+    let v = middle_of(w0) * PER_STEP;
+    let f = middle_of(~w0) * -PER_STEP;
+    let q = 2.0 * neg_ln(v, f);
+    let radius = q * inverse_sqrt(q);
+    return radius * cos_sin_turn(w1);
+}
+
+// Four standard normals from a block's words.
+fn normals(words: vec4<u32>) -> vec4<f32> {
+    return vec4(normal_pair(words.x, words.y), normal_pair(words.z, words.w));
+}
+
+// Out of standard units into the working ones.
+fn scaled(z: f32) -> f32 {
+    return params.numbers.location + product(params.numbers.scale, z);
+}
+
+fn scaled4(z: vec4<f32>) -> vec4<f32> {
+    return vec4(scaled(z.x), scaled(z.y), scaled(z.z), scaled(z.w));
+}

@@ -1,0 +1,65 @@
+// What one dispatch draws and where it goes. The order is that of `Params` in src/gpu/pipelines.rs.
+
+struct Params {
+    key: vec2<u32>,
+    nonce: u32,
+    // Zero, but only at run time: no compiler can see through an XOR with it.
+    zero: u32,
+    // The number of the first block (of four elements), low and high half.
+    block: vec2<u32>,
+    // The same for the first group of a truncated normal.
+    group: vec2<u32>,
+    // Elements are counted from the first one of that block; those of start..end are written.
+    start: u32,
+    end: u32,
+    // Added to an element's count: its place in `target`, in elements.
+    shift: u32,
+    // Invocations per row of the dispatch.
+    row: u32,
+    // Invocation i draws block (or group) i * stride + phase.
+    stride: u32,
+    phase: u32,
+    padding: vec2<u32>,
+    numbers: Numbers,
+}
+
+// The order is that of `Numbers` in src/sampler.rs, which says what each is.
+struct Numbers {
+    location: f32,
+    scale: f32,
+    first: f32,
+    last: f32,
+    unit: f32,
+    limit: f32,
+    tiny: f32,
+    word: u32,
+    low: f32,
+    high: f32,
+    mass_per_step: f32,
+    beyond: f32,
+    slope: f32,
+    curve: f32,
+    peak: f32,
+    padding: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read_write> elements: array<u32>;
+
+// 0: f32, 1: f16, 2: bf16.
+override dtype: u32;
+
+// Which block or group this invocation draws, counted from the first.
+fn unit_of(invocation: vec3<u32>) -> u32 {
+    return (invocation.x + invocation.y * params.row) * params.stride + params.phase;
+}
+
+// A 64-bit number plus an offset, low and high half.
+fn add_offset(number: vec2<u32>, offset: u32) -> vec2<u32> {
+    let low = number.x + offset;
+    return vec2(low, number.y + u32(low < offset));
+}
+
+fn block_number(offset: u32) -> vec2<u32> {
+    return add_offset(params.block, offset);
+}

@@ -1,0 +1,44 @@
+// From the kernels' working values to elements: the twin of src/cpu/rounding.rs.
+
+// By comparisons, since min and max may give either zero for 0 and -0.
+fn clamped(x: f32, low: f32, high: f32) -> f32 {
+    let y = select(x, low, x < low);
+    return select(y, high, y > high);
+}
+
+// Out of the working unit and into the bounds.
+fn finish(y: f32) -> f32 {
+    let n = params.numbers;
+    var x = y;
+    if (n.unit != 1.0) {
+        let inside = clamped(y, -n.limit, n.limit);
+        x = select(inside * n.unit, 0.0, abs(inside) < n.tiny);
+    }
+    return clamped(x, n.first, n.last);
+}
+
+fn f16_bits(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    let magnitude = bits & 0x7fffffffu;
+    let sign = (bits >> 16u) & 0x8000u;
+    let rebiased = magnitude - 0x38000000u;
+    let normal = (rebiased + 0xfffu + ((rebiased >> 13u) & 1u)) >> 13u;
+    // The sum's last place is 2^-24, a subnormal f16's: the addition rounds.
+    let subnormal = bitcast<u32>(bitcast<f32>(magnitude) + 0.5) - 0x3f000000u;
+    return sign | select(normal, subnormal, magnitude < 0x38800000u);
+}
+
+fn bf16_bits(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+}
+
+// The bits of the element nearest to a working value, inside the bounds.
+fn element(y: f32) -> u32 {
+    let x = finish(y);
+    switch dtype {
+        case 1u: { return f16_bits(x); }
+        case 2u: { return bf16_bits(x); }
+        default: { return bitcast<u32>(x); }
+    }
+}

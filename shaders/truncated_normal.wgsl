@@ -1,0 +1,43 @@
+// The truncated normal by rejection: the twin of src/cpu/truncated_normal.rs, which says how groups lie in a tile.
+//
+// One invocation draws one group. A rejected candidate is written all the same, and a spare one over it later: that costs
+// less than to keep 32 values in registers.
+
+const TILE: u32 = 1024u;
+const GROUPS: u32 = 32u;
+const ATTEMPTS: u32 = 64u;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
+    let group = unit_of(invocation);
+    let first = (group / GROUPS) * TILE + (group % GROUPS) * 4u;
+    if (first >= params.end) {
+        return;
+    }
+    var rejected = 0u;
+    for (var j = 0u; j < 8u; j++) {
+        let count = first + j * 4u * GROUPS;
+        let drawn = candidates(block_number(count / 4u), 0u);
+        rejected |= drawn.rejected << (4u * j);
+        store_values(count, drawn.values);
+    }
+    for (var attempt = 1u; attempt <= ATTEMPTS && rejected != 0u; attempt++) {
+        let drawn = candidates(add_offset(params.group, group), attempt);
+        for (var k = 0u; k < 4u; k++) {
+            if (rejected != 0u && ((drawn.rejected >> k) & 1u) == 0u) {
+                store(first + place_in_group(rejected), element(drawn.values[k]));
+                rejected &= rejected - 1u;
+            }
+        }
+    }
+    while (rejected != 0u) {
+        store(first + place_in_group(rejected), element(params.numbers.location));
+        rejected &= rejected - 1u;
+    }
+}
+
+// The place of the lowest marked element, counted from the group's first.
+fn place_in_group(mask: u32) -> u32 {
+    let bit = countTrailingZeros(mask);
+    return (bit / 4u) * 4u * GROUPS + bit % 4u;
+}

@@ -1,0 +1,167 @@
+//! What a kernel draws.
+
+use std::fmt;
+
+use crate::{Error, moments};
+
+/// The standard deviation of N(0, 1) cut to [-2, 2].
+///
+/// It is sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)), where phi and Phi are the standard normal density and distribution
+/// function.
+///
+/// ```
+/// assert!((fanin::TRUNCATED_STD - 0.879_625_661_034_239_8).abs() < 1e-15);
+/// ```
+pub const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
+
+/// A distribution of weights, in absolute terms: what is left of a scheme once the fans are known.
+///
+/// Parameters are f64; the numbers that a kernel works with are rounded from them once, on the host.
+///
+/// ```
+/// use fanin::Distribution;
+///
+/// let distribution = Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 };
+/// distribution.check()?;
+/// assert!((distribution.std() - 0.02 * 0.8796).abs() < 1e-5);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Distribution {
+    /// The value itself.
+    Constant {
+        /// Any finite number.
+        value: f64,
+    },
+    /// The uniform distribution on [low, high): no value that is drawn, in any dtype, equals `high`.
+    Uniform {
+        /// The lower bound, which can be drawn.
+        low: f64,
+        /// The upper bound, which cannot.
+        high: f64,
+    },
+    /// N(mean, std^2). A value beyond the dtype's range becomes its largest finite one.
+    Normal {
+        /// The mean.
+        mean: f64,
+        /// The standard deviation, at least 0.
+        std: f64,
+    },
+    /// N(mean, std^2) cut to [low, high], both absolute, and drawn by rejection: `mean` and `std` are those before the
+    /// cut. Either bound may be infinite, and the window may lie anywhere.
+    TruncatedNormal {
+        /// The mean before the cut.
+        mean: f64,
+        /// The standard deviation before the cut, above 0.
+        std: f64,
+        /// The lower bound.
+        low: f64,
+        /// The upper bound.
+        high: f64,
+    },
+}
+
+impl Distribution {
+    /// N(mean, std^2) cut at `sigmas` standard deviations on either side of the mean.
+    ///
+    /// ```
+    /// use fanin::Distribution;
+    ///
+    /// assert_eq!(
+    ///     Distribution::truncated_at(0.0, 0.5, 2.0),
+    ///     Distribution::TruncatedNormal { mean: 0.0, std: 0.5, low: -1.0, high: 1.0 },
+    /// );
+    /// ```
+    pub fn truncated_at(mean: f64, std: f64, sigmas: f64) -> Distribution {
+        Distribution::TruncatedNormal { mean, std, low: mean - sigmas * std, high: mean + sigmas * std }
+    }
+
+    /// Says whether the parameters make a distribution.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a parameter outside its domain, [`Error::Window`] unless low < high.
+    ///
+    /// ```
+    /// assert!(fanin::Distribution::Uniform { low: 1.0, high: 1.0 }.check().is_err());
+    /// ```
+    pub fn check(&self) -> Result<(), Error> {
+        match *self {
+            Distribution::Constant { value } => finite("value", value),
+            Distribution::Uniform { low, high } => {
+                finite("low", low)?;
+                finite("high", high)?;
+                window(low, high)
+            }
+            Distribution::Normal { mean, std } => {
+                finite("mean", mean)?;
+                require(std.is_finite() && std >= 0.0, "std", std, "finite and at least 0")
+            }
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                finite("mean", mean)?;
+                require(std.is_finite() && std > 0.0, "std", std, "finite and above 0")?;
+                require(!low.is_nan(), "low", low, "a number or an infinity")?;
+                require(!high.is_nan(), "high", high, "a number or an infinity")?;
+                window(low, high)
+            }
+        }
+    }
+
+    /// The expected value of what is drawn.
+    ///
+    /// ```
+    /// assert_eq!(fanin::Distribution::Uniform { low: 1.0, high: 2.0 }.mean(), 1.5);
+    /// ```
+    pub fn mean(&self) -> f64 {
+        match *self {
+            Distribution::Constant { value } => value,
+            Distribution::Uniform { low, high } => low / 2.0 + high / 2.0,
+            Distribution::Normal { mean, .. } => mean,
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                mean + std * moments::truncated_normal((low - mean) / std, (high - mean) / std).0
+            }
+        }
+    }
+
+    /// The standard deviation of what is drawn: for a truncated normal, after the cut.
+    ///
+    /// ```
+    /// let std = fanin::Distribution::truncated_at(0.0, 1.0, 2.0).std();
+    /// assert!((std - fanin::TRUNCATED_STD).abs() < 1e-9);
+    /// ```
+    pub fn std(&self) -> f64 {
+        match *self {
+            Distribution::Constant { .. } => 0.0,
+            Distribution::Uniform { low, high } => (high / 2.0 - low / 2.0) / 3f64.sqrt(),
+            Distribution::Normal { std, .. } => std,
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                std * moments::truncated_normal((low - mean) / std, (high - mean) / std).1
+            }
+        }
+    }
+}
+
+impl fmt::Display for Distribution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Distribution::Constant { value } => write!(f, "constant({value})"),
+            Distribution::Uniform { low, high } => write!(f, "uniform[{low}, {high})"),
+            Distribution::Normal { mean, std } => write!(f, "normal({mean}, {std}^2)"),
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                write!(f, "normal({mean}, {std}^2) in [{low}, {high}]")
+            }
+        }
+    }
+}
+
+/// A parameter that must be within its domain.
+pub(crate) fn require(holds: bool, name: &'static str, value: f64, allowed: &'static str) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(Error::Parameter { name, value, allowed }) }
+}
+
+fn finite(name: &'static str, value: f64) -> Result<(), Error> {
+    require(value.is_finite(), name, value, "a finite number")
+}
+
+fn window(low: f64, high: f64) -> Result<(), Error> {
+    if low < high { Ok(()) } else { Err(Error::Window { low, high }) }
+}

@@ -1,0 +1,208 @@
+//! The element types that weights are drawn in.
+
+use std::fmt;
+use std::str::FromStr;
+
+use half::{bf16, f16};
+
+use crate::Error;
+use crate::cpu::rounding;
+
+/// An element type of a tensor.
+///
+/// The dtype never changes the stream: an [`F16`](Dtype::F16) or [`BF16`](Dtype::BF16) tensor is the
+/// [`F32`](Dtype::F32) one rounded to nearest, ties to even, then kept inside its bounds.
+///
+/// ```
+/// use fanin::Dtype;
+///
+/// assert_eq!("bf16".parse::<Dtype>()?, Dtype::BF16);
+/// assert_eq!(Dtype::BF16.size(), 2);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// The upper half of a binary32 (bfloat16).
+    BF16,
+}
+
+impl Dtype {
+    /// Every dtype.
+    ///
+    /// ```
+    /// assert_eq!(fanin::Dtype::ALL.len(), 3);
+    /// ```
+    pub const ALL: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
+
+    /// Bytes per element.
+    ///
+    /// ```
+    /// assert_eq!(fanin::Dtype::F32.size(), 4);
+    /// ```
+    pub const fn size(self) -> u64 {
+        match self {
+            Dtype::F32 => 4,
+            Dtype::F16 | Dtype::BF16 => 2,
+        }
+    }
+
+    /// The largest finite value.
+    ///
+    /// ```
+    /// assert_eq!(fanin::Dtype::F16.max(), 65504.0);
+    /// ```
+    pub fn max(self) -> f64 {
+        match self {
+            Dtype::F32 => f32::MAX.into(),
+            Dtype::F16 => f16::MAX.into(),
+            Dtype::BF16 => bf16::MAX.into(),
+        }
+    }
+
+    /// The smallest and the largest value, as f32, that this dtype holds within `low..=high`, or within `low..high`
+    /// where `open`. Subnormal f32 and bf16 values do not count: what a kernel would draw there is zero on every device.
+    /// `None` where there is none.
+    pub(crate) fn within(self, low: f64, high: f64, open: bool) -> Option<(f32, f32)> {
+        let inside_high = |x: f64| if open { x < high } else { x <= high };
+        let first = self.candidates_near(low).into_iter().filter(|&x| f64::from(x) >= low && inside_high(x.into()));
+        let last = self.candidates_near(high).into_iter().filter(|&x| f64::from(x) >= low && inside_high(x.into()));
+        Some((first.reduce(f32::min)?, last.reduce(f32::max)?))
+    }
+
+    /// Representable values around `x` in ascending order, two on either side, with zero and the smallest normals
+    /// where subnormals are left out.
+    fn candidates_near(self, x: f64) -> Vec<f32> {
+        let max = self.max();
+        let near = x.clamp(-max, max) as f32;
+        let steps: Vec<f32> = match self {
+            Dtype::F32 => {
+                vec![near.next_down().next_down(), near.next_down(), near, near.next_up(), near.next_up().next_up()]
+            }
+            Dtype::F16 => neighbours(rounding::f16_bits(normal_or_zero(near)), f16::NEG_INFINITY.to_bits(), |b| {
+                f16::from_bits(b).to_f32()
+            }),
+            Dtype::BF16 => neighbours(rounding::bf16_bits(normal_or_zero(near)), bf16::NEG_INFINITY.to_bits(), |b| {
+                bf16::from_bits(b).to_f32()
+            }),
+        };
+        let tiny = f32::MIN_POSITIVE;
+        let around_zero = if near.abs() <= tiny { vec![-tiny, 0.0, tiny] } else { vec![] };
+        steps
+            .into_iter()
+            .chain(around_zero)
+            .filter(|v| v.is_finite() && (*v == 0.0 || v.abs() >= tiny))
+            .map(|v| v + 0.0) // -0 becomes +0
+            .collect()
+    }
+}
+
+fn normal_or_zero(x: f32) -> f32 {
+    if x.is_normal() { x } else { 0.0 }
+}
+
+/// The values at `bits` and up to two steps of a 16-bit sign-magnitude format away from it.
+fn neighbours(bits: u16, negative_infinity: u16, value: impl Fn(u16) -> f32) -> Vec<f32> {
+    let magnitude = i32::from(bits & 0x7fff);
+    let ordinal = if bits & 0x8000 != 0 { -magnitude } else { magnitude };
+    let largest = i32::from(negative_infinity & 0x7fff) - 1;
+    (ordinal - 2..=ordinal + 2)
+        .filter(|o| o.abs() <= largest)
+        .map(|o| value(if o < 0 { 0x8000 | (-o) as u16 } else { o as u16 }))
+        .collect()
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dtype::F32 => "f32",
+            Dtype::F16 => "f16",
+            Dtype::BF16 => "bf16",
+        })
+    }
+}
+
+impl FromStr for Dtype {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.to_ascii_lowercase().as_str() {
+            "f32" | "float32" => Ok(Dtype::F32),
+            "f16" | "float16" | "half" => Ok(Dtype::F16),
+            "bf16" | "bfloat16" => Ok(Dtype::BF16),
+            _ => Err(Error::UnknownName { what: "dtype", name: text.into(), allowed: "f32, f16, bf16" }),
+        }
+    }
+}
+
+/// An element of a slice that the CPU twin fills: `f32`, `half::f16` or `half::bf16`.
+///
+/// ```
+/// use fanin::{Dtype, Element};
+///
+/// assert_eq!(<half::f16 as Element>::DTYPE, Dtype::F16);
+/// ```
+pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
+    /// The dtype of this type.
+    const DTYPE: Dtype;
+
+    /// The element from the kernels' bit pattern (its low bits).
+    #[doc(hidden)]
+    fn from_word(word: u32) -> Self;
+
+    /// The element nearest to `x`, ties to even.
+    #[doc(hidden)]
+    fn round(x: f32) -> Self;
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for half::f16 {}
+    impl Sealed for half::bf16 {}
+}
+
+impl Element for f32 {
+    const DTYPE: Dtype = Dtype::F32;
+
+    #[inline(always)]
+    fn from_word(word: u32) -> Self {
+        f32::from_bits(word)
+    }
+
+    #[inline(always)]
+    fn round(x: f32) -> Self {
+        x
+    }
+}
+
+impl Element for f16 {
+    const DTYPE: Dtype = Dtype::F16;
+
+    #[inline(always)]
+    fn from_word(word: u32) -> Self {
+        f16::from_bits(word as u16)
+    }
+
+    #[inline(always)]
+    fn round(x: f32) -> Self {
+        f16::from_bits(rounding::f16_bits(x))
+    }
+}
+
+impl Element for bf16 {
+    const DTYPE: Dtype = Dtype::BF16;
+
+    #[inline(always)]
+    fn from_word(word: u32) -> Self {
+        bf16::from_bits(word as u16)
+    }
+
+    #[inline(always)]
+    fn round(x: f32) -> Self {
+        bf16::from_bits(rounding::bf16_bits(x))
+    }
+}

@@ -1,0 +1,203 @@
+//! A fill -> dispatches, each within what one binding and one dispatch can reach.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+use wgpu::{Buffer, BufferUsages};
+
+use crate::cpu::TILE;
+use crate::sampler::{Kernel, Numbers};
+use crate::{Dtype, Error, Fill};
+
+/// Invocations per workgroup, as in the shaders.
+pub(super) const WORKGROUP: u64 = 64;
+/// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
+const MAX_WINDOW: u64 = 1 << 30;
+
+/// The parameters of a dispatch, in the order of `Params` in `shaders/params.wgsl`.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(super) struct Params {
+    pub key: [u32; 2],
+    pub nonce: u32,
+    /// Always zero, which no shader compiler may know.
+    zero: u32,
+    pub block: [u32; 2],
+    group: [u32; 2],
+    start: u32,
+    end: u32,
+    shift: u32,
+    row: u32,
+    stride: u32,
+    phase: u32,
+    padding: [u32; 2],
+    numbers: Numbers,
+}
+
+/// One dispatch.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    pub kernel: Kernel,
+    pub dtype: Dtype,
+    /// The bytes of the buffer that are bound.
+    pub binding: Range<u64>,
+    pub params: Params,
+    pub workgroups: [u32; 2],
+}
+
+/// The device's limits that shape windows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    binding: u64,
+    alignment: u64,
+    workgroups: u64,
+}
+
+impl Limits {
+    pub fn new(limits: &wgpu::Limits) -> Result<Limits, Error> {
+        let need = |limit, value: u64, needed: u64| {
+            if value >= needed { Ok(()) } else { Err(Error::DeviceLimit { limit, value, needed }) }
+        };
+        need("max_bind_groups", limits.max_bind_groups.into(), 1)?;
+        need("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage.into(), 1)?;
+        need("max_uniform_buffers_per_shader_stage", limits.max_uniform_buffers_per_shader_stage.into(), 1)?;
+        need(
+            "max_dynamic_uniform_buffers_per_pipeline_layout",
+            limits.max_dynamic_uniform_buffers_per_pipeline_layout.into(),
+            1,
+        )?;
+        need("max_uniform_buffer_binding_size", limits.max_uniform_buffer_binding_size, size_of::<Params>() as u64)?;
+        need("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size, 1 << 16)?;
+        need("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup.into(), WORKGROUP)?;
+        need("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x.into(), WORKGROUP)?;
+        need("max_compute_workgroups_per_dimension", limits.max_compute_workgroups_per_dimension.into(), 256)?;
+        Ok(Limits {
+            binding: limits.max_storage_buffer_binding_size,
+            // A binding starts at a whole word whatever the device allows.
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(4),
+            workgroups: limits.max_compute_workgroups_per_dimension.into(),
+        })
+    }
+}
+
+/// The dispatches that write `fill` at `offset` into the buffer.
+pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
+    let size = fill.dtype().size();
+    if !buffer.usage().contains(BufferUsages::STORAGE) {
+        return Err(Error::BufferUsage { usages: buffer.usage() });
+    }
+    if !offset.is_multiple_of(size) {
+        return Err(Error::Offset { offset, dtype: fill.dtype(), size });
+    }
+    let needed = fill.len().saturating_mul(size).saturating_add(offset).checked_next_multiple_of(4).unwrap_or(u64::MAX);
+    if needed > buffer.size() {
+        return Err(Error::BufferTooSmall { size: buffer.size(), needed });
+    }
+    Ok(split(fill, offset, limits))
+}
+
+fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
+    let (kernel, size) = (fill.sampler.kernel, fill.dtype().size());
+    let truncated = matches!(kernel, Kernel::TruncatedByNormal | Kernel::TruncatedByExponential);
+    // What one invocation draws, and what must be drawn together.
+    let (drawn, together) = if truncated { (32, TILE) } else { (4, 4) };
+    let per_dispatch = limits.workgroups.saturating_mul(limits.workgroups).saturating_mul(WORKGROUP * drawn);
+    let per_binding = (limits.binding - limits.alignment) / size;
+    let most = per_dispatch.min(per_binding).min(MAX_WINDOW) - TILE;
+
+    let Range { start, end } = fill.range();
+    let mut windows = Vec::new();
+    let mut from = start;
+    while from < end {
+        // Cuts fall on tiles, so that no group is drawn twice.
+        let to = end.min((from + most) / TILE * TILE);
+        let byte = offset + (from - start) * size;
+        let bound = byte / limits.alignment * limits.alignment;
+        let first = from / together * together;
+        let place = (byte - bound) / size;
+        let shift = (place as u32).wrapping_sub((from - first) as u32);
+        let units = (to - first).div_ceil(together) * (together / drawn);
+        for (stride, phase) in phases(fill.dtype(), shift) {
+            let workgroups = (units - u64::from(phase).min(units)).div_ceil(stride.into()).div_ceil(WORKGROUP);
+            let columns = workgroups.min(limits.workgroups);
+            if columns == 0 {
+                continue;
+            }
+            windows.push(Window {
+                kernel,
+                dtype: fill.dtype(),
+                binding: bound..(byte + (to - from) * size).next_multiple_of(4),
+                params: Params {
+                    key: fill.stream.key,
+                    nonce: fill.stream.nonce,
+                    zero: 0,
+                    block: halves(first / 4),
+                    group: halves(first / 32),
+                    start: (from - first) as u32,
+                    end: (to - first) as u32,
+                    shift,
+                    row: (columns * WORKGROUP) as u32,
+                    stride,
+                    phase,
+                    padding: [0; 2],
+                    numbers: fill.sampler.numbers,
+                },
+                workgroups: [columns as u32, workgroups.div_ceil(columns) as u32],
+            });
+        }
+        from = to;
+    }
+    windows
+}
+
+/// Stride and phase of the dispatches of a window: one for all blocks; or, where 16-bit elements are shifted so that
+/// neighbouring blocks share a word, one for the even and one for the odd blocks.
+fn phases(dtype: Dtype, shift: u32) -> impl Iterator<Item = (u32, u32)> {
+    let stride = if dtype.size() == 2 && shift & 1 == 1 { 2 } else { 1 };
+    (0..stride).map(move |phase| (stride, phase))
+}
+
+fn halves(number: u64) -> [u32; 2] {
+    [number as u32, (number >> 32) as u32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Distribution, Stream};
+
+    /// Every element is written by exactly one window, to its own place, within its binding.
+    #[test]
+    fn windows_cover_the_range_once() {
+        let limits = Limits { binding: 1 << 16, alignment: 256, workgroups: 4 };
+        let truncated = Distribution::truncated_at(0.0, 1.0, 2.0);
+        let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+        for (distribution, dtype) in [(normal, Dtype::F32), (truncated, Dtype::F32), (normal, Dtype::BF16)] {
+            for start in [0, 1, 3, 1023, (1 << 33) + 5] {
+                for len in [0, 1, 2, 5, 1024, 40_000, 100_003] {
+                    for offset in [0, 4, 6, 256, 1000, 4094] {
+                        if offset % dtype.size() != 0 {
+                            continue;
+                        }
+                        let fill = Fill::new(&distribution, Stream::numbered(0, 0), dtype, start..start + len).unwrap();
+                        let windows = split(&fill, offset, &limits);
+                        let mut next = start;
+                        for window in windows.iter().filter(|w| w.params.phase == 0) {
+                            let p = window.params;
+                            let first = 4 * (u64::from(p.block[0]) | u64::from(p.block[1]) << 32);
+                            assert_eq!(first + u64::from(p.start), next);
+                            let place = u64::from(p.start.wrapping_add(p.shift));
+                            let size = dtype.size();
+                            assert_eq!(window.binding.start + place * size, offset + (next - start) * size);
+                            assert_eq!(window.binding.start % limits.alignment, 0);
+                            assert!(window.binding.end - window.binding.start <= limits.binding);
+                            assert!(window.workgroups.iter().all(|&w| u64::from(w) <= limits.workgroups));
+                            next = first + u64::from(p.end);
+                        }
+                        assert_eq!(next, start + len, "{distribution} {dtype} {start} {len} {offset}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! Distribution + dtype -> the kernel that draws it and the f32 numbers that the kernel works with.
+//!
+//! This is the last place with f64 and with transcendental functions; they come from `libm`, which gives the same bits on
+//! every host. What comes out is read by the WGSL kernels and by their CPU twins alike.
+
+use bytemuck::{Pod, Zeroable};
+
+use crate::{Distribution, Dtype, Error};
+
+/// The kernels; one WGSL file and one Rust file each, but for the two proposals of the truncated normal, which share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Kernel {
+    Constant,
+    Uniform,
+    Normal,
+    /// Truncated normal, proposals from the normal itself.
+    TruncatedByNormal,
+    /// Truncated normal, proposals from an exponential cut to the window.
+    TruncatedByExponential,
+    /// The stream's words; no distribution has it.
+    Words,
+}
+
+/// The numbers of a kernel, in the order of `Numbers` in `shaders/params.wgsl`.
+#[derive(Clone, Copy, Debug, PartialEq, Default, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Numbers {
+    /// Uniform: the middle. Normal: the mean. Exponential proposal: the bound nearest to the mode.
+    pub location: f32,
+    /// Uniform: half the width, per 2^31. Normal: the standard deviation. Exponential proposal: the signed mean distance.
+    pub scale: f32,
+    /// The smallest and largest value that the dtype holds inside the bounds.
+    pub first: f32,
+    pub last: f32,
+    /// `location` and `scale` are in units of this power of two, which is 1 unless they are very small or very large.
+    pub unit: f32,
+    /// In those units, what is as large as the largest f32, and what is smaller than the smallest normal one.
+    pub limit: f32,
+    pub tiny: f32,
+    /// A constant's bit pattern.
+    pub word: u32,
+    /// Normal proposal: the window in sigmas.
+    pub low: f32,
+    pub high: f32,
+    /// Exponential proposal: the mass of the unit exponential between the bounds, per doubled step of a word (2^-33); and
+    /// the mass beyond the far bound.
+    pub mass_per_step: f32,
+    pub beyond: f32,
+    /// Exponential proposal at distance e: accepted with log-probability e (slope - curve e) - peak.
+    pub slope: f32,
+    pub curve: f32,
+    pub peak: f32,
+    pub padding: u32,
+}
+
+/// A kernel with its numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sampler {
+    pub kernel: Kernel,
+    pub numbers: Numbers,
+}
+
+/// Below this acceptance, proposals come from the exponential. Over all windows, either accepts at least so many; a unit
+/// test searches for the worst one. Near 0.6 both draw about as many values per second.
+const NORMAL_ACCEPTANCE: f64 = 0.6;
+
+impl Sampler {
+    pub fn new(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
+        distribution.check()?;
+        match *distribution {
+            Distribution::Constant { value } => {
+                fits(dtype, "value", value)?;
+                let numbers = Numbers { word: word(value as f32, dtype), ..Numbers::default() };
+                Ok(Sampler { kernel: Kernel::Constant, numbers })
+            }
+            Distribution::Uniform { low, high } => {
+                fits(dtype, "low", low)?;
+                fits(dtype, "high", high)?;
+                let bounds = within(dtype, low, high, true)?;
+                let (middle, half) = (low / 2.0 + high / 2.0, high / 2.0 - low / 2.0);
+                Ok(Sampler {
+                    kernel: Kernel::Uniform,
+                    numbers: scaled(middle, half / 2f64.powi(31), low.abs().max(high.abs()), bounds),
+                })
+            }
+            Distribution::Normal { mean, std } => {
+                fits(dtype, "mean", mean)?;
+                fits(dtype, "std", std)?;
+                let bounds = within(dtype, f64::NEG_INFINITY, f64::INFINITY, false)?;
+                Ok(Sampler { kernel: Kernel::Normal, numbers: scaled(mean, std, mean.abs().max(std), bounds) })
+            }
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                // Before the cut, the normal may lie anywhere that f32 reaches, also where the dtype does not.
+                fits(Dtype::F32, "mean", mean)?;
+                fits(Dtype::F32, "std", std)?;
+                let bounds = within(dtype, low, high, false)?;
+                Ok(truncated_normal(mean, std, low, high, bounds))
+            }
+        }
+    }
+}
+
+fn fits(dtype: Dtype, name: &'static str, value: f64) -> Result<(), Error> {
+    let max = dtype.max();
+    if value.abs() <= max { Ok(()) } else { Err(Error::OutsideDtype { name, value, dtype, max }) }
+}
+
+/// The bit pattern of a constant; unlike what is drawn, it may be subnormal.
+fn word(value: f32, dtype: Dtype) -> u32 {
+    match dtype {
+        Dtype::F32 => value.to_bits(),
+        Dtype::F16 => half::f16::from_f32(value).to_bits().into(),
+        Dtype::BF16 => half::bf16::from_f32(value).to_bits().into(),
+    }
+}
+
+fn within(dtype: Dtype, low: f64, high: f64, open: bool) -> Result<(f32, f32), Error> {
+    dtype.within(low, high, open).ok_or(Error::NoValueInWindow { dtype, low, high })
+}
+
+/// The numbers of location + scale * z. Where their magnitude is beyond 2^+-40 the kernel works in units of a power of
+/// two, so that no intermediate result is subnormal or infinite: WGSL leaves both to the driver.
+fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) -> Numbers {
+    let ordinary = magnitude == 0.0 || (2f64.powi(-40)..=2f64.powi(40)).contains(&magnitude);
+    let exponent = if ordinary { 0 } else { libm::ilogb(magnitude).clamp(-126, 127) };
+    let unit = 2f64.powi(exponent);
+    Numbers {
+        location: normal_f32(location / unit),
+        scale: normal_f32(scale / unit),
+        first,
+        last,
+        unit: unit as f32,
+        limit: (f64::from(f32::MAX) / unit).min(f32::MAX.into()) as f32,
+        tiny: normal_f32(f64::from(f32::MIN_POSITIVE) / unit),
+        ..Numbers::default()
+    }
+}
+
+/// The nearest f32, with zero for what would be subnormal or negative zero.
+fn normal_f32(x: f64) -> f32 {
+    let nearest = x.clamp(-f64::from(f32::MAX), f32::MAX.into()) as f32;
+    if nearest.is_normal() { nearest } else { 0.0 }
+}
+
+/// A mirror image of the window in sigmas whose middle is not negative: a <= b and a + b >= 0.
+struct Window {
+    a: f64,
+    b: f64,
+    mirrored: bool,
+}
+
+fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)) -> Sampler {
+    // Far below the smallest f32: a smaller one draws the same, and sigmas could overflow.
+    let std = std.max(1e-60);
+    let (a, b) = ((low - mean) / std, (high - mean) / std);
+    let window = if a + b < 0.0 { Window { a: -b, b: -a, mirrored: true } } else { Window { a, b, mirrored: false } };
+    if normal_acceptance(&window) >= NORMAL_ACCEPTANCE {
+        let numbers = scaled(mean, std, mean.abs().max(std), bounds);
+        let numbers = Numbers { low: normal_f32(a), high: normal_f32(b), ..numbers };
+        return Sampler { kernel: Kernel::TruncatedByNormal, numbers };
+    }
+    let width = (high - low) / std;
+    let tilt = Tilt::new(window.a, width);
+    let (near, direction) = if window.mirrored { (high, -1.0) } else { (low, 1.0) };
+    let scale = direction * std / tilt.rate;
+    let numbers = scaled(near, scale, near.abs().max(scale.abs()), bounds);
+    let mass = -libm::expm1(-tilt.rate * width);
+    let numbers = Numbers {
+        mass_per_step: normal_f32(mass / 2f64.powi(33)),
+        beyond: normal_f32(libm::exp(-tilt.rate * width)),
+        slope: normal_f32(tilt.slope),
+        curve: normal_f32(tilt.curve),
+        peak: normal_f32(tilt.peak),
+        ..numbers
+    };
+    Sampler { kernel: Kernel::TruncatedByExponential, numbers }
+}
+
+/// Phi(b) - Phi(a).
+fn normal_acceptance(window: &Window) -> f64 {
+    let upper_tail = |x: f64| libm::erfc(x / std::f64::consts::SQRT_2) / 2.0;
+    upper_tail(window.a) - upper_tail(window.b)
+}
+
+/// An exponential proposal for the standard normal on [a, a + width], after C. P. Robert, "Simulation of truncated normal
+/// variables", Statistics and Computing 5, 1995, with the exponential itself cut to the window, so that one proposal
+/// serves tails and narrow windows alike.
+///
+/// At distance s from a, with e = rate * s, the ratio of target to proposal is exp(e (slope - curve e)) up to a
+/// constant, and peak is the largest exponent inside the window.
+struct Tilt {
+    rate: f64,
+    slope: f64,
+    curve: f64,
+    peak: f64,
+}
+
+impl Tilt {
+    fn new(a: f64, width: f64) -> Tilt {
+        // Robert's rate is best for an infinite window, the slope of the log-density at the middle for a narrow one.
+        // The last bound keeps rate * width away from zero, where the cut exponential is uniform anyway.
+        let robert = if a > 1e8 { a } else { (a + (a * a + 4.0).sqrt()) / 2.0 };
+        let rate = robert.min(a + width / 2.0).max(2f64.powi(-10) / width);
+        let (slope, curve) = (1.0 - a / rate, 0.5 / rate / rate);
+        let best = (slope / (2.0 * curve)).clamp(0.0, rate * width);
+        let peak = if best.is_finite() { best * (slope - curve * best) } else { 0.0 };
+        Tilt { rate, slope, curve, peak: peak.max(0.0) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean acceptance of the tilted proposal, by Simpson's rule in the proposal's quantile.
+    fn tilted_acceptance(a: f64, width: f64) -> f64 {
+        let t = Tilt::new(a, width);
+        let mass = -libm::expm1(-t.rate * width);
+        let n = 4000;
+        let ratio = |i: i32| {
+            let u = (f64::from(i) / f64::from(n)).min(1.0 - 1e-12);
+            let e = -(-mass * u).ln_1p();
+            (e * (t.slope - t.curve * e) - t.peak).exp()
+        };
+        (0..=n).map(|i| ratio(i) * if i == 0 || i == n { 0.5 } else { 1.0 }).sum::<f64>() / f64::from(n)
+    }
+
+    #[test]
+    fn every_window_accepts_most_of_its_proposals() {
+        let widths = (-40..=12).map(|k| 10f64.powf(f64::from(k) / 4.0)).chain([f64::INFINITY]);
+        let mut worst = (1.0, 0.0, 0.0);
+        for width in widths {
+            let starts =
+                (0..=600).map(|k| -width.min(8.0) / 2.0 + f64::from(k) / 50.0).chain([20.0, 1e3, 1e6, 1e12, 1e30]);
+            for a in starts {
+                let window = Window { a, b: a + width, mirrored: false };
+                let normal = normal_acceptance(&window);
+                let acceptance = if normal >= NORMAL_ACCEPTANCE { normal } else { tilted_acceptance(a, width) };
+                assert!(acceptance <= 1.0 + 1e-9, "the envelope is below the target at a = {a}, width = {width}");
+                if acceptance < worst.0 {
+                    worst = (acceptance, a, width);
+                }
+            }
+        }
+        assert!(worst.0 >= NORMAL_ACCEPTANCE, "acceptance {} at a = {}, width = {}", worst.0, worst.1, worst.2);
+    }
+
+    #[test]
+    fn numbers_are_never_subnormal_or_infinite() {
+        let extremes = [1e-45, 1e-38, 1e-30, 1e-13, 1.0, 1e13, 1e30, 3e38];
+        for std in extremes {
+            for mean in extremes {
+                for distribution in [
+                    Distribution::Normal { mean, std },
+                    Distribution::TruncatedNormal { mean, std, low: 0.0, high: f64::INFINITY },
+                    Distribution::TruncatedNormal { mean, std, low: f64::NEG_INFINITY, high: 0.0 },
+                    Distribution::TruncatedNormal { mean, std, low: -1e-30, high: 1e-36 },
+                ] {
+                    let n = Sampler::new(&distribution, Dtype::F32).unwrap().numbers;
+                    for x in bytemuck::cast::<Numbers, [f32; 16]>(n) {
+                        assert!(x == 0.0 || x.is_normal(), "{distribution}: {n:?}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Streams: which random words a tensor is made of.
+
+use rand_core::block::{BlockRng, Generator};
+use rand_core::{SeedableRng, TryRng};
+use sha2::{Digest, Sha256};
+use std::convert::Infallible;
+
+use crate::philox4x32_10;
+
+/// The random words of one tensor: a pure function from a block number to four words.
+///
+/// A stream is a value. It holds no position, so that any element of any tensor can be drawn alone, anywhere, in any
+/// order. The value contract:
+///
+/// - The seed's low and high halves are a Philox key. A name's counter is the first 16 bytes of the SHA-256 of its
+///   UTF-8 bytes, as four little-endian words; a number's counter is `(low, high, 0, 0)`. The block at that counter
+///   under that key is `(k0, k1, n, -)`: `(k0, k1)` is the tensor's key, `n` its nonce. With 96 bits, the chance that
+///   any two of 10^6 tensors share a stream is below 2^-56.
+/// - Element `i` takes word `i % 4` of block `i / 4`, whose counter is `(block low, block high, attempt, nonce)`.
+///   `attempt` is 0 but for what a truncated normal draws again.
+///
+/// ```
+/// use fanin::Stream;
+///
+/// let weight = Stream::named(42, "layer.0.weight");
+/// assert_eq!(weight, Stream::named(42, "layer.0.weight"));
+/// assert_ne!(weight, Stream::named(43, "layer.0.weight"));
+/// assert_ne!(weight, Stream::numbered(42, 0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stream {
+    pub(crate) key: [u32; 2],
+    pub(crate) nonce: u32,
+}
+
+impl Stream {
+    /// The stream of the tensor called `name` under `seed`.
+    ///
+    /// ```
+    /// let stream = fanin::Stream::named(0, "lm_head.weight");
+    /// # let _ = stream;
+    /// ```
+    pub fn named(seed: u64, name: &str) -> Stream {
+        let digest = Sha256::digest(name.as_bytes());
+        let word =
+            |i: usize| u32::from_le_bytes([digest[4 * i], digest[4 * i + 1], digest[4 * i + 2], digest[4 * i + 3]]);
+        Self::derived(seed, [word(0), word(1), word(2), word(3)])
+    }
+
+    /// The stream of tensor `number` under `seed`, for programs whose tensors have no names.
+    ///
+    /// ```
+    /// let stream = fanin::Stream::numbered(0, 7);
+    /// # let _ = stream;
+    /// ```
+    pub fn numbered(seed: u64, number: u64) -> Stream {
+        Self::derived(seed, [number as u32, (number >> 32) as u32, 0, 0])
+    }
+
+    /// The stream with this Philox key and nonce, for programs that derive their own.
+    ///
+    /// ```
+    /// let stream = fanin::Stream::from_key([0, 0], 0);
+    /// assert_eq!(stream.block(0, 0), fanin::philox4x32_10([0; 4], [0; 2]));
+    /// ```
+    pub const fn from_key(key: [u32; 2], nonce: u32) -> Stream {
+        Stream { key, nonce }
+    }
+
+    fn derived(seed: u64, counter: [u32; 4]) -> Stream {
+        let [k0, k1, nonce, _] = philox4x32_10(counter, [seed as u32, (seed >> 32) as u32]);
+        Stream { key: [k0, k1], nonce }
+    }
+
+    /// The four words of one block.
+    ///
+    /// ```
+    /// let stream = fanin::Stream::named(1, "weight");
+    /// let words: [u32; 4] = stream.block(12, 0);
+    /// # let _ = words;
+    /// ```
+    #[inline(always)]
+    pub fn block(self, block: u64, attempt: u32) -> [u32; 4] {
+        philox4x32_10([block as u32, (block >> 32) as u32, attempt, self.nonce], self.key)
+    }
+
+    /// A random number generator over the same words in the same order, for the crates that draw through [rand]'s
+    /// traits.
+    ///
+    /// [rand]: https://docs.rs/rand
+    ///
+    /// ```
+    /// use fanin::Stream;
+    /// use rand::{Rng, RngExt};
+    ///
+    /// let stream = Stream::named(42, "weight");
+    /// let mut rng = stream.rng();
+    /// assert_eq!(rng.next_u32(), stream.block(0, 0)[0]);
+    /// let die: u8 = rng.random_range(1..=6);
+    /// # let _ = die;
+    /// ```
+    pub fn rng(self) -> PhiloxRng {
+        PhiloxRng(BlockRng::new(Blocks { stream: self, next: 0 }))
+    }
+}
+
+/// A [`Stream`] as a sequential generator of [rand]'s traits: block 0, block 1, and so on.
+///
+/// It is not a cryptographic generator. Seeding with `seed_from_u64(n)` follows rand's convention; to draw what a
+/// tensor draws, use [`Stream::rng`].
+///
+/// [rand]: https://docs.rs/rand
+///
+/// ```
+/// use rand::{Rng, SeedableRng};
+///
+/// let mut rng = fanin::PhiloxRng::from_seed([0; 12]);
+/// assert_eq!(rng.next_u32(), 0x6627_e8d5);
+/// ```
+#[derive(Clone, Debug)]
+pub struct PhiloxRng(BlockRng<Blocks>);
+
+#[derive(Clone, Debug)]
+struct Blocks {
+    stream: Stream,
+    next: u64,
+}
+
+impl Generator for Blocks {
+    type Output = [u32; 4];
+
+    fn generate(&mut self, words: &mut [u32; 4]) {
+        *words = self.stream.block(self.next, 0);
+        self.next = self.next.wrapping_add(1);
+    }
+}
+
+impl SeedableRng for PhiloxRng {
+    /// Key (two words) and nonce (one), little-endian.
+    type Seed = [u8; 12];
+
+    fn from_seed(seed: [u8; 12]) -> Self {
+        let [k0, k1, nonce] = rand_core::utils::read_words(&seed);
+        Stream::from_key([k0, k1], nonce).rng()
+    }
+}
+
+impl TryRng for PhiloxRng {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_word())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.next_u64_from_u32())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(bytes);
+        Ok(())
+    }
+}

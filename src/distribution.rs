@@ -12,7 +12,7 @@ use crate::{Error, moments};
 /// ```
 /// assert!((fanin::TRUNCATED_STD - 0.879_625_661_034_239_8).abs() < 1e-15);
 /// ```
-pub const TRUNCATED_STD: f64 = 0.879_625_661_034_239_78;
+pub const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
 /// A distribution of weights, in absolute terms: what is left of a scheme once the fans are known.
 ///

@@ -25,3 +25,10 @@ pub use gain::Nonlinearity;
 pub use philox::philox4x32_10;
 pub use scheme::Scheme;
 pub use stream::{PhiloxRng, Stream};
+
+/// The version of the value contract: it changes if and only if some seed's values do.
+///
+/// ```
+/// assert_eq!(fanin::VALUE_CONTRACT, 1);
+/// ```
+pub const VALUE_CONTRACT: u32 = 1;

@@ -94,6 +94,23 @@ impl Scheme {
     }
 }
 
+/// The text that reads back as the same scheme.
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Scheme::Fixed(Distribution::Constant { value }) => write!(f, "constant:value={value}"),
+            Scheme::Fixed(Distribution::Uniform { low, high }) => write!(f, "uniform:low={low},high={high}"),
+            Scheme::Fixed(Distribution::Normal { mean, std }) => write!(f, "normal:mean={mean},std={std}"),
+            Scheme::Fixed(Distribution::TruncatedNormal { mean, std, low, high }) => {
+                write!(f, "truncated_normal:mean={mean},std={std},low={low},high={high}")
+            }
+            Scheme::Scaled(VarianceScaling { scale, mode, spread }) => {
+                write!(f, "variance_scaling:scale={scale},mode={mode},distribution={spread}")
+            }
+        }
+    }
+}
+
 impl From<Distribution> for Scheme {
     fn from(distribution: Distribution) -> Self {
         Scheme::Fixed(distribution)
@@ -354,6 +371,27 @@ pub const fn variance_scaling_initializer(factor: f64, mode: FanMode, uniform: b
     }
 }
 
+impl fmt::Display for FanMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FanMode::FanIn => "fan_in",
+            FanMode::FanOut => "fan_out",
+            FanMode::FanAvg => "fan_avg",
+        })
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Spread::Uniform => "uniform",
+            Spread::Normal => "normal",
+            Spread::TruncatedNormal => "truncated_normal",
+            Spread::TruncatedNormalUncorrected => "truncated_normal_uncorrected",
+        })
+    }
+}
+
 impl FromStr for FanMode {
     type Err = Error;
 
@@ -375,10 +413,11 @@ impl FromStr for Spread {
             "uniform" => Ok(Spread::Uniform),
             "normal" | "untruncated_normal" => Ok(Spread::Normal),
             "truncated_normal" => Ok(Spread::TruncatedNormal),
+            "truncated_normal_uncorrected" => Ok(Spread::TruncatedNormalUncorrected),
             _ => Err(Error::UnknownName {
                 what: "distribution",
                 name: text.into(),
-                allowed: "uniform, normal, truncated_normal",
+                allowed: "uniform, normal, truncated_normal, truncated_normal_uncorrected",
             }),
         }
     }

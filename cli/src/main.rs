@@ -1,1 +1,73 @@
-fn main() {}
+//! `fanin`: writes checkpoints of freshly initialised weights, and says what the machine's adapters are worth.
+
+mod checkpoint;
+mod defaults;
+mod devices;
+mod engine;
+mod failure;
+mod fill;
+mod init;
+mod model;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use failure::Failure;
+
+/// Initialises neural-network weights: one seed, the same bits on every GPU and on the CPU.
+///
+/// Exit codes: 0 done, 2 wrong use or input (no output file is left), 1 anything else.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Program {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Init),
+    Fill(fill::Fill),
+    Devices(devices::Devices),
+}
+
+/// What `init` and `fill` share.
+#[derive(Args)]
+struct Common {
+    /// The file to write.
+    #[arg(short, long, value_name = "OUT.safetensors")]
+    output: std::path::PathBuf,
+    /// The seed of every tensor's stream: 0 to 2^64 - 1.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// What draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name
+    /// as `fanin devices` prints them. Whichever it is, the bits are the same.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both with
+    /// _transposed for transposed convolutions.
+    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = parse::<fanin::Layout>)]
+    layout: fanin::Layout,
+    /// Print a JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse<T: std::str::FromStr<Err = fanin::Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|e: fanin::Error| e.to_string())
+}
+
+fn main() -> ExitCode {
+    let done = match Program::parse().command {
+        Command::Init(init) => init.run(),
+        Command::Fill(fill) => fill.run(),
+        Command::Devices(devices) => devices.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, message }) => {
+            eprintln!("fanin: {message}");
+            ExitCode::from(code)
+        }
+    }
+}

@@ -3,6 +3,9 @@
 //! A tensor is drawn in tiles of 1,024 elements (256 blocks of four), which is also the unit that a truncated normal
 //! shares spare candidates in. Each file here is the twin of the WGSL file of the same name.
 
+// Loops over lanes index several arrays at once; iterators over them are not vectorised as surely.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 use std::thread;
 

@@ -1,0 +1,112 @@
+//! `fanin fill`: one tensor, or a range of one.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use fanin::{Dtype, Scheme, Stream};
+
+use crate::engine::Engine;
+use crate::failure::Failure;
+use crate::{Common, checkpoint};
+
+/// Writes one tensor, or a range of its elements.
+///
+/// Examples: fanin fill he_normal 4096x16384 -o w.safetensors
+///           fanin fill truncated_normal:mean=0,std=0.02,low=-0.04,high=0.04 1000 -o w.safetensors
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Fill {
+    /// The scheme: NAME[:key=value,...]
+    #[arg(value_parser = crate::parse::<Scheme>)]
+    scheme: Scheme,
+    /// The tensor's dimensions, such as 4096x16384 or 1000
+    #[arg(value_parser = shape)]
+    shape: Shape,
+    /// The tensor's name, which is part of its stream
+    #[arg(long, default_value = "weight")]
+    name: String,
+    /// f32, f16, bf16
+    #[arg(long, default_value = "f32", value_parser = crate::parse::<Dtype>)]
+    dtype: Dtype,
+    /// The groups of a grouped convolution
+    #[arg(long, default_value_t = 1)]
+    groups: u64,
+    /// Draw only these elements, counted in row-major order; the file's tensor is then flat
+    #[arg(long, value_name = "START..END", value_parser = range)]
+    range: Option<Range<u64>>,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Clone)]
+struct Shape(Vec<u64>);
+
+fn shape(text: &str) -> Result<Shape, String> {
+    text.split(['x', 'X'])
+        .map(|d| {
+            d.trim()
+                .parse()
+                .map_err(|_| format!("\"{d}\" is no dimension, allowed: whole numbers joined by x, such as 4096x16384"))
+        })
+        .collect::<Result<_, _>>()
+        .map(Shape)
+}
+
+fn range(text: &str) -> Result<Range<u64>, String> {
+    let bounds = text.split_once("..").and_then(|(a, b)| Some(a.trim().parse().ok()?..b.trim().parse().ok()?));
+    bounds.ok_or_else(|| "allowed: START..END, two whole numbers".into())
+}
+
+impl Fill {
+    pub fn run(self) -> Result<(), Failure> {
+        let Common { output, seed, device, layout, json } = &self.common;
+        if self.name == "__metadata__" {
+            return Err(Failure::input(
+                "the name is __metadata__, allowed: any other; safetensors keeps this one for itself",
+            ));
+        }
+        let Shape(shape) = self.shape;
+        let elements = fanin::elements(&shape).map_err(Failure::input)?;
+        let (range, shape) = match self.range {
+            Some(range) if range.end > elements => {
+                let message =
+                    format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
+                return Err(Failure::input(message));
+            }
+            Some(range) => (range.clone(), (shape, vec![range.end.saturating_sub(range.start)])),
+            None => (0..elements, (shape.clone(), shape)),
+        };
+        let (whole, shape) = shape;
+        let distribution = self.scheme.distribution(&whole, layout.groups(self.groups)).map_err(Failure::input)?;
+        let stream = Stream::named(*seed, &self.name);
+        let fill = fanin::Fill::new(&distribution, stream, self.dtype, range.clone()).map_err(Failure::input)?;
+        let engine = Engine::choose(device)?;
+        let provenance = serde_json::json!({
+            "fanin": env!("CARGO_PKG_VERSION"), "contract": fanin::VALUE_CONTRACT, "seed": seed,
+            "distribution": distribution.to_string(), "range": [range.start, range.end],
+        });
+        let tensor = checkpoint::Tensor { name: self.name.clone(), shape: shape.clone(), fill };
+        let started = Instant::now();
+        let written = checkpoint::write(output, provenance.to_string(), vec![tensor], &engine)?;
+        let seconds = started.elapsed().as_secs_f64();
+        if *json {
+            let report = serde_json::json!({
+                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "name": self.name,
+                "dtype": self.dtype.to_string(), "shape": shape, "distribution": distribution.to_string(),
+                "mean": distribution.mean(), "std": distribution.std(), "bytes": written.bytes, "seconds": seconds,
+            });
+            println!("{report}");
+        } else {
+            println!(
+                "{}: {} {} {shape:?}, {distribution}, mean {:.6}, std {:.6}, seed {seed}, drawn by {} in {seconds:.2} s",
+                output.display(),
+                self.name,
+                self.dtype,
+                distribution.mean(),
+                distribution.std(),
+                engine.name(),
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,242 @@
+//! The promise: the same bits on every adapter and on the CPU, for any shard of any tensor. All by equality.
+
+mod common;
+
+use common::{Gpu, adapters, adapters_with, assert_same_bits, distributions, draw};
+use fanin::gpu::Target;
+use fanin::{Distribution, Dtype, Element, Error, Fill, Stream, cpu};
+use half::{bf16, f16};
+
+const SIZES: [u64; 13] = [0, 1, 2, 3, 4, 5, 63, 64, 65, 1023, 1024, 1025, 1_000_003];
+/// Element ranges start here: at 0, inside a block, inside a tile, and beyond 32 bits.
+const STARTS: [u64; 6] = [0, 1, 1023, 123_457, (1 << 32) + 3, (1 << 33) + 1022];
+
+fn stream() -> Stream {
+    Stream::named(42, "tests.same_bits")
+}
+
+fn fill(distribution: &Distribution, dtype: Dtype, range: std::ops::Range<u64>) -> Fill {
+    Fill::new(distribution, stream(), dtype, range).unwrap()
+}
+
+#[test]
+fn every_adapter_passes_the_self_test() {
+    for gpu in adapters() {
+        let test = gpu.filler.self_test(&gpu.queue).unwrap();
+        assert!(test.agrees(), "{}: {:#?}", gpu.name, test.checks);
+        assert!(test.checks.len() > 25);
+    }
+}
+
+#[test]
+fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
+    for gpu in adapters() {
+        for distribution in distributions() {
+            for dtype in Dtype::ALL {
+                for size in SIZES {
+                    for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 0..size)));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_adapter_draws_what_the_cpu_draws_from_any_element_on() {
+    for gpu in adapters() {
+        for distribution in distributions() {
+            for dtype in Dtype::ALL {
+                for start in STARTS {
+                    for size in [1, 2, 5, 1025, 4099] {
+                        for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, start..start + size)));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn equal<T: Element>(gpu: &Gpu, fill: &Fill) {
+    assert_same_bits::<T>(&gpu.draw(fill), &draw(fill), &format!("{} {:?}", gpu.name, fill));
+}
+
+#[test]
+fn a_shard_is_the_slice_of_the_whole() {
+    for distribution in distributions() {
+        for dtype in Dtype::ALL {
+            for_dtype!(dtype, T => {
+                let base = (1 << 33) - 2000;
+                let whole = draw::<T>(&fill(&distribution, dtype, base..base + 5000));
+                for (from, to) in [(0, 1), (1, 4), (3, 1024), (500, 3333), (1023, 1025), (2047, 5000), (4999, 5000)] {
+                    let shard = draw::<T>(&fill(&distribution, dtype, base + from..base + to));
+                    let what = format!("{distribution} {dtype} {from}..{to}");
+                    assert_same_bits(&shard, &whole[from as usize..to as usize], &what);
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_change_the_values() {
+    for distribution in distributions() {
+        let fill = fill(&distribution, Dtype::F32, 777..3_000_001);
+        let mut one = vec![0f32; fill.len() as usize];
+        cpu::fill_with_threads(&fill, &mut one, 1).unwrap();
+        for threads in [0, 2, 3, 7] {
+            let mut many = vec![0f32; fill.len() as usize];
+            cpu::fill_with_threads(&fill, &mut many, threads).unwrap();
+            assert_same_bits(&many, &one, &format!("{distribution} on {threads} threads"));
+        }
+    }
+}
+
+#[test]
+fn a_16_bit_tensor_is_the_f32_one_rounded() {
+    for distribution in distributions() {
+        let n = 100_000;
+        let full = draw::<f32>(&fill(&distribution, Dtype::F32, 0..n));
+        let half = draw::<f16>(&fill(&distribution, Dtype::F16, 0..n));
+        let brain = draw::<bf16>(&fill(&distribution, Dtype::BF16, 0..n));
+        let (low, high, open) = match distribution {
+            Distribution::Uniform { low, high } => (low, high, true),
+            Distribution::TruncatedNormal { low, high, .. } => (low, high, false),
+            _ => (f64::NEG_INFINITY, f64::INFINITY, false),
+        };
+        let inside = |x: f64| low <= x && (x < high || !open && x == high);
+        for i in 0..n as usize {
+            let rounded = f16::from_f32(full[i]);
+            // Rounding may leave the bounds; then the nearest value inside takes its place.
+            assert!(half[i] == rounded || !inside(rounded.into()), "{distribution}: f16 {} of {}", half[i], full[i]);
+            let rounded = bf16::from_f32(full[i]);
+            assert!(brain[i] == rounded || !inside(rounded.into()), "{distribution}: bf16 {} of {}", brain[i], full[i]);
+            for x in [f64::from(full[i]), half[i].into(), brain[i].into()] {
+                assert!(inside(x) || matches!(distribution, Distribution::Constant { .. }), "{distribution}: {x}");
+            }
+        }
+    }
+}
+
+/// Bindings of 64 KiB and rows of 256 workgroups: large fills become many windows, and dispatches of several rows.
+#[test]
+fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
+    let small = |limits: wgpu::Limits| wgpu::Limits {
+        max_storage_buffer_binding_size: 1 << 16,
+        max_compute_workgroups_per_dimension: 256,
+        ..limits
+    };
+    let narrow = |limits: wgpu::Limits| wgpu::Limits { max_compute_workgroups_per_dimension: 256, ..limits };
+    for gpu in adapters_with(small).into_iter().chain(adapters_with(narrow)) {
+        for distribution in [Distribution::Normal { mean: 0.0, std: 1.0 }, Distribution::truncated_at(0.0, 1.0, 2.0)] {
+            for dtype in Dtype::ALL {
+                for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
+            }
+        }
+    }
+}
+
+/// Any byte offset, any first element: what lies before and after the fill keeps its bits, also the other half of a word.
+#[test]
+fn a_fill_leaves_its_neighbours_intact() {
+    let before: Vec<u8> = (0..6000u32).map(|i| (i * 7 % 251) as u8).collect();
+    for gpu in adapters() {
+        for distribution in [
+            Distribution::Constant { value: 2.0 },
+            Distribution::Uniform { low: -1.0, high: 1.0 },
+            Distribution::Normal { mean: 0.0, std: 1.0 },
+            Distribution::truncated_at(0.0, 1.0, 1.0),
+            Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 3.0, high: 4.0 },
+        ] {
+            for dtype in Dtype::ALL {
+                for offset in [0, 2, 4, 6, 254, 256, 258, 1000] {
+                    for (start, size) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 7), (3, 1030), (1021, 2100), (1022, 3)] {
+                        if offset % dtype.size() != 0 || offset + size * dtype.size() > 6000 {
+                            continue;
+                        }
+                        for_dtype!(dtype, T => {
+                            let fill = fill(&distribution, dtype, start..start + size);
+                            let buffer = gpu.buffer(&before);
+                            gpu.filler.submit(&gpu.queue, &fill, &buffer, offset).unwrap();
+                            let mut expected = before.clone();
+                            let bytes = offset as usize..(offset + size * dtype.size()) as usize;
+                            expected[bytes].copy_from_slice(bytemuck::cast_slice(&draw::<T>(&fill)));
+                            let what = format!("{} {distribution} {dtype} {start}+{size} at {offset}", gpu.name);
+                            assert!(gpu.read(&buffer) == expected, "{what}");
+                        });
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn many_tensors_are_recorded_in_one_pass() {
+    for gpu in adapters() {
+        let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+        let fills: Vec<_> =
+            (0..300u64).map(|i| Fill::new(&normal, Stream::numbered(7, i), Dtype::BF16, 0..i).unwrap()).collect();
+        let mut offsets = vec![0];
+        for fill in &fills {
+            offsets.push(offsets[offsets.len() - 1] + 2 * fill.len());
+        }
+        let buffer = gpu.buffer(&vec![0; offsets[300] as usize]);
+        let targets: Vec<_> =
+            fills.iter().zip(&offsets).map(|(fill, &offset)| Target { fill, buffer: &buffer, offset }).collect();
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        gpu.filler.record_all(&mut encoder, &targets).unwrap();
+        gpu.queue.submit([encoder.finish()]);
+        let expected: Vec<bf16> = fills.iter().flat_map(draw::<bf16>).collect();
+        assert!(
+            gpu.read(&buffer)[..offsets[300] as usize] == *bytemuck::cast_slice::<_, u8>(&expected),
+            "{}",
+            gpu.name
+        );
+    }
+}
+
+#[test]
+fn a_wrong_target_is_an_error_and_nothing_is_recorded() {
+    for gpu in adapters() {
+        let ones = Distribution::Constant { value: 1.0 };
+        let fill = |dtype| Fill::new(&ones, stream(), dtype, 0..8).unwrap();
+        let (wide, narrow) = (fill(Dtype::F32), fill(Dtype::F16));
+        let create = |size, usage| {
+            gpu.device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
+        };
+        let good = gpu.buffer(&[0; 32]);
+        let usages = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+        let unusable = create(32, usages);
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        for (fill, buffer, offset, error) in [
+            (&wide, &unusable, 0, Error::BufferUsage { usages }),
+            (&wide, &good, 2, Error::Offset { offset: 2, dtype: Dtype::F32, size: 4 }),
+            (&narrow, &good, 1, Error::Offset { offset: 1, dtype: Dtype::F16, size: 2 }),
+            (&wide, &good, 4, Error::BufferTooSmall { size: 32, needed: 36 }),
+            (&narrow, &good, 18, Error::BufferTooSmall { size: 32, needed: 36 }),
+            (&wide, &good, u64::MAX - 3, Error::BufferTooSmall { size: 32, needed: u64::MAX }),
+        ] {
+            // The wrong one stands behind a right one: neither is recorded.
+            let targets = [Target { fill: &wide, buffer: &good, offset: 0 }, Target { fill, buffer, offset }];
+            assert_eq!(gpu.filler.record_all(&mut encoder, &targets), Err(error));
+        }
+        gpu.queue.submit([encoder.finish()]);
+        assert_eq!(gpu.read(&good), [0; 32]);
+    }
+}
+
+#[test]
+fn a_wrong_slice_is_an_error_and_stays_as_it_was() {
+    let fill = fill(&Distribution::Constant { value: 1.0 }, Dtype::F32, 0..4);
+    let mut short = [7f32; 3];
+    assert_eq!(cpu::fill(&fill, &mut short), Err(Error::SliceLength { slice: 3, fill: 4 }));
+    assert_eq!(short, [7.0; 3]);
+    let mut other = [f16::ZERO; 4];
+    assert_eq!(cpu::fill(&fill, &mut other), Err(Error::SliceDtype { slice: Dtype::F16, fill: Dtype::F32 }));
+}
+
+#[test]
+fn the_filler_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<fanin::gpu::GpuFiller>();
+}

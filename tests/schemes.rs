@@ -1,0 +1,123 @@
+//! Schemes as text, and what is refused.
+
+use fanin::scheme::{FanMode, Spread, VarianceScaling};
+use fanin::{Distribution, Dtype, Error, Fill, Layout, Scheme, Stream};
+
+fn parse(text: &str) -> Scheme {
+    text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+#[test]
+fn every_name_reads_and_every_scheme_reads_back() {
+    let names = "zeros zero ones one uniform random_uniform normal random_normal gaussian truncated_normal trunc_normal \
+        standard uniform_unit_scaling glorot_uniform xavier_uniform xavier glorot glorot_normal xavier_normal he_uniform \
+        kaiming_uniform msra_uniform he_normal kaiming_normal msra_normal msra MSRA He-Normal he kaiming lecun_uniform \
+        lecun_normal lecun variance_scaling variance_scaling_initializer";
+    let given = ["constant:value=3", "const:value=-1e-3", "he_normal:gain=0.3,mode=fan_out,truncated=true"];
+    for text in names.split_whitespace().chain(given) {
+        let scheme = parse(text);
+        assert_eq!(parse(&scheme.to_string()), scheme, "{text}");
+    }
+}
+
+#[test]
+fn other_names_are_the_same_scheme() {
+    for (a, b) in [
+        ("xavier_uniform", "glorot_uniform"),
+        ("kaiming_normal", "he_normal"),
+        ("msra", "he_normal"),
+        ("variance_scaling:scale=2", "he_normal:truncated=true"),
+        ("variance_scaling:mode=fan_avg,distribution=uniform", "glorot_uniform"),
+        ("truncated_normal:std=0.5", "truncated_normal:std=0.5,low=-1,high=1"),
+        ("truncated_normal:mean=1,std=0.5,sigmas=3", "truncated_normal:mean=1,std=0.5,low=-0.5,high=2.5"),
+    ] {
+        assert_eq!(parse(a), parse(b));
+    }
+    let scaled = VarianceScaling { scale: 2.6, mode: FanMode::FanAvg, spread: Spread::TruncatedNormalUncorrected };
+    assert_eq!(parse("variance_scaling_initializer:mode=fan_avg"), Scheme::Scaled(scaled));
+}
+
+#[test]
+fn a_wrong_text_is_an_error_that_names_what_is_wrong_and_what_is_allowed() {
+    for (text, parts) in [
+        ("", &["\"\"", "he_normal"][..]),
+        ("he_norml", &["he_norml", "he_normal"]),
+        ("normal:stdev=1", &["stdev", "mean, std"]),
+        ("normal:std", &["std", "key=value"]),
+        ("normal:std=1,std=2", &["std", "once"]),
+        ("normal:std=wide", &["wide", "a number"]),
+        ("normal:std=-1", &["std is -1", "at least 0"]),
+        ("normal:std=NaN", &["std is NaN"]),
+        ("normal:mean=inf", &["mean is inf"]),
+        ("zeros:value=1", &["value", "none"]),
+        ("constant", &["value", "must be given"]),
+        ("constant:value=nan", &["value is NaN"]),
+        ("uniform:low=1,high=1", &["[1, 1]", "low < high"]),
+        ("uniform:low=2,high=1", &["[2, 1]"]),
+        ("uniform:low=-inf,high=0", &["low is -inf"]),
+        ("truncated_normal:std=0", &["std is 0", "above 0"]),
+        ("truncated_normal:low=nan", &["low is NaN"]),
+        ("truncated_normal:low=3", &["[3, 2]"]),
+        ("truncated_normal:sigmas=0", &["sigmas is 0"]),
+        ("he_normal:mode=fan", &["fan", "fan_in, fan_out, fan_avg"]),
+        ("he_normal:gain=0", &["gain", "above 0"]),
+        ("he_normal:gain=-1", &["gain", "above 0"]),
+        ("he_normal:gain=1,nonlinearity=relu", &["not both"]),
+        ("he_normal:nonlinearity=rleu", &["rleu", "leaky_relu"]),
+        ("he_normal:negative_slope=0.1", &["negative_slope", "leaky_relu"]),
+        ("he_normal:nonlinearity=relu,negative_slope=0.1", &["negative_slope", "leaky_relu"]),
+        ("he_normal:truncated=maybe", &["maybe", "true"]),
+        ("glorot_uniform:truncated=true", &["truncated", "gain"]),
+        ("variance_scaling:distribution=cauchy", &["cauchy", "uniform, normal, truncated_normal"]),
+        ("variance_scaling:scale=inf", &["scale", "inf"]),
+    ] {
+        let error = text.parse::<Scheme>().expect_err(text).to_string();
+        for part in parts {
+            assert!(error.contains(part), "{text}: \"{error}\" does not say \"{part}\"");
+        }
+    }
+}
+
+#[test]
+fn a_fill_that_cannot_be_drawn_is_refused() {
+    let fill =
+        |distribution: Distribution, dtype, range| Fill::new(&distribution, Stream::numbered(0, 0), dtype, range);
+    let constant = |value| Distribution::Constant { value };
+    for (distribution, dtype) in [
+        (constant(1e39), Dtype::F32),
+        (constant(65505.0), Dtype::F16),
+        (Distribution::Uniform { low: -1e5, high: 0.0 }, Dtype::F16),
+        (Distribution::Normal { mean: 1e6, std: 1.0 }, Dtype::F16),
+        (Distribution::Normal { mean: 0.0, std: 1e39 }, Dtype::BF16),
+    ] {
+        let error = fill(distribution, dtype, 0..1).unwrap_err();
+        assert!(matches!(error, Error::OutsideDtype { .. }), "{distribution}: {error}");
+    }
+    for (distribution, dtype) in [
+        // Between two neighbours of the dtype; below the smallest normal; above the largest value.
+        (Distribution::Uniform { low: 1.0001, high: 1.0002 }, Dtype::F16),
+        (Distribution::Uniform { low: 1.0001, high: 1.0078125 }, Dtype::BF16),
+        (Distribution::Uniform { low: 1e-40, high: 2e-40 }, Dtype::F32),
+        (Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 1.0001, high: 1.0002 }, Dtype::F16),
+        (Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 1e6, high: f64::INFINITY }, Dtype::F16),
+        (Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 1e39, high: 1e40 }, Dtype::F32),
+    ] {
+        let error = fill(distribution, dtype, 0..1).unwrap_err();
+        assert!(matches!(error, Error::NoValueInWindow { .. }), "{distribution}: {error}");
+    }
+    for range in [5..4, 0..u64::MAX, u64::MAX - 1..u64::MAX] {
+        assert!(matches!(fill(constant(0.0), Dtype::F32, range), Err(Error::Range { .. })));
+    }
+    let whole = fill(constant(0.0), Dtype::F32, 10..20).unwrap();
+    for range in [9..12, 10..21, 15..14] {
+        assert!(matches!(whole.part(range), Err(Error::Range { .. })));
+    }
+}
+
+#[test]
+fn a_scheme_that_needs_fans_says_so_for_a_vector() {
+    let error = parse("lecun_normal").distribution(&[768], Layout::OUT_IN).unwrap_err();
+    assert!(matches!(error, Error::NoFans { .. }), "{error}");
+    assert!(parse("normal").distribution(&[768], Layout::OUT_IN).is_ok());
+    assert!(parse("zeros").distribution(&[], Layout::OUT_IN).is_ok());
+}

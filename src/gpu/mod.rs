@@ -1,6 +1,6 @@
 //! The kernels: fills of the caller's buffers on the caller's device.
 //!
-//! A fill becomes dispatches ([`windows`]) of a pipeline ([`pipelines`]); [`self_test`] says whether a device draws what
+//! A fill becomes dispatches (`windows.rs`) of a pipeline (`pipelines.rs`); `self_test.rs` says whether a device draws what
 //! the CPU twin draws.
 
 mod pipelines;

@@ -1,0 +1,315 @@
+//! The program as people run it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use safetensors::SafeTensors;
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn fanin(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_fanin")).args(arguments).output().unwrap()
+}
+
+fn succeed(arguments: &[&str]) -> String {
+    let output = fanin(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The labels of this machine's adapters; none is a failure.
+fn adapters() -> Vec<String> {
+    let devices: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
+    let labels: Vec<_> =
+        devices.as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap().to_string()).collect();
+    assert!(!labels.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
+    labels
+}
+
+/// Where the machine is set up for them, no adapter may be missing: tests/run says which it installs.
+#[test]
+fn the_adapters_that_were_promised_are_here_and_agree() {
+    let labels = adapters().join("\n");
+    let promised = std::env::var("FANIN_TEST_ADAPTERS").unwrap_or_default();
+    for part in promised.split(',').filter(|part| !part.is_empty()) {
+        assert!(labels.contains(part), "no adapter \"{part}\" among:\n{labels}");
+    }
+    let shown = succeed(&["devices"]);
+    assert!(shown.contains("agrees with the CPU bit for bit") && !shown.contains("DISAGREES"), "{shown}");
+}
+
+/// Draws a model on the CPU and on every adapter, compares the files byte for byte, and gives the CPU's.
+fn same_file_everywhere(model: &Path, more: &[&str]) -> Vec<u8> {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out.safetensors");
+    let draw = |device: &str| {
+        let mut arguments = vec!["init", path(model), "-o", path(&output), "--seed", "7", "--device", device];
+        arguments.extend(more);
+        succeed(&arguments);
+        fs::read(&output).unwrap()
+    };
+    let on_cpu = draw("cpu");
+    for label in adapters() {
+        assert!(draw(&label) == on_cpu, "{} differs on {label}", model.display());
+    }
+    on_cpu
+}
+
+/// Holds a file against the list that it was made from: names, dtypes, shapes.
+fn assert_is_of(file: &[u8], model: &Path, kept_out: &[&str]) {
+    let list: BTreeMap<String, Value> = serde_json::from_slice(&fs::read(model).unwrap()).unwrap();
+    let tensors = SafeTensors::deserialize(file).unwrap();
+    assert_eq!(tensors.len(), list.len() - 1 - kept_out.len());
+    for (name, entry) in list.iter().filter(|(name, _)| *name != "__metadata__" && !kept_out.contains(&name.as_str())) {
+        let tensor = tensors.tensor(name).unwrap();
+        assert_eq!(tensor.dtype().to_string(), entry["dtype"].as_str().unwrap(), "{name}");
+        let shape: Vec<_> = entry["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap() as usize).collect();
+        assert_eq!(tensor.shape(), shape, "{name}");
+    }
+}
+
+#[test]
+fn gpt2_is_the_same_file_on_every_device() {
+    let model = models().join("gpt2.json");
+    let file = same_file_everywhere(&model, &["--scheme", "normal:std=0.02", "--layout", "in_out"]);
+    assert_is_of(&file, &model, &[]);
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let values = |name: &str| bytemuck::pod_collect_to_vec::<u8, f32>(tensors.tensor(name).unwrap().data());
+    assert!(values("transformer.h.0.ln_1.weight").iter().all(|&x| x == 1.0));
+    assert!(values("transformer.h.0.ln_1.bias").iter().all(|&x| x == 0.0));
+    let embedding = values("transformer.wte.weight");
+    let n = embedding.len() as f64;
+    let std = (embedding.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / n).sqrt();
+    // The standard error of a standard deviation is std / sqrt(2 n).
+    assert!((std - 0.02).abs() < 5.0 * 0.02 / (2.0 * n).sqrt(), "{std}");
+}
+
+#[test]
+fn vit_is_the_same_file_on_every_device() {
+    let model = models().join("vit-base.json");
+    assert_is_of(&same_file_everywhere(&model, &["--scheme", "truncated_normal:std=0.02"]), &model, &[]);
+}
+
+#[test]
+fn resnet_is_the_same_file_on_every_device() {
+    let model = models().join("resnet50.json");
+    assert_is_of(&same_file_everywhere(&model, &["--scheme", "he_normal:mode=fan_out"]), &model, &[]);
+}
+
+#[test]
+fn minilm_is_the_same_file_on_every_device_and_from_a_safetensors_header() {
+    let model = models().join("all-minilm-l6-v2.json");
+    let file = same_file_everywhere(&model, &[]);
+    assert_is_of(&file, &model, &["embeddings.position_ids"]);
+    // The file that was written is itself a model: its header alone gives the same file again.
+    let folder = TempDir::new().unwrap();
+    let (first, second) = (folder.path().join("first.safetensors"), folder.path().join("second.safetensors"));
+    fs::write(&first, &file).unwrap();
+    succeed(&["init", path(&first), "-o", path(&second), "--seed", "7", "--device", "cpu"]);
+    assert!(fs::read(&second).unwrap() == file);
+}
+
+/// The whole model is 16 GB: here one layer of each kind of tensor and the final norm, 436 MB of bf16.
+#[test]
+fn a_layer_of_llama_is_the_same_file_on_every_device() {
+    let list: BTreeMap<String, Value> =
+        serde_json::from_slice(&fs::read(models().join("llama-8b.json")).unwrap()).unwrap();
+    let kept = |name: &str| name == "__metadata__" || name.contains("layers.0.") || name == "model.norm.weight";
+    let prefix: BTreeMap<_, _> = list.into_iter().filter(|(name, _)| kept(name)).collect();
+    assert_eq!(prefix.len(), 11);
+    let folder = TempDir::new().unwrap();
+    let model = folder.path().join("llama.json");
+    fs::write(&model, serde_json::to_vec(&prefix).unwrap()).unwrap();
+    assert_is_of(&same_file_everywhere(&model, &["--scheme", "normal:std=0.02"]), &model, &[]);
+}
+
+#[test]
+fn a_range_is_the_slice_of_the_tensor() {
+    let folder = TempDir::new().unwrap();
+    let file = |name: &str, more: &[&str]| {
+        let output = folder.path().join(name);
+        succeed(&[&["fill", "he_normal", "300x1000", "-o", path(&output), "--dtype", "bf16"], more].concat());
+        fs::read(output).unwrap()
+    };
+    let (whole, part) = (file("whole", &[]), file("part", &["--range", "1003..250001"]));
+    let (whole, part) = (SafeTensors::deserialize(&whole).unwrap(), SafeTensors::deserialize(&part).unwrap());
+    assert_eq!(part.tensor("weight").unwrap().shape(), [248_998]);
+    assert!(part.tensor("weight").unwrap().data() == &whole.tensor("weight").unwrap().data()[2 * 1003..2 * 250_001]);
+}
+
+#[test]
+fn name_seed_and_scheme_make_the_values_and_nothing_else_does() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("w.safetensors");
+    let values = |scheme: &str, more: &[&str]| {
+        succeed(&[&["fill", scheme, "64x64", "-o", path(&output)], more].concat());
+        let file = fs::read(&output).unwrap();
+        SafeTensors::deserialize(&file).unwrap().iter().next().unwrap().1.data().to_vec()
+    };
+    let plain = values("normal", &[]);
+    assert_eq!(plain, values("normal", &["--seed", "0", "--name", "weight", "--device", "cpu"]));
+    assert_ne!(plain, values("normal", &["--seed", "1"]));
+    assert_ne!(plain, values("normal", &["--name", "bias"]));
+    assert_ne!(plain, values("normal:std=2", &[]));
+}
+
+#[test]
+fn json_reports_are_json() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("w.safetensors");
+    let scheme = "truncated_normal:mean=0,std=0.02,low=-0.04,high=0.04";
+    let report: Value =
+        serde_json::from_str(&succeed(&["fill", scheme, "1000", "-o", path(&output), "--json"])).unwrap();
+    assert_eq!(report["shape"], serde_json::json!([1000]));
+    assert!((report["std"].as_f64().unwrap() - 0.0175925).abs() < 1e-6);
+    let model = models().join("all-minilm-l6-v2.json");
+    let report: Value = serde_json::from_str(&succeed(&["init", path(&model), "-o", path(&output), "--json"])).unwrap();
+    assert_eq!(report["kept_out"], serde_json::json!(["embeddings.position_ids"]));
+}
+
+/// Without a driver, `auto` falls back to the CPU and `gpu` says that there is none.
+#[test]
+fn a_machine_without_an_adapter_draws_on_its_cpu() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("w.safetensors");
+    let run = |device: &str| {
+        Command::new(env!("CARGO_BIN_EXE_fanin"))
+            .args(["fill", "he_normal", "16x16", "-o", path(&output), "--device", device])
+            .env_remove("VK_ADD_DRIVER_FILES")
+            .env("VK_DRIVER_FILES", "/nowhere.json")
+            .env("VK_ICD_FILENAMES", "/nowhere.json")
+            .env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere.json")
+            .output()
+            .unwrap()
+    };
+    let fallen_back = run("auto");
+    assert!(fallen_back.status.success());
+    assert!(String::from_utf8_lossy(&fallen_back.stdout).contains("drawn by CPU"));
+    let none = run("gpu");
+    assert_eq!(none.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("there is no adapter"));
+}
+
+#[test]
+fn wrong_input_is_named_and_leaves_nothing_behind() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, content: &[u8]| {
+        let file = folder.path().join(name);
+        fs::write(&file, content).unwrap();
+        path(&file).to_string()
+    };
+    let header = |json: &str| [&(json.len() as u64).to_le_bytes(), json.as_bytes()].concat();
+    let output = folder.path().join("out.safetensors");
+    let output = path(&output);
+    let init = |model: &str, more: &[&str]| {
+        [&["init", model, "-o", output], more].concat().iter().map(ToString::to_string).collect()
+    };
+    let fill = |scheme: &str, shape: &str, more: &[&str]| {
+        [&["fill", scheme, shape, "-o", output], more].concat().iter().map(ToString::to_string).collect()
+    };
+    let list = |name: &str, json: &str| write(name, json.as_bytes());
+    let good = list("good.json", r#"{"w": {"dtype": "F32", "shape": [4, 4]}}"#);
+    let cases: Vec<(Vec<String>, &[&str])> = vec![
+        (init("/nowhere/model.json", &[]), &["/nowhere/model.json"]),
+        (init(path(folder.path()), &[]), &["directory"]),
+        (init(&list("empty.json", ""), &[]), &["empty.json", "EOF"]),
+        (init(&list("array.json", "[]"), &[]), &["array.json", "tensor names"]),
+        (init(&list("none.json", "{}"), &[]), &["none.json", "no tensor"]),
+        (
+            init(
+                &list("twice.json", r#"{"a": {"dtype": "F32", "shape": []}, "a": {"dtype": "F32", "shape": []}}"#),
+                &[],
+            ),
+            &["\"a\" stands twice"],
+        ),
+        (init(&list("dtype.json", r#"{"a": {"dtype": "F33", "shape": [1]}}"#), &[]), &["\"a\"", "F33"]),
+        (init(&list("f64.json", r#"{"a": {"dtype": "F64", "shape": [1]}}"#), &[]), &["\"a\"", "F64", "--dtype"]),
+        (init(&list("c64.json", r#"{"a": {"dtype": "C64", "shape": [1]}}"#), &["--dtype", "f32"]), &["\"a\"", "C64"]),
+        (init(&list("negative.json", r#"{"a": {"dtype": "F32", "shape": [-1]}}"#), &[]), &["\"a\"", "-1"]),
+        (init(&list("shapeless.json", r#"{"a": {"dtype": "F32"}}"#), &[]), &["\"a\"", "shape"]),
+        (
+            init(&list("huge.json", r#"{"a": {"dtype": "F32", "shape": [4294967296, 4294967296]}}"#), &[]),
+            &["\"a\"", "2^63"],
+        ),
+        (
+            init(&list("large.json", r#"{"a": {"dtype": "F32", "shape": [9223372036854775808]}}"#), &[]),
+            &["\"a\"", "does not fit"],
+        ),
+        (
+            init(&list("empty-dimension.json", r#"{"a": {"dtype": "F32", "shape": [0, 4]}}"#), &[]),
+            &["\"a\"", "dimension is 0"],
+        ),
+        (init(&write("short.safetensors", b"abc"), &[]), &["3 bytes"]),
+        (init(&write("cut.safetensors", &[0, 1, 0, 0, 0, 0, 0, 0, b'{']), &[]), &["256 bytes", "at most 1"]),
+        (init(&write("long.safetensors", &[255; 64]), &[]), &["18446744073709551615", "at most 56"]),
+        (
+            init(&write("gap.safetensors", &header(r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}"#)), &[]),
+            &["gap.safetensors", "offset"],
+        ),
+        (init(&good, &["--scheme", "he_norml"]), &["he_norml", "he_normal"]),
+        (init(&good, &["--scheme", "normal:std=-1"]), &["std is -1"]),
+        (init(&good, &["--dtype", "f8"]), &["f8", "bf16"]),
+        (init(&good, &["--layout", "oi"]), &["oi", "out_in"]),
+        (init(&good, &["--seed", "-1"]), &["-1"]),
+        (init(&good, &["--device", "abacus"]), &["abacus", "auto, gpu, cpu"]),
+        (vec!["init".into(), good.clone()], &["--output"]),
+        (vec!["init".into(), good.clone(), "-o".into(), "/nowhere/out".into()], &["/nowhere/out"]),
+        (vec!["init".into(), good.clone(), "-o".into(), path(folder.path()).into()], &["is a directory"]),
+        (fill("he_normal", "1000", &[]), &["[1000]", "fewer than two"]),
+        (fill("he_normal", "4x-1", &[]), &["-1", "4096x16384"]),
+        (fill("he_normal", "", &[]), &["4096x16384"]),
+        (fill("he_normal", "4x4", &["--groups", "3"]), &["groups is 3"]),
+        (fill("normal", "10", &["--range", "3..11"]), &["11", "at most 10"]),
+        (fill("normal", "10", &["--range", "5..3"]), &["5..3"]),
+        (fill("normal", "10", &["--range", "5"]), &["START..END"]),
+        (fill("normal", "10", &["--name", "__metadata__"]), &["__metadata__"]),
+        (fill("constant:value=1e9", "10", &["--dtype", "f16"]), &["1000000000", "65504"]),
+        (fill("uniform:low=1.0001,high=1.0002", "10", &["--dtype", "f16"]), &["no f16 value"]),
+        (fill("normal", "18446744073709551615x2", &[]), &["2^63"]),
+    ];
+    for (arguments, parts) in cases {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let before = entries(folder.path());
+        let run = fanin(&arguments);
+        let message = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {message}");
+        for part in parts {
+            assert!(message.contains(part), "{arguments:?}: \"{message}\" does not say \"{part}\"");
+        }
+        assert_eq!(entries(folder.path()), before, "{arguments:?} left something behind");
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    entries.sort();
+    entries
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_written_to_and_not_replaced() {
+    use std::os::unix::fs::FileTypeExt;
+    succeed(&["fill", "normal", "1000", "-o", "/dev/null"]);
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    // /dev/full has no room: that is no wrong input.
+    assert_eq!(fanin(&["fill", "normal", "1000", "-o", "/dev/full"]).status.code(), Some(1));
+    // A link stays one; its target is what is written.
+    let folder = TempDir::new().unwrap();
+    let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+    fs::write(&target, "old").unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    succeed(&["fill", "normal", "1000", "-o", path(&link)]);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert!(SafeTensors::deserialize(&fs::read(&target).unwrap()).is_ok());
+}

@@ -87,7 +87,12 @@ fn normals(words: vec4<u32>) -> vec4<f32> {
 
 // Out of standard units into the working ones.
 fn scaled(z: f32) -> f32 {
-    return params.numbers.location + product(params.numbers.scale, z);
+    let n = params.numbers;
+    var y = product(n.scale, z);
+    if (n.offset != 0.0) {
+        y = hidden(n.offset + y);
+    }
+    return n.location + y;
 }
 
 fn scaled4(z: vec4<f32>) -> vec4<f32> {

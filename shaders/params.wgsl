@@ -26,6 +26,7 @@ struct Params {
 // The order is that of `Numbers` in src/sampler.rs, which says what each is.
 struct Numbers {
     location: f32,
+    offset: f32,
     scale: f32,
     first: f32,
     last: f32,
@@ -40,7 +41,6 @@ struct Numbers {
     slope: f32,
     curve: f32,
     peak: f32,
-    padding: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

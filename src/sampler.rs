@@ -27,6 +27,8 @@ pub(crate) enum Kernel {
 pub(crate) struct Numbers {
     /// Uniform: the middle. Normal: the mean. Exponential proposal: the bound nearest to the mode.
     pub location: f32,
+    /// What `location` lost when it was rounded to f32.
+    pub offset: f32,
     /// Uniform: half the width, per 2^31. Normal: the standard deviation. Exponential proposal: the signed mean distance.
     pub scale: f32,
     /// The smallest and largest value that the dtype holds inside the bounds.
@@ -50,7 +52,6 @@ pub(crate) struct Numbers {
     pub slope: f32,
     pub curve: f32,
     pub peak: f32,
-    pub padding: u32,
 }
 
 /// A kernel with its numbers.
@@ -124,8 +125,10 @@ fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) 
     let ordinary = magnitude == 0.0 || (2f64.powi(-40)..=2f64.powi(40)).contains(&magnitude);
     let exponent = if ordinary { 0 } else { libm::ilogb(magnitude).clamp(-126, 127) };
     let unit = 2f64.powi(exponent);
+    let rounded = normal_f32(location / unit);
     Numbers {
-        location: normal_f32(location / unit),
+        location: rounded,
+        offset: normal_f32(location / unit - f64::from(rounded)),
         scale: normal_f32(scale / unit),
         first,
         last,

@@ -45,7 +45,9 @@ const ELEMENTS_PER_THREAD: u64 = 1 << 18;
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn fill<T: Element>(fill: &Fill, slice: &mut [T]) -> Result<(), Error> {
-    let threads = thread::available_parallelism().map_or(1, usize::from);
+    // Asking costs as much as drawing thousands of values.
+    let worth_asking = fill.len() >= 2 * ELEMENTS_PER_THREAD;
+    let threads = if worth_asking { thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     fill_with_threads(fill, slice, threads)
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::math::normal_pair;
+use super::math::{normal_pair, scaled};
 use super::{LANES, Lanes, batches, each4, fill_tiles, interleave, philox_lanes};
 use crate::sampler::Numbers;
 use crate::{Element, Stream};
@@ -14,7 +14,7 @@ pub(super) fn fill<T: Element>(numbers: &Numbers, stream: Stream, range: Range<u
     fill_tiles(numbers, range, slice, |number, tile| {
         for (_, low, high, values) in batches(number, tile) {
             let z = normals(&philox_lanes(stream, &low, high, 0));
-            interleave(&each4(&z, |z| scale(z, numbers)), values);
+            interleave(&each4(&z, |z| scaled(z, numbers)), values);
         }
     });
 }
@@ -30,9 +30,4 @@ pub(super) fn normals(words: &[Lanes<u32>; 4]) -> [Lanes<f32>; 4] {
         (z[2][lane], z[3][lane]) = normal_pair(words[2][lane], words[3][lane]);
     }
     z
-}
-
-#[inline(always)]
-pub(super) fn scale(z: f32, n: &Numbers) -> f32 {
-    n.location + n.scale * z
 }

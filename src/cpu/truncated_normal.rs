@@ -8,8 +8,8 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::math::{PER_STEP, middle_of, neg_ln};
-use super::normal::{normals, scale};
+use super::math::{PER_STEP, middle_of, neg_ln, scaled};
+use super::normal::normals;
 use super::{LANES, Lanes, Tile, batches, each4, fill_tiles, interleave, philox_lanes};
 use crate::sampler::Numbers;
 use crate::{Element, Stream};
@@ -50,7 +50,7 @@ fn by_normal(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numb
             rejected[lane] |= u32::from(z[k][lane] < n.low || z[k][lane] > n.high) << k;
         }
     }
-    Candidates { values: each4(&z, |z| scale(z, n)), rejected }
+    Candidates { values: each4(&z, |z| scaled(z, n)), rejected }
 }
 
 /// Four exponentials, two of each of two blocks: a word for the distance, a word to accept or reject it.
@@ -63,7 +63,7 @@ fn by_exponential(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: 
     for (k, (w0, w1)) in [(a0, a1), (a2, a3), (b0, b1), (b2, b3)].iter().enumerate() {
         for lane in 0..LANES {
             let (e, outside) = distance(w0[lane], w1[lane], n);
-            values[k][lane] = n.location + n.scale * e;
+            values[k][lane] = scaled(e, n);
             rejected[lane] |= u32::from(outside) << k;
         }
     }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::math::from_signed_word;
+use super::math::{from_signed_word, scaled};
 use super::{batches, each4, fill_tiles, interleave, philox_lanes};
 use crate::sampler::Numbers;
 use crate::{Element, Stream};
@@ -20,5 +20,5 @@ pub(super) fn fill<T: Element>(numbers: &Numbers, stream: Stream, range: Range<u
 
 #[inline(always)]
 fn place(word: u32, n: &Numbers) -> f32 {
-    n.location + from_signed_word((word ^ 0x8000_0000) as i32) * n.scale
+    scaled(from_signed_word((word ^ 0x8000_0000) as i32), n)
 }

@@ -23,13 +23,15 @@ fn frozen<T: Element>(scheme: &str, dtype: Dtype) -> String {
     format!("{scheme} {dtype}: {} {digest}", bits.join(" "))
 }
 
-const SCHEMES: [&str; 16] = [
+const SCHEMES: [&str; 18] = [
     "constant:value=-0.1",
     "uniform:low=0,high=1",
     "uniform:low=-0.05,high=0.05",
     "uniform:low=1000,high=1000.5",
     "normal:mean=0,std=1",
     "normal:mean=0.5,std=0.02",
+    "uniform:low=0.1,high=0.1005",
+    "normal:mean=0.1,std=0.001",
     "normal:mean=0,std=1e-37",
     "truncated_normal:mean=0,std=0.02,low=-0.04,high=0.04",
     "truncated_normal:mean=0,std=1,low=-1,high=inf",

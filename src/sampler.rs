@@ -163,7 +163,11 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
         return Sampler { kernel: Kernel::TruncatedByNormal, numbers };
     }
     let width = (high - low) / std;
-    let tilt = Tilt::new(window.a, width);
+    // Any rate will do: one whose distance is an f32 loses nothing when it is rounded to one.
+    let rate = best_rate(window.a, width);
+    let distance = f64::from((std / rate) as f32);
+    let rate = if (distance as f32).is_normal() { std / distance } else { rate };
+    let tilt = Tilt::new(window.a, width, rate);
     let (near, direction) = if window.mirrored { (high, -1.0) } else { (low, 1.0) };
     let scale = direction * std / tilt.rate;
     let numbers = scaled(near, scale, near.abs().max(scale.abs()), bounds);
@@ -199,16 +203,19 @@ struct Tilt {
 }
 
 impl Tilt {
-    fn new(a: f64, width: f64) -> Tilt {
-        // Robert's rate is best for an infinite window, the slope of the log-density at the middle for a narrow one.
-        // The last bound keeps rate * width away from zero, where the cut exponential is uniform anyway.
-        let robert = if a > 1e8 { a } else { (a + (a * a + 4.0).sqrt()) / 2.0 };
-        let rate = robert.min(a + width / 2.0).max(2f64.powi(-10) / width);
+    fn new(a: f64, width: f64, rate: f64) -> Tilt {
         let (slope, curve) = (1.0 - a / rate, 0.5 / rate / rate);
         let best = (slope / (2.0 * curve)).clamp(0.0, rate * width);
         let peak = if best.is_finite() { best * (slope - curve * best) } else { 0.0 };
         Tilt { rate, slope, curve, peak: peak.max(0.0) }
     }
+}
+
+/// Robert's rate is best for an infinite window, the slope of the log-density at the middle for a narrow one. The last bound
+/// keeps rate * width away from zero, where the cut exponential is uniform anyway.
+fn best_rate(a: f64, width: f64) -> f64 {
+    let robert = if a > 1e8 { a } else { (a + (a * a + 4.0).sqrt()) / 2.0 };
+    robert.min(a + width / 2.0).max(2f64.powi(-10) / width)
 }
 
 #[cfg(test)]
@@ -217,7 +224,7 @@ mod tests {
 
     /// Mean acceptance of the tilted proposal, by Simpson's rule in the proposal's quantile.
     fn tilted_acceptance(a: f64, width: f64) -> f64 {
-        let t = Tilt::new(a, width);
+        let t = Tilt::new(a, width, best_rate(a, width));
         let mass = -libm::expm1(-t.rate * width);
         let n = 4000;
         let ratio = |i: i32| {

@@ -119,7 +119,7 @@ pub fn distributions() -> Vec<Distribution> {
         Normal { mean: -3.0, std: 1.5 },
         Normal { mean: 0.0, std: 1e-38 },
         Normal { mean: 100.1, std: 0.001 },
-        Uniform { low: -1e-38, high: 3e38 },
+        Uniform { low: -60000.0, high: 65504.0 },
         TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 },
         TruncatedNormal { mean: 1.0, std: 2.0, low: -2.0, high: infinity },
         TruncatedNormal { mean: 0.0, std: 1.0, low: 5.0, high: 6.0 },

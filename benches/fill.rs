@@ -22,6 +22,24 @@ fn distributions() -> [(&'static str, Distribution); 5] {
     ]
 }
 
+/// Truncated normals at one size, for the cost of a window against the normal's.
+const WINDOW_SIZE: u64 = 1 << 22;
+
+fn windows() -> [(&'static str, Distribution); 9] {
+    let cut = |low, high| Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low, high };
+    [
+        ("none (normal)", Distribution::Normal { mean: 0.0, std: 1.0 }),
+        ("[-2, 2]", cut(-2.0, 2.0)),
+        ("[-1, 1]", cut(-1.0, 1.0)),
+        ("[-0.85, 0.85]", cut(-0.85, 0.85)),
+        ("[-0.25, inf]", cut(-0.25, f64::INFINITY)),
+        ("[0, inf]", cut(0.0, f64::INFINITY)),
+        ("[5, 6]", cut(5.0, 6.0)),
+        ("[-inf, -10]", cut(f64::NEG_INFINITY, -10.0)),
+        ("[-0.001, 0.001]", cut(-1e-3, 1e-3)),
+    ]
+}
+
 fn fill(distribution: &Distribution, dtype: Dtype, size: u64) -> Fill {
     Fill::new(distribution, Stream::named(42, "bench"), dtype, 0..size).unwrap()
 }
@@ -44,6 +62,14 @@ fn on_cpu(c: &mut Criterion) {
         }
         group.finish();
     }
+    let mut group = c.benchmark_group("CPU one thread, window");
+    group.throughput(Throughput::Elements(WINDOW_SIZE));
+    let mut values = vec![0f32; WINDOW_SIZE as usize];
+    for (name, distribution) in windows() {
+        let whole = fill(&distribution, Dtype::F32, WINDOW_SIZE);
+        group.bench_function(name, |b| b.iter(|| cpu::fill_with_threads(&whole, &mut values, 1).unwrap()));
+    }
+    group.finish();
     // The CPU ecosystem's way, for comparison: rand's default generator and rand_distr, one thread.
     let mut group = c.benchmark_group("CPU rand_distr");
     let size = SIZES[1];
@@ -74,28 +100,39 @@ fn on_gpus(c: &mut Criterion) {
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
         let filler = GpuFiller::new(&device).unwrap();
+        let buffer = |size: u64, dtype: Dtype| {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: size * dtype.size(),
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            })
+        };
+        let draw = |whole: &Fill, buffer: &wgpu::Buffer| {
+            filler.submit(&queue, whole, buffer, 0).unwrap();
+            device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+        };
         for (name, distribution) in distributions() {
             let mut group = c.benchmark_group(format!("{} {} {name}", info.backend, info.name));
             for size in SIZES {
                 group.throughput(Throughput::Elements(size));
                 for dtype in [Dtype::F32, Dtype::BF16] {
-                    let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-                        label: None,
-                        size: size * dtype.size(),
-                        usage: wgpu::BufferUsages::STORAGE,
-                        mapped_at_creation: false,
-                    });
-                    let whole = fill(&distribution, dtype, size);
+                    let (whole, buffer) = (fill(&distribution, dtype, size), buffer(size, dtype));
                     group.bench_function(BenchmarkId::new(dtype.to_string(), size), |b| {
-                        b.iter(|| {
-                            filler.submit(&queue, &whole, &buffer, 0).unwrap();
-                            device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-                        });
+                        b.iter(|| draw(&whole, &buffer))
                     });
                 }
             }
             group.finish();
         }
+        let mut group = c.benchmark_group(format!("{} {} window", info.backend, info.name));
+        group.throughput(Throughput::Elements(WINDOW_SIZE));
+        let buffer = buffer(WINDOW_SIZE, Dtype::F32);
+        for (name, distribution) in windows() {
+            let whole = fill(&distribution, Dtype::F32, WINDOW_SIZE);
+            group.bench_function(name, |b| b.iter(|| draw(&whole, &buffer)));
+        }
+        group.finish();
     }
 }
 

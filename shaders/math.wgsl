@@ -87,8 +87,13 @@ fn normals(words: vec4<u32>) -> vec4<f32> {
 
 // Out of standard units into the working ones.
 fn scaled(z: f32) -> f32 {
+    return place(product(params.numbers.scale, z));
+}
+
+// A distance from the location, in working units, to where it lies.
+fn place(distance: f32) -> f32 {
     let n = params.numbers;
-    var y = product(n.scale, z);
+    var y = distance;
     if (n.offset != 0.0) {
         y = hidden(n.offset + y);
     }

@@ -28,6 +28,8 @@ struct Numbers {
     location: f32,
     offset: f32,
     scale: f32,
+    coarse: f32,
+    fine: f32,
     first: f32,
     last: f32,
     unit: f32,
@@ -41,6 +43,7 @@ struct Numbers {
     slope: f32,
     curve: f32,
     peak: f32,
+    padding: vec2<u32>,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

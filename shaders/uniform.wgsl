@@ -1,7 +1,14 @@
 // The uniform distribution: the twin of src/cpu/uniform.rs.
 
+// All 32 bits count: the first product is exact, and the others are small beside it, so that the sum is rounded as if it
+// had been exact.
 fn uniform_value(word: u32) -> f32 {
-    return scaled(from_signed_word(bitcast<i32>(word ^ 0x80000000u)));
+    let n = params.numbers;
+    let i = bitcast<i32>(word ^ 0x80000000u);
+    let high = f32(i >> 16u);
+    let low = f32(i & 0xffff);
+    let rest = hidden(product(high, n.fine) + product(low, n.scale));
+    return place(high * n.coarse + rest);
 }
 
 @compute @workgroup_size(64)

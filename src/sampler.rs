@@ -31,6 +31,9 @@ pub(crate) struct Numbers {
     pub offset: f32,
     /// Uniform: half the width, per 2^31. Normal: the standard deviation. Exponential proposal: the signed mean distance.
     pub scale: f32,
+    /// Uniform: `scale` times 2^16, in two parts, the first of which has 8 bits.
+    pub coarse: f32,
+    pub fine: f32,
     /// The smallest and largest value that the dtype holds inside the bounds.
     pub first: f32,
     pub last: f32,
@@ -52,6 +55,7 @@ pub(crate) struct Numbers {
     pub slope: f32,
     pub curve: f32,
     pub peak: f32,
+    pub padding: [u32; 2],
 }
 
 /// A kernel with its numbers.
@@ -79,10 +83,11 @@ impl Sampler {
                 fits(dtype, "high", high)?;
                 let bounds = within(dtype, low, high, true)?;
                 let (middle, half) = (low / 2.0 + high / 2.0, high / 2.0 - low / 2.0);
-                Ok(Sampler {
-                    kernel: Kernel::Uniform,
-                    numbers: scaled(middle, half / 2f64.powi(31), low.abs().max(high.abs()), bounds),
-                })
+                let numbers = scaled(middle, half / 2f64.powi(31), low.abs().max(high.abs()), bounds);
+                let per_high_half = half / f64::from(numbers.unit) / 2f64.powi(15);
+                let coarse = f32::from_bits(normal_f32(per_high_half).to_bits() & 0xffff_0000);
+                let fine = normal_f32(per_high_half - f64::from(coarse));
+                Ok(Sampler { kernel: Kernel::Uniform, numbers: Numbers { coarse, fine, ..numbers } })
             }
             Distribution::Normal { mean, std } => {
                 fits(dtype, "mean", mean)?;
@@ -262,12 +267,13 @@ mod tests {
             for mean in extremes {
                 for distribution in [
                     Distribution::Normal { mean, std },
+                    Distribution::Uniform { low: -std.min(mean), high: mean },
                     Distribution::TruncatedNormal { mean, std, low: 0.0, high: f64::INFINITY },
                     Distribution::TruncatedNormal { mean, std, low: f64::NEG_INFINITY, high: 0.0 },
                     Distribution::TruncatedNormal { mean, std, low: -1e-30, high: 1e-36 },
                 ] {
                     let n = Sampler::new(&distribution, Dtype::F32).unwrap().numbers;
-                    for x in bytemuck::cast::<Numbers, [f32; 16]>(n) {
+                    for x in bytemuck::cast::<Numbers, [f32; 20]>(n) {
                         assert!(x == 0.0 || x.is_normal(), "{distribution}: {n:?}");
                     }
                 }

@@ -468,12 +468,12 @@ fn tensors_seeds_and_shards_are_uncorrelated() {
         let fill = Fill::new(&normal, Stream::named(seed, name), Dtype::F32, start..start + n).unwrap();
         draw::<f32>(&fill)
     };
-    let kinds: [(&str, &(dyn Fn(u64) -> Vec<f32> + Sync)); 3] = [
-        ("tensors of one seed", &|i| values(1, &format!("layers.{i}.weight"), 0)),
-        ("seeds of one tensor", &|i| values(i, "weight", 0)),
-        ("shards of one tensor", &|i| values(1, "weight", i * n)),
-    ];
-    run_all(&kinds, |(kind, draw)| {
+    run_all(&["tensors of one seed", "seeds of one tensor", "shards of one tensor"], |kind| {
+        let draw = |i: u64| match kind.split(' ').next() {
+            Some("tensors") => values(1, &format!("layers.{i}.weight"), 0),
+            Some("seeds") => values(i, "weight", 0),
+            _ => values(1, "weight", i * n),
+        };
         let mut previous = draw(0);
         let mut largest = 0f64;
         for i in 1..=pairs {

@@ -104,7 +104,13 @@ pub(crate) fn normal_pair(w0: u32, w1: u32) -> (f32, f32) {
 /// Out of standard units into the working ones.
 #[inline(always)]
 pub(crate) fn scaled(z: f32, n: &Numbers) -> f32 {
-    let mut y = n.scale * z;
+    place(n.scale * z, n)
+}
+
+/// A distance from the location, in working units, to where it lies.
+#[inline(always)]
+pub(crate) fn place(distance: f32, n: &Numbers) -> f32 {
+    let mut y = distance;
     if n.offset != 0.0 {
         y += n.offset;
     }

@@ -5,18 +5,18 @@ struct Params {
     nonce: u32,
     // Zero, but only at run time: no compiler can see through an XOR with it.
     zero: u32,
-    // The number of the first block (of four elements), low and high half.
+    // The number of the first tile's first block (of four elements), low and high half.
     block: vec2<u32>,
-    // The same for the first group of a truncated normal.
+    // The same of its first group.
     group: vec2<u32>,
-    // Elements are counted from the first one of that block; those of start..end are written.
+    // Elements are counted from the first one of that tile; those of start..end are written.
     start: u32,
     end: u32,
     // Added to an element's count: its place in `target`, in elements.
     shift: u32,
     // Invocations per row of the dispatch.
     row: u32,
-    // Invocation i draws block (or group) i * stride + phase.
+    // Invocation i draws group i * stride + phase.
     stride: u32,
     phase: u32,
     padding: vec2<u32>,
@@ -52,8 +52,8 @@ struct Numbers {
 // 0: f32, 1: f16, 2: bf16.
 override dtype: u32;
 
-// Which block or group this invocation draws, counted from the first.
-fn unit_of(invocation: vec3<u32>) -> u32 {
+// Which group this invocation draws, counted from the first.
+fn group_of(invocation: vec3<u32>) -> u32 {
     return (invocation.x + invocation.y * params.row) * params.stride + params.phase;
 }
 
@@ -61,8 +61,4 @@ fn unit_of(invocation: vec3<u32>) -> u32 {
 fn add_offset(number: vec2<u32>, offset: u32) -> vec2<u32> {
     let low = number.x + offset;
     return vec2(low, number.y + u32(low < offset));
-}
-
-fn block_number(offset: u32) -> vec2<u32> {
-    return add_offset(params.block, offset);
 }

@@ -1,23 +1,21 @@
-// The truncated normal by rejection: the twin of src/cpu/truncated_normal.rs, which says how groups lie in a tile.
+// The truncated normal by rejection: the twin of src/cpu/truncated_normal.rs.
 //
-// One invocation draws one group. A rejected candidate is written all the same, and a spare one over it later: that costs
+// A rejected candidate is written all the same, and a spare one over it later: that costs
 // less than to keep 32 values in registers.
 
-const TILE: u32 = 1024u;
-const GROUPS: u32 = 32u;
 const ATTEMPTS: u32 = 64u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
-    let group = unit_of(invocation);
-    let first = (group / GROUPS) * TILE + (group % GROUPS) * 4u;
+    let group = group_of(invocation);
+    let first = first_of(group);
     if (first >= params.end) {
         return;
     }
     var rejected = 0u;
-    for (var j = 0u; j < 8u; j++) {
+    for (var j = 0u; j < BLOCKS; j++) {
         let count = first + j * 4u * GROUPS;
-        let drawn = candidates(block_number(count / 4u), 0u);
+        let drawn = candidates(block_at(count), 0u);
         rejected |= drawn.rejected << (4u * j);
         store_values(count, drawn.values);
     }

@@ -120,19 +120,21 @@ fn name(kernel: Kernel) -> &'static str {
     }
 }
 
+const BLOCKS: &str = include_str!("../../shaders/blocks.wgsl");
+
 /// A kernel's WGSL: the shared parts and its own, one after the other.
 fn source(kernel: Kernel, wide: bool) -> String {
     let own: &[&str] = match kernel {
-        Kernel::Constant => &[include_str!("../../shaders/constant.wgsl")],
-        Kernel::Uniform => &[include_str!("../../shaders/uniform.wgsl")],
-        Kernel::Normal => &[include_str!("../../shaders/normal.wgsl")],
+        Kernel::Constant => &[include_str!("../../shaders/constant.wgsl"), BLOCKS],
+        Kernel::Uniform => &[include_str!("../../shaders/uniform.wgsl"), BLOCKS],
+        Kernel::Normal => &[include_str!("../../shaders/normal.wgsl"), BLOCKS],
         Kernel::TruncatedByNormal => {
             &[include_str!("../../shaders/by_normal.wgsl"), include_str!("../../shaders/truncated_normal.wgsl")]
         }
         Kernel::TruncatedByExponential => {
             &[include_str!("../../shaders/by_exponential.wgsl"), include_str!("../../shaders/truncated_normal.wgsl")]
         }
-        Kernel::Words => &[include_str!("../../shaders/words.wgsl")],
+        Kernel::Words => &[include_str!("../../shaders/words.wgsl"), BLOCKS],
     };
     let multiplication = if wide {
         include_str!("../../shaders/mul_wide_u64.wgsl")
@@ -146,6 +148,7 @@ fn source(kernel: Kernel, wide: bool) -> String {
         include_str!("../../shaders/math.wgsl"),
         include_str!("../../shaders/rounding.wgsl"),
         include_str!("../../shaders/store.wgsl"),
+        include_str!("../../shaders/tile.wgsl"),
     ];
     [&shared, own].concat().join("\n")
 }

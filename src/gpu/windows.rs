@@ -11,6 +11,8 @@ use crate::{Dtype, Error, Fill};
 
 /// Invocations per workgroup, as in the shaders.
 pub(super) const WORKGROUP: u64 = 64;
+/// Elements per group, which one invocation draws, as in `shaders/tile.wgsl`.
+const GROUP: u64 = 32;
 /// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
 const MAX_WINDOW: u64 = 1 << 30;
 
@@ -97,11 +99,8 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
 }
 
 fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
-    let (kernel, size) = (fill.sampler.kernel, fill.dtype().size());
-    let truncated = matches!(kernel, Kernel::TruncatedByNormal | Kernel::TruncatedByExponential);
-    // What one invocation draws, and what must be drawn together.
-    let (drawn, together) = if truncated { (32, TILE) } else { (4, 4) };
-    let per_dispatch = limits.workgroups.saturating_mul(limits.workgroups).saturating_mul(WORKGROUP * drawn);
+    let size = fill.dtype().size();
+    let per_dispatch = limits.workgroups.saturating_mul(limits.workgroups).saturating_mul(WORKGROUP * GROUP);
     let per_binding = (limits.binding - limits.alignment) / size;
     let most = per_dispatch.min(per_binding).min(MAX_WINDOW) - TILE;
 
@@ -113,18 +112,22 @@ fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
         let to = end.min((from + most) / TILE * TILE);
         let byte = offset + (from - start) * size;
         let bound = byte / limits.alignment * limits.alignment;
-        let first = from / together * together;
+        let first = from / TILE * TILE;
         let place = (byte - bound) / size;
         let shift = (place as u32).wrapping_sub((from - first) as u32);
-        let units = (to - first).div_ceil(together) * (together / drawn);
+        // Of a last, short tile, the groups whose first block is in it.
+        let groups = match (to - first) % TILE {
+            0 => (to - first) / GROUP,
+            rest => (to - first) / TILE * (TILE / GROUP) + rest.div_ceil(4).min(TILE / GROUP),
+        };
         for (stride, phase) in phases(fill.dtype(), shift) {
-            let workgroups = (units - u64::from(phase).min(units)).div_ceil(stride.into()).div_ceil(WORKGROUP);
+            let workgroups = (groups - u64::from(phase).min(groups)).div_ceil(stride.into()).div_ceil(WORKGROUP);
             let columns = workgroups.min(limits.workgroups);
             if columns == 0 {
                 continue;
             }
             windows.push(Window {
-                kernel,
+                kernel: fill.sampler.kernel,
                 dtype: fill.dtype(),
                 binding: bound..(byte + (to - from) * size).next_multiple_of(4),
                 params: Params {
@@ -132,7 +135,7 @@ fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
                     nonce: fill.stream.nonce,
                     zero: 0,
                     block: halves(first / 4),
-                    group: halves(first / 32),
+                    group: halves(first / GROUP),
                     start: (from - first) as u32,
                     end: (to - first) as u32,
                     shift,

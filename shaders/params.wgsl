@@ -12,7 +12,7 @@ struct Params {
     // Elements are counted from the first one of that tile; those of start..end are written.
     start: u32,
     end: u32,
-    // Added to an element's count: its place in `target`, in elements.
+    // Added to an element's count: its place in `elements`, in elements.
     shift: u32,
     // Invocations per row of the dispatch.
     row: u32,
@@ -47,7 +47,6 @@ struct Numbers {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read_write> elements: array<u32>;
 
 // 0: f32, 1: f16, 2: bf16.
 override dtype: u32;

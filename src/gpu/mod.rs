@@ -192,7 +192,7 @@ impl GpuFiller {
         for (chunk, parameters) in dispatches.chunks(DISPATCHES_PER_BUFFER).zip(&parameters) {
             for (i, (buffer, window)) in chunk.iter().enumerate() {
                 let bindings = self.pipelines.bindings(&self.device, parameters, buffer, window.binding.clone());
-                pass.set_pipeline(self.pipelines.get(&self.device, window.kernel, window.dtype));
+                pass.set_pipeline(self.pipelines.get(&self.device, window.kernel, window.dtype, window.writes));
                 pass.set_bind_group(0, &bindings, &[self.pipelines.parameter_offset(i)]);
                 pass.dispatch_workgroups(window.workgroups[0], window.workgroups[1], 1);
             }

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device, PipelineLayout};
 
-use super::windows::Params;
+use super::windows::{Params, Writes};
 use crate::sampler::Kernel;
 use crate::{Dtype, Error};
 
@@ -18,7 +18,7 @@ pub(super) struct Pipelines {
     layout: PipelineLayout,
     /// Bytes from one dispatch's parameters to the next's.
     stride: u32,
-    pipelines: [[OnceLock<ComputePipeline>; Dtype::ALL.len()]; KERNELS],
+    pipelines: [[[OnceLock<ComputePipeline>; 2]; Dtype::ALL.len()]; KERNELS],
 }
 
 impl Pipelines {
@@ -37,7 +37,8 @@ impl Pipelines {
             label: Some("fanin"),
             entries: &[
                 entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>()),
-                entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 4),
+                // The least size depends on how a pipeline writes.
+                entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 0),
             ],
         });
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -50,12 +51,12 @@ impl Pipelines {
         Pipelines { bindings, layout, stride, pipelines: Default::default() }
     }
 
-    pub fn get(&self, device: &Device, kernel: Kernel, dtype: Dtype) -> &ComputePipeline {
-        self.pipelines[kernel as usize][dtype as usize].get_or_init(|| {
+    pub fn get(&self, device: &Device, kernel: Kernel, dtype: Dtype, writes: Writes) -> &ComputePipeline {
+        self.pipelines[kernel as usize][dtype as usize][writes as usize].get_or_init(|| {
             let wide = device.features().contains(wgpu::Features::SHADER_INT64);
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(name(kernel)),
-                source: wgpu::ShaderSource::Wgsl(source(kernel, wide).into()),
+                source: wgpu::ShaderSource::Wgsl(source(kernel, dtype, writes, wide).into()),
             });
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(name(kernel)),
@@ -123,7 +124,7 @@ fn name(kernel: Kernel) -> &'static str {
 const BLOCKS: &str = include_str!("../../shaders/blocks.wgsl");
 
 /// A kernel's WGSL: the shared parts and its own, one after the other.
-fn source(kernel: Kernel, wide: bool) -> String {
+fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
     let own: &[&str] = match kernel {
         Kernel::Constant => &[include_str!("../../shaders/constant.wgsl"), BLOCKS],
         Kernel::Uniform => &[include_str!("../../shaders/uniform.wgsl"), BLOCKS],
@@ -141,12 +142,18 @@ fn source(kernel: Kernel, wide: bool) -> String {
     } else {
         include_str!("../../shaders/mul_wide.wgsl")
     };
+    let write = match (writes, dtype.size()) {
+        (Writes::Words, _) => include_str!("../../shaders/write_words.wgsl"),
+        (Writes::Blocks, 4) => include_str!("../../shaders/write_blocks_32.wgsl"),
+        (Writes::Blocks, _) => include_str!("../../shaders/write_blocks_16.wgsl"),
+    };
     let shared = [
         include_str!("../../shaders/params.wgsl"),
         multiplication,
         include_str!("../../shaders/philox.wgsl"),
         include_str!("../../shaders/math.wgsl"),
         include_str!("../../shaders/rounding.wgsl"),
+        write,
         include_str!("../../shaders/store.wgsl"),
         include_str!("../../shaders/tile.wgsl"),
     ];

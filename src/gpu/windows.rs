@@ -36,11 +36,21 @@ pub(super) struct Params {
     numbers: Numbers,
 }
 
+/// How a dispatch writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// Word by word, at any place.
+    Words,
+    /// A block as one vector, which must lie on a multiple of its size, and wholly inside the buffer.
+    Blocks,
+}
+
 /// One dispatch.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
     pub kernel: Kernel,
     pub dtype: Dtype,
+    pub writes: Writes,
     /// The bytes of the buffer that are bound.
     pub binding: Range<u64>,
     pub params: Params,
@@ -75,8 +85,8 @@ impl Limits {
         need("max_compute_workgroups_per_dimension", limits.max_compute_workgroups_per_dimension.into(), 256)?;
         Ok(Limits {
             binding: limits.max_storage_buffer_binding_size,
-            // A binding starts at a whole word whatever the device allows.
-            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(4),
+            // A binding starts at a whole block whatever the device allows.
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(16),
             workgroups: limits.max_compute_workgroups_per_dimension.into(),
         })
     }
@@ -95,13 +105,13 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
     if needed > buffer.size() {
         return Err(Error::BufferTooSmall { size: buffer.size(), needed });
     }
-    Ok(split(fill, offset, limits))
+    Ok(split(fill, buffer.size(), offset, limits))
 }
 
-fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
+fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
     let size = fill.dtype().size();
     let per_dispatch = limits.workgroups.saturating_mul(limits.workgroups).saturating_mul(WORKGROUP * GROUP);
-    let per_binding = (limits.binding - limits.alignment) / size;
+    let per_binding = (limits.binding - 2 * limits.alignment) / size;
     let most = per_dispatch.min(per_binding).min(MAX_WINDOW) - TILE;
 
     let Range { start, end } = fill.range();
@@ -110,11 +120,24 @@ fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
     while from < end {
         // Cuts fall on tiles, so that no group is drawn twice.
         let to = end.min((from + most) / TILE * TILE);
-        let byte = offset + (from - start) * size;
+        let byte_of = |element| offset + (element - start) * size;
+        let byte = byte_of(from);
         let bound = byte / limits.alignment * limits.alignment;
         let first = from / TILE * TILE;
         let place = (byte - bound) / size;
         let shift = (place as u32).wrapping_sub((from - first) as u32);
+        // Blocks are written whole where they lie on multiples of their size, but for a last one that the buffer cuts.
+        let last_tile = to / TILE * TILE;
+        let (to, writes) = if shift % 4 != 0 {
+            (to, Writes::Words)
+        } else if byte_of(to).next_multiple_of(4 * size) <= buffer_size {
+            (to, Writes::Blocks)
+        } else if last_tile > from {
+            (last_tile, Writes::Blocks)
+        } else {
+            (to, Writes::Words)
+        };
+        let unit = if writes == Writes::Blocks { 4 * size } else { 4 };
         // Of a last, short tile, the groups whose first block is in it.
         let groups = match (to - first) % TILE {
             0 => (to - first) / GROUP,
@@ -129,7 +152,8 @@ fn split(fill: &Fill, offset: u64, limits: &Limits) -> Vec<Window> {
             windows.push(Window {
                 kernel: fill.sampler.kernel,
                 dtype: fill.dtype(),
-                binding: bound..(byte + (to - from) * size).next_multiple_of(4),
+                writes,
+                binding: bound..byte_of(to).next_multiple_of(unit),
                 params: Params {
                     key: fill.stream.key,
                     nonce: fill.stream.nonce,
@@ -183,7 +207,8 @@ mod tests {
                             continue;
                         }
                         let fill = Fill::new(&distribution, Stream::numbered(0, 0), dtype, start..start + len).unwrap();
-                        let windows = split(&fill, offset, &limits);
+                        let size = offset + len * dtype.size();
+                        let windows = split(&fill, size.next_multiple_of(4), offset, &limits);
                         let mut next = start;
                         for window in windows.iter().filter(|w| w.params.phase == 0) {
                             let p = window.params;
@@ -194,6 +219,11 @@ mod tests {
                             assert_eq!(window.binding.start + place * size, offset + (next - start) * size);
                             assert_eq!(window.binding.start % limits.alignment, 0);
                             assert!(window.binding.end - window.binding.start <= limits.binding);
+                            assert!(window.binding.end <= (offset + len * size).next_multiple_of(4));
+                            if window.writes == Writes::Blocks {
+                                assert_eq!(p.shift % 4, 0);
+                                assert_eq!(window.binding.end % (4 * size), 0);
+                            }
                             assert!(window.workgroups.iter().all(|&w| u64::from(w) <= limits.workgroups));
                             next = first + u64::from(p.end);
                         }
@@ -202,5 +232,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_fill_may_have_more_than_2_to_the_32_elements() {
+        let limits = Limits::new(&wgpu::Limits::defaults()).unwrap();
+        let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+        let len = (1 << 33) + 3;
+        let fill = Fill::new(&normal, Stream::numbered(0, 0), Dtype::F32, 7..7 + len).unwrap();
+        let windows = split(&fill, len * 4 + 12, 12, &limits);
+        let drawn: u64 = windows.iter().map(|w| u64::from(w.params.end - w.params.start)).sum();
+        assert_eq!(drawn, len);
+        assert!(windows.iter().all(|w| w.binding.end - w.binding.start <= 128 << 20 && w.workgroups[1] < 65536));
+        // Element 7 at byte 12 is in the same place of its block as of the vector there: all but a cut block is whole.
+        assert!(windows[..windows.len() - 1].iter().all(|w| w.writes == Writes::Blocks));
     }
 }

@@ -23,7 +23,7 @@ fn distributions() -> [(&'static str, Distribution); 5] {
 }
 
 /// Truncated normals at one size, for the cost of a window against the normal's.
-const WINDOW_SIZE: u64 = 1 << 22;
+const WINDOW_SIZE: u64 = 1 << 24;
 
 fn windows() -> [(&'static str, Distribution); 9] {
     let cut = |low, high| Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low, high };

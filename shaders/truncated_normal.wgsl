@@ -21,21 +21,23 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     }
     for (var attempt = 1u; attempt <= ATTEMPTS && rejected != 0u; attempt++) {
         let drawn = candidates(add_offset(params.group, group), attempt);
-        for (var k = 0u; k < 4u; k++) {
-            if (rejected != 0u && ((drawn.rejected >> k) & 1u) == 0u) {
-                store(first + place_in_group(rejected), element(drawn.values[k]));
-                rejected &= rejected - 1u;
-            }
-        }
+        rejected = replace(first, rejected, drawn.values.x, drawn.rejected);
+        rejected = replace(first, rejected, drawn.values.y, drawn.rejected >> 1u);
+        rejected = replace(first, rejected, drawn.values.z, drawn.rejected >> 2u);
+        rejected = replace(first, rejected, drawn.values.w, drawn.rejected >> 3u);
     }
     while (rejected != 0u) {
-        store(first + place_in_group(rejected), element(params.numbers.location));
-        rejected &= rejected - 1u;
+        rejected = replace(first, rejected, params.numbers.location, 0u);
     }
 }
 
-// The place of the lowest marked element, counted from the group's first.
-fn place_in_group(mask: u32) -> u32 {
-    let bit = countTrailingZeros(mask);
-    return (bit / 4u) * 4u * GROUPS + bit % 4u;
+// Writes a spare value, unless its own mark's lowest bit rejects it, over the first rejected element of a group; gives the
+// marks that are left.
+fn replace(first: u32, rejected: u32, value: f32, mark: u32) -> u32 {
+    if (rejected == 0u || (mark & 1u) != 0u) {
+        return rejected;
+    }
+    let bit = countTrailingZeros(rejected);
+    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, element(value));
+    return rejected & (rejected - 1u);
 }

@@ -153,8 +153,8 @@ pub enum Error {
         /// What the kernels need.
         needed: u64,
     },
-    /// The device did not give back what it drew.
-    #[error("the device did not finish the self-test: {reason}")]
+    /// The device failed, or was lost.
+    #[error("the device failed: {reason}")]
     Device {
         /// What the device or its driver said.
         reason: String,

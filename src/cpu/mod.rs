@@ -7,6 +7,7 @@
 #![allow(clippy::needless_range_loop)]
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::philox;
@@ -91,14 +92,22 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, stream, range, piece),
         Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, stream, range, piece),
     };
+    // This thread works too, so that all is drawn even where no other can be started.
+    let pieces = Mutex::new(pieces.into_iter());
+    let work = || {
+        // The guard is dropped before the piece is drawn.
+        let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some(piece) = next() {
+            draw(piece);
+        }
+    };
     thread::scope(|scope| {
-        let last = pieces.pop();
-        for piece in pieces {
-            scope.spawn(|| draw(piece));
+        for _ in 1..threads {
+            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                break;
+            }
         }
-        if let Some(last) = last {
-            draw(last);
-        }
+        work();
     });
     Ok(())
 }

@@ -286,6 +286,7 @@ fn distributions() -> Vec<Distribution> {
         Distribution::Normal { mean: 0.0, std: 1.0 },
         Distribution::Normal { mean: 0.5, std: 0.02 },
         Distribution::Normal { mean: 100.0, std: 1e-3 },
+        Distribution::Normal { mean: 100.1, std: 1e-3 },
         Distribution::Normal { mean: 0.0, std: 1e-30 },
         truncated(0.0, 0.02, -0.04, 0.04),
         truncated(0.0, 1.0, -1.0, 1.0),

@@ -15,14 +15,19 @@ fn the_words_are_philox_of_block_attempt_and_nonce() {
     assert_eq!(stream.block(block, 5), philox4x32_10([0x89ab_cdef, 0x0123_4567, 5, 3], [1, 2]));
 }
 
-/// The derivation in words: SHA-256 of the name is the counter, the seed the key. The digest is that of Python's hashlib.
+/// The derivation in words: SHA-256 of the name is the counter, the seed the key. The digests are those of Python:
+/// `struct.unpack("<4I", hashlib.sha256(name.encode()).digest()[:16])`.
 #[test]
 fn a_name_and_a_seed_make_a_key_as_documented() {
-    // hashlib.sha256(b"weight").digest()[:16], as four little-endian words
-    let counter = [0x8fdf_4408, 0xdaea_9eee, 0x7ebc_44a3, 0x69e7_7a1a];
     let seed = 0x1122_3344_5566_7788;
-    let [k0, k1, nonce, _] = philox4x32_10(counter, [0x5566_7788, 0x1122_3344]);
-    assert_eq!(Stream::named(seed, "weight"), Stream::from_key([k0, k1], nonce));
+    for (name, counter) in [
+        ("weight", [0x8fdf_4408, 0xdaea_9eee, 0x7ebc_44a3, 0x69e7_7a1a]),
+        ("Décodeur.0/Größe.W", [0x49cb_17e1, 0xd310_8cc4, 0x3e1d_5ced, 0xb17e_1fda]),
+        ("", [0x42c4_b0e3, 0x141c_fc98, 0xc8f4_fb9a, 0x24b9_6f99]),
+    ] {
+        let [k0, k1, nonce, _] = philox4x32_10(counter, [0x5566_7788, 0x1122_3344]);
+        assert_eq!(Stream::named(seed, name), Stream::from_key([k0, k1], nonce), "{name}");
+    }
     let [k0, k1, nonce, _] = philox4x32_10([9, 1, 0, 0], [7, 0]);
     assert_eq!(Stream::numbered(7, (1 << 32) + 9), Stream::from_key([k0, k1], nonce));
 }

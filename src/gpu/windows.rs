@@ -128,7 +128,7 @@ fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Win
         let shift = (place as u32).wrapping_sub((from - first) as u32);
         // Blocks are written whole where they lie on multiples of their size, but for a last one that the buffer cuts.
         let last_tile = to / TILE * TILE;
-        let (to, writes) = if shift % 4 != 0 {
+        let (to, writes) = if !shift.is_multiple_of(4) {
             (to, Writes::Words)
         } else if byte_of(to).next_multiple_of(4 * size) <= buffer_size {
             (to, Writes::Blocks)

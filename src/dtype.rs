@@ -90,7 +90,8 @@ impl Dtype {
             }),
         };
         let tiny = f32::MIN_POSITIVE;
-        let around_zero = if near.abs() <= tiny { vec![-tiny, 0.0, tiny] } else { vec![] };
+        let flushed = self != Dtype::F16 && near.abs() <= tiny;
+        let around_zero = if flushed { vec![-tiny, 0.0, tiny] } else { vec![] };
         steps
             .into_iter()
             .chain(around_zero)

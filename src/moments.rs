@@ -1,8 +1,11 @@
 //! The moments of a truncated standard normal, for people and tests; no draw depends on them.
 
 /// Mean and standard deviation of N(0, 1) cut to [a, b], by Simpson's rule on the part of the window that holds all but
-/// e^-50 of the mass. Distances are taken from the window's most likely point, so that far tails lose no digits.
+/// e^-50 of the mass; NaN for what is no window. Distances are taken from the window's most likely point, so that far tails lose no digits.
 pub(crate) fn truncated_normal(a: f64, b: f64) -> (f64, f64) {
+    if a.is_nan() || b.is_nan() || a > b {
+        return (f64::NAN, f64::NAN);
+    }
     let mode = 0f64.clamp(a, b);
     // Where the density is e^-50 of its peak: (z^2 - mode^2) / 2 = 50, written without cancellation.
     let reach = 100.0 / ((mode * mode + 100.0).sqrt() + mode.abs());

@@ -167,7 +167,8 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
         let numbers = Numbers { low: normal_f32(a), high: normal_f32(b), ..numbers };
         return Sampler { kernel: Kernel::TruncatedByNormal, numbers };
     }
-    let width = (high - low) / std;
+    // Not zero, also where the quotient is.
+    let width = ((high - low) / std).max(1e-280);
     // Any rate will do: one whose distance is an f32 loses nothing when it is rounded to one.
     let rate = best_rate(window.a, width);
     let distance = f64::from((std / rate) as f32);

@@ -195,6 +195,31 @@ fn many_tensors_are_recorded_in_one_pass() {
     }
 }
 
+/// Parameters of any magnitude: subnormal and overflowing intermediate results must not depend on the device.
+#[test]
+fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
+    let mut rng = Stream::named(2, "parameters").rng();
+    let mut fills = Vec::new();
+    while fills.len() < 3000 {
+        let distribution = common::any_distribution(&mut rng);
+        fills.extend(Fill::new(&distribution, stream(), Dtype::ALL[fills.len() % 3], 0..70).map(|f| (distribution, f)));
+    }
+    for gpu in adapters() {
+        let buffer = gpu.buffer(&vec![0; 280 * fills.len()]);
+        let targets: Vec<_> =
+            fills.iter().zip(0..).map(|((_, fill), i)| Target { fill, buffer: &buffer, offset: 280 * i }).collect();
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        gpu.filler.record_all(&mut encoder, &targets).unwrap();
+        gpu.queue.submit([encoder.finish()]);
+        for ((distribution, fill), bytes) in fills.iter().zip(gpu.read(&buffer).chunks(280)) {
+            for_dtype!(fill.dtype(), T => {
+                let drawn: Vec<T> = bytemuck::pod_collect_to_vec(&bytes[..70 * size_of::<T>()]);
+                assert_same_bits::<T>(&drawn, &draw(fill), &format!("{} {distribution:?} {fill:?}", gpu.name));
+            });
+        }
+    }
+}
+
 #[test]
 fn a_wrong_target_is_an_error_and_nothing_is_recorded() {
     for gpu in adapters() {

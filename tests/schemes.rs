@@ -1,5 +1,7 @@
 //! Schemes as text, and what is refused.
 
+mod common;
+
 use std::ops::Range;
 
 use fanin::scheme::{FanMode, Spread, VarianceScaling};
@@ -122,4 +124,30 @@ fn a_scheme_that_needs_fans_says_so_for_a_vector() {
     assert!(matches!(error, Error::NoFans { .. }), "{error}");
     assert!(parse("normal").distribution(&[768], Layout::OUT_IN).is_ok());
     assert!(parse("zeros").distribution(&[], Layout::OUT_IN).is_ok());
+}
+
+/// Parameters of any magnitude, also infinite, NaN, equal and nearly equal ones: each is an error, or draws values within
+/// its bounds. Nothing panics.
+#[test]
+fn any_parameters_are_refused_or_drawn_within_bounds() {
+    let mut rng = Stream::named(1, "parameters").rng();
+    let (mut drawn, mut refused) = (0, 0);
+    for case in 0..300_000 {
+        let distribution = common::any_distribution(&mut rng);
+        let _ = (distribution.mean(), distribution.std(), distribution.to_string());
+        let dtype = Dtype::ALL[case % 3];
+        let Ok(fill) = Fill::new(&distribution, Stream::numbered(0, case as u64), dtype, 0..5) else {
+            refused += 1;
+            continue;
+        };
+        drawn += 1;
+        let values: Vec<f64> = for_dtype!(dtype, T => common::draw::<T>(&fill).into_iter().map(f64::from).collect());
+        let (low, high) = match distribution {
+            Distribution::Uniform { low, high } => (low, high.next_down()),
+            Distribution::TruncatedNormal { low, high, .. } => (low, high),
+            _ => (-dtype.max(), dtype.max()),
+        };
+        assert!(values.iter().all(|x| low <= *x && *x <= high), "{distribution} {dtype}: {values:?}");
+    }
+    assert!(drawn > 50_000 && refused > 50_000, "{drawn} drawn, {refused} refused");
 }

@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use fanin::gpu::GpuFiller;
-use fanin::{Distribution, Element, Fill, cpu};
+use fanin::{Distribution, Element, Fill, PhiloxRng, cpu};
+use rand::RngExt;
 use wgpu::{BufferUsages, Device, Limits, Queue};
 
 pub struct Gpu {
@@ -127,6 +128,35 @@ pub fn distributions() -> Vec<Distribution> {
         TruncatedNormal { mean: 0.0, std: 1.0, low: -0.001, high: 0.001 },
         TruncatedNormal { mean: 5.0, std: 0.1, low: 0.0, high: 1.0 },
     ]
+}
+
+/// A distribution with parameters of any magnitude, also infinite, NaN, equal and nearly equal ones.
+pub fn any_distribution(rng: &mut PhiloxRng) -> Distribution {
+    let mut number = |others: &[f64]| -> f64 {
+        let sign = if rng.random() { 1.0 } else { -1.0 };
+        sign * match rng.random_range(0..12) {
+            0 => 0.0,
+            1 => f64::INFINITY,
+            2 => f64::NAN,
+            3 => f64::from(f32::from_bits(rng.random())),
+            4 => f64::from_bits(rng.random()),
+            5 | 6 => 10f64.powf(rng.random_range(-60.0..60.0)),
+            7 if !others.is_empty() => others[others.len() - 1].next_up(),
+            8 if !others.is_empty() => others[others.len() - 1] * (1.0 + 1e-7),
+            9 if !others.is_empty() => others[0],
+            _ => rng.random_range(-3.0..3.0),
+        }
+    };
+    let a = number(&[]);
+    let b = number(&[a]).abs();
+    let c = number(&[a, b]);
+    let d = number(&[a, b, c]);
+    match rng.random_range(0..4) {
+        0 => Distribution::Constant { value: a },
+        1 => Distribution::Uniform { low: c, high: d },
+        2 => Distribution::Normal { mean: a, std: b },
+        _ => Distribution::TruncatedNormal { mean: a, std: b, low: c, high: d },
+    }
 }
 
 /// Runs a generic function for the element type of a dtype.

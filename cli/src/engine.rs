@@ -1,6 +1,7 @@
 //! What draws: the CPU twin, or an adapter of this machine.
 
 use std::sync::mpsc;
+use std::time::Instant;
 
 use fanin::gpu::GpuFiller;
 use fanin::{Dtype, Fill, cpu};
@@ -92,6 +93,7 @@ fn draw_on_cpu<T: fanin::Element>(fill: &Fill) -> Result<Vec<u8>, Failure> {
 /// An open adapter with a buffer to draw into and one to read back from.
 pub struct Gpu {
     pub label: String,
+    pub backend: String,
     device: wgpu::Device,
     queue: wgpu::Queue,
     filler: GpuFiller,
@@ -117,14 +119,11 @@ impl Gpu {
         let label = label(adapter);
         let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{label}: {e}"));
         // 64-bit products are two instructions on a GPU, and slower than 16-bit pieces on lavapipe.
-        let features = if is_hardware(adapter) {
-            adapter.features() & wgpu::Features::SHADER_INT64
-        } else {
-            wgpu::Features::empty()
-        };
+        let mut useful = wgpu::Features::TIMESTAMP_QUERY;
+        useful.set(wgpu::Features::SHADER_INT64, is_hardware(adapter));
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("fanin"),
-            required_features: features,
+            required_features: adapter.features() & useful,
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -140,7 +139,8 @@ impl Gpu {
         };
         let drawn = buffer(BufferUsages::STORAGE | BufferUsages::COPY_SRC);
         let read = buffer(BufferUsages::COPY_DST | BufferUsages::MAP_READ);
-        Ok(Gpu { label, device, queue, filler, drawn, read })
+        let backend = adapter.get_info().backend.to_string();
+        Ok(Gpu { label, backend, device, queue, filler, drawn, read })
     }
 
     pub fn self_test(&self) -> Result<fanin::gpu::SelfTest, Failure> {
@@ -155,15 +155,95 @@ impl Gpu {
         self.filler.record(&mut encoder, fill, &self.drawn, 0).map_err(|e| failed(&e))?;
         encoder.copy_buffer_to_buffer(&self.drawn, 0, &self.read, 0, copied);
         self.queue.submit([encoder.finish()]);
+        let mut drawn = self.read_back(&self.read, copied)?;
+        drawn.truncate(bytes as usize);
+        Ok(drawn)
+    }
+
+    /// The first bytes of a buffer that can be mapped, once the device is done.
+    fn read_back(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>, Failure> {
+        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{}: {e}", self.label));
         let (sender, receiver) = mpsc::channel();
-        self.read.map_async(wgpu::MapMode::Read, ..copied, move |result| {
+        buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             let _ = sender.send(result);
         });
         self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
         receiver.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let drawn = self.read.get_mapped_range(..copied).map_err(|e| failed(&e))?[..bytes as usize].to_vec();
-        self.read.unmap();
-        Ok(drawn)
+        let read = buffer.get_mapped_range(..bytes).map_err(|e| failed(&e))?.to_vec();
+        buffer.unmap();
+        Ok(read)
+    }
+
+    /// A buffer to time fills of, if the device can have one so large.
+    pub fn bench_buffer(&self, bytes: u64) -> Result<wgpu::Buffer, Failure> {
+        let most = self.device.limits().max_buffer_size;
+        if bytes > most {
+            let message = format!("{}: a buffer of {bytes} bytes is wanted, allowed: at most {most}", self.label);
+            return Err(Failure::input(message));
+        }
+        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("fanin bench"),
+            size: bytes.next_multiple_of(16),
+            usage: BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(buffer),
+            Some(e) => Err(Failure::input(format!("{}: a buffer of {bytes} bytes: {e}", self.label))),
+        }
+    }
+
+    /// Seconds that a fill takes by the device's clock, where it has one, and from submission to completion.
+    pub fn time(&self, fill: &Fill, buffer: &wgpu::Buffer) -> Result<(f64, f64), Failure> {
+        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{}: {e}", self.label));
+        let clock = self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| {
+            self.device.create_query_set(&wgpu::QuerySetDescriptor {
+                label: None,
+                ty: wgpu::QueryType::Timestamp,
+                count: 2,
+            })
+        });
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        // Empty passes before and after read the clock.
+        let mark = |encoder: &mut wgpu::CommandEncoder, beginning, end| {
+            if let Some(query_set) = &clock {
+                let timestamp_writes = Some(wgpu::ComputePassTimestampWrites {
+                    query_set,
+                    beginning_of_pass_write_index: beginning,
+                    end_of_pass_write_index: end,
+                });
+                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
+            }
+        };
+        mark(&mut encoder, None, Some(0));
+        self.filler.record(&mut encoder, fill, buffer, 0).map_err(|e| failed(&e))?;
+        mark(&mut encoder, Some(1), None);
+        let commands = encoder.finish();
+        let started = Instant::now();
+        self.queue.submit([commands]);
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
+        let end_to_end = started.elapsed().as_secs_f64();
+        let Some(clock) = clock else { return Ok((end_to_end, end_to_end)) };
+
+        let stamps = |usage| {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: None,
+                size: 16,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let resolved = stamps(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC);
+        let read = stamps(BufferUsages::COPY_DST | BufferUsages::MAP_READ);
+        let mut encoder = self.device.create_command_encoder(&Default::default());
+        encoder.resolve_query_set(&clock, 0..2, &resolved, 0);
+        encoder.copy_buffer_to_buffer(&resolved, 0, &read, 0, 16);
+        self.queue.submit([encoder.finish()]);
+        let stamps: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read_back(&read, 16)?);
+        let seconds = stamps[1].saturating_sub(stamps[0]) as f64 * f64::from(self.queue.get_timestamp_period()) / 1e9;
+        // A clock that stands still measures nothing.
+        Ok(if seconds > 0.0 { (seconds, end_to_end) } else { (end_to_end, end_to_end) })
     }
 }
 

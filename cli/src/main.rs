@@ -1,5 +1,6 @@
 //! `fanin`: writes checkpoints of freshly initialised weights, and says what the machine's adapters are worth.
 
+mod bench;
 mod checkpoint;
 mod defaults;
 mod devices;
@@ -29,6 +30,7 @@ enum Command {
     Init(init::Init),
     Fill(fill::Fill),
     Devices(devices::Devices),
+    Bench(bench::Bench),
 }
 
 /// What `init` and `fill` share.
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Init(init) => init.run(),
         Command::Fill(fill) => fill.run(),
         Command::Devices(devices) => devices.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

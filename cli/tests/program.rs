@@ -177,6 +177,26 @@ fn json_reports_are_json() {
     assert_eq!(report["kept_out"], serde_json::json!(["embeddings.position_ids"]));
 }
 
+#[test]
+fn bench_rows_are_complete_on_every_device() {
+    for label in adapters().iter().map(String::as_str).chain(["cpu"]) {
+        let text = succeed(&["bench", "--size", "5000", "--runs", "1", "--device", label, "--json"]);
+        let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
+        assert_eq!(rows.len(), if label == "cpu" { 12 } else { 24 }, "{label}");
+        for row in rows {
+            assert!(row["seconds"].as_f64().unwrap() > 0.0 && row["ratio_to_fill"].as_f64().unwrap() > 0.0, "{row}");
+            assert!(row["values_per_second"].as_f64().unwrap() > 0.0 && row["elements"] == 5000, "{row}");
+            assert_eq!(row["backend"] == "cpu", row["device"] == "CPU");
+        }
+    }
+    let shown = succeed(&["bench", "--size", "5000", "--runs", "1", "--device", "cpu"]);
+    assert!(shown.contains("truncated_normal  bf16"), "{shown}");
+    for arguments in [["--size", "0"], ["--size", "1099511627776"], ["--runs", "0"]] {
+        let run = fanin(&[&["bench", "--device", "cpu"][..], &arguments].concat());
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
 /// Without a driver, `auto` falls back to the CPU and `gpu` says that there is none.
 #[test]
 fn a_machine_without_an_adapter_draws_on_its_cpu() {

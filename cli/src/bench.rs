@@ -1,0 +1,173 @@
+//! `fanin bench`: how fast this machine draws, beside a plain fill of the same memory.
+
+use std::time::Instant;
+
+use fanin::{Distribution, Dtype, Element, Fill, Stream, cpu};
+use half::{bf16, f16};
+
+use crate::engine::{Engine, Gpu};
+use crate::failure::Failure;
+
+/// Times every distribution in every dtype on the CPU, and on the chosen device if it is another.
+///
+/// Each number is the median of several runs. A device's time is what its own clock says, where it has one, and the time
+/// from submission to completion is given beside it; `to fill` is the speed relative to a plain fill of the same buffer in
+/// the same run, `to CPU` relative to the CPU's row. A software adapter says nothing about a GPU.
+#[derive(clap::Args)]
+pub struct Bench {
+    /// What to time beside the CPU: as for `init`.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    /// How many elements each fill has.
+    #[arg(long, value_name = "N", default_value_t = 1 << 24, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    size: u64,
+    /// How many runs the median is taken of.
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    runs: u32,
+    /// Print a JSON list of rows instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The first is the plain fill that the others are held against.
+const DISTRIBUTIONS: [(&str, Distribution); 4] = [
+    ("constant", Distribution::Constant { value: 1.0 }),
+    ("uniform", Distribution::Uniform { low: -1.0, high: 1.0 }),
+    ("normal", Distribution::Normal { mean: 0.0, std: 1.0 }),
+    ("truncated_normal", Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 }),
+];
+
+struct Row {
+    device: String,
+    backend: String,
+    distribution: &'static str,
+    dtype: Dtype,
+    seconds: f64,
+    end_to_end: f64,
+}
+
+impl Bench {
+    pub fn run(self) -> Result<(), Failure> {
+        let engine = Engine::choose(&self.device)?;
+        let mut rows = Vec::new();
+        for dtype in Dtype::ALL {
+            rows.extend(match dtype {
+                Dtype::F32 => self.on_cpu::<f32>()?,
+                Dtype::F16 => self.on_cpu::<f16>()?,
+                Dtype::BF16 => self.on_cpu::<bf16>()?,
+            });
+        }
+        if let Engine::Gpu(gpu) = &engine {
+            rows.extend(self.on_gpu(gpu)?);
+        }
+        if self.json {
+            let list: Vec<_> = rows.iter().map(|row| self.json_row(row, &rows)).collect();
+            println!("{}", serde_json::Value::Array(list));
+            return Ok(());
+        }
+        let mut device = "";
+        for row in &rows {
+            if row.device != device {
+                device = &row.device;
+                println!("{device}, {} elements, median of {} runs", self.size, self.runs);
+                println!("  distribution      dtype   10^9 values/s     GB/s   to fill   to CPU   end to end, ms");
+            }
+            let speed = self.size as f64 / row.seconds / 1e9;
+            println!(
+                "  {:<17} {:<5} {speed:>15.3} {:>8.2} {:>9.3} {:>8.2} {:>16.3}",
+                row.distribution,
+                row.dtype.to_string(),
+                speed * row.dtype.size() as f64,
+                to_fill(row, &rows),
+                to_cpu(row, &rows),
+                row.end_to_end * 1e3,
+            );
+        }
+        Ok(())
+    }
+
+    fn fill(&self, distribution: &Distribution, dtype: Dtype) -> Result<Fill, Failure> {
+        Fill::new(distribution, Stream::named(42, "bench"), dtype, 0..self.size).map_err(Failure::input)
+    }
+
+    fn on_cpu<T: Element>(&self) -> Result<Vec<Row>, Failure> {
+        let mut values = Vec::<T>::new();
+        let too_large =
+            || Failure::input(format!("the size is {}, which does not fit this machine's memory", self.size));
+        values.try_reserve_exact(usize::try_from(self.size).map_err(|_| too_large())?).map_err(|_| too_large())?;
+        values.resize(self.size as usize, T::zeroed());
+        let mut rows = Vec::new();
+        for (name, distribution) in &DISTRIBUTIONS {
+            let fill = self.fill(distribution, T::DTYPE)?;
+            let seconds = median(self.runs, || {
+                let started = Instant::now();
+                cpu::fill(&fill, &mut values).map_err(Failure::other)?;
+                Ok(started.elapsed().as_secs_f64())
+            })?;
+            rows.push(Row {
+                device: "CPU".into(),
+                backend: "cpu".into(),
+                distribution: name,
+                dtype: T::DTYPE,
+                seconds,
+                end_to_end: seconds,
+            });
+        }
+        Ok(rows)
+    }
+
+    fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Row>, Failure> {
+        let mut rows = Vec::new();
+        for dtype in Dtype::ALL {
+            let buffer = gpu.bench_buffer(self.size * dtype.size())?;
+            for (name, distribution) in &DISTRIBUTIONS {
+                let fill = self.fill(distribution, dtype)?;
+                let mut ends = Vec::new();
+                let seconds = median(self.runs, || {
+                    let (seconds, end_to_end) = gpu.time(&fill, &buffer)?;
+                    ends.push(end_to_end);
+                    Ok(seconds)
+                })?;
+                rows.push(Row {
+                    device: gpu.label.clone(),
+                    backend: gpu.backend.clone(),
+                    distribution: name,
+                    dtype,
+                    seconds,
+                    end_to_end: middle(ends),
+                });
+            }
+        }
+        Ok(rows)
+    }
+
+    fn json_row(&self, row: &Row, rows: &[Row]) -> serde_json::Value {
+        serde_json::json!({
+            "device": row.device, "backend": row.backend, "distribution": row.distribution,
+            "dtype": row.dtype.to_string(), "elements": self.size, "seconds": row.seconds,
+            "end_to_end_seconds": row.end_to_end, "values_per_second": self.size as f64 / row.seconds,
+            "ratio_to_fill": to_fill(row, rows), "ratio_to_cpu": to_cpu(row, rows),
+        })
+    }
+}
+
+/// The median of `runs` timings, after one that is not counted.
+fn median(runs: u32, mut time: impl FnMut() -> Result<f64, Failure>) -> Result<f64, Failure> {
+    time()?;
+    (0..runs).map(|_| time()).collect::<Result<Vec<_>, _>>().map(middle)
+}
+
+fn middle(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+fn to_fill(row: &Row, rows: &[Row]) -> f64 {
+    let plain = rows.iter().find(|r| r.device == row.device && r.dtype == row.dtype && r.distribution == "constant");
+    plain.map_or(f64::NAN, |plain| plain.seconds / row.seconds)
+}
+
+fn to_cpu(row: &Row, rows: &[Row]) -> f64 {
+    let cpu = rows.iter().find(|r| r.backend == "cpu" && r.dtype == row.dtype && r.distribution == row.distribution);
+    cpu.map_or(f64::NAN, |cpu| cpu.seconds / row.seconds)
+}

@@ -64,7 +64,7 @@ impl SelfTest {
 
 impl GpuFiller {
     /// Draws known answers on the device and compares them with the CPU, bit for bit: Random123's vectors for the
-    /// generator, then every kernel in every dtype.
+    /// generator, then every kernel in every dtype, in both ways of writing.
     ///
     /// It waits for the device and reads back, which nothing else here does; it needs a native device.
     ///
@@ -95,15 +95,22 @@ impl GpuFiller {
             Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 5.0, high: f64::INFINITY },
             Distribution::TruncatedNormal { mean: 1.0, std: 3.0, low: 0.0, high: 0.5 },
         ] {
-            for dtype in Dtype::ALL {
-                let range = (1 << 34) - 2111..(1 << 34) + 2500;
+            // Block 2^32 lies within. From a block's first element on, blocks are written whole; from another, word by word.
+            for (dtype, start) in
+                Dtype::ALL.into_iter().flat_map(|dtype| [2112, 2111].map(|back| (dtype, (1 << 34) - back)))
+            {
+                let range = start..(1 << 34) + 2500;
                 let fill = Fill::new(&distribution, Stream::named(42, "self-test"), dtype, range)?;
                 let different = match dtype {
                     Dtype::F32 => self.differences::<f32>(queue, &fill)?,
                     Dtype::F16 => self.differences::<half::f16>(queue, &fill)?,
                     Dtype::BF16 => self.differences::<half::bf16>(queue, &fill)?,
                 };
-                checks.push(Check { name: format!("{distribution} {dtype}"), values: fill.len(), different });
+                checks.push(Check {
+                    name: format!("{distribution} {dtype} from element {start}"),
+                    values: fill.len(),
+                    different,
+                });
             }
         }
         Ok(SelfTest { checks })

@@ -1,12 +1,6 @@
 // Candidates of a truncated normal from an exponential cut to the window (Robert 1995): the twin of `by_exponential` in
 // src/cpu/truncated_normal.rs.
 
-struct Candidates {
-    values: vec4<f32>,
-    // A bit for each that the window rejects.
-    rejected: u32,
-}
-
 struct Distance {
     e: f32,
     rejected: u32,

@@ -1,11 +1,5 @@
 // Candidates of a truncated normal from the normal itself: the twin of `by_normal` in src/cpu/truncated_normal.rs.
 
-struct Candidates {
-    values: vec4<f32>,
-    // A bit for each that the window rejects.
-    rejected: u32,
-}
-
 fn candidates(number: vec2<u32>, attempt: u32) -> Candidates {
     let z = normals(block_words(number, attempt));
     let outside = vec4<u32>((z < vec4(params.numbers.low)) | (z > vec4(params.numbers.high)));

@@ -1,4 +1,4 @@
-// What one dispatch draws and where it goes. The order is that of `Params` in src/gpu/pipelines.rs.
+// What one dispatch draws and where it goes. The order is that of `Params` in src/gpu/windows.rs.
 
 struct Params {
     key: vec2<u32>,

@@ -1,9 +1,15 @@
 // The truncated normal by rejection: the twin of src/cpu/truncated_normal.rs.
 //
-// A rejected candidate is written all the same, and a spare one over it later: that costs
-// less than to keep 32 values in registers.
+// A rejected candidate is written all the same, and a spare one over it later: that costs less than to keep 32 values in
+// registers. `candidates`, in a file of its own for each proposal, draws four.
 
 const ATTEMPTS: u32 = 64u;
+
+struct Candidates {
+    values: vec4<f32>,
+    // A bit for each that the window rejects.
+    rejected: u32,
+}
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {

@@ -73,7 +73,7 @@ impl Dtype {
         Some((first.reduce(f32::min)?, last.reduce(f32::max)?))
     }
 
-    /// Representable values around `x` in ascending order, two on either side, with zero and the smallest normals
+    /// Representable values around `x`, two on either side, with zero and the smallest normals
     /// where subnormals are left out.
     fn candidates_near(self, x: f64) -> Vec<f32> {
         let max = self.max();

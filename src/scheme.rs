@@ -552,14 +552,8 @@ impl<'a> Parameters<'a> {
         }
     }
 
-    fn parse<T: FromStr>(&self, key: &str, text: &str) -> Result<T, Error> {
-        text.parse().map_err(|_| {
-            self.text_error(
-                key,
-                text,
-                if key == "uniform" || key == "truncated" { "true or false" } else { "a number" },
-            )
-        })
+    fn parse(&self, key: &str, text: &str) -> Result<f64, Error> {
+        text.parse().map_err(|_| self.text_error(key, text, "a number"))
     }
 
     fn number(&mut self, key: &'static str, default: f64) -> Result<f64, Error> {

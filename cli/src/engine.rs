@@ -28,7 +28,7 @@ impl Engine {
                 let hardware = adapters(Backends::PRIMARY).into_iter().find(is_hardware);
                 let Some(adapter) = hardware else { return Ok(Engine::Cpu) };
                 // A GPU that does not work or does not agree is no reason not to draw.
-                Gpu::open(&adapter).map(|gpu| Engine::Gpu(Box::new(gpu))).or_else(|e| {
+                Engine::open(&adapter).or_else(|e| {
                     eprintln!("fanin: {} is passed over: {}", label(&adapter), e.message);
                     Ok(Engine::Cpu)
                 })
@@ -38,7 +38,7 @@ impl Engine {
                 let adapter = all.iter().find(|a| is_hardware(a)).or(all.first());
                 let adapter = adapter
                     .ok_or_else(|| Failure::input("device gpu: there is no adapter; --device cpu needs none"))?;
-                Ok(Engine::Gpu(Box::new(Gpu::open(adapter)?)))
+                Engine::open(adapter)
             }
             part => {
                 let all = adapters(Backends::all());
@@ -50,9 +50,13 @@ impl Engine {
                         if names.is_empty() { "(no adapters)".into() } else { names.join("; ") }
                     ))
                 })?;
-                Ok(Engine::Gpu(Box::new(Gpu::open(adapter)?)))
+                Engine::open(adapter)
             }
         }
+    }
+
+    fn open(adapter: &Adapter) -> Result<Engine, Failure> {
+        Gpu::open(adapter).map(|gpu| Engine::Gpu(Box::new(gpu)))
     }
 
     /// What draws, for people.

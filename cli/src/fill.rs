@@ -65,21 +65,18 @@ impl Fill {
                 "the name is __metadata__, allowed: any other; safetensors keeps this one for itself",
             ));
         }
-        let Shape(shape) = self.shape;
-        let elements = fanin::elements(&shape).map_err(Failure::input)?;
-        let (range, shape) = match self.range {
-            Some(range) if range.end > elements => {
-                let message =
-                    format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
-                return Err(Failure::input(message));
-            }
-            Some(range) => (range.clone(), (shape, vec![range.end.saturating_sub(range.start)])),
-            None => (0..elements, (shape.clone(), shape)),
-        };
-        let (whole, shape) = shape;
+        let Shape(whole) = self.shape;
+        let elements = fanin::elements(&whole).map_err(Failure::input)?;
+        let range = self.range.clone().unwrap_or(0..elements);
+        if range.end > elements {
+            let message =
+                format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
+            return Err(Failure::input(message));
+        }
         let distribution = self.scheme.distribution(&whole, layout.groups(self.groups)).map_err(Failure::input)?;
         let stream = Stream::named(*seed, &self.name);
         let fill = fanin::Fill::new(&distribution, stream, self.dtype, range.clone()).map_err(Failure::input)?;
+        let shape = if self.range.is_some() { vec![fill.len()] } else { whole };
         let engine = Engine::choose(device)?;
         let provenance = serde_json::json!({
             "fanin": env!("CARGO_PKG_VERSION"), "contract": fanin::VALUE_CONTRACT, "seed": seed,

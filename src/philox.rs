@@ -3,7 +3,7 @@
 //! J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 //! The twin of `shaders/philox.wgsl`.
 
-const MULTIPLIER: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
+pub(crate) const MULTIPLIER: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];
 /// The Weyl sequence that bumps the key: the golden ratio and sqrt(3) - 1, as 32-bit fractions.
 const WEYL: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
 
@@ -32,13 +32,13 @@ pub(crate) fn round_key(key: [u32; 2], r: u32) -> [u32; 2] {
 
 #[inline(always)]
 fn round(c: [u32; 4], key: [u32; 2]) -> [u32; 4] {
-    let (p0, p1) = (product(0, c[0]), product(1, c[2]));
+    let (p0, p1) = (product(MULTIPLIER[0], c[0]), product(MULTIPLIER[1], c[2]));
     let high = |p: u64| (p >> 32) as u32;
     [high(p1) ^ c[1] ^ key[0], p1 as u32, high(p0) ^ c[3] ^ key[1], p0 as u32]
 }
 
-/// The word times one of the two multipliers, in 64 bits.
+/// The product of two words, in 64 bits.
 #[inline(always)]
-pub(crate) fn product(which: usize, word: u32) -> u64 {
-    u64::from(MULTIPLIER[which]) * u64::from(word)
+pub(crate) fn product(multiplier: u32, word: u32) -> u64 {
+    u64::from(multiplier) * u64::from(word)
 }

@@ -91,6 +91,31 @@ fn threads_do_not_change_the_values() {
     }
 }
 
+/// Large fills are written past the caches, from wherever their slice begins.
+#[test]
+fn a_large_fill_is_made_of_its_parts() {
+    fn check<T: Element>(distribution: &Distribution) {
+        let len = (17 << 20) / size_of::<T>() as u64;
+        for (start, skip) in [(0, 0), (1, 1), (1021, 6)] {
+            let whole = fill(distribution, T::DTYPE, start..start + len + start);
+            let mut values = vec![T::zeroed(); skip + whole.len() as usize];
+            cpu::fill(&whole, &mut values[skip..]).unwrap();
+            let mut from = start;
+            for part in values[skip..].chunks(1_000_003) {
+                let to = from + part.len() as u64;
+                assert_same_bits(part, &draw::<T>(&whole.part(from..to).unwrap()), &format!("{distribution} {from}"));
+                from = to;
+            }
+            assert!(values[..skip].iter().all(|x| bytemuck::bytes_of(x).iter().all(|&b| b == 0)));
+        }
+    }
+    for distribution in distributions() {
+        check::<f32>(&distribution);
+        check::<f16>(&distribution);
+        check::<bf16>(&distribution);
+    }
+}
+
 #[test]
 fn a_16_bit_tensor_is_the_f32_one_rounded() {
     for distribution in distributions() {

@@ -6,8 +6,6 @@
 
 use std::f32::consts::FRAC_PI_4;
 
-use crate::sampler::Numbers;
-
 /// 2 u + 1 as f32, rounded once: the middle of u's step, doubled. Written as one sum, since a compiler may change the order
 /// of two.
 #[inline(always)]
@@ -99,22 +97,6 @@ pub(crate) fn normal_pair(w0: u32, w1: u32) -> (f32, f32) {
     let radius = q * inverse_sqrt(q);
     let (cos, sin) = cos_sin_turn(w1);
     (radius * cos, radius * sin)
-}
-
-/// Out of standard units into the working ones.
-#[inline(always)]
-pub(crate) fn scaled(z: f32, n: &Numbers) -> f32 {
-    place(n.scale * z, n)
-}
-
-/// A distance from the location, in working units, to where it lies.
-#[inline(always)]
-pub(crate) fn place(distance: f32, n: &Numbers) -> f32 {
-    let mut y = distance;
-    if n.offset != 0.0 {
-        y += n.offset;
-    }
-    n.location + y
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 // Loops over lanes index several arrays at once; iterators over them are not vectorised as surely.
 #![allow(clippy::needless_range_loop)]
 
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -17,6 +18,7 @@ use crate::{Element, Error, Fill, Stream};
 mod constant;
 pub(crate) mod math;
 mod normal;
+mod past_cache;
 pub(crate) mod rounding;
 mod truncated_normal;
 mod uniform;
@@ -75,22 +77,23 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
     let threads = (fill.len() / ELEMENTS_PER_THREAD).clamp(1, threads.max(1) as u64);
     // Whole tiles to each thread but the first and last, which take what the range leaves of theirs.
     let share = fill.len().div_ceil(threads).next_multiple_of(TILE);
+    let past_cache = size_of_val(slice) >= past_cache::WORTHWHILE;
     let mut pieces = Vec::new();
     let (mut start, mut rest) = (fill.range().start, slice);
     while !rest.is_empty() {
         let end = (start / TILE * TILE + share).min(fill.range().end);
-        let (piece, after) = rest.split_at_mut((end - start) as usize);
-        pieces.push((start..end, piece));
+        let (elements, after) = rest.split_at_mut((end - start) as usize);
+        pieces.push(Piece { range: start..end, elements, past_cache });
         (start, rest) = (end, after);
     }
     let (kernel, numbers, stream) = (fill.sampler.kernel, fill.sampler.numbers, fill.stream);
-    let draw = |(range, piece): (Range<u64>, &mut [T])| match kernel {
+    let draw = |piece: Piece<'_, T>| match kernel {
         Kernel::Constant => constant::fill(&numbers, piece),
-        Kernel::Words => words::fill(numbers.word, stream, range, piece),
-        Kernel::Uniform => uniform::fill(&numbers, stream, range, piece),
-        Kernel::Normal => normal::fill(&numbers, stream, range, piece),
-        Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, stream, range, piece),
-        Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, stream, range, piece),
+        Kernel::Words => words::fill(numbers.word, stream, piece),
+        Kernel::Uniform => uniform::fill(&numbers, stream, piece),
+        Kernel::Normal => normal::fill(&numbers, stream, piece),
+        Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, stream, piece),
+        Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, stream, piece),
     };
     // This thread works too, so that all is drawn even where no other can be started.
     let pieces = Mutex::new(pieces.into_iter());
@@ -112,91 +115,116 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
     Ok(())
 }
 
-/// A tile's values before they are finished, in element order.
-type Tile = [f32; TILE as usize];
+/// One value of each of `LANES` blocks; then two, and all four, in element order. Every step of a draw is one loop over such
+/// an array, which compilers turn into vector instructions far more surely than one loop over all steps.
+type Lanes<T> = [T; LANES];
+type Pairs<T> = [T; 2 * LANES];
+type Batch<T> = [T; BATCH];
+const BATCH: usize = 4 * LANES;
 
-/// Draws the tiles that `range` touches and writes the elements inside it.
+/// What one thread draws.
+struct Piece<'a, T> {
+    range: Range<u64>,
+    elements: &'a mut [T],
+    /// Whether the whole fill is too large for the caches.
+    past_cache: bool,
+}
+
+/// Draws the units of `N` elements that a piece touches, by their numbers: in place where all of one is wanted, elsewhere
+/// apart.
 #[inline(always)]
-fn fill_tiles<T: Element>(numbers: &Numbers, range: Range<u64>, slice: &mut [T], draw: impl Fn(u64, &mut Tile)) {
-    let mut tile = [0.0; TILE as usize];
-    let (mut start, mut rest) = (range.start, slice);
+fn fill_units<T: Element, const N: usize>(piece: Piece<'_, T>, draw: impl Fn(u64, &mut [T; N])) {
+    let mut apart = [T::zeroed(); N];
+    let (mut start, mut rest) = (piece.range.start, piece.elements);
     while !rest.is_empty() {
-        let skip = (start % TILE) as usize;
-        let count = rest.len().min(TILE as usize - skip);
-        draw(start / TILE, &mut tile);
+        let skip = (start % N as u64) as usize;
+        let count = rest.len().min(N - skip);
         let (part, after) = rest.split_at_mut(count);
-        for (element, y) in part.iter_mut().zip(&tile[skip..]) {
-            *element = T::round(rounding::finish(*y, numbers));
+        let number = start / N as u64;
+        if piece.past_cache {
+            draw(number, &mut apart);
+            past_cache::copy(&apart[skip..skip + count], part);
+        } else if let Ok(unit) = part.try_into() {
+            draw(number, unit);
+        } else {
+            draw(number, &mut apart);
+            part.copy_from_slice(&apart[skip..skip + count]);
         }
         start += count as u64;
         rest = after;
     }
+    if piece.past_cache {
+        past_cache::finish();
+    }
 }
 
-/// One value, word or mark of each of `LANES` blocks. Every step of a draw is one loop over lanes, which compilers turn
-/// into vector instructions far more surely than one loop over all steps.
-type Lanes<T> = [T; LANES];
-
-/// The four words of each block; block numbers differ in their low halves alone.
+/// The numbers of `LANES` blocks, low halves and high half, from the first, which is a multiple of `LANES`.
 #[inline(always)]
-fn philox_lanes(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32) -> [Lanes<u32>; 4] {
+fn blocks_from(first: u64) -> (Lanes<u32>, u32) {
+    let mut low = [first as u32; LANES];
+    for lane in 0..LANES {
+        low[lane] |= lane as u32;
+    }
+    (low, (first >> 32) as u32)
+}
+
+/// Each block's words in pairs, the first of a pair in the low half; block numbers differ in their low halves alone.
+#[inline(always)]
+fn philox_lanes(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32) -> Pairs<u64> {
+    // A constant would be multiplied by 2^32 ahead of the last round, where its product's low half is wanted in the high
+    // half, and AVX-512 has no fast product with that.
+    let [m0, m1] = black_box(philox::MULTIPLIER);
     // Each word in the low half of 64 bits, whose high half may hold anything: that is what wide multiplications take
     // and leave, so that no round has to move words between vectors.
-    let (mut c0, mut c1) = (each(low, u64::from), [u64::from(high); LANES]);
-    let (mut c2, mut c3) = ([u64::from(attempt); LANES], [u64::from(stream.nonce); LANES]);
+    let mut c0 = [0; LANES];
+    for lane in 0..LANES {
+        c0[lane] = u64::from(low[lane]);
+    }
+    let (mut c1, mut c2, mut c3) =
+        ([u64::from(high); LANES], [u64::from(attempt); LANES], [u64::from(stream.nonce); LANES]);
     for r in 0..philox::ROUNDS {
         let [k0, k1] = philox::round_key(stream.key, r);
         for lane in 0..LANES {
-            let p0 = philox::product(0, c0[lane] as u32);
-            let p1 = philox::product(1, c2[lane] as u32);
+            let p0 = philox::product(m0, c0[lane] as u32);
+            let p1 = philox::product(m1, c2[lane] as u32);
             (c0[lane], c2[lane]) = ((p1 >> 32) ^ c1[lane] ^ u64::from(k0), (p0 >> 32) ^ c3[lane] ^ u64::from(k1));
             (c1[lane], c3[lane]) = (p1, p0);
         }
     }
-    let low_half = |c| each(c, |word: u64| word as u32);
-    [low_half(&c0), low_half(&c1), low_half(&c2), low_half(&c3)]
-}
-
-/// `f` of each lane. `array::map` would not be inlined, and so not compiled for the vector instructions at hand.
-#[inline(always)]
-fn each<A: Copy, B: Copy + Default>(lanes: &Lanes<A>, f: impl Fn(A) -> B) -> Lanes<B> {
-    let mut result = [B::default(); LANES];
+    let mut pairs = [0; 2 * LANES];
     for lane in 0..LANES {
-        result[lane] = f(lanes[lane]);
+        pairs[2 * lane] = u64::from(c0[lane] as u32) | c1[lane] << 32;
+        pairs[2 * lane + 1] = u64::from(c2[lane] as u32) | c3[lane] << 32;
     }
-    result
+    pairs
 }
 
-/// The same for each of a block's four.
+/// The words of pairs, in order.
 #[inline(always)]
-fn each4<A: Copy, B: Copy + Default>(columns: &[Lanes<A>; 4], f: impl Fn(A) -> B) -> [Lanes<B>; 4] {
-    let [a, b, c, d] = columns;
-    [each(a, &f), each(b, &f), each(c, &f), each(d, &f)]
+fn words_of(mut pairs: Pairs<u64>) -> Batch<u32> {
+    if cfg!(target_endian = "big") {
+        pairs.iter_mut().for_each(|pair| *pair = pair.rotate_left(32));
+    }
+    bytemuck::cast(pairs)
 }
 
-/// The blocks of a tile in batches of `LANES`: the number of each, low halves and high half, and where its values go.
+/// Distances from the location to elements. What few distributions need has a loop of its own, not a branch in this one.
 #[inline(always)]
-fn batches(tile_number: u64, tile: &mut Tile) -> impl Iterator<Item = (usize, Lanes<u32>, u32, &mut [f32])> {
-    let block = tile_number * (TILE / 4);
-    let (low, high) = (block as u32, (block >> 32) as u32);
-    tile.chunks_exact_mut(4 * LANES).enumerate().map(move |(batch, values)| {
-        let mut lows = [0; LANES];
-        for (lane, l) in lows.iter_mut().enumerate() {
-            *l = low | (batch * LANES + lane) as u32;
+fn store<T: Element>(numbers: &Numbers, mut distances: Batch<f32>, elements: &mut Batch<T>) {
+    if numbers.offset != 0.0 {
+        for y in &mut distances {
+            *y += numbers.offset;
         }
-        (batch, lows, high, values)
-    })
-}
-
-/// Lanes of four values each, into element order.
-#[inline(always)]
-fn interleave(columns: &[Lanes<f32>; 4], values: &mut [f32]) {
-    let mut ordered = [0.0; 4 * LANES];
-    for lane in 0..LANES {
-        ordered[4 * lane] = columns[0][lane];
-        ordered[4 * lane + 1] = columns[1][lane];
-        ordered[4 * lane + 2] = columns[2][lane];
-        ordered[4 * lane + 3] = columns[3][lane];
     }
-    values.copy_from_slice(&ordered);
+    for y in &mut distances {
+        *y += numbers.location;
+    }
+    if numbers.unit != 1.0 {
+        for y in &mut distances {
+            *y = rounding::in_units(*y, numbers);
+        }
+    }
+    for i in 0..BATCH {
+        elements[i] = T::round(rounding::inside(distances[i], numbers));
+    }
 }

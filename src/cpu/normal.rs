@@ -1,33 +1,38 @@
 //! The normal distribution: the twin of `shaders/normal.wgsl`.
 
-use std::ops::Range;
-
 use multiversion::multiversion;
 
-use super::math::{normal_pair, scaled};
-use super::{LANES, Lanes, batches, each4, fill_tiles, interleave, philox_lanes};
+use super::math::normal_pair;
+use super::{BATCH, Batch, LANES, Pairs, Piece, blocks_from, fill_units, philox_lanes, store};
 use crate::sampler::Numbers;
 use crate::{Element, Stream};
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill<T: Element>(numbers: &Numbers, stream: Stream, range: Range<u64>, slice: &mut [T]) {
-    fill_tiles(numbers, range, slice, |number, tile| {
-        for (_, low, high, values) in batches(number, tile) {
-            let z = normals(&philox_lanes(stream, &low, high, 0));
-            interleave(&each4(&z, |z| scaled(z, numbers)), values);
+pub(super) fn fill<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+    fill_units::<T, BATCH>(piece, |number, elements| {
+        let (low, high) = blocks_from(number * LANES as u64);
+        let mut distances = normals(&philox_lanes(stream, &low, high, 0));
+        for z in &mut distances {
+            *z *= numbers.scale;
         }
+        store(numbers, distances, elements);
     });
 }
 
-/// Four standard normals of each block's four words.
+/// Two standard normals of each pair of words.
 #[inline(always)]
-pub(super) fn normals(words: &[Lanes<u32>; 4]) -> [Lanes<f32>; 4] {
-    let mut z = [[0.0; LANES]; 4];
-    for lane in 0..LANES {
-        (z[0][lane], z[1][lane]) = normal_pair(words[0][lane], words[1][lane]);
+pub(super) fn normals(pairs: &Pairs<u64>) -> Batch<f32> {
+    let (mut w0, mut w1) = ([0; 2 * LANES], [0; 2 * LANES]);
+    for i in 0..2 * LANES {
+        (w0[i], w1[i]) = (pairs[i] as u32, (pairs[i] >> 32) as u32);
     }
-    for lane in 0..LANES {
-        (z[2][lane], z[3][lane]) = normal_pair(words[2][lane], words[3][lane]);
+    let (mut z0, mut z1) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
+    for i in 0..2 * LANES {
+        (z0[i], z1[i]) = normal_pair(w0[i], w1[i]);
+    }
+    let mut z = [0.0; BATCH];
+    for i in 0..2 * LANES {
+        (z[2 * i], z[2 * i + 1]) = (z0[i], z1[i]);
     }
     z
 }

@@ -2,14 +2,27 @@
 
 use crate::sampler::Numbers;
 
-/// Out of the working unit and into the bounds.
+/// A distance from the location to the f32 that is rounded to an element.
 #[inline(always)]
-pub(crate) fn finish(y: f32, n: &Numbers) -> f32 {
-    let mut x = y;
-    if n.unit != 1.0 {
-        let inside = clamp(y, -n.limit, n.limit);
-        x = if inside.abs() < n.tiny { 0.0 } else { inside * n.unit };
+pub(super) fn finish(distance: f32, n: &Numbers) -> f32 {
+    let mut y = distance;
+    if n.offset != 0.0 {
+        y += n.offset;
     }
+    y += n.location;
+    inside(if n.unit != 1.0 { in_units(y, n) } else { y }, n)
+}
+
+/// Out of the working unit.
+#[inline(always)]
+pub(super) fn in_units(y: f32, n: &Numbers) -> f32 {
+    let held = clamp(y, -n.limit, n.limit);
+    if held.abs() < n.tiny { 0.0 } else { held * n.unit }
+}
+
+/// Inside the bounds.
+#[inline(always)]
+pub(super) fn inside(x: f32, n: &Numbers) -> f32 {
     clamp(x, n.first, n.last)
 }
 

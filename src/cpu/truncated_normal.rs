@@ -4,16 +4,15 @@
 //! by side write side by side. Each block draws a candidate for each of its four elements; those that the window rejects
 //! are replaced, in order, by the accepted ones among the group's spare candidates, four per attempt.
 
-use std::ops::Range;
-
 use multiversion::multiversion;
 
-use super::math::{PER_STEP, middle_of, neg_ln, scaled};
+use super::math::{PER_STEP, middle_of, neg_ln};
 use super::normal::normals;
-use super::{LANES, Lanes, Tile, batches, each4, fill_tiles, interleave, philox_lanes};
+use super::{BATCH, Batch, LANES, Lanes, Piece, blocks_from, fill_units, philox_lanes, rounding, store};
 use crate::sampler::Numbers;
 use crate::{Element, Stream};
 
+const TILE: usize = super::TILE as usize;
 /// Groups per tile, each with a bit per element in a word.
 const GROUPS: usize = 32;
 /// After so many spare attempts what is left becomes `location`; with an acceptance of 0.6 or more that happens to fewer
@@ -21,53 +20,67 @@ const GROUPS: usize = 32;
 const ATTEMPTS: u32 = 64;
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_by_normal<T: Element>(numbers: &Numbers, stream: Stream, range: Range<u64>, slice: &mut [T]) {
-    fill_tiles(numbers, range, slice, |number, tile| {
+pub(super) fn fill_by_normal<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+    fill_units::<T, TILE>(piece, |number, tile| {
         draw_tile(numbers, number, tile, |low, high, attempt| by_normal(stream, low, high, attempt, numbers));
     });
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, stream: Stream, range: Range<u64>, slice: &mut [T]) {
-    fill_tiles(numbers, range, slice, |number, tile| {
+pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+    fill_units::<T, TILE>(piece, |number, tile| {
         draw_tile(numbers, number, tile, |low, high, attempt| by_exponential(stream, low, high, attempt, numbers));
     });
 }
 
 /// Four candidates for each of `LANES` blocks or groups, and a bit for each that the window rejects.
 struct Candidates {
-    values: [Lanes<f32>; 4],
+    distances: Batch<f32>,
     rejected: Lanes<u32>,
 }
 
 /// Four standard normals; those outside the window are rejected.
 #[inline(always)]
 fn by_normal(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
-    let z = normals(&philox_lanes(stream, low, high, attempt));
-    let mut rejected = [0; LANES];
-    for k in 0..4 {
-        for lane in 0..LANES {
-            rejected[lane] |= u32::from(z[k][lane] < n.low || z[k][lane] > n.high) << k;
-        }
+    let mut distances = normals(&philox_lanes(stream, low, high, attempt));
+    let mut outside = [0; BATCH];
+    for i in 0..BATCH {
+        outside[i] = u32::from(distances[i] < n.low || distances[i] > n.high);
+        distances[i] *= n.scale;
     }
-    Candidates { values: each4(&z, |z| scaled(z, n)), rejected }
+    Candidates { distances, rejected: bits_of(&outside) }
 }
 
 /// Four exponentials, two of each of two blocks: a word for the distance, a word to accept or reject it.
 #[inline(always)]
 fn by_exponential(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
-    let [a0, a1, a2, a3] = philox_lanes(stream, low, high, 2 * attempt);
-    let [b0, b1, b2, b3] = philox_lanes(stream, low, high, 2 * attempt + 1);
-    let mut values = [[0.0; LANES]; 4];
-    let mut rejected = [0; LANES];
-    for (k, (w0, w1)) in [(a0, a1), (a2, a3), (b0, b1), (b2, b3)].iter().enumerate() {
-        for lane in 0..LANES {
-            let (e, outside) = distance(w0[lane], w1[lane], n);
-            values[k][lane] = scaled(e, n);
-            rejected[lane] |= u32::from(outside) << k;
+    let a = philox_lanes(stream, low, high, 2 * attempt);
+    let b = philox_lanes(stream, low, high, 2 * attempt + 1);
+    let mut pairs = [0; BATCH];
+    for lane in 0..LANES {
+        pairs[4 * lane] = a[2 * lane];
+        pairs[4 * lane + 1] = a[2 * lane + 1];
+        pairs[4 * lane + 2] = b[2 * lane];
+        pairs[4 * lane + 3] = b[2 * lane + 1];
+    }
+    let (mut distances, mut outside) = ([0.0; BATCH], [0; BATCH]);
+    for i in 0..BATCH {
+        let (e, is_outside) = distance(pairs[i] as u32, (pairs[i] >> 32) as u32, n);
+        (distances[i], outside[i]) = (e * n.scale, u32::from(is_outside));
+    }
+    Candidates { distances, rejected: bits_of(&outside) }
+}
+
+/// A bit for each of a block's four.
+#[inline(always)]
+fn bits_of(outside: &Batch<u32>) -> Lanes<u32> {
+    let mut bits = [0; LANES];
+    for lane in 0..LANES {
+        for k in 0..4 {
+            bits[lane] |= outside[4 * lane + k] << k;
         }
     }
-    Candidates { values, rejected }
+    bits
 }
 
 /// A distance from the near bound, in units of the proposal's mean, and whether it is rejected.
@@ -83,26 +96,32 @@ fn distance(w0: u32, w1: u32, n: &Numbers) -> (f32, bool) {
 
 /// Draws a tile; `candidates` takes the numbers of blocks or groups, low and high halves, and the attempt.
 #[inline(always)]
-fn draw_tile(n: &Numbers, tile_number: u64, tile: &mut Tile, candidates: impl Fn(&Lanes<u32>, u32, u32) -> Candidates) {
+fn draw_tile<T: Element>(
+    n: &Numbers,
+    tile_number: u64,
+    tile: &mut [T; TILE],
+    candidates: impl Fn(&Lanes<u32>, u32, u32) -> Candidates,
+) {
+    // A batch has one block of each group.
+    const { assert!(LANES == GROUPS) };
     let mut rejected = [0u32; GROUPS];
-    for (batch, low, high, values) in batches(tile_number, tile) {
+    for (j, elements) in tile.chunks_exact_mut(BATCH).enumerate() {
+        let (low, high) = blocks_from(tile_number * (TILE / 4) as u64 + (j * LANES) as u64);
         let drawn = candidates(&low, high, 0);
-        interleave(&drawn.values, values);
-        let group = batch * LANES % GROUPS;
-        let shift = 4 * (batch * LANES / GROUPS);
-        for lane in 0..LANES {
-            rejected[group + lane] |= drawn.rejected[lane] << shift;
+        store(n, drawn.distances, elements.try_into().expect("a whole batch"));
+        for group in 0..GROUPS {
+            rejected[group] |= drawn.rejected[group] << (4 * j);
         }
     }
     redraw(n, tile_number, tile, rejected, candidates);
 }
 
-/// Replaces what was rejected. Only groups that wait are drawn, `LANES` at a time.
+/// Replaces what was rejected. Only groups that wait are drawn.
 #[inline(always)]
-fn redraw(
+fn redraw<T: Element>(
     n: &Numbers,
     tile_number: u64,
-    tile: &mut Tile,
+    tile: &mut [T; TILE],
     mut rejected: [u32; GROUPS],
     candidates: impl Fn(&Lanes<u32>, u32, u32) -> Candidates,
 ) {
@@ -111,32 +130,31 @@ fn redraw(
     for attempt in 1..=ATTEMPTS {
         let mut waiting = [0; GROUPS];
         let mut count = 0;
-        for lane in 0..GROUPS {
-            waiting[count] = lane;
-            count += usize::from(rejected[lane] != 0);
+        for group in 0..GROUPS {
+            waiting[count] = group;
+            count += usize::from(rejected[group] != 0);
         }
         if count == 0 {
             return;
         }
-        for batch in waiting[..count].chunks(LANES) {
-            // What a last, short batch draws beyond its groups is dropped.
-            let mut numbers = [low; LANES];
-            for (number, group) in numbers.iter_mut().zip(batch) {
-                *number |= *group as u32;
-            }
-            let drawn = candidates(&numbers, high, attempt);
-            for (lane, &group) in batch.iter().enumerate() {
-                for k in 0..4 {
-                    if rejected[group] != 0 && drawn.rejected[lane] >> k & 1 == 0 {
-                        tile[place(group, take_lowest(&mut rejected[group]))] = drawn.values[k][lane];
-                    }
+        // What is drawn beyond the groups that wait is dropped.
+        let mut numbers = [low; LANES];
+        for lane in 0..LANES {
+            numbers[lane] |= waiting[lane] as u32;
+        }
+        let drawn = candidates(&numbers, high, attempt);
+        for (lane, &group) in waiting[..count].iter().enumerate() {
+            for k in 0..4 {
+                if rejected[group] != 0 && drawn.rejected[lane] >> k & 1 == 0 {
+                    let value = rounding::finish(drawn.distances[4 * lane + k], n);
+                    tile[place(group, take_lowest(&mut rejected[group]))] = T::round(value);
                 }
             }
         }
     }
     for group in 0..GROUPS {
         while rejected[group] != 0 {
-            tile[place(group, take_lowest(&mut rejected[group]))] = n.location;
+            tile[place(group, take_lowest(&mut rejected[group]))] = T::round(rounding::finish(0.0, n));
         }
     }
 }

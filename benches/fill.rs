@@ -5,7 +5,7 @@
 //! is the kernel that writes one word everywhere. Software adapters are benched too: they say nothing about a real GPU.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fanin::gpu::GpuFiller;
+use fanin::gpu::{GpuFiller, Target};
 use fanin::{Distribution, Dtype, Fill, Stream, cpu};
 use rand::SeedableRng;
 use rand::distr::Distribution as _;
@@ -136,12 +136,68 @@ fn on_gpus(c: &mut Criterion) {
     }
 }
 
+/// What recording a model of many small tensors costs the host, up to the finished commands: all in one buffer, and each in
+/// its own.
+fn recording(c: &mut Criterion) {
+    const TENSORS: u64 = 10_000;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    let fills: Vec<_> = (0..TENSORS)
+        .map(|i| Fill::new(&normal, Stream::numbered(42, i), Dtype::F32, 0..64 * (i % 32 + 1)).unwrap())
+        .collect();
+    let buffer_of = |device: &wgpu::Device, size| {
+        device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size,
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        })
+    };
+    for adapter in adapters {
+        let info = adapter.get_info();
+        let (device, queue) = pollster::block_on(
+            adapter.request_device(&wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() }),
+        )
+        .unwrap();
+        let filler = GpuFiller::new(&device).unwrap();
+        let mut group = c.benchmark_group(format!("{} {} recording 10,000 tensors", info.backend, info.name));
+        group.throughput(Throughput::Elements(TENSORS));
+        let one = buffer_of(&device, TENSORS * 64 * 32 * 4);
+        let many: Vec<_> = fills.iter().map(|fill| buffer_of(&device, fill.len() * 4)).collect();
+        let in_one = |i: usize| Target { fill: &fills[i], buffer: &one, offset: i as u64 * 64 * 32 * 4 };
+        let in_many = |i: usize| Target { fill: &fills[i], buffer: &many[i], offset: 0 };
+        let targets: [(_, Vec<_>); 2] = [
+            ("in one buffer", (0..fills.len()).map(in_one).collect()),
+            ("each in its own", (0..fills.len()).map(in_many).collect()),
+        ];
+        for (name, targets) in &targets {
+            group.bench_function(*name, |b| {
+                b.iter_custom(|times| {
+                    let mut recording = std::time::Duration::ZERO;
+                    for _ in 0..times {
+                        let started = std::time::Instant::now();
+                        let mut encoder = device.create_command_encoder(&Default::default());
+                        filler.record_all(&mut encoder, targets).unwrap();
+                        let commands = encoder.finish();
+                        recording += started.elapsed();
+                        queue.submit([commands]);
+                        device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+                    }
+                    recording
+                })
+            });
+        }
+        group.finish();
+    }
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(10)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1));
-    targets = on_cpu, on_gpus
+    targets = on_cpu, on_gpus, recording
 }
 criterion_main!(benches);

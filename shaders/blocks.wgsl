@@ -2,9 +2,13 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
-    var count = first_of(group_of(invocation));
-    for (var j = 0u; j < BLOCKS && count < params.end; j++) {
+    params = given;
+    let first = first_of(group_of(invocation));
+    for (var j = 0u; j < BLOCKS; j++) {
+        let count = first + j * 4u * GROUPS;
+        if (is_beyond(count)) {
+            break;
+        }
         draw_block(count);
-        count += 4u * GROUPS;
     }
 }

@@ -10,11 +10,9 @@ fn distance_of(w0: u32, w1: u32) -> Distance {
     let n = params.numbers;
     let v = product(middle_of(w0), n.mass_per_step) + n.beyond;
     let f = middle_of(~w0) * -n.mass_per_step;
-    let e = neg_ln(v, f);
+    let e = neg_ln(v, f, f >= NEAR_ONE);
     let threshold = n.peak - product(e, n.slope - product(n.curve, e));
-    let v1 = middle_of(w1) * PER_STEP;
-    let f1 = middle_of(~w1) * -PER_STEP;
-    return Distance(e, u32(neg_ln(v1, f1) < threshold));
+    return Distance(e, u32(neg_ln_of_word(w1) < threshold));
 }
 
 fn candidates(number: vec2<u32>, attempt: u32) -> Candidates {
@@ -25,5 +23,5 @@ fn candidates(number: vec2<u32>, attempt: u32) -> Candidates {
     let c = distance_of(x.x, x.y);
     let d = distance_of(x.z, x.w);
     let rejected = a.rejected | (b.rejected << 1u) | (c.rejected << 2u) | (d.rejected << 3u);
-    return Candidates(scaled4(vec4(a.e, b.e, c.e, d.e)), rejected);
+    return Candidates(scaled(vec4(a.e, b.e, c.e, d.e)), rejected);
 }

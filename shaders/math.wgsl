@@ -12,6 +12,8 @@ fn product(a: f32, b: f32) -> f32 {
 }
 
 const PER_STEP: f32 = 1.1641532e-10;
+const NEAR_ONE: f32 = -0.2928932;
+const NEAR_ONE_WORD: u32 = 0xb504f340u;
 
 // The product is exact here, and so the same fused or not.
 fn middle_of(u: u32) -> f32 {
@@ -22,10 +24,9 @@ fn from_signed_word(i: i32) -> f32 {
     return f32(i >> 16u) * 65536.0 + f32(i & 0xffff);
 }
 
-// -ln(v) for v in (0, 1], where f = v - 1 is given apart so that v near 1 loses no digits.
-fn neg_ln(v: f32, f: f32) -> f32 {
+// -ln(v) for v in (0, 1]; where v is near 1, from f = v - 1, so that no digits are lost.
+fn neg_ln(v: f32, f: f32, near: bool) -> f32 {
     let bits = bitcast<u32>(v) + (0x3f800000u - 0x3f3504f3u);
-    let near = f >= -0.2928932;
     let e = f32(select(127 - i32(bits >> 23u), 0, near));
     let m = bitcast<f32>((bits & 0x007fffffu) + 0x3f3504f3u);
     let x = select(m - 1.0, f, near);
@@ -40,6 +41,13 @@ fn neg_ln(v: f32, f: f32) -> f32 {
     p = product(p, x) + 0.5;
     p = product(p, x) + -1.0;
     return e * 0.69314575 + hidden(product(e, 1.4286068e-6) + product(p, x));
+}
+
+// -ln(u) for the middle u of a word's step.
+fn neg_ln_of_word(w: u32) -> f32 {
+    let near = w >= NEAR_ONE_WORD;
+    let v = middle_of(select(w, ~w, near)) * PER_STEP;
+    return neg_ln(v, -v, near);
 }
 
 fn inverse_sqrt(q: f32) -> f32 {
@@ -73,9 +81,7 @@ fn cos_sin_turn(w: u32) -> vec2<f32> {
 
 // Two independent standard normals from two words (Box and Muller 1958).
 fn normal_pair(w0: u32, w1: u32) -> vec2<f32> {
-    let v = middle_of(w0) * PER_STEP;
-    let f = middle_of(~w0) * -PER_STEP;
-    let q = 2.0 * neg_ln(v, f);
+    let q = 2.0 * neg_ln_of_word(w0);
     let radius = q * inverse_sqrt(q);
     return radius * cos_sin_turn(w1);
 }
@@ -86,20 +92,7 @@ fn normals(words: vec4<u32>) -> vec4<f32> {
 }
 
 // Out of standard units into the working ones.
-fn scaled(z: f32) -> f32 {
-    return place(product(params.numbers.scale, z));
-}
-
-// A distance from the location, in working units, to where it lies.
-fn place(distance: f32) -> f32 {
-    let n = params.numbers;
-    var y = distance;
-    if (n.offset != 0.0) {
-        y = hidden(n.offset + y);
-    }
-    return n.location + y;
-}
-
-fn scaled4(z: vec4<f32>) -> vec4<f32> {
-    return vec4(scaled(z.x), scaled(z.y), scaled(z.z), scaled(z.w));
+fn scaled(z: vec4<f32>) -> vec4<f32> {
+    let scale = params.numbers.scale;
+    return vec4(product(scale, z.x), product(scale, z.y), product(scale, z.z), product(scale, z.w));
 }

@@ -14,13 +14,10 @@ struct Params {
     end: u32,
     // Added to an element's count: its place in `elements`, in elements.
     shift: u32,
-    // Invocations per row of the dispatch.
-    row: u32,
     // Invocation i draws group i * stride + phase.
     stride: u32,
     phase: u32,
-    padding: vec2<u32>,
-    numbers: Numbers,
+    @align(16) numbers: Numbers,
 }
 
 // The order is that of `Numbers` in src/sampler.rs, which says what each is.
@@ -46,14 +43,18 @@ struct Numbers {
     padding: vec2<u32>,
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<uniform> given: Params;
+
+// A copy that each invocation makes once, at its start: software adapters load from a uniform buffer lane by lane, wherever it
+// is read.
+var<private> params: Params;
 
 // 0: f32, 1: f16, 2: bf16.
 override dtype: u32;
 
 // Which group this invocation draws, counted from the first.
 fn group_of(invocation: vec3<u32>) -> u32 {
-    return (invocation.x + invocation.y * params.row) * params.stride + params.phase;
+    return invocation.x * params.stride + params.phase;
 }
 
 // A 64-bit number plus an offset, low and high half.

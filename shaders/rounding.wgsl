@@ -6,15 +6,19 @@ fn clamped(x: f32, low: f32, high: f32) -> f32 {
     return select(y, high, y > high);
 }
 
-// Out of the working unit and into the bounds.
-fn finish(y: f32) -> f32 {
+// A distance from the location, in working units, to the f32 that is rounded to an element.
+fn finish(distance: f32) -> f32 {
     let n = params.numbers;
-    var x = y;
-    if (n.unit != 1.0) {
-        let inside = clamped(y, -n.limit, n.limit);
-        x = select(inside * n.unit, 0.0, abs(inside) < n.tiny);
+    var y = distance;
+    if (n.offset != 0.0) {
+        y = hidden(n.offset + y);
     }
-    return clamped(x, n.first, n.last);
+    y = n.location + y;
+    if (n.unit != 1.0) {
+        let held = clamped(y, -n.limit, n.limit);
+        y = select(held * n.unit, 0.0, abs(held) < n.tiny);
+    }
+    return clamped(y, n.first, n.last);
 }
 
 fn f16_bits(x: f32) -> u32 {
@@ -33,12 +37,17 @@ fn bf16_bits(x: f32) -> u32 {
     return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
-// The bits of the element nearest to a working value, inside the bounds.
-fn element(y: f32) -> u32 {
-    let x = finish(y);
+// The bits of the element nearest to a distance from the location, inside the bounds.
+fn element(distance: f32) -> u32 {
+    let x = finish(distance);
     switch dtype {
         case 1u: { return f16_bits(x); }
         case 2u: { return bf16_bits(x); }
         default: { return bitcast<u32>(x); }
     }
+}
+
+// Stores a block's four.
+fn store_distances(count: u32, d: vec4<f32>) {
+    store_block(count, vec4(element(d.x), element(d.y), element(d.z), element(d.w)));
 }

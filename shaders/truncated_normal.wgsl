@@ -6,16 +6,17 @@
 const ATTEMPTS: u32 = 64u;
 
 struct Candidates {
-    values: vec4<f32>,
+    distances: vec4<f32>,
     // A bit for each that the window rejects.
     rejected: u32,
 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
+    params = given;
     let group = group_of(invocation);
     let first = first_of(group);
-    if (first >= params.end) {
+    if (is_beyond(first)) {
         return;
     }
     var rejected = 0u;
@@ -23,27 +24,27 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
         let count = first + j * 4u * GROUPS;
         let drawn = candidates(block_at(count), 0u);
         rejected |= drawn.rejected << (4u * j);
-        store_values(count, drawn.values);
+        store_distances(count, drawn.distances);
     }
     for (var attempt = 1u; attempt <= ATTEMPTS && rejected != 0u; attempt++) {
         let drawn = candidates(add_offset(params.group, group), attempt);
-        rejected = replace(first, rejected, drawn.values.x, drawn.rejected);
-        rejected = replace(first, rejected, drawn.values.y, drawn.rejected >> 1u);
-        rejected = replace(first, rejected, drawn.values.z, drawn.rejected >> 2u);
-        rejected = replace(first, rejected, drawn.values.w, drawn.rejected >> 3u);
+        rejected = replace(first, rejected, drawn.distances.x, drawn.rejected);
+        rejected = replace(first, rejected, drawn.distances.y, drawn.rejected >> 1u);
+        rejected = replace(first, rejected, drawn.distances.z, drawn.rejected >> 2u);
+        rejected = replace(first, rejected, drawn.distances.w, drawn.rejected >> 3u);
     }
     while (rejected != 0u) {
-        rejected = replace(first, rejected, params.numbers.location, 0u);
+        rejected = replace(first, rejected, 0.0, 0u);
     }
 }
 
-// Writes a spare value, unless its own mark's lowest bit rejects it, over the first rejected element of a group; gives the
+// Writes a spare candidate, unless its own mark's lowest bit rejects it, over the first rejected element of a group; gives the
 // marks that are left.
-fn replace(first: u32, rejected: u32, value: f32, mark: u32) -> u32 {
+fn replace(first: u32, rejected: u32, distance: f32, mark: u32) -> u32 {
     if (rejected == 0u || (mark & 1u) != 0u) {
         return rejected;
     }
     let bit = countTrailingZeros(rejected);
-    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, element(value));
+    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, element(distance));
     return rejected & (rejected - 1u);
 }

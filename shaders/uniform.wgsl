@@ -2,16 +2,16 @@
 
 // All 32 bits count: the first product is exact, and the others are small beside it, so that the sum is rounded as if it
 // had been exact.
-fn uniform_value(word: u32) -> f32 {
+fn distance_of(word: u32) -> f32 {
     let n = params.numbers;
     let i = bitcast<i32>(word ^ 0x80000000u);
     let high = f32(i >> 16u);
     let low = f32(i & 0xffff);
     let rest = hidden(product(high, n.fine) + product(low, n.scale));
-    return place(hidden(high * n.coarse + rest));
+    return hidden(high * n.coarse + rest);
 }
 
 fn draw_block(count: u32) {
     let w = block_words(block_at(count), 0u);
-    store_values(count, vec4(uniform_value(w.x), uniform_value(w.y), uniform_value(w.z), uniform_value(w.w)));
+    store_distances(count, vec4(distance_of(w.x), distance_of(w.y), distance_of(w.z), distance_of(w.w)));
 }

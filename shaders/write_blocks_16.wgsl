@@ -1,18 +1,19 @@
-// 16-bit elements whose blocks lie on multiples of their size: a block is one vector.
+// Whole tiles of 16-bit elements whose blocks lie on multiples of their size: a block is one vector.
 
 @group(0) @binding(1) var<storage, read_write> elements: array<vec2<u32>>;
 
-fn write_element(place: u32, bits: u32) {
+fn is_beyond(count: u32) -> bool {
+    return false;
+}
+
+fn store(count: u32, bits: u32) {
+    let place = count + params.shift;
     let word = (place >> 1u) & 1u;
     let half = (place & 1u) * 16u;
     let kept = elements[place >> 2u][word] & (0xffff0000u >> half);
     elements[place >> 2u][word] = kept | (bits << half);
 }
 
-fn writes_blocks_at(place: u32) -> bool {
-    return true;
-}
-
-fn write_block(place: u32, bits: vec4<u32>) {
-    elements[place >> 2u] = vec2(bits.x | (bits.y << 16u), bits.z | (bits.w << 16u));
+fn store_block(count: u32, bits: vec4<u32>) {
+    elements[(count + params.shift) >> 2u] = vec2(bits.x | (bits.y << 16u), bits.z | (bits.w << 16u));
 }

@@ -1,8 +1,17 @@
-// Elements of any size at any place, word by word; a 16-bit element leaves its neighbour in the word as it is.
+// Some elements of a window, at any place, word by word; a 16-bit element leaves its neighbour in the word as it is.
 
 @group(0) @binding(1) var<storage, read_write> elements: array<u32>;
 
-fn write_element(place: u32, bits: u32) {
+// Whether this element and all after it are not wanted.
+fn is_beyond(count: u32) -> bool {
+    return count >= params.end;
+}
+
+fn store(count: u32, bits: u32) {
+    if (count < params.start || count >= params.end) {
+        return;
+    }
+    let place = count + params.shift;
     if (dtype == 0u) {
         elements[place] = bits;
     } else {
@@ -13,18 +22,10 @@ fn write_element(place: u32, bits: u32) {
     }
 }
 
-fn writes_blocks_at(place: u32) -> bool {
-    return dtype == 0u || (place & 1u) == 0u;
-}
-
-fn write_block(place: u32, bits: vec4<u32>) {
-    if (dtype == 0u) {
-        elements[place] = bits.x;
-        elements[place + 1u] = bits.y;
-        elements[place + 2u] = bits.z;
-        elements[place + 3u] = bits.w;
-    } else {
-        elements[place >> 1u] = bits.x | (bits.y << 16u);
-        elements[(place >> 1u) + 1u] = bits.z | (bits.w << 16u);
-    }
+// A block's four elements, the first of which is element `count`.
+fn store_block(count: u32, bits: vec4<u32>) {
+    store(count, bits.x);
+    store(count + 1u, bits.y);
+    store(count + 2u, bits.z);
+    store(count + 3u, bits.w);
 }

@@ -24,6 +24,9 @@ pub struct Bench {
     /// How many runs the median is taken of.
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: u32,
+    /// How many threads the CPU draws with [default: one per core].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
     /// Print a JSON list of rows instead of a table.
     #[arg(long)]
     json: bool,
@@ -101,7 +104,11 @@ impl Bench {
             let fill = self.fill(distribution, T::DTYPE)?;
             let seconds = median(self.runs, || {
                 let started = Instant::now();
-                cpu::fill(&fill, &mut values).map_err(Failure::other)?;
+                match self.threads {
+                    Some(threads) => cpu::fill_with_threads(&fill, &mut values, threads.into()),
+                    None => cpu::fill(&fill, &mut values),
+                }
+                .map_err(Failure::other)?;
                 Ok(started.elapsed().as_secs_f64())
             })?;
             rows.push(Row {

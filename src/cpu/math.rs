@@ -22,16 +22,17 @@ pub(crate) fn from_signed_word(i: i32) -> f32 {
 /// A doubled step of a word in units of (0, 1): 2^-33.
 pub(crate) const PER_STEP: f32 = 1.164_153_2e-10;
 /// sqrt(1/2) - 1: above, 1 + f is within the logarithm's polynomial without a change of exponent.
-const NEAR_ONE: f32 = -0.292_893_2;
+pub(crate) const NEAR_ONE: f32 = -0.292_893_2;
+/// The first word whose middle is so near.
+const NEAR_ONE_WORD: u32 = 0xb504_f340;
 const LN_2_HIGH: f32 = 0.693_145_75; // 15 bits, so that its product with an exponent is exact
 const LN_2_LOW: f32 = 1.428_606_8e-6;
 
-/// -ln(v) for v in (0, 1], where f = v - 1 is given apart so that v near 1 loses no digits.
+/// -ln(v) for v in (0, 1]; where v is near 1, from f = v - 1, so that no digits are lost.
 #[inline(always)]
-pub(crate) fn neg_ln(v: f32, f: f32) -> f32 {
+pub(crate) fn neg_ln(v: f32, f: f32, near: bool) -> f32 {
     // v = 2^-e * m, m in [sqrt(1/2), sqrt(2))
-    let bits = v.to_bits() + (0x3f80_0000 - 0x3f35_04f3);
-    let near = f >= NEAR_ONE;
+    let bits = v.to_bits().wrapping_add(0x3f80_0000 - 0x3f35_04f3);
     let e = if near { 0 } else { 127 - (bits >> 23) as i32 };
     let m = f32::from_bits((bits & 0x007f_ffff) + 0x3f35_04f3);
     let x = if near { f } else { m - 1.0 };
@@ -48,6 +49,14 @@ pub(crate) fn neg_ln(v: f32, f: f32) -> f32 {
     let p = p * x + -1.0;
     let e = e as f32;
     e * LN_2_HIGH + (e * LN_2_LOW + p * x)
+}
+
+/// -ln(u) for the middle u of a word's step.
+#[inline(always)]
+pub(crate) fn neg_ln_of_word(w: u32) -> f32 {
+    let near = w >= NEAR_ONE_WORD;
+    let v = middle_of(if near { !w } else { w }) * PER_STEP;
+    neg_ln(v, -v, near)
 }
 
 /// 1 / sqrt(q) for normal q > 0: a guess from the exponent, then three steps of Newton's method.
@@ -91,9 +100,7 @@ pub(crate) fn cos_sin_turn(w: u32) -> (f32, f32) {
 /// The radius comes from the middle of a 2^-32 step at both ends of (0, 1): |z| reaches 6.76, and never is 0.
 #[inline(always)]
 pub(crate) fn normal_pair(w0: u32, w1: u32) -> (f32, f32) {
-    let v = middle_of(w0) * PER_STEP;
-    let f = middle_of(!w0) * -PER_STEP;
-    let q = 2.0 * neg_ln(v, f);
+    let q = 2.0 * neg_ln_of_word(w0);
     let radius = q * inverse_sqrt(q);
     let (cos, sin) = cos_sin_turn(w1);
     (radius * cos, radius * sin)
@@ -118,7 +125,7 @@ mod tests {
             let exact = -f64::ln(u);
             // Near 1, ln(u) from the exact distance.
             let exact = if u > 0.5 { -f64::ln_1p(-(f64::from(!w) + 0.5) / 2f64.powi(32)) } else { exact };
-            let ln = neg_ln(middle_of(w) * PER_STEP, middle_of(!w) * -PER_STEP);
+            let ln = neg_ln_of_word(w);
             let q = 2.0 * ln;
             let angle = (f64::from((w << 2) as i32 >> 2) + 0.5) / 2f64.powi(30) * std::f64::consts::FRAC_PI_2;
             let (sin, cos) = angle.sin_cos();
@@ -162,6 +169,12 @@ mod tests {
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
         assert_within_bounds(quarters.into_iter().reduce(|a, b| std::array::from_fn(|i| a[i].max(b[i]))).unwrap());
+    }
+
+    #[test]
+    fn words_are_near_one_from_the_one_that_is_said() {
+        let near = |w: u32| middle_of(!w) * -PER_STEP >= NEAR_ONE;
+        assert!(near(NEAR_ONE_WORD) && !near(NEAR_ONE_WORD - 1));
     }
 
     #[test]

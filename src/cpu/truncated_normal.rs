@@ -6,7 +6,7 @@
 
 use multiversion::multiversion;
 
-use super::math::{PER_STEP, middle_of, neg_ln};
+use super::math::{NEAR_ONE, middle_of, neg_ln, neg_ln_of_word};
 use super::normal::normals;
 use super::{BATCH, Batch, LANES, Lanes, Piece, blocks_from, fill_units, philox_lanes, rounding, store};
 use crate::sampler::Numbers;
@@ -88,10 +88,8 @@ fn bits_of(outside: &Batch<u32>) -> Lanes<u32> {
 fn distance(w0: u32, w1: u32, n: &Numbers) -> (f32, bool) {
     let v = middle_of(w0) * n.mass_per_step + n.beyond;
     let f = middle_of(!w0) * -n.mass_per_step;
-    let e = neg_ln(v, f);
-    let v = middle_of(w1) * PER_STEP;
-    let f = middle_of(!w1) * -PER_STEP;
-    (e, neg_ln(v, f) < n.peak - e * (n.slope - n.curve * e))
+    let e = neg_ln(v, f, f >= NEAR_ONE);
+    (e, neg_ln_of_word(w1) < n.peak - e * (n.slope - n.curve * e))
 }
 
 /// Draws a tile; `candidates` takes the numbers of blocks or groups, low and high halves, and the attempt.

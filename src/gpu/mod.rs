@@ -190,11 +190,16 @@ impl GpuFiller {
         let mut pass =
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
         for (chunk, parameters) in dispatches.chunks(DISPATCHES_PER_BUFFER).zip(&parameters) {
-            for (i, (buffer, window)) in chunk.iter().enumerate() {
-                let bindings = self.pipelines.bindings(&self.device, parameters, buffer, window.binding.clone());
-                pass.set_pipeline(self.pipelines.get(&self.device, window.kernel, window.dtype, window.writes));
-                pass.set_bind_group(0, &bindings, &[self.pipelines.parameter_offset(i)]);
-                pass.dispatch_workgroups(window.workgroups[0], window.workgroups[1], 1);
+            let mut offsets = (0..).map(|i| self.pipelines.parameter_offset(i));
+            // Neighbours in one buffer share their bindings.
+            for run in chunk.chunk_by(|(a, of_a), (b, of_b)| a == b && of_a.binding == of_b.binding) {
+                let (buffer, first) = &run[0];
+                let bindings = self.pipelines.bindings(&self.device, parameters, buffer, first.binding.clone());
+                for ((_, window), offset) in run.iter().zip(&mut offsets) {
+                    pass.set_pipeline(self.pipelines.get(&self.device, window.kernel, window.dtype, window.writes));
+                    pass.set_bind_group(0, &bindings, &[offset]);
+                    pass.dispatch_workgroups(window.workgroups, 1, 1);
+                }
             }
         }
         Ok(())

@@ -154,7 +154,6 @@ fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
         include_str!("../../shaders/math.wgsl"),
         include_str!("../../shaders/rounding.wgsl"),
         write,
-        include_str!("../../shaders/store.wgsl"),
         include_str!("../../shaders/tile.wgsl"),
     ];
     [&shared, own].concat().join("\n")

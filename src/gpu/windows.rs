@@ -13,6 +13,8 @@ use crate::{Dtype, Error, Fill};
 pub(super) const WORKGROUP: u64 = 64;
 /// Elements per group, which one invocation draws, as in `shaders/tile.wgsl`.
 const GROUP: u64 = 32;
+/// Elements per workgroup.
+const PER_WORKGROUP: u64 = WORKGROUP * GROUP;
 /// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
 const MAX_WINDOW: u64 = 1 << 30;
 
@@ -29,10 +31,9 @@ pub(super) struct Params {
     start: u32,
     end: u32,
     shift: u32,
-    row: u32,
     stride: u32,
     phase: u32,
-    padding: [u32; 2],
+    padding: [u32; 3],
     numbers: Numbers,
 }
 
@@ -41,7 +42,8 @@ pub(super) struct Params {
 pub(super) enum Writes {
     /// Word by word, at any place.
     Words,
-    /// A block as one vector, which must lie on a multiple of its size, and wholly inside the buffer.
+    /// A block as one vector, which must lie on a multiple of its size; whole workgroups of them, so that nothing needs to
+    /// be asked.
     Blocks,
 }
 
@@ -54,7 +56,7 @@ pub(super) struct Window {
     /// The bytes of the buffer that are bound.
     pub binding: Range<u64>,
     pub params: Params,
-    pub workgroups: [u32; 2],
+    pub workgroups: u32,
 }
 
 /// The device's limits that shape windows.
@@ -110,34 +112,33 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
 
 fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
     let size = fill.dtype().size();
-    let per_dispatch = limits.workgroups.saturating_mul(limits.workgroups).saturating_mul(WORKGROUP * GROUP);
-    let per_binding = (limits.binding - 2 * limits.alignment) / size;
-    let most = per_dispatch.min(per_binding).min(MAX_WINDOW) - TILE;
+    // One binding of the whole buffer, where that may be, serves all that is written to it.
+    let whole = buffer_size <= limits.binding;
+    let per_binding = if whole { u64::MAX } else { (limits.binding - limits.alignment) / size };
+    let per_dispatch = limits.workgroups.saturating_mul(PER_WORKGROUP);
+    let most = per_dispatch.min(per_binding).min(MAX_WINDOW) / PER_WORKGROUP * PER_WORKGROUP;
 
     let Range { start, end } = fill.range();
     let mut windows = Vec::new();
     let mut from = start;
     while from < end {
-        // Cuts fall on tiles, so that no group is drawn twice.
-        let to = end.min((from + most) / TILE * TILE);
         let byte_of = |element| offset + (element - start) * size;
-        let byte = byte_of(from);
-        let bound = byte / limits.alignment * limits.alignment;
+        let bound = if whole { 0 } else { byte_of(from) / limits.alignment * limits.alignment };
+        let place = (byte_of(from) - bound) / size;
         let first = from / TILE * TILE;
-        let place = (byte - bound) / size;
         let shift = (place as u32).wrapping_sub((from - first) as u32);
-        // Blocks are written whole where they lie on multiples of their size, but for a last one that the buffer cuts.
-        let last_tile = to / TILE * TILE;
-        let (to, writes) = if !shift.is_multiple_of(4) {
-            (to, Writes::Words)
-        } else if byte_of(to).next_multiple_of(4 * size) <= buffer_size {
-            (to, Writes::Blocks)
-        } else if last_tile > from {
-            (last_tile, Writes::Blocks)
+        // Where blocks lie on multiples of their size, whole workgroups are written as such, with what is before and after
+        // them apart; cuts fall on tiles, so that no group is drawn twice.
+        let limit = end.min(first + most);
+        let inner = from.next_multiple_of(TILE);
+        let inner_end = inner + limit.saturating_sub(inner) / PER_WORKGROUP * PER_WORKGROUP;
+        let (to, writes) = if !shift.is_multiple_of(4) || inner == inner_end {
+            (limit, Writes::Words)
+        } else if from < inner {
+            (inner, Writes::Words)
         } else {
-            (to, Writes::Words)
+            (inner_end, Writes::Blocks)
         };
-        let unit = if writes == Writes::Blocks { 4 * size } else { 4 };
         // Of a last, short tile, the groups whose first block is in it.
         let groups = match (to - first) % TILE {
             0 => (to - first) / GROUP,
@@ -145,15 +146,14 @@ fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Win
         };
         for (stride, phase) in phases(fill.dtype(), shift) {
             let workgroups = (groups - u64::from(phase).min(groups)).div_ceil(stride.into()).div_ceil(WORKGROUP);
-            let columns = workgroups.min(limits.workgroups);
-            if columns == 0 {
+            if workgroups == 0 {
                 continue;
             }
             windows.push(Window {
                 kernel: fill.sampler.kernel,
                 dtype: fill.dtype(),
                 writes,
-                binding: bound..byte_of(to).next_multiple_of(unit),
+                binding: bound..if whole { buffer_size / 4 * 4 } else { byte_of(to).next_multiple_of(4) },
                 params: Params {
                     key: fill.stream.key,
                     nonce: fill.stream.nonce,
@@ -163,13 +163,12 @@ fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Win
                     start: (from - first) as u32,
                     end: (to - first) as u32,
                     shift,
-                    row: (columns * WORKGROUP) as u32,
                     stride,
                     phase,
-                    padding: [0; 2],
+                    padding: [0; 3],
                     numbers: fill.sampler.numbers,
                 },
-                workgroups: [columns as u32, workgroups.div_ceil(columns) as u32],
+                workgroups: workgroups as u32,
             });
         }
         from = to;
@@ -221,10 +220,12 @@ mod tests {
                             assert!(window.binding.end - window.binding.start <= limits.binding);
                             assert!(window.binding.end <= (offset + len * size).next_multiple_of(4));
                             if window.writes == Writes::Blocks {
-                                assert_eq!(p.shift % 4, 0);
-                                assert_eq!(window.binding.end % (4 * size), 0);
+                                let elements = u64::from(p.end);
+                                assert_eq!((p.start, p.shift % 4, elements % TILE), (0, 0, 0));
+                                assert_eq!(elements, u64::from(window.workgroups) * PER_WORKGROUP);
+                                assert!((place + elements) * size <= window.binding.end - window.binding.start);
                             }
-                            assert!(window.workgroups.iter().all(|&w| u64::from(w) <= limits.workgroups));
+                            assert!(u64::from(window.workgroups) <= limits.workgroups);
                             next = first + u64::from(p.end);
                         }
                         assert_eq!(next, start + len, "{distribution} {dtype} {start} {len} {offset}");
@@ -243,8 +244,8 @@ mod tests {
         let windows = split(&fill, len * 4 + 12, 12, &limits);
         let drawn: u64 = windows.iter().map(|w| u64::from(w.params.end - w.params.start)).sum();
         assert_eq!(drawn, len);
-        assert!(windows.iter().all(|w| w.binding.end - w.binding.start <= 128 << 20 && w.workgroups[1] < 65536));
-        // Element 7 at byte 12 is in the same place of its block as of the vector there: all but a cut block is whole.
-        assert!(windows[..windows.len() - 1].iter().all(|w| w.writes == Writes::Blocks));
+        assert!(windows.iter().all(|w| w.binding.end - w.binding.start <= 128 << 20 && w.workgroups < 65536));
+        // Element 7 at byte 12 is in the same place of its block as of the vector there: all but the ends are whole.
+        assert!(windows[1..windows.len() - 1].iter().all(|w| w.writes == Writes::Blocks));
     }
 }

@@ -12,8 +12,6 @@ fn product(a: f32, b: f32) -> f32 {
 }
 
 const PER_STEP: f32 = 1.1641532e-10;
-const NEAR_ONE: f32 = -0.2928932;
-const NEAR_ONE_WORD: u32 = 0xb504f340u;
 
 // The product is exact here, and so the same fused or not.
 fn middle_of(u: u32) -> f32 {
@@ -24,9 +22,10 @@ fn from_signed_word(i: i32) -> f32 {
     return f32(i >> 16u) * 65536.0 + f32(i & 0xffff);
 }
 
-// -ln(v) for v in (0, 1]; where v is near 1, from f = v - 1, so that no digits are lost.
-fn neg_ln(v: f32, f: f32, near: bool) -> f32 {
+// -ln(v) for v in (0, 1], where f = v - 1 is given apart so that v near 1 loses no digits.
+fn neg_ln(v: f32, f: f32) -> f32 {
     let bits = bitcast<u32>(v) + (0x3f800000u - 0x3f3504f3u);
+    let near = f >= -0.2928932;
     let e = f32(select(127 - i32(bits >> 23u), 0, near));
     let m = bitcast<f32>((bits & 0x007fffffu) + 0x3f3504f3u);
     let x = select(m - 1.0, f, near);
@@ -45,9 +44,7 @@ fn neg_ln(v: f32, f: f32, near: bool) -> f32 {
 
 // -ln(u) for the middle u of a word's step.
 fn neg_ln_of_word(w: u32) -> f32 {
-    let near = w >= NEAR_ONE_WORD;
-    let v = middle_of(select(w, ~w, near)) * PER_STEP;
-    return neg_ln(v, -v, near);
+    return neg_ln(middle_of(w) * PER_STEP, middle_of(~w) * -PER_STEP);
 }
 
 fn inverse_sqrt(q: f32) -> f32 {

@@ -6,7 +6,7 @@
 
 use multiversion::multiversion;
 
-use super::math::{NEAR_ONE, middle_of, neg_ln, neg_ln_of_word};
+use super::math::{middle_of, neg_ln, neg_ln_of_word};
 use super::normal::normals;
 use super::{BATCH, Batch, LANES, Lanes, Piece, blocks_from, fill_units, philox_lanes, rounding, store};
 use crate::sampler::Numbers;
@@ -88,7 +88,7 @@ fn bits_of(outside: &Batch<u32>) -> Lanes<u32> {
 fn distance(w0: u32, w1: u32, n: &Numbers) -> (f32, bool) {
     let v = middle_of(w0) * n.mass_per_step + n.beyond;
     let f = middle_of(!w0) * -n.mass_per_step;
-    let e = neg_ln(v, f, f >= NEAR_ONE);
+    let e = neg_ln(v, f);
     (e, neg_ln_of_word(w1) < n.peak - e * (n.slope - n.curve * e))
 }
 

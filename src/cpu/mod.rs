@@ -86,14 +86,14 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         pieces.push(Piece { range: start..end, elements, past_cache });
         (start, rest) = (end, after);
     }
-    let (kernel, numbers, stream) = (fill.sampler.kernel, fill.sampler.numbers, fill.stream);
+    let (kernel, numbers, generator) = (fill.sampler.kernel, fill.sampler.numbers, Generator::new(fill.stream));
     let draw = |piece: Piece<'_, T>| match kernel {
         Kernel::Constant => constant::fill(&numbers, piece),
-        Kernel::Words => words::fill(numbers.word, stream, piece),
-        Kernel::Uniform => uniform::fill(&numbers, stream, piece),
-        Kernel::Normal => normal::fill(&numbers, stream, piece),
-        Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, stream, piece),
-        Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, stream, piece),
+        Kernel::Words => words::fill(numbers.word, fill.stream, piece),
+        Kernel::Uniform => uniform::fill(&numbers, &generator, piece),
+        Kernel::Normal => normal::fill(&numbers, &generator, piece),
+        Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, &generator, piece),
+        Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, &generator, piece),
     };
     // This thread works too, so that all is drawn even where no other can be started.
     let pieces = Mutex::new(pieces.into_iter());
@@ -168,35 +168,51 @@ fn blocks_from(first: u64) -> (Lanes<u32>, u32) {
     (low, (first >> 32) as u32)
 }
 
-/// Each block's words in pairs, the first of a pair in the low half; block numbers differ in their low halves alone.
-#[inline(always)]
-fn philox_lanes(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32) -> Pairs<u64> {
-    // A constant would be multiplied by 2^32 ahead of the last round, where its product's low half is wanted in the high
-    // half, and AVX-512 has no fast product with that.
-    let [m0, m1] = black_box(philox::MULTIPLIER);
-    // Each word in the low half of 64 bits, whose high half may hold anything: that is what wide multiplications take
-    // and leave, so that no round has to move words between vectors.
-    let mut c0 = [0; LANES];
-    for lane in 0..LANES {
-        c0[lane] = u64::from(low[lane]);
-    }
-    let (mut c1, mut c2, mut c3) =
-        ([u64::from(high); LANES], [u64::from(attempt); LANES], [u64::from(stream.nonce); LANES]);
-    for r in 0..philox::ROUNDS {
-        let [k0, k1] = philox::round_key(stream.key, r);
-        for lane in 0..LANES {
-            let p0 = philox::product(m0, c0[lane] as u32);
-            let p1 = philox::product(m1, c2[lane] as u32);
-            (c0[lane], c2[lane]) = ((p1 >> 32) ^ c1[lane] ^ u64::from(k0), (p0 >> 32) ^ c3[lane] ^ u64::from(k1));
-            (c1[lane], c3[lane]) = (p1, p0);
+/// A stream, ready for many blocks side by side.
+struct Generator {
+    multipliers: [u32; 2],
+    keys: [[u64; 2]; philox::ROUNDS as usize],
+    nonce: u32,
+}
+
+impl Generator {
+    fn new(stream: Stream) -> Generator {
+        let wide = |key: [u32; 2]| key.map(u64::from);
+        Generator {
+            // Constants would be multiplied by 2^32 ahead of the last round, where a product's low half is wanted in the high
+            // half, and AVX-512 has no fast product with that.
+            multipliers: black_box(philox::MULTIPLIER),
+            keys: std::array::from_fn(|r| wide(philox::round_key(stream.key, r as u32))),
+            nonce: stream.nonce,
         }
     }
-    let mut pairs = [0; 2 * LANES];
-    for lane in 0..LANES {
-        pairs[2 * lane] = u64::from(c0[lane] as u32) | c1[lane] << 32;
-        pairs[2 * lane + 1] = u64::from(c2[lane] as u32) | c3[lane] << 32;
+
+    /// Each block's words in pairs, the first of a pair in the low half; block numbers differ in their low halves alone.
+    #[inline(always)]
+    fn pairs(&self, low: &Lanes<u32>, high: u32, attempt: u32) -> Pairs<u64> {
+        // Each word in the low half of 64 bits, whose high half may hold anything: that is what wide multiplications take
+        // and leave, so that no round has to move words between vectors.
+        let mut c0 = [0; LANES];
+        for lane in 0..LANES {
+            c0[lane] = u64::from(low[lane]);
+        }
+        let (mut c1, mut c2, mut c3) =
+            ([u64::from(high); LANES], [u64::from(attempt); LANES], [u64::from(self.nonce); LANES]);
+        for [k0, k1] in &self.keys {
+            for lane in 0..LANES {
+                let p0 = philox::product(self.multipliers[0], c0[lane] as u32);
+                let p1 = philox::product(self.multipliers[1], c2[lane] as u32);
+                (c0[lane], c2[lane]) = ((p1 >> 32) ^ c1[lane] ^ k0, (p0 >> 32) ^ c3[lane] ^ k1);
+                (c1[lane], c3[lane]) = (p1, p0);
+            }
+        }
+        let mut pairs = [0; 2 * LANES];
+        for lane in 0..LANES {
+            pairs[2 * lane] = u64::from(c0[lane] as u32) | c1[lane] << 32;
+            pairs[2 * lane + 1] = u64::from(c2[lane] as u32) | c3[lane] << 32;
+        }
+        pairs
     }
-    pairs
 }
 
 /// The words of pairs, in order.

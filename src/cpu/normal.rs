@@ -3,15 +3,15 @@
 use multiversion::multiversion;
 
 use super::math::normal_pair;
-use super::{BATCH, Batch, LANES, Pairs, Piece, blocks_from, fill_units, philox_lanes, store};
+use super::{BATCH, Batch, Generator, LANES, Pairs, Piece, blocks_from, fill_units, store};
+use crate::Element;
 use crate::sampler::Numbers;
-use crate::{Element, Stream};
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
-        let mut distances = normals(&philox_lanes(stream, &low, high, 0));
+        let mut distances = normals(&generator.pairs(&low, high, 0));
         for z in &mut distances {
             *z *= numbers.scale;
         }

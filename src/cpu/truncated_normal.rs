@@ -8,9 +8,9 @@ use multiversion::multiversion;
 
 use super::math::{middle_of, neg_ln, neg_ln_of_word};
 use super::normal::normals;
-use super::{BATCH, Batch, LANES, Lanes, Piece, blocks_from, fill_units, philox_lanes, rounding, store};
+use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, rounding, store};
+use crate::Element;
 use crate::sampler::Numbers;
-use crate::{Element, Stream};
 
 const TILE: usize = super::TILE as usize;
 /// Groups per tile, each with a bit per element in a word.
@@ -20,16 +20,16 @@ const GROUPS: usize = 32;
 const ATTEMPTS: u32 = 64;
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_by_normal<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+pub(super) fn fill_by_normal<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, TILE>(piece, |number, tile| {
-        draw_tile(numbers, number, tile, |low, high, attempt| by_normal(stream, low, high, attempt, numbers));
+        draw_tile(numbers, number, tile, |low, high, attempt| by_normal(generator, low, high, attempt, numbers));
     });
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, TILE>(piece, |number, tile| {
-        draw_tile(numbers, number, tile, |low, high, attempt| by_exponential(stream, low, high, attempt, numbers));
+        draw_tile(numbers, number, tile, |low, high, attempt| by_exponential(generator, low, high, attempt, numbers));
     });
 }
 
@@ -41,8 +41,8 @@ struct Candidates {
 
 /// Four standard normals; those outside the window are rejected.
 #[inline(always)]
-fn by_normal(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
-    let mut distances = normals(&philox_lanes(stream, low, high, attempt));
+fn by_normal(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
+    let mut distances = normals(&generator.pairs(low, high, attempt));
     let mut outside = [0; BATCH];
     for i in 0..BATCH {
         outside[i] = u32::from(distances[i] < n.low || distances[i] > n.high);
@@ -53,9 +53,9 @@ fn by_normal(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numb
 
 /// Four exponentials, two of each of two blocks: a word for the distance, a word to accept or reject it.
 #[inline(always)]
-fn by_exponential(stream: Stream, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
-    let a = philox_lanes(stream, low, high, 2 * attempt);
-    let b = philox_lanes(stream, low, high, 2 * attempt + 1);
+fn by_exponential(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
+    let a = generator.pairs(low, high, 2 * attempt);
+    let b = generator.pairs(low, high, 2 * attempt + 1);
     let mut pairs = [0; BATCH];
     for lane in 0..LANES {
         pairs[4 * lane] = a[2 * lane];

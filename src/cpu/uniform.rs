@@ -2,15 +2,15 @@
 
 use multiversion::multiversion;
 
-use super::{BATCH, LANES, Piece, blocks_from, fill_units, philox_lanes, store, words_of};
+use super::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, store, words_of};
+use crate::Element;
 use crate::sampler::Numbers;
-use crate::{Element, Stream};
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
-        let words = words_of(philox_lanes(stream, &low, high, 0));
+        let words = words_of(generator.pairs(&low, high, 0));
         let mut distances = [0.0; BATCH];
         for i in 0..BATCH {
             distances[i] = distance(words[i], numbers);

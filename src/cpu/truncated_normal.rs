@@ -56,17 +56,17 @@ fn by_normal(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u32, n
 fn by_exponential(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
     let a = generator.pairs(low, high, 2 * attempt);
     let b = generator.pairs(low, high, 2 * attempt + 1);
-    let mut pairs = [0; BATCH];
+    let (mut w0, mut w1) = ([0; BATCH], [0; BATCH]);
     for lane in 0..LANES {
-        pairs[4 * lane] = a[2 * lane];
-        pairs[4 * lane + 1] = a[2 * lane + 1];
-        pairs[4 * lane + 2] = b[2 * lane];
-        pairs[4 * lane + 3] = b[2 * lane + 1];
+        for (k, pair) in [a[2 * lane], a[2 * lane + 1], b[2 * lane], b[2 * lane + 1]].into_iter().enumerate() {
+            (w0[4 * lane + k], w1[4 * lane + k]) = (pair as u32, (pair >> 32) as u32);
+        }
     }
     let (mut distances, mut outside) = ([0.0; BATCH], [0; BATCH]);
     for i in 0..BATCH {
-        let (e, is_outside) = distance(pairs[i] as u32, (pairs[i] >> 32) as u32, n);
-        (distances[i], outside[i]) = (e * n.scale, u32::from(is_outside));
+        let e = distance(w0[i], n);
+        distances[i] = e * n.scale;
+        outside[i] = u32::from(neg_ln_of_word(w1[i]) < n.peak - e * (n.slope - n.curve * e));
     }
     Candidates { distances, rejected: bits_of(&outside) }
 }
@@ -83,13 +83,10 @@ fn bits_of(outside: &Batch<u32>) -> Lanes<u32> {
     bits
 }
 
-/// A distance from the near bound, in units of the proposal's mean, and whether it is rejected.
+/// A distance from the near bound, in units of the proposal's mean.
 #[inline(always)]
-fn distance(w0: u32, w1: u32, n: &Numbers) -> (f32, bool) {
-    let v = middle_of(w0) * n.mass_per_step + n.beyond;
-    let f = middle_of(!w0) * -n.mass_per_step;
-    let e = neg_ln(v, f);
-    (e, neg_ln_of_word(w1) < n.peak - e * (n.slope - n.curve * e))
+fn distance(w: u32, n: &Numbers) -> f32 {
+    neg_ln(middle_of(w) * n.mass_per_step + n.beyond, middle_of(!w) * -n.mass_per_step)
 }
 
 /// Draws a tile; `candidates` takes the numbers of blocks or groups, low and high halves, and the attempt.
@@ -141,18 +138,26 @@ fn redraw<T: Element>(
             numbers[lane] |= waiting[lane] as u32;
         }
         let drawn = candidates(&numbers, high, attempt);
+        let mut spare = [T::zeroed(); BATCH];
+        store(n, drawn.distances, &mut spare);
         for (lane, &group) in waiting[..count].iter().enumerate() {
+            let mut left = rejected[group];
             for k in 0..4 {
-                if rejected[group] != 0 && drawn.rejected[lane] >> k & 1 == 0 {
-                    let value = rounding::finish(drawn.distances[4 * lane + k], n);
-                    tile[place(group, take_lowest(&mut rejected[group]))] = T::round(value);
+                if left == 0 {
+                    break;
                 }
+                // Written also where the candidate is rejected, for the next one to overwrite: no branch to guess.
+                tile[place(group, left.trailing_zeros())] = spare[4 * lane + k];
+                let without_lowest = left & (left - 1);
+                left = if drawn.rejected[lane] >> k & 1 == 0 { without_lowest } else { left };
             }
+            rejected[group] = left;
         }
     }
     for group in 0..GROUPS {
         while rejected[group] != 0 {
-            tile[place(group, take_lowest(&mut rejected[group]))] = T::round(rounding::finish(0.0, n));
+            tile[place(group, rejected[group].trailing_zeros())] = T::round(rounding::finish(0.0, n));
+            rejected[group] &= rejected[group] - 1;
         }
     }
 }
@@ -161,11 +166,4 @@ fn redraw<T: Element>(
 #[inline(always)]
 fn place(group: usize, bit: u32) -> usize {
     (bit as usize / 4) * 4 * GROUPS + group * 4 + bit as usize % 4
-}
-
-#[inline(always)]
-fn take_lowest(mask: &mut u32) -> u32 {
-    let bit = mask.trailing_zeros();
-    *mask &= *mask - 1;
-    bit
 }

@@ -199,4 +199,47 @@ pub enum Error {
         /// The names that are known.
         allowed: &'static str,
     },
+    /// Rules cannot be read.
+    #[error("line {line}: {reason}")]
+    Rules {
+        /// The line of the text, from 1 on.
+        line: usize,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+    /// A rule cannot be applied to a tensor.
+    #[error("tensor \"{name}\", by the rule of line {line}: {reason}")]
+    OfTensor {
+        /// The tensor's name.
+        name: String,
+        /// The rule's line in its text, from 1 on.
+        line: usize,
+        /// What is wrong, and what is allowed.
+        reason: String,
+    },
+    /// Tensors meet no rule.
+    #[error("{} met no rule, allowed: a rule for each, or one for \"*\" at the end: {}", count(names), some(names))]
+    Unmatched {
+        /// The tensors' names.
+        names: Vec<String>,
+    },
+    /// A tensor has no such row.
+    #[error("the zero row is {row}, allowed: below {rows}")]
+    Row {
+        /// The row that was asked for.
+        row: u64,
+        /// How many the tensor has.
+        rows: u64,
+    },
+}
+
+fn count(names: &[String]) -> String {
+    if names.len() == 1 { "1 tensor".into() } else { format!("{} tensors", names.len()) }
+}
+
+/// The first of a list that may be long.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
 }

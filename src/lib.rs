@@ -10,6 +10,7 @@
 //! ```
 //!
 //! - [`Scheme`] is what a person asks for (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
+//! - `rules` (with the feature of that name) says which scheme each tensor of a whole model takes.
 //! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name.
 //! - [`Fill`] is a range of a tensor's elements, ready to be drawn.
 //! - [`gpu::GpuFiller`] draws it into a buffer on your device, [`cpu::fill`] into a slice, with the same bits.
@@ -104,6 +105,8 @@ mod gain;
 pub mod gpu;
 mod moments;
 mod philox;
+#[cfg(feature = "rules")]
+pub mod rules;
 mod sampler;
 pub mod scheme;
 mod stream;

@@ -65,18 +65,18 @@ impl Bench {
         }
         if self.json {
             let list: Vec<_> = rows.iter().map(|row| self.json_row(row, &rows)).collect();
-            println!("{}", serde_json::Value::Array(list));
+            say!("{}", serde_json::Value::Array(list));
             return Ok(());
         }
         let mut device = "";
         for row in &rows {
             if row.device != device {
                 device = &row.device;
-                println!("{device}, {} elements, median of {} runs", self.size, self.runs);
-                println!("  distribution      dtype   10^9 values/s     GB/s   to fill   to CPU   end to end, ms");
+                say!("{device}, {} elements, median of {} runs", self.size, self.runs);
+                say!("  distribution      dtype   10^9 values/s     GB/s   to fill   to CPU   end to end, ms");
             }
             let speed = self.size as f64 / row.seconds / 1e9;
-            println!(
+            say!(
                 "  {:<17} {:<5} {speed:>15.3} {:>8.2} {:>9.3} {:>8.2} {:>16.3}",
                 row.distribution,
                 row.dtype.to_string(),

@@ -54,26 +54,26 @@ impl Devices {
                 continue;
             }
             let kind = if is_hardware(adapter) { "hardware" } else { "software" };
-            println!("{}", label(adapter));
-            println!("  {kind}, driver {} {}, features: {}", info.driver, info.driver_info, list(&features));
+            say!("{}", label(adapter));
+            say!("  {kind}, driver {} {}, features: {}", info.driver, info.driver_info, list(&features));
             match error {
-                Some(error) => println!("  self-test: did not run: {error}"),
+                Some(error) => say!("  self-test: did not run: {error}"),
                 None if agrees => {
-                    println!("  self-test: agrees with the CPU bit for bit ({} checks, {values} values)", checks.len())
+                    say!("  self-test: agrees with the CPU bit for bit ({} checks, {values} values)", checks.len())
                 }
-                None => println!("  self-test: DISAGREES with the CPU"),
+                None => say!("  self-test: DISAGREES with the CPU"),
             }
             for check in checks.iter().filter(|c| c.different > 0) {
-                println!("    {}: {} of {} values differ", check.name, check.different, check.values);
+                say!("    {}: {} of {} values differ", check.name, check.different, check.values);
             }
         }
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         if self.json {
-            println!("{}", serde_json::Value::Array(rows));
+            say!("{}", serde_json::Value::Array(rows));
         } else if adapters.is_empty() {
-            println!("no adapters; the CPU draws, on {threads} threads");
+            say!("no adapters; the CPU draws, on {threads} threads");
         } else {
-            println!("CPU\n  {threads} threads");
+            say!("CPU\n  {threads} threads");
         }
         if disagreeing.is_empty() {
             Ok(())

@@ -1,19 +1,17 @@
 //! What draws: the CPU twin, or an adapter of this machine.
 
 use std::sync::mpsc;
+use std::thread;
 use std::time::Instant;
 
-use fanin::gpu::GpuFiller;
+use fanin::gpu::{GpuFiller, Target};
 use fanin::{Dtype, Fill, cpu};
 use half::{bf16, f16};
 use wgpu::{Adapter, Backends, BufferUsages, DeviceType, Instance, InstanceDescriptor};
 
 use crate::failure::Failure;
 
-/// Bytes drawn at once: the memory that `init` needs, whatever the model's size.
-pub const CHUNK: u64 = 64 << 20;
-
-/// Draws fills of up to [`CHUNK`] bytes into host memory.
+/// Draws fills into host memory, a chunk at a time.
 pub enum Engine {
     Cpu,
     Gpu(Box<Gpu>),
@@ -67,42 +65,130 @@ impl Engine {
         }
     }
 
-    /// Draws `fill`, at most [`CHUNK`] bytes of it, as the little-endian bytes of a file.
-    pub fn draw(&self, fill: &Fill) -> Result<Vec<u8>, Failure> {
+    /// Draws fills one after the other and hands their bytes, little-endian, over in order, while the next ones are drawn. It
+    /// takes three chunks of this many bytes of memory.
+    pub fn draw(
+        &self,
+        fills: impl Iterator<Item = Fill>,
+        chunk: u64,
+        mut take: impl FnMut(&[u8]) -> Result<(), Failure> + Send,
+    ) -> Result<(), Failure> {
         match self {
-            Engine::Cpu => match fill.dtype() {
-                Dtype::F32 => draw_on_cpu::<f32>(fill),
-                Dtype::F16 => draw_on_cpu::<f16>(fill),
-                Dtype::BF16 => draw_on_cpu::<bf16>(fill),
-            },
-            Engine::Gpu(gpu) => gpu.draw(fill),
+            Engine::Cpu => draw_on_cpu(Chunks::new(fills, chunk), &mut take),
+            Engine::Gpu(gpu) => gpu.draw(fills, chunk, &mut take),
         }
     }
 }
 
-fn draw_on_cpu<T: fanin::Element>(fill: &Fill) -> Result<Vec<u8>, Failure> {
-    let mut bytes = vec![0; fill.len() as usize * size_of::<T>()];
-    match bytemuck::try_cast_slice_mut::<u8, T>(&mut bytes) {
-        Ok(elements) => cpu::fill(fill, elements).map_err(Failure::other)?,
-        // An allocator may align bytes to less than an element.
-        Err(_) => {
-            let mut elements = vec![T::zeroed(); fill.len() as usize];
-            cpu::fill(fill, &mut elements).map_err(Failure::other)?;
-            bytes.copy_from_slice(bytemuck::cast_slice(&elements));
-        }
-    }
-    Ok(bytes)
+/// What is drawn at once: fills one after the other, and their bytes.
+struct Chunk {
+    fills: Vec<Fill>,
+    bytes: u64,
 }
 
-/// An open adapter with a buffer to draw into and one to read back from.
+/// Fills, cut and gathered into chunks.
+struct Chunks<I> {
+    fills: I,
+    rest: Option<Fill>,
+    most: u64,
+}
+
+impl<I: Iterator<Item = Fill>> Chunks<I> {
+    /// A submission has no more fills, however small they are.
+    const MOST_FILLS: usize = 1 << 14;
+
+    fn new(fills: I, most: u64) -> Chunks<I> {
+        Chunks { fills, rest: None, most }
+    }
+}
+
+impl<I: Iterator<Item = Fill>> Iterator for Chunks<I> {
+    type Item = Chunk;
+
+    fn next(&mut self) -> Option<Chunk> {
+        let mut chunk = Chunk { fills: Vec::new(), bytes: 0 };
+        while chunk.fills.len() < Self::MOST_FILLS {
+            let Some(fill) = self.rest.take().or_else(|| self.fills.next()) else { break };
+            let size = fill.dtype().size();
+            let room = if chunk.bytes.is_multiple_of(size) { (self.most - chunk.bytes) / size } else { 0 };
+            let range = fill.range();
+            let cut = range.end.min(range.start + room);
+            let part = |range| fill.part(range).expect("a part of a fill is inside it");
+            if cut < range.end {
+                self.rest = Some(part(cut..range.end));
+            }
+            if cut > range.start {
+                chunk.bytes += (cut - range.start) * size;
+                chunk.fills.push(part(range.start..cut));
+            }
+            if self.rest.is_some() {
+                break;
+            }
+        }
+        (chunk.bytes > 0).then_some(chunk)
+    }
+}
+
+/// A second thread hands chunks over while this one draws.
+fn draw_on_cpu(
+    chunks: impl Iterator<Item = Chunk>,
+    take: &mut (dyn FnMut(&[u8]) -> Result<(), Failure> + Send),
+) -> Result<(), Failure> {
+    let (drawn_to, drawn) = mpsc::sync_channel::<(Vec<u32>, u64)>(1);
+    let (empty_to, empty) = mpsc::channel();
+    // Words, so that elements of all sizes are aligned.
+    for _ in 0..3 {
+        let _ = empty_to.send(Vec::<u32>::new());
+    }
+    thread::scope(|scope| {
+        let taker = thread::Builder::new()
+            .spawn_scoped(scope, move || {
+                for (buffer, bytes) in drawn {
+                    take(&bytemuck::cast_slice(&buffer)[..bytes as usize])?;
+                    let _ = empty_to.send(buffer);
+                }
+                Ok(())
+            })
+            .map_err(|e| Failure::other(format!("a second thread cannot be started: {e}")))?;
+        for chunk in chunks {
+            // Where the taker has failed, there is nothing left to do.
+            let Ok(mut buffer) = empty.recv() else { break };
+            buffer.resize(chunk.bytes.div_ceil(4) as usize, 0);
+            let mut rest = bytemuck::cast_slice_mut::<u32, u8>(&mut buffer);
+            for fill in &chunk.fills {
+                let (bytes, after) = rest.split_at_mut((fill.len() * fill.dtype().size()) as usize);
+                match fill.dtype() {
+                    Dtype::F32 => cpu::fill::<f32>(fill, bytemuck::cast_slice_mut(bytes)),
+                    Dtype::F16 => cpu::fill::<f16>(fill, bytemuck::cast_slice_mut(bytes)),
+                    Dtype::BF16 => cpu::fill::<bf16>(fill, bytemuck::cast_slice_mut(bytes)),
+                }
+                .map_err(Failure::other)?;
+                rest = after;
+            }
+            if drawn_to.send((buffer, chunk.bytes)).is_err() {
+                break;
+            }
+        }
+        drop(drawn_to);
+        taker.join().unwrap_or_else(|_| Err(Failure::other("the second thread panicked")))
+    })
+}
+
+/// An open adapter.
 pub struct Gpu {
     pub label: String,
     pub backend: String,
     device: wgpu::Device,
     queue: wgpu::Queue,
     filler: GpuFiller,
-    drawn: wgpu::Buffer,
-    read: wgpu::Buffer,
+}
+
+/// A chunk on its way: the bytes, and the buffer that they are copied into and that is being mapped.
+struct Pending<'a> {
+    buffer: &'a wgpu::Buffer,
+    bytes: u64,
+    submission: wgpu::SubmissionIndex,
+    mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
 }
 
 impl Gpu {
@@ -133,35 +219,86 @@ impl Gpu {
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| failed(&e))?;
         let filler = GpuFiller::new(&device).map_err(|e| failed(&e))?;
-        let buffer = |usage| {
-            device.create_buffer(&wgpu::BufferDescriptor {
-                label: Some("fanin"),
-                size: CHUNK,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let drawn = buffer(BufferUsages::STORAGE | BufferUsages::COPY_SRC);
-        let read = buffer(BufferUsages::COPY_DST | BufferUsages::MAP_READ);
         let backend = adapter.get_info().backend.to_string();
-        Ok(Gpu { label, backend, device, queue, filler, drawn, read })
+        Ok(Gpu { label, backend, device, queue, filler })
     }
 
     pub fn self_test(&self) -> Result<fanin::gpu::SelfTest, Failure> {
         self.filler.self_test(&self.queue).map_err(|e| Failure::other(format!("{}: {e}", self.label)))
     }
 
-    fn draw(&self, fill: &Fill) -> Result<Vec<u8>, Failure> {
-        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{}: {e}", self.label));
-        let bytes = fill.len() * fill.dtype().size();
-        let copied = bytes.next_multiple_of(4);
+    /// The device draws a chunk while the one before it is handed over.
+    fn draw(
+        &self,
+        fills: impl Iterator<Item = Fill>,
+        chunk: u64,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let most = chunk.min(self.device.limits().max_buffer_size) / 4 * 4;
+        let buffer = |usage| {
+            self.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("fanin"),
+                size: most,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let drawn = buffer(BufferUsages::STORAGE | BufferUsages::COPY_SRC);
+        let read = [0; 2].map(|_| buffer(BufferUsages::COPY_DST | BufferUsages::MAP_READ));
+        let mut pending = None;
+        for (chunk, read) in Chunks::new(fills, most).zip(read.iter().cycle()) {
+            let next = self.submit(&chunk, &drawn, read)?;
+            if let Some(ready) = pending.replace(next) {
+                self.hand_over(&ready, take)?;
+            }
+        }
+        pending.map_or(Ok(()), |last| self.hand_over(&last, take))
+    }
+
+    fn submit<'a>(&self, chunk: &Chunk, drawn: &wgpu::Buffer, read: &'a wgpu::Buffer) -> Result<Pending<'a>, Failure> {
+        let mut targets = Vec::with_capacity(chunk.fills.len());
+        let mut offset = 0;
+        for fill in &chunk.fills {
+            targets.push(Target { fill, buffer: drawn, offset });
+            offset += fill.len() * fill.dtype().size();
+        }
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        self.filler.record(&mut encoder, fill, &self.drawn, 0).map_err(|e| failed(&e))?;
-        encoder.copy_buffer_to_buffer(&self.drawn, 0, &self.read, 0, copied);
-        self.queue.submit([encoder.finish()]);
-        let mut drawn = self.read_back(&self.read, copied)?;
-        drawn.truncate(bytes as usize);
-        Ok(drawn)
+        self.filler.record_all(&mut encoder, &targets).map_err(|e| self.failed(e))?;
+        let bytes = chunk.bytes.next_multiple_of(4);
+        encoder.copy_buffer_to_buffer(drawn, 0, read, 0, bytes);
+        let submission = self.queue.submit([encoder.finish()]);
+        let (sender, mapped) = mpsc::channel();
+        read.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
+            let _ = sender.send(result);
+        });
+        Ok(Pending { buffer: read, bytes: chunk.bytes, submission, mapped })
+    }
+
+    fn hand_over(
+        &self,
+        pending: &Pending<'_>,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let wait = wgpu::PollType::Wait { submission_index: Some(pending.submission.clone()), timeout: None };
+        self.device.poll(wait).map_err(|e| self.failed(e))?;
+        // The answer may come a moment after the submission is done, while the device is polled again.
+        let answer = loop {
+            match pending.mapped.try_recv() {
+                Ok(answer) => break answer,
+                Err(mpsc::TryRecvError::Empty) => self.device.poll(wgpu::PollType::Poll).map_err(|e| self.failed(e))?,
+                Err(e) => return Err(self.failed(e)),
+            };
+        };
+        answer.map_err(|e| self.failed(e))?;
+        let bytes = pending.buffer.get_mapped_range(..pending.bytes.next_multiple_of(4)).map_err(|e| self.failed(e))?;
+        take(&bytes[..pending.bytes as usize])?;
+        drop(bytes);
+        pending.buffer.unmap();
+        Ok(())
+    }
+
+    fn failed(&self, e: impl std::fmt::Display) -> Failure {
+        Failure::other(format!("{}: {e}", self.label))
     }
 
     /// The first bytes of a buffer that can be mapped, once the device is done.

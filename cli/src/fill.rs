@@ -3,11 +3,14 @@
 use std::ops::Range;
 use std::time::Instant;
 
-use fanin::{Dtype, Scheme, Stream};
+use fanin::rules::Draw;
+use fanin::{Dtype, Layout, Scheme};
 
+use crate::Common;
+use crate::checkpoint::{self, Manner, Provenance, Tensor};
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::{Common, checkpoint};
+use crate::recipe::{Part, Recipe};
 
 /// Writes one tensor, or a range of its elements.
 ///
@@ -28,6 +31,10 @@ pub struct Fill {
     /// f32, f16, bf16
     #[arg(long, default_value = "f32", value_parser = crate::parse::<Dtype>)]
     dtype: Dtype,
+    /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both with
+    /// _transposed for transposed convolutions.
+    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::parse::<Layout>)]
+    layout: Layout,
     /// The groups of a grouped convolution
     #[arg(long, default_value_t = 1)]
     groups: u64,
@@ -59,7 +66,7 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 impl Fill {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { output, seed, device, layout, json } = &self.common;
+        let Common { output, seed, device, json } = &self.common;
         if self.name == "__metadata__" {
             return Err(Failure::input(
                 "the name is __metadata__, allowed: any other; safetensors keeps this one for itself",
@@ -73,18 +80,19 @@ impl Fill {
                 format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
             return Err(Failure::input(message));
         }
-        let distribution = self.scheme.distribution(&whole, layout.groups(self.groups)).map_err(Failure::input)?;
-        let stream = Stream::named(*seed, &self.name);
-        let fill = fanin::Fill::new(&distribution, stream, self.dtype, range.clone()).map_err(Failure::input)?;
-        let shape = if self.range.is_some() { vec![fill.len()] } else { whole };
+        let distribution = self.scheme.distribution(&whole, self.layout.groups(self.groups)).map_err(Failure::input)?;
+        // Whether it can be drawn is known before a device is opened.
+        let stream = fanin::Stream::named(*seed, &self.name);
+        fanin::Fill::new(&distribution, stream, self.dtype, range.clone()).map_err(Failure::input)?;
+        let draw = Draw { distribution, dtype: None, stream: self.name.clone(), zero_row: None };
+        let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
+        let recipe = Recipe { draw, whole, part };
+        let shape = recipe.shape();
         let engine = Engine::choose(device)?;
-        let provenance = serde_json::json!({
-            "fanin": env!("CARGO_PKG_VERSION"), "contract": fanin::VALUE_CONTRACT, "seed": seed,
-            "distribution": distribution.to_string(), "range": [range.start, range.end],
-        });
-        let tensor = checkpoint::Tensor { name: self.name.clone(), shape: shape.clone(), fill };
+        let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
+        let manner = Manner { resume: false, shard: None, chunk: 64 << 20 };
         let started = Instant::now();
-        let written = checkpoint::write(output, provenance.to_string(), vec![tensor], &engine)?;
+        let written = checkpoint::write(output, &Provenance::new(*seed), vec![tensor], &engine, &manner)?;
         let seconds = started.elapsed().as_secs_f64();
         if *json {
             let report = serde_json::json!({
@@ -92,9 +100,9 @@ impl Fill {
                 "dtype": self.dtype.to_string(), "shape": shape, "distribution": distribution.to_string(),
                 "mean": distribution.mean(), "std": distribution.std(), "bytes": written.bytes, "seconds": seconds,
             });
-            println!("{report}");
+            say!("{report}");
         } else {
-            println!(
+            say!(
                 "{}: {} {} {shape:?}, {distribution}, mean {:.6}, std {:.6}, seed {seed}, drawn by {} in {seconds:.2} s",
                 output.display(),
                 self.name,

@@ -1,104 +1,186 @@
 //! `fanin init`: a checkpoint of a whole model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use fanin::{Dtype, Fill, Scheme, Stream};
+use bytesize::ByteSize;
+use fanin::Dtype;
 use safetensors::Dtype as FileDtype;
 
+use crate::checkpoint::{self, Manner, Provenance, Tensor};
+use crate::choice::Choice;
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::{Common, checkpoint, defaults, model};
+use crate::ranks::{Rank, Split, share};
+use crate::recipe::Recipe;
+use crate::{Common, model};
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
-/// One scheme serves all matrices and convolutions (two or more dimensions). Vectors and scalars start at 1 where they
-/// multiply (the weight, gamma or scale of a norm; a running variance) and at 0 otherwise (biases and all else). Integer
-/// tensors are kept out of the file, and listed.
+/// Which scheme a tensor takes is said by a preset, by rules, or by one scheme for all. Integer tensors are kept out of the
+/// file, and listed. The file is written beside its name and renamed when it is complete.
+///
+/// Many processes can draw a model together, each its part, without talking to one another: under mpirun, torchrun or srun
+/// each finds its rank in the environment.
 #[derive(clap::Args)]
 pub struct Init {
-    /// The model: a JSON list of tensors (name -> {dtype, shape}), or a .safetensors file, of which the header alone is
-    /// read.
+    /// The model: a JSON list of tensors (name -> {dtype, shape}), a .safetensors file, of which the header alone is read,
+    /// or the .safetensors.index.json of a sharded one.
     model: PathBuf,
-    /// The scheme of matrices and convolutions: NAME[:key=value,...]
-    #[arg(long, default_value = "glorot_uniform", value_parser = crate::parse::<Scheme>)]
-    scheme: Scheme,
-    /// Draw all tensors in this dtype: f32, f16, bf16 [default: each tensor's own]
+    #[command(flatten)]
+    choice: Choice,
+    /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
     #[arg(long, value_parser = crate::parse::<Dtype>)]
     dtype: Option<Dtype>,
+    /// Write several files of at most so many bytes of tensors, such as 5GB, and their index.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_shard_size: Option<u64>,
+    /// Go on with what an interrupted run of the same command left.
+    #[arg(long)]
+    resume: bool,
+    /// How much memory to draw with, such as 512MiB.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    memory: u64,
+    /// This process's number among those that draw the model together, from 0 on [default: what the launcher says]
+    #[arg(long, value_name = "I")]
+    rank: Option<u64>,
+    /// How many processes draw the model together [default: what the launcher says, else 1]
+    #[arg(long, value_name = "N")]
+    world_size: Option<u64>,
+    /// How they share it: tensor (whole tensors), or the number of a dimension (a slice of each tensor along it; tensors
+    /// without it are whole in every file)
+    #[arg(long, value_name = "SPLIT", default_value = "tensor")]
+    split: Split,
     #[command(flatten)]
     common: Common,
 }
 
+fn size(text: &str) -> Result<u64, String> {
+    match text.parse::<ByteSize>() {
+        Ok(ByteSize(bytes)) if bytes >= 1 => Ok(bytes),
+        Ok(_) => Err("allowed: at least 1 byte".into()),
+        Err(_) => Err("allowed: a size, such as 5GB or 512MiB".into()),
+    }
+}
+
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { output, seed, device, layout, json } = &self.common;
-        let (mut tensors, mut kept_out, mut by_scheme) = (Vec::new(), Vec::new(), 0);
-        for tensor in model::read(&self.model)? {
-            let wrong = |e: &dyn std::fmt::Display| {
-                Failure::input(format!("{}: tensor \"{}\": {e}", self.model.display(), tensor.name))
-            };
-            let Some(dtype) = self.dtype_of(tensor.dtype).map_err(|e| wrong(&e))? else {
-                kept_out.push(tensor.name);
-                continue;
-            };
-            let distribution = if tensor.shape.len() >= 2 {
-                by_scheme += 1;
-                self.scheme.distribution(&tensor.shape, *layout).map_err(|e| wrong(&e))?
-            } else {
-                defaults::vector(&tensor.name)
-            };
-            let elements = fanin::elements(&tensor.shape).map_err(|e| wrong(&e))?;
-            let stream = Stream::named(*seed, &tensor.name);
-            let fill = Fill::new(&distribution, stream, dtype, 0..elements).map_err(|e| wrong(&e))?;
-            tensors.push(checkpoint::Tensor { name: tensor.name, shape: tensor.shape, fill });
+        let Common { output, seed, device, json } = &self.common;
+        if self.memory < 1 << 20 {
+            return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
-        if tensors.is_empty() {
+        let rank = Rank::of(self.rank, self.world_size)?;
+        let Plan { tensors, kept_out, skipped, rules, digest } = self.plan()?;
+        let tensors = share(tensors, rank, self.split);
+        if tensors.is_empty() && rank.is_only() {
             return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
         }
-        let engine = Engine::choose(device)?;
+        let output = if rank.is_only() { output.clone() } else { of_rank(output, rank) };
         let count = tensors.len();
-        let provenance = serde_json::json!({
-            "fanin": env!("CARGO_PKG_VERSION"), "contract": fanin::VALUE_CONTRACT, "seed": seed, "layout": layout.to_string(),
-            "scheme": self.scheme.to_string(),
-        });
+        let provenance = Provenance {
+            rules: Some(rules.clone()),
+            rules_sha256: Some(digest),
+            rank: (!rank.is_only()).then_some(rank),
+            ..Provenance::new(*seed)
+        };
+        // Three chunks are in memory at once, and a copy of one where the file system caches.
+        let chunk = (self.memory / 4).min(64 << 20) / 4 * 4;
+        let manner = Manner { resume: self.resume, shard: self.max_shard_size, chunk };
+        let engine = Engine::choose(device)?;
         let started = Instant::now();
-        let written = checkpoint::write(output, provenance.to_string(), tensors, &engine)?;
+        let written = checkpoint::write(&output, &provenance, tensors, &engine, &manner)?;
         let seconds = started.elapsed().as_secs_f64();
         if *json {
             let report = serde_json::json!({
-                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "tensors": count,
-                "values": written.values, "bytes": written.bytes, "seconds": seconds, "kept_out": kept_out,
+                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "rules": rules,
+                "rank": rank.rank, "world_size": rank.world_size, "tensors": count, "values": written.values,
+                "bytes": written.bytes, "files": written.files, "seconds": seconds, "kept_out": kept_out,
+                "skipped": skipped,
             });
-            println!("{report}");
+            say!("{report}");
             return Ok(());
         }
-        println!(
-            "{}: {count} tensors ({by_scheme} by the scheme, {} vectors and scalars), {} values, {:.1} MB, seed {seed}, \
-             drawn by {} in {seconds:.2} s",
+        let files = if written.files > 1 { format!(" in {} files", written.files) } else { String::new() };
+        say!(
+            "{}: {count} tensors by {rules}, {} values, {:.1} MB{files}, seed {seed}, drawn by {} in {seconds:.2} s",
             output.display(),
-            count - by_scheme,
             written.values,
             written.bytes as f64 / 1e6,
             engine.name(),
         );
         if !kept_out.is_empty() {
-            println!("kept out, as they hold integers: {}", kept_out.join(", "));
+            say!("kept out, as they hold integers: {}", kept_out.join(", "));
+        }
+        if !skipped.is_empty() {
+            say!("skipped by the rules: {}", skipped.join(", "));
         }
         Ok(())
     }
 
-    /// The dtype to draw a tensor in, `None` for one that is kept out.
-    fn dtype_of(&self, dtype: FileDtype) -> Result<Option<Dtype>, String> {
-        use FileDtype::*;
-        match dtype {
-            BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64 => Ok(None),
-            C64 => Err("its dtype is C64, which fanin does not draw".into()),
-            _ if self.dtype.is_some() => Ok(self.dtype),
-            F32 => Ok(Some(Dtype::F32)),
-            F16 => Ok(Some(Dtype::F16)),
-            BF16 => Ok(Some(Dtype::BF16)),
-            other => Err(format!("its dtype is {other}, allowed: F32, F16, BF16, or any float with --dtype")),
+    fn plan(&self) -> Result<Plan, Failure> {
+        let shown = self.model.display();
+        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e}"));
+        let (drawable, integers): (Vec<_>, Vec<_>) =
+            model::read(&self.model)?.into_iter().partition(|tensor| !is_integer(tensor.dtype));
+        let tensors: Vec<_> = drawable.iter().map(model::Tensor::named_shape).collect();
+        let (rules, name) = self.choice.rules(&tensors)?;
+        let mut plan = Plan {
+            tensors: Vec::new(),
+            kept_out: integers.into_iter().map(|t| t.name).collect(),
+            skipped: Vec::new(),
+            rules: name,
+            digest: rules.digest(),
+        };
+        for (planned, tensor) in rules.plan(&tensors).map_err(|e| failed(&e))?.into_iter().zip(drawable) {
+            let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e}", planned.name));
+            let Some(draw) = planned.draw else {
+                plan.skipped.push(planned.name);
+                continue;
+            };
+            let dtype = match self.dtype.or(draw.dtype) {
+                Some(_) if tensor.dtype == FileDtype::C64 => {
+                    return Err(wrong(&"its dtype is C64, which fanin does not draw"));
+                }
+                Some(dtype) => dtype,
+                None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
+            };
+            // What cannot be drawn is said before anything is.
+            draw.fills(0, dtype, &planned.shape).map_err(|e| wrong(&e))?;
+            let recipe = Recipe { draw, whole: planned.shape, part: None };
+            plan.tensors.push(Tensor { name: planned.name, dtype, recipe });
         }
+        Ok(plan)
     }
+}
+
+struct Plan {
+    tensors: Vec<Tensor>,
+    /// Integer tensors.
+    kept_out: Vec<String>,
+    skipped: Vec<String>,
+    rules: String,
+    digest: String,
+}
+
+fn is_integer(dtype: FileDtype) -> bool {
+    use FileDtype::*;
+    matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)
+}
+
+/// The dtype to draw a tensor in where nothing else is said.
+pub fn own_dtype(dtype: FileDtype) -> Result<Dtype, String> {
+    match dtype {
+        FileDtype::F32 => Ok(Dtype::F32),
+        FileDtype::F16 => Ok(Dtype::F16),
+        FileDtype::BF16 => Ok(Dtype::BF16),
+        FileDtype::C64 => Err("its dtype is C64, which fanin does not draw".into()),
+        other => Err(format!("its dtype is {other}, allowed: F32, F16, BF16, or any float with --dtype")),
+    }
+}
+
+/// `model.safetensors` -> `model.rank-2-of-8.safetensors`.
+fn of_rank(path: &Path, rank: Rank) -> PathBuf {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
+    path.with_file_name(format!("{stem}.rank-{}-of-{}{extension}", rank.rank, rank.world_size))
 }

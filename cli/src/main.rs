@@ -1,14 +1,22 @@
-//! `fanin`: writes checkpoints of freshly initialised weights, and says what the machine's adapters are worth.
+//! `fanin`: writes checkpoints of freshly initialised weights, verifies them, and says what the machine's adapters are worth.
+
+#[macro_use]
+mod say;
 
 mod bench;
 mod checkpoint;
-mod defaults;
+mod choice;
 mod devices;
 mod engine;
 mod failure;
 mod fill;
 mod init;
 mod model;
+mod ranks;
+mod recipe;
+mod rules;
+mod stats;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -17,7 +25,7 @@ use failure::Failure;
 
 /// Initialises neural-network weights: one seed, the same bits on every GPU and on the CPU.
 ///
-/// Exit codes: 0 done, 2 wrong use or input (no output file is left), 1 anything else.
+/// Exit codes: 0 done, 2 wrong use or input (no output file is left), 1 anything else; for verify 1 is different.
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Program {
@@ -29,6 +37,9 @@ struct Program {
 enum Command {
     Init(init::Init),
     Fill(fill::Fill),
+    Rules(rules::RulesOf),
+    Verify(verify::Verify),
+    Stats(stats::Stats),
     Devices(devices::Devices),
     Bench(bench::Bench),
 }
@@ -46,10 +57,6 @@ struct Common {
     /// as `fanin devices` prints them. Whichever it is, the bits are the same.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
-    /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both with
-    /// _transposed for transposed convolutions.
-    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = parse::<fanin::Layout>)]
-    layout: fanin::Layout,
     /// Print a JSON object instead of text.
     #[arg(long)]
     json: bool,
@@ -63,6 +70,9 @@ fn main() -> ExitCode {
     let done = match Program::parse().command {
         Command::Init(init) => init.run(),
         Command::Fill(fill) => fill.run(),
+        Command::Rules(rules) => rules.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Stats(stats) => stats.run(),
         Command::Devices(devices) => devices.run(),
         Command::Bench(bench) => bench.run(),
     };

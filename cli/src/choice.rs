@@ -1,0 +1,56 @@
+//! Which rules a command goes by.
+
+use std::path::PathBuf;
+
+use fanin::rules::{Rules, Tensor};
+use fanin::{Layout, Scheme};
+
+use crate::failure::Failure;
+
+#[derive(clap::Args)]
+pub struct Choice {
+    /// One scheme for all matrices and convolutions, NAME[:key=value,...]; vectors start at 1 where they multiply (the
+    /// weight, gamma or scale of a norm; a running variance) and at 0 otherwise [default: glorot_uniform]
+    #[arg(long, value_parser = crate::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
+    scheme: Option<Scheme>,
+    /// What the dimensions of a weight mean, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both
+    /// with _transposed for transposed convolutions [default: out_in]
+    #[arg(long, value_name = "LAYOUT", value_parser = crate::parse::<Layout>, conflicts_with_all = ["rules", "preset"])]
+    layout: Option<Layout>,
+    /// Rules, a TOML file: which scheme each tensor takes.
+    #[arg(long, value_name = "RULES.toml", conflicts_with = "preset")]
+    rules: Option<PathBuf>,
+    /// Rules that come with fanin: gpt2, llama, bert, vit, resnet, pytorch, keras, flax; or auto, by the tensors' names.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+}
+
+impl Choice {
+    /// Whether anything was said.
+    pub fn is_given(&self) -> bool {
+        self.scheme.is_some() || self.layout.is_some() || self.rules.is_some() || self.preset.is_some()
+    }
+
+    /// The rules, and what they are called.
+    pub fn rules(&self, model: &[Tensor]) -> Result<(Rules, String), Failure> {
+        if let Some(path) = &self.rules {
+            let shown = path.display();
+            let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{shown}: {e}")))?;
+            let rules = text.parse().map_err(|e| Failure::input(format!("{shown}, {e}")))?;
+            return Ok((rules, format!("{}", path.file_name().unwrap_or_default().to_string_lossy())));
+        }
+        if let Some(name) = &self.preset {
+            let name = match name.as_str() {
+                "auto" => Rules::recognise(model).ok_or_else(|| {
+                    Failure::input("preset auto: no preset knows these tensors' names, allowed: a name, or --rules")
+                })?,
+                name => name,
+            };
+            let rules = Rules::preset(name).map_err(Failure::input)?;
+            return Ok((rules, format!("preset {name}")));
+        }
+        let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform().into());
+        let rules = Rules::of_scheme(&scheme, self.layout.unwrap_or(Layout::OUT_IN));
+        Ok((rules, format!("scheme {scheme}")))
+    }
+}

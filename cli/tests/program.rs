@@ -1,40 +1,17 @@
 //! The program as people run it.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Command;
+
+use common::{adapters, entries, fanin, models, path, succeed};
 
 use safetensors::SafeTensors;
 use serde_json::Value;
 use tempfile::TempDir;
-
-fn fanin(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_fanin")).args(arguments).output().unwrap()
-}
-
-fn succeed(arguments: &[&str]) -> String {
-    let output = fanin(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
-}
-
-fn path(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// The labels of this machine's adapters; none is a failure.
-fn adapters() -> Vec<String> {
-    let devices: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
-    let labels: Vec<_> =
-        devices.as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap().to_string()).collect();
-    assert!(!labels.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
-    labels
-}
 
 /// Where the machine is set up for them, no adapter may be missing: tests/run says which it installs.
 #[test]
@@ -78,44 +55,99 @@ fn assert_is_of(file: &[u8], model: &Path, kept_out: &[&str]) {
     }
 }
 
+/// Each tensor's mean and standard deviation, within 5 standard errors: std / sqrt(n) and std / sqrt(2 n), plus what rounding to
+/// the dtype may do (2^-9 of a value in bf16).
+fn assert_deviations(file: &[u8], expected: impl Fn(&str, &[usize]) -> (f64, f64)) {
+    let tensors = SafeTensors::deserialize(file).unwrap();
+    for (name, tensor) in tensors.iter() {
+        let mut values: Vec<f64> = match tensor.dtype() {
+            safetensors::Dtype::F32 => {
+                tensor.data().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap()).into()).collect()
+            }
+            safetensors::Dtype::BF16 => {
+                tensor.data().chunks(2).map(|b| half::bf16::from_le_bytes(b.try_into().unwrap()).into()).collect()
+            }
+            other => panic!("{other}"),
+        };
+        if name.ends_with("word_embeddings.weight") {
+            values.drain(..tensor.shape()[1]);
+        }
+        let (mean, std) = expected(name, tensor.shape());
+        let n = values.len() as f64;
+        let drawn_mean = values.iter().sum::<f64>() / n;
+        let drawn_std = (values.iter().map(|x| (x - drawn_mean).powi(2)).sum::<f64>() / n).sqrt();
+        let rounding = if tensor.dtype() == safetensors::Dtype::BF16 { std * 1e-5 } else { 0.0 };
+        assert!((drawn_mean - mean).abs() <= 5.0 * std / n.sqrt() + rounding, "{name}: mean {drawn_mean}, not {mean}");
+        let bound = 5.0 * std / (2.0 * n).sqrt() + rounding;
+        assert!((drawn_std - std).abs() <= bound, "{name}: std {drawn_std}, not {std}");
+    }
+}
+
 #[test]
 fn gpt2_is_the_same_file_on_every_device() {
     let model = models().join("gpt2.json");
-    let file = same_file_everywhere(&model, &["--scheme", "normal:std=0.02", "--layout", "in_out"]);
+    let file = same_file_everywhere(&model, &["--preset", "gpt2"]);
     assert_is_of(&file, &model, &[]);
+    // 12 layers, each with two matrices that add to the residual stream.
+    assert_deviations(&file, |name, _| match name {
+        _ if name.ends_with("c_proj.weight") => (0.0, 0.02 / 24f64.sqrt()),
+        _ if name.ends_with(".bias") => (0.0, 0.0),
+        _ if name.contains("ln_") => (1.0, 0.0),
+        _ => (0.0, 0.02),
+    });
     let tensors = SafeTensors::deserialize(&file).unwrap();
     let values = |name: &str| bytemuck::pod_collect_to_vec::<u8, f32>(tensors.tensor(name).unwrap().data());
     assert!(values("transformer.h.0.ln_1.weight").iter().all(|&x| x == 1.0));
     assert!(values("transformer.h.0.ln_1.bias").iter().all(|&x| x == 0.0));
-    let embedding = values("transformer.wte.weight");
-    let n = embedding.len() as f64;
-    let std = (embedding.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / n).sqrt();
-    // The standard error of a standard deviation is std / sqrt(2 n).
-    assert!((std - 0.02).abs() < 5.0 * 0.02 / (2.0 * n).sqrt(), "{std}");
+    assert!(values("lm_head.weight") == values("transformer.wte.weight"));
 }
 
 #[test]
 fn vit_is_the_same_file_on_every_device() {
     let model = models().join("vit-base.json");
-    assert_is_of(&same_file_everywhere(&model, &["--scheme", "truncated_normal:std=0.02"]), &model, &[]);
+    let file = same_file_everywhere(&model, &["--preset", "vit"]);
+    assert_is_of(&file, &model, &[]);
+    assert_deviations(&file, |name, _| match name {
+        _ if name.ends_with(".bias") => (0.0, 0.0),
+        _ if name.contains("layernorm") => (1.0, 0.0),
+        _ => (0.0, 0.02),
+    });
 }
 
 #[test]
 fn resnet_is_the_same_file_on_every_device() {
     let model = models().join("resnet50.json");
-    assert_is_of(&same_file_everywhere(&model, &["--scheme", "he_normal:mode=fan_out"]), &model, &[]);
+    let file = same_file_everywhere(&model, &["--preset", "resnet"]);
+    assert_is_of(&file, &model, &[]);
+    assert_deviations(&file, |name, shape| match (name, shape) {
+        // U(+-1/sqrt(2048)), whose deviation is its half width by sqrt(3).
+        ("fc.weight" | "fc.bias", _) => (0.0, 1.0 / (3.0 * 2048f64).sqrt()),
+        (_, [out, _, height, width]) => (0.0, (2.0 / (out * height * width) as f64).sqrt()),
+        _ if name.ends_with(".weight") || name.ends_with("running_var") => (1.0, 0.0),
+        _ => (0.0, 0.0),
+    });
 }
 
 #[test]
 fn minilm_is_the_same_file_on_every_device_and_from_a_safetensors_header() {
     let model = models().join("all-minilm-l6-v2.json");
-    let file = same_file_everywhere(&model, &[]);
+    let file = same_file_everywhere(&model, &["--preset", "auto"]);
     assert_is_of(&file, &model, &["embeddings.position_ids"]);
+    assert_deviations(&file, |name, _| match name {
+        _ if name.ends_with(".bias") => (0.0, 0.0),
+        _ if name.contains("LayerNorm") => (1.0, 0.0),
+        _ => (0.0, 0.02),
+    });
+    // The padding token's row.
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let words = tensors.tensor("embeddings.word_embeddings.weight").unwrap().data();
+    assert!(words[..384 * 4].iter().all(|&b| b == 0) && words[384 * 4..768 * 4].iter().any(|&b| b != 0));
     // The file that was written is itself a model: its header alone gives the same file again.
     let folder = TempDir::new().unwrap();
     let (first, second) = (folder.path().join("first.safetensors"), folder.path().join("second.safetensors"));
     fs::write(&first, &file).unwrap();
-    succeed(&["init", path(&first), "-o", path(&second), "--seed", "7", "--device", "cpu"]);
+    let again = ["init", path(&first), "-o", path(&second), "--seed", "7", "--device", "cpu", "--preset", "bert"];
+    succeed(&again);
     assert!(fs::read(&second).unwrap() == file);
 }
 
@@ -130,7 +162,9 @@ fn a_layer_of_llama_is_the_same_file_on_every_device() {
     let folder = TempDir::new().unwrap();
     let model = folder.path().join("llama.json");
     fs::write(&model, serde_json::to_vec(&prefix).unwrap()).unwrap();
-    assert_is_of(&same_file_everywhere(&model, &["--scheme", "normal:std=0.02"]), &model, &[]);
+    let file = same_file_everywhere(&model, &["--preset", "llama"]);
+    assert_is_of(&file, &model, &[]);
+    assert_deviations(&file, |name, _| if name.ends_with("norm.weight") { (1.0, 0.0) } else { (0.0, 0.02) });
 }
 
 #[test]
@@ -308,12 +342,6 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
         }
         assert_eq!(entries(folder.path()), before, "{arguments:?} left something behind");
     }
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    entries.sort();
-    entries
 }
 
 #[cfg(unix)]

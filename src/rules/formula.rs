@@ -29,28 +29,32 @@ fn is_formula(value: &str, variables: &BTreeMap<String, f64>) -> bool {
 /// The value of a formula.
 pub(super) fn number(formula: &str, variables: &BTreeMap<String, f64>) -> Result<f64, String> {
     let wrong = |reason: &dyn std::fmt::Display| format!("the formula \"{formula}\": {reason}");
-    // Its parser recurses.
+    // The parser recurses.
     if formula.len() > 1000 {
         return Err(wrong(&"longer than 1000 characters"));
     }
+    // The parser knows more than it may use here, and works out constants by itself.
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    let unknown = |what: &str| wrong(&format!("there is no \"{what}\" here, allowed: + - * / sqrt and parentheses"));
+    if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/() ".contains(c)) {
+        return Err(unknown(&c.to_string()));
+    }
+    let words =
+        || formula.split(|c| !is_word(c)).filter(|word| word.starts_with(|c: char| !c.is_ascii_digit() && c != '.'));
+    if let Some(word) = words().find(|word| *word != "sqrt" && !variables.contains_key(*word)) {
+        if formula.contains(&format!("{word}(")) {
+            return Err(unknown(word));
+        }
+        let all: Vec<_> = variables.keys().map(String::as_str).collect();
+        let all = if all.is_empty() { "none".into() } else { all.join(", ") };
+        return Err(wrong(&format!("\"{word}\" is not defined, allowed: {all}")));
+    }
     let parsed = exmex::parse::<f64>(formula).map_err(|e| wrong(&e))?;
-    let known = |operator: &str, among: &[&str]| match among.contains(&operator) {
-        true => Ok(()),
-        false => Err(wrong(&format!("there is no \"{operator}\" here, allowed: + - * / sqrt and parentheses"))),
-    };
-    parsed.binary_reprs().iter().try_for_each(|operator| known(operator, &["+", "-", "*", "/"]))?;
-    parsed.unary_reprs().iter().try_for_each(|operator| known(operator, &["+", "-", "sqrt"]))?;
-    let values = parsed
-        .var_names()
-        .iter()
-        .map(|name| {
-            variables.get(name).copied().ok_or_else(|| {
-                let all: Vec<_> = variables.keys().map(String::as_str).collect();
-                let all = if all.is_empty() { "none are defined".into() } else { all.join(", ") };
-                wrong(&format!("\"{name}\" is not defined, allowed: {all}"))
-            })
-        })
-        .collect::<Result<Vec<_>, _>>()?;
+    let used = parsed.var_names();
+    if let Some(word) = words().find(|word| *word != "sqrt" && !used.iter().any(|name| name == word)) {
+        return Err(wrong(&format!("\"{word}\" means something else here, allowed: another name")));
+    }
+    let values: Vec<_> = used.iter().map(|name| variables.get(name).copied().unwrap_or(f64::NAN)).collect();
     let value = parsed.eval(&values).map_err(|e| wrong(&e))?;
     if value.is_finite() { Ok(value) } else { Err(wrong(&format!("its value is {value}, allowed: a finite number"))) }
 }
@@ -79,6 +83,9 @@ mod tests {
             ("2*m", "\"m\" is not defined, allowed: n"),
             ("sin(n)", "there is no \"sin\""),
             ("2^n", "there is no \"^\""),
+            ("2^3", "there is no \"^\""),
+            ("sin(1)", "there is no \"sin\""),
+            ("PI", "\"PI\" is not defined"),
             ("(1", "the formula \"(1\""),
             ("1+", "the formula \"1+\""),
             ("", "the formula \"\""),
@@ -87,6 +94,8 @@ mod tests {
             let error = number(formula, &variables).unwrap_err();
             assert!(error.contains(says), "{formula}: {error}");
         }
+        let taken = BTreeMap::from([("PI".to_string(), 3.0)]);
+        assert!(number("2*PI", &taken).unwrap_err().contains("\"PI\" means something else"));
         assert!(number(&"(".repeat(2000), &variables).unwrap_err().contains("longer than"));
         assert!(number(&"(".repeat(999), &variables).is_err());
         assert!(number(&format!("{}1{}", "(".repeat(499), ")".repeat(499)), &variables).is_ok());

@@ -1,0 +1,579 @@
+//! Whole checkpoints: rules, shards, ranks, interruption, verification.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Instant;
+
+use common::{entries, fanin, models, path, succeed};
+use safetensors::SafeTensors;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A model with all that makes a difference: dtypes, ranks, uneven dimensions, a padding row, a tied tensor.
+const MODEL: &str = r#"{
+    "__metadata__": {"format": "pt"},
+    "embeddings.word_embeddings.weight": {"dtype": "F32", "shape": [1001, 64]},
+    "encoder.layer.0.query.weight": {"dtype": "BF16", "shape": [96, 64]},
+    "encoder.layer.0.query.bias": {"dtype": "BF16", "shape": [96]},
+    "encoder.layer.1.query.weight": {"dtype": "F16", "shape": [96, 64]},
+    "encoder.layer.1.conv.weight": {"dtype": "F32", "shape": [7, 5, 3, 3]},
+    "encoder.layer.1.norm.weight": {"dtype": "F32", "shape": [64]},
+    "scalar": {"dtype": "F32", "shape": []},
+    "decoder.weight": {"dtype": "F32", "shape": [1001, 64]},
+    "position_ids": {"dtype": "I64", "shape": [1, 64]}
+}"#;
+
+const RULES: &str = r#"
+[constants]
+std = 0.02
+[count]
+n_layers = "encoder.layer.*.query.weight"
+[[rule]]
+name = "*word_embeddings.weight"
+scheme = "normal:std=std"
+zero_row = 1
+[[rule]]
+name = "decoder.weight"
+scheme = "normal:std=std"
+stream = "embeddings.word_embeddings.weight"
+zero_row = 1
+[[rule]]
+name = "*.query.weight"
+scheme = "truncated_normal:std=std/sqrt(2*n_layers)"
+[[rule]]
+name = "*.bias"
+fans_from = "weight"
+scheme = "standard"
+[[rule]]
+name = "*"
+rank = 4
+scheme = "he_uniform"
+[[rule]]
+name = ["*.norm.weight", "scalar"]
+scheme = "ones"
+"#;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        let folder = Folder(TempDir::new().unwrap());
+        folder.write("model.json", MODEL);
+        folder.write("rules.toml", RULES);
+        folder
+    }
+
+    fn path(&self, name: &str) -> String {
+        path(&self.0.path().join(name)).into()
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        fs::write(self.0.path().join(name), content).unwrap();
+        self.path(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(name)).unwrap()
+    }
+
+    /// `init` of the model by the rules.
+    fn init(&self, output: &str, more: &[&str]) -> String {
+        let (model, rules, output) = (self.path("model.json"), self.path("rules.toml"), self.path(output));
+        succeed(&[&["init", &model, "--rules", &rules, "-o", &output, "--seed", "5", "--device", "cpu"], more].concat())
+    }
+}
+
+/// Tensors by name: shape and bytes.
+fn tensors(file: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
+    let file = SafeTensors::deserialize(file).unwrap();
+    file.iter().map(|(name, t)| (name.to_string(), (t.shape().to_vec(), t.data().to_vec()))).collect()
+}
+
+#[test]
+fn rules_say_what_each_tensor_draws() {
+    let folder = Folder::new();
+    let list = || succeed(&["rules", &folder.path("model.json"), "--rules", &folder.path("rules.toml"), "--json"]);
+    // The integer tensor meets no rule, which a checkpoint does not mind but a table of all tensors does.
+    let (model, rules) = (folder.path("model.json"), folder.path("rules.toml"));
+    let run = fanin(&["rules", &model, "--rules", &rules]);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("1 tensor met no rule"), "{run:?}");
+    folder.write("rules.toml", format!("{RULES}[[rule]]\nname = \"position_ids\"\nskip = true\n"));
+    let rows: Vec<Value> = serde_json::from_str(&list()).unwrap();
+    let of = |name: &str| rows.iter().find(|row| row["tensor"] == name).unwrap();
+    assert_eq!(of("encoder.layer.0.query.weight")["distribution"], "normal(0, 0.01^2) in [-0.02, 0.02]");
+    // The fans of the weight beside it: 64.
+    assert_eq!(of("encoder.layer.0.query.bias")["distribution"], "uniform[-0.125, 0.125)");
+    assert_eq!(of("decoder.weight")["stream"], "embeddings.word_embeddings.weight");
+    assert_eq!(of("position_ids")["skip"], true);
+    assert_eq!(of("scalar")["pattern"], "scalar");
+    let table = succeed(&["rules", &model, "--rules", &rules]);
+    assert!(table.contains("row 1 zero") && table.contains("skipped"), "{table}");
+
+    folder.init("out.safetensors", &[]);
+    let made = tensors(&folder.read("out.safetensors"));
+    assert_eq!(made.len(), 8);
+    let words = &made["embeddings.word_embeddings.weight"].1;
+    assert!(words[64 * 4..128 * 4].iter().all(|&b| b == 0) && words[..256].chunks(4).all(|x| x != [0; 4]));
+    assert!(*words == made["decoder.weight"].1);
+}
+
+#[test]
+fn auto_knows_the_five_models() {
+    for (model, preset) in [
+        ("gpt2", "gpt2"),
+        ("llama-8b", "llama"),
+        ("all-minilm-l6-v2", "bert"),
+        ("vit-base", "vit"),
+        ("resnet50", "resnet"),
+    ] {
+        let table = succeed(&["rules", path(&models().join(format!("{model}.json"))), "--preset", "auto"]);
+        assert!(table.starts_with(&format!("preset {preset}, ")), "{model}: {}", table.lines().next().unwrap());
+    }
+}
+
+#[test]
+fn shards_hold_what_one_file_holds() {
+    let folder = Folder::new();
+    folder.init("one.safetensors", &[]);
+    folder.init("many.safetensors", &["--max-shard-size", "200KB"]);
+    let index: Value = serde_json::from_slice(&folder.read("many.safetensors.index.json")).unwrap();
+    let one = tensors(&folder.read("one.safetensors"));
+    let mut found = BTreeMap::new();
+    for (name, file) in index["weight_map"].as_object().unwrap() {
+        let shard = tensors(&folder.read(file.as_str().unwrap()));
+        found.insert(name.clone(), shard[name].clone());
+    }
+    assert!(found == one);
+    let total: usize = one.values().map(|(_, data)| data.len()).sum();
+    assert_eq!(index["metadata"]["total_size"], total);
+    // The index is a model and a checkpoint itself.
+    let (index, again) = (folder.path("many.safetensors.index.json"), folder.path("again.safetensors"));
+    succeed(&["verify", &index, "--device", "cpu"]);
+    let rules = folder.path("rules.toml");
+    succeed(&["init", &index, "--rules", &rules, "-o", &again, "--seed", "5", "--device", "cpu"]);
+    assert!(tensors(&folder.read("again.safetensors")) == one);
+    // Nothing but shards, index and what was there.
+    assert!(entries(folder.0.path()).iter().all(|e| !e.to_string_lossy().contains("partial")));
+}
+
+/// Puts slices along a dimension together again.
+fn joined(parts: &[(Vec<usize>, Vec<u8>)], dim: usize, whole: &(Vec<usize>, Vec<u8>)) -> Vec<u8> {
+    let (shape, data) = whole;
+    if shape.len() <= dim {
+        assert!(parts.iter().all(|part| part == whole));
+        return data.clone();
+    }
+    let runs: usize = shape[..dim].iter().product();
+    let mut bytes = Vec::new();
+    for run in 0..runs {
+        for (_, part) in parts {
+            let length = part.len() / runs;
+            bytes.extend_from_slice(&part[run * length..(run + 1) * length]);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn ranks_under_mpirun_make_the_single_run() {
+    let folder = Folder::new();
+    folder.init("single.safetensors", &[]);
+    let single = tensors(&folder.read("single.safetensors"));
+    for ranks in [1, 2, 3, 8] {
+        for split in ["tensor", "0", "1"] {
+            let output = format!("{split}-{ranks}.safetensors");
+            let run = Command::new("mpirun")
+                .args(["--allow-run-as-root", "--oversubscribe", "-n", &ranks.to_string()])
+                .args([env!("CARGO_BIN_EXE_fanin"), "init", &folder.path("model.json")])
+                .args(["--rules", &folder.path("rules.toml"), "-o", &folder.path(&output)])
+                .args(["--seed", "5", "--device", "cpu", "--split", split])
+                .output()
+                .expect("mpirun is missing: apt-get install openmpi-bin, or run tests/run");
+            assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+            let name = |rank: usize| match ranks {
+                1 => output.clone(),
+                _ => format!("{split}-{ranks}.rank-{rank}-of-{ranks}.safetensors"),
+            };
+            let files: Vec<_> = (0..ranks).map(|rank| tensors(&folder.read(&name(rank)))).collect();
+            for (tensor, whole) in &single {
+                let parts: Vec<_> = files.iter().filter_map(|file| file.get(tensor).cloned()).collect();
+                match split.parse() {
+                    Err(_) => assert!(parts == [whole.clone()], "{tensor} on {ranks} ranks"),
+                    Ok(dim) => {
+                        assert_eq!(parts.len(), ranks);
+                        assert!(joined(&parts, dim, whole) == whole.1, "{tensor} along {dim} on {ranks} ranks");
+                    }
+                }
+            }
+            for rank in 0..ranks {
+                succeed(&["verify", &folder.path(&name(rank)), "--device", "cpu"]);
+            }
+        }
+    }
+}
+
+/// A model that takes a moment to write.
+fn large_model(folder: &Folder) -> String {
+    folder.write(
+        "large.json",
+        r#"{"a": {"dtype": "F32", "shape": [6000, 6000]}, "b": {"dtype": "BF16", "shape": [6001, 6001]}}"#,
+    )
+}
+
+fn init_large(folder: &Folder, output: &str) -> Vec<String> {
+    let arguments = ["init", &large_model(folder), "-o", &folder.path(output), "--seed", "5", "--device", "cpu"];
+    let more = ["--memory", "4MiB", "--scheme", "truncated_normal"];
+    arguments.iter().chain(&more).map(ToString::to_string).collect()
+}
+
+#[test]
+fn what_is_killed_leaves_no_file_and_is_resumed_to_the_same_bytes() {
+    let folder = Folder::new();
+    let started = Instant::now();
+    succeed(&init_large(&folder, "whole.safetensors").iter().map(String::as_str).collect::<Vec<_>>());
+    let (whole, took) = (folder.read("whole.safetensors"), started.elapsed());
+    let target = PathBuf::from(folder.path("killed.safetensors"));
+    let arguments = init_large(&folder, "killed.safetensors");
+    let mut resumed = 0;
+    for moment in 0..10u32 {
+        let mut child =
+            Command::new(env!("CARGO_BIN_EXE_fanin")).args(&arguments).stdout(Stdio::null()).spawn().unwrap();
+        sleep(took * (2 * moment + 1) / 20);
+        child.kill().unwrap(); // SIGKILL
+        child.wait().unwrap();
+        if target.exists() {
+            // It was done before.
+            assert!(fs::read(&target).unwrap() == whole);
+        } else {
+            resumed += u32::from(entries(folder.0.path()).iter().any(|e| e.ends_with(".killed.safetensors.partial")));
+            let resume: Vec<_> = arguments.iter().map(String::as_str).chain(["--resume"]).collect();
+            succeed(&resume);
+            assert!(fs::read(&target).unwrap() == whole, "moment {moment}");
+        }
+        fs::remove_file(&target).unwrap();
+        assert!(entries(folder.0.path()).iter().all(|e| !e.to_string_lossy().contains("partial")));
+    }
+    assert!(resumed >= 3, "only {resumed} of 10 kills left something to resume");
+    // What another command began is not gone on with.
+    let partial = folder.write(".killed.safetensors.partial", &whole[..5000]);
+    let other: Vec<_> = arguments.iter().map(String::as_str).chain(["--resume", "--dtype", "f16"]).collect();
+    let run = fanin(&other);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("was begun with another"), "{run:?}");
+    assert!(!target.exists() && Path::new(&partial).exists());
+}
+
+/// A tmpfs of 64 MiB in a namespace of its own, which needs no root.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_leaves_no_file_and_is_resumed() {
+    let folder = Folder::new();
+    succeed(&init_large(&folder, "whole.safetensors").iter().map(String::as_str).collect::<Vec<_>>());
+    fs::create_dir(folder.0.path().join("small")).unwrap();
+    let command = init_large(&folder, "small/out.safetensors").join(" ");
+    let program = env!("CARGO_BIN_EXE_fanin");
+    let small = folder.path("small");
+    let script = format!(
+        "mount -t tmpfs -o size=64m tmpfs {small} || exit 90
+         {program} {command} && exit 91
+         [ $? = 1 ] || exit 92
+         [ ! -e {small}/out.safetensors ] || exit 93
+         mount -o remount,size=400m {small} || exit 94
+         {program} {command} --resume || exit 95
+         cmp {small}/out.safetensors {whole} || exit 96",
+        whole = folder.path("whole.safetensors"),
+    );
+    let run =
+        Command::new("unshare").args(["--map-root-user", "--user", "--mount", "sh", "-c", &script]).output().unwrap();
+    assert_eq!(run.status.code(), Some(0), "{run:?}");
+    assert!(String::from_utf8_lossy(&run.stderr).contains("--resume"), "{run:?}");
+}
+
+#[test]
+fn verify_finds_a_bit_a_seed_and_a_name() {
+    let folder = Folder::new();
+    folder.init("out.safetensors", &[]);
+    let file = folder.read("out.safetensors");
+    let out = folder.path("out.safetensors");
+    let verify = |more: &[&str]| fanin(&[&["verify", &out, "--device", "cpu"], more].concat());
+    let report = |more: &[&str]| -> (Option<i32>, Value) {
+        let run = verify(&[&["--json"], more].concat());
+        (run.status.code(), serde_json::from_slice(&run.stdout).unwrap())
+    };
+    assert_eq!(report(&[]).0, Some(0));
+    let rules = folder.path("rules.toml");
+    assert_eq!(report(&["--rules", &rules]).0, Some(0));
+    assert_eq!(report(&["--sample", "50"]), report(&["--sample", "50"]));
+    assert_eq!(report(&["--sample", "50"]).0, Some(0));
+
+    let (code, wrong_seed) = report(&["--seed", "6"]);
+    assert_eq!(code, Some(1));
+    let differences = wrong_seed["differences"].as_array().unwrap();
+    assert!(differences.iter().any(|d| d["tensor"] == "decoder.weight" && d["first"] == 0), "{wrong_seed}");
+
+    // One bit, in a tensor in the middle and at the end.
+    let start = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    for at in [start, start + 300_001, file.len() - 1] {
+        let mut flipped = file.clone();
+        flipped[at] ^= 0x10;
+        folder.write("out.safetensors", &flipped);
+        let (code, found) = report(&[]);
+        assert_eq!(code, Some(1));
+        let [difference] = found["differences"].as_array().unwrap().as_slice() else { panic!("{found}") };
+        assert_eq!(difference["different"], 1);
+        let tensors = SafeTensors::deserialize(&flipped).unwrap();
+        let tensor = tensors.tensor(difference["tensor"].as_str().unwrap()).unwrap();
+        let from = tensor.data().as_ptr() as usize - flipped.as_ptr() as usize;
+        let size = tensor.dtype().bitsize() / 8;
+        assert_eq!(difference["first"], (at - from) / size);
+        let text = String::from_utf8(verify(&[]).stdout).unwrap();
+        assert!(text.contains("1 of") && text.contains("differ, the first is element"), "{text}");
+    }
+
+    // A tensor under another name of the same length.
+    let renamed =
+        String::from_utf8_lossy(&file[8..start]).replace("\"decoder.weight\":{\"dtype", "\"encoder.weight\":{\"dtype");
+    folder.write("out.safetensors", [&file[..8], renamed.as_bytes(), &file[start..]].concat());
+    let (code, found) = report(&[]);
+    assert_eq!(code, Some(1));
+    let text = found.to_string();
+    assert!(text.contains("encoder.weight") && text.contains("it is missing"), "{text}");
+}
+
+#[test]
+fn stats_are_those_of_the_values() {
+    let folder = Folder::new();
+    folder.init("out.safetensors", &[]);
+    let out = folder.path("out.safetensors");
+    let rows: Vec<Value> = serde_json::from_str(&succeed(&["stats", &out, "--json"])).unwrap();
+    let of = |name: &str| rows.iter().find(|row| row["tensor"] == name).unwrap().clone();
+    let words = of("embeddings.word_embeddings.weight");
+    assert_eq!((words["count"].as_u64(), words["zeros"].as_u64()), (Some(64 * 1001), Some(64)));
+    assert_eq!(words["expected_std"], 0.02);
+    let values: Vec<f64> = tensors(&folder.read("out.safetensors"))["embeddings.word_embeddings.weight"]
+        .1
+        .chunks(4)
+        .map(|b| f32::from_le_bytes(b.try_into().unwrap()).into())
+        .collect();
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let std = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n).sqrt();
+    assert!((words["mean"].as_f64().unwrap() - mean).abs() < 1e-15);
+    assert!((words["std"].as_f64().unwrap() / std - 1.0).abs() < 1e-12);
+    let histogram: u64 = words["histogram"].as_array().unwrap().iter().map(|c| c.as_u64().unwrap()).sum();
+    assert_eq!(histogram, 64 * 1001);
+    let scalar = of("scalar");
+    assert_eq!(
+        (scalar["min"].as_f64(), scalar["max"].as_f64(), scalar["std"].as_f64()),
+        (Some(1.0), Some(1.0), Some(0.0))
+    );
+
+    // Numbers that are none are counted apart.
+    let odd = [f32::NAN, f32::INFINITY, 0.0, 2.0, -f32::INFINITY];
+    let header = br#"{"w":{"dtype":"F32","shape":[5],"data_offsets":[0,20]}}  "#;
+    let data: Vec<u8> = odd.iter().flat_map(|x| x.to_le_bytes()).collect();
+    let odd = folder.write("odd.safetensors", [&(header.len() as u64).to_le_bytes()[..], header, &data].concat());
+    let rows: Value = serde_json::from_str(&succeed(&["stats", &odd, "--json"])).unwrap();
+    let row = &rows[0];
+    assert_eq!((row["nan"].as_u64(), row["infinite"].as_u64(), row["zeros"].as_u64()), (Some(1), Some(2), Some(1)));
+    assert_eq!((row["mean"].as_f64(), row["max"].as_f64()), (Some(1.0), Some(2.0)));
+    assert!(succeed(&["stats", &odd]).contains("w F32 [5]"));
+    let table = succeed(&["stats", &out]);
+    assert!(table.contains("█") && table.contains("0.02000"), "{table}");
+}
+
+/// Each case: arguments, and what the message must name. Exit code 2, and nothing left behind.
+#[test]
+fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
+    let folder = Folder::new();
+    folder.init("good.safetensors", &[]);
+    folder.init("many.safetensors", &["--max-shard-size", "200KB"]);
+    let good = folder.read("good.safetensors");
+    let start = 8 + u64::from_le_bytes(good[..8].try_into().unwrap()) as usize;
+    let file = |name: &str, json: &str, data: usize| {
+        folder.write(name, [&(json.len() as u64).to_le_bytes()[..], json.as_bytes(), &vec![0; data]].concat())
+    };
+    let rules = |name: &str, text: &str| folder.write(name, text);
+    let (model, out, toml) = (folder.path("model.json"), folder.path("new.safetensors"), folder.path("rules.toml"));
+    let good_path = folder.path("good.safetensors");
+    let words = |json: &str| String::from_utf8_lossy(&good[8..start]).replace("\\\"seed\\\":5", json);
+    let stated = |name: &str, header: &str| {
+        folder.write(name, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &good[start..]].concat())
+    };
+    let index = |name: &str, text: &str| folder.write(name, text);
+    let init = |rules: &str| -> Vec<String> {
+        ["init", &model, "-o", &out, "--device", "cpu", "--rules", rules].map(String::from).into()
+    };
+    let init_with = |more: &[&str]| -> Vec<String> {
+        [&["init", &model, "-o", &out, "--device", "cpu", "--rules", &toml], more]
+            .concat()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    };
+    let verify = |file: &str, more: &[&str]| -> Vec<String> {
+        [&["verify", file, "--device", "cpu"], more].concat().iter().map(ToString::to_string).collect()
+    };
+    let one = |scheme: &str| format!("[[rule]]\nname = \"*\"\n{scheme}\n");
+    let cases: Vec<(Vec<String>, &[&str])> = vec![
+        // Rules.
+        (init("/nowhere/rules.toml"), &["/nowhere/rules.toml"]),
+        (init(&rules("empty.toml", "")), &["empty.toml", "no [[rule]]"]),
+        (init(&rules("toml.toml", "[[rule]\n")), &["toml.toml", "line 1"]),
+        (init(&rules("key.toml", &one("shceme = \"normal\""))), &["key.toml", "line 3", "shceme", "scheme"]),
+        (init(&rules("table.toml", "[rules]\nname = \"*\"\n")), &["table.toml", "rules", "rule"]),
+        (init(&rules("scheme.toml", &one("scheme = \"he_norml\""))), &["scheme.toml", "he_norml", "he_normal"]),
+        (init(&rules("parameter.toml", &one("scheme = \"normal:sdt=1\""))), &["parameter.toml", "sdt"]),
+        (init(&rules("none.toml", "[[rule]]\nname = \"*\"\n")), &["none.toml", "line 1", "without a scheme"]),
+        (init(&rules("both.toml", &one("scheme = \"ones\"\nskip = true"))), &["scheme and skip"]),
+        (init(&rules("name.toml", "[[rule]]\nscheme = \"ones\"\n")), &["name.toml", "name"]),
+        (init(&rules("names.toml", "[[rule]]\nname = []\nscheme = \"ones\"\n")), &["names.toml", "without a name"]),
+        (init(&rules("glob.toml", "[[rule]]\nname = \"[a\"\nscheme = \"ones\"\n")), &["glob.toml", "[a"]),
+        (init(&rules("dtype.toml", &one("scheme = \"ones\"\ndtype = \"f8\""))), &["dtype.toml", "f8", "bf16"]),
+        (init(&rules("layout.toml", &one("scheme = \"ones\"\nlayout = \"oi\""))), &["layout.toml", "oi", "out_in"]),
+        (init(&rules("rank.toml", &one("scheme = \"ones\"\nrank = -1"))), &["rank.toml", "line 4"]),
+        (init(&rules("shape.toml", &one("scheme = \"ones\"\nshape = [\"?\"]"))), &["shape.toml", "\"?\""]),
+        (
+            init(&rules("variable.toml", &one("scheme = \"normal:std=sigma/2\""))),
+            &["variable.toml", "sigma", "not defined"],
+        ),
+        (init(&rules("operator.toml", &one("scheme = \"normal:std=2^3\""))), &["operator.toml", "^", "sqrt"]),
+        (init(&rules("constant.toml", &format!("[constants]\nx = inf\n{}", one("scheme = \"ones\"")))), &["x is inf"]),
+        (init(&rules("word.toml", &format!("[constants]\n\"a-b\" = 1.0\n{}", one("scheme = \"ones\"")))), &["a-b"]),
+        (
+            init(&rules("zero.toml", &format!("[count]\nn = \"nothing\"\n{}", one("scheme = \"normal:std=1/n\"")))),
+            &["model.json", "tensor \"embeddings.word", "line 3", "its value is inf"],
+        ),
+        (init(&rules("fans.toml", &one("scheme = \"he_normal\""))), &["model.json", "line 1", "fewer than two"]),
+        (init(&rules("row.toml", &one("scheme = \"ones\"\nzero_row = 5000"))), &["zero row is 5000", "below 1001"]),
+        (
+            init(&rules("unmatched.toml", "[[rule]]\nname = \"*.weight\"\nscheme = \"ones\"\n")),
+            &["2 tensors met no rule", "encoder.layer.0.query.bias", "scalar"],
+        ),
+        (init(&rules("all.toml", "[[rule]]\nname = \"*\"\nskip = true\n")), &["no tensor to draw"]),
+        (init_with(&["--preset", "gpt2"]), &["--preset", "--rules"]),
+        (init_with(&["--scheme", "ones"]), &["--scheme", "--rules"]),
+        (["init", &model, "-o", &out, "--preset", "brt"].map(String::from).into(), &["brt", "bert"]),
+        (["init", &model, "-o", &out, "--preset", "auto"].map(String::from).into(), &["auto", "--rules"]),
+        // Ranks, sizes.
+        (init_with(&["--rank", "1"]), &["--world-size"]),
+        (init_with(&["--rank", "3", "--world-size", "3"]), &["3 of 3"]),
+        (init_with(&["--rank", "0", "--world-size", "0"]), &["0 of 0"]),
+        (init_with(&["--split", "rows"]), &["rows", "tensor"]),
+        (init_with(&["--max-shard-size", "lots"]), &["lots", "5GB"]),
+        (init_with(&["--max-shard-size", "0"]), &["at least 1"]),
+        (init_with(&["--memory", "1KB"]), &["memory", "at least 1MiB"]),
+        (
+            ["init", &model, "-o", "/dev/null", "--resume", "--device", "cpu", "--rules", &toml]
+                .map(String::from)
+                .into(),
+            &["/dev/null", "--resume"],
+        ),
+        // Checkpoints.
+        (verify("/nowhere/x.safetensors", &[]), &["/nowhere/x.safetensors"]),
+        (verify(&folder.write("three.safetensors", b"abc"), &[]), &["three.safetensors", "3 bytes"]),
+        (
+            verify(&folder.write("cut.safetensors", &good[..good.len() - 1]), &[]),
+            &["cut.safetensors", "its header speaks of"],
+        ),
+        (
+            verify(&folder.write("more.safetensors", [&good[..], &[0]].concat()), &[]),
+            &["more.safetensors", "its header speaks of"],
+        ),
+        (verify(&folder.write("head.safetensors", &good[..100]), &[]), &["head.safetensors", "header's length"]),
+        (verify(&folder.write("max.safetensors", [0xff; 100]), &[]), &["18446744073709551615"]),
+        (
+            verify(
+                &file(
+                    "overlap.safetensors",
+                    r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}"#,
+                    12,
+                ),
+                &[],
+            ),
+            &["overlap.safetensors", "offset"],
+        ),
+        (
+            verify(
+                &file(
+                    "huge.safetensors",
+                    r#"{"a":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,8]}}"#,
+                    8,
+                ),
+                &[],
+            ),
+            &["huge.safetensors"],
+        ),
+        (
+            verify(&file("back.safetensors", r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}"#, 8), &[]),
+            &["back.safetensors"],
+        ),
+        (
+            verify(
+                &file(
+                    "twice.safetensors",
+                    r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#,
+                    4,
+                ),
+                &[],
+            ),
+            &["twice.safetensors", "\"a\" stands twice"],
+        ),
+        (
+            verify(&file("silent.safetensors", r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4), &[]),
+            &["silent.safetensors", "seed", "--rules"],
+        ),
+        (
+            verify(
+                &file("seedless.safetensors", r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 4),
+                &["--seed", "1"],
+            ),
+            &["seedless.safetensors", "how it was made"],
+        ),
+        (verify(&stated("seed.safetensors", &words("\\\"seed\\\":-5")), &[]), &["seed.safetensors", "metadata"]),
+        (
+            verify(
+                &stated("contract.safetensors", &words("\\\"seed\\\":5").replace("contract\\\":1", "contract\\\":9")),
+                &[],
+            ),
+            &["contract.safetensors", "contract 9"],
+        ),
+        (verify(&good_path, &["--sample", "0"]), &["--sample"]),
+        (verify(&good_path, &["--preset", "resnet"]), &["good.safetensors", "met no rule"]),
+        // Indices.
+        (verify(&index("none.index.json", "{}"), &[]), &["none.index.json", "weight_map"]),
+        (verify(&index("gone.index.json", r#"{"weight_map": {"a": "gone.safetensors"}}"#), &[]), &["gone.safetensors"]),
+        (
+            verify(&index("up.index.json", r#"{"weight_map": {"a": "../good.safetensors"}}"#), &[]),
+            &["up.index.json", "../good.safetensors", "beside the index"],
+        ),
+        (
+            verify(&index("other.index.json", r#"{"weight_map": {"a": "good.safetensors"}}"#), &[]),
+            &["other.index.json", "\"a\" is not in good.safetensors"],
+        ),
+        (
+            ["stats", &folder.path("cut.safetensors")].map(String::from).into(),
+            &["cut.safetensors", "its header speaks of"],
+        ),
+        (["stats", &model].map(String::from).into(), &["model.json"]),
+        (["rules", "--print", "brt"].map(String::from).into(), &["brt", "bert"]),
+    ];
+    assert!(cases.len() >= 40);
+    for (arguments, parts) in cases {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let before = entries(folder.0.path());
+        let run = fanin(&arguments);
+        let message = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {message}");
+        for part in parts {
+            assert!(message.contains(part), "{arguments:?}: \"{message}\" does not say \"{part}\"");
+        }
+        assert_eq!(entries(folder.0.path()), before, "{arguments:?} left something behind");
+    }
+}

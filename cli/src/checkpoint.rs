@@ -86,6 +86,9 @@ pub struct Written {
     pub files: usize,
 }
 
+/// How much of the end of a partial file is not trusted.
+const WRITTEN_AGAIN: u64 = 8 << 20;
+
 /// Draws the tensors and writes them to `path`, or to shards named after it.
 pub fn write(
     path: &Path,
@@ -257,16 +260,16 @@ fn write_file(
     };
     let length = file.metadata().map_err(failed)?.len();
     let mut done = 0;
-    if manner.resume && length > 0 {
+    if manner.resume && length >= header.len() as u64 {
         if !begins_with(&partial, header) {
             return Err(Failure::input(format!(
-                "{} was begun with another seed, rules, model or version, or has no header yet, allowed: the same; without \
-                 --resume it is begun anew",
+                "{} was begun with another seed, rules, model or version, allowed: the same; without --resume it is begun \
+                 anew",
                 partial.display()
             )));
         }
-        // The end may not have reached the disk as it should; and elements are not cut.
-        done = (length.min(total) - header.len() as u64).saturating_sub(manner.chunk) / 4 * 4;
+        // Elements are not cut; and what was written last may not have reached the disk as it should.
+        done = (length.min(total) - header.len() as u64).saturating_sub(WRITTEN_AGAIN) / 4 * 4;
         file.set_len(header.len() as u64 + done).map_err(failed)?;
     } else {
         file.set_len(0).map_err(failed)?;

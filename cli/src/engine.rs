@@ -65,6 +65,16 @@ impl Engine {
         }
     }
 
+    /// How many bytes to draw at once with so much memory, of which three or four chunks are taken. On the CPU few enough that
+    /// they are still in its caches when they are handed over; on a GPU enough that a submission is worth it.
+    pub fn chunk(&self, memory: u64) -> u64 {
+        let most = match self {
+            Engine::Cpu => 4 << 20,
+            Engine::Gpu(_) => 16 << 20,
+        };
+        (memory / 4).min(most) / 4 * 4
+    }
+
     /// Draws fills one after the other and hands their bytes, little-endian, over in order, while the next ones are drawn. It
     /// takes three chunks of this many bytes of memory.
     pub fn draw(

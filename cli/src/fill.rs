@@ -90,7 +90,7 @@ impl Fill {
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
         let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
-        let manner = Manner { resume: false, shard: None, chunk: 64 << 20 };
+        let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX) };
         let started = Instant::now();
         let written = checkpoint::write(output, &Provenance::new(*seed), vec![tensor], &engine, &manner)?;
         let seconds = started.elapsed().as_secs_f64();

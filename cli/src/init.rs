@@ -38,8 +38,8 @@ pub struct Init {
     /// Go on with what an interrupted run of the same command left.
     #[arg(long)]
     resume: bool,
-    /// How much memory to draw with, such as 512MiB.
-    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size)]
+    /// How much memory to draw with at most, such as 16MiB; no more than the default is of use.
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     memory: u64,
     /// This process's number among those that draw the model together, from 0 on [default: what the launcher says]
     #[arg(long, value_name = "I")]
@@ -75,7 +75,9 @@ impl Init {
         if tensors.is_empty() && rank.is_only() {
             return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
         }
-        let output = if rank.is_only() { output.clone() } else { of_rank(output, rank) };
+        // A device or a pipe is the same for all ranks.
+        let is_no_file = std::fs::metadata(output).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        let output = if rank.is_only() || is_no_file { output.clone() } else { of_rank(output, rank) };
         let count = tensors.len();
         let provenance = Provenance {
             rules: Some(rules.clone()),
@@ -83,10 +85,8 @@ impl Init {
             rank: (!rank.is_only()).then_some(rank),
             ..Provenance::new(*seed)
         };
-        // Three chunks are in memory at once, and a copy of one where the file system caches.
-        let chunk = (self.memory / 4).min(64 << 20) / 4 * 4;
-        let manner = Manner { resume: self.resume, shard: self.max_shard_size, chunk };
         let engine = Engine::choose(device)?;
+        let manner = Manner { resume: self.resume, shard: self.max_shard_size, chunk: engine.chunk(self.memory) };
         let started = Instant::now();
         let written = checkpoint::write(&output, &provenance, tensors, &engine, &manner)?;
         let seconds = started.elapsed().as_secs_f64();

@@ -208,7 +208,7 @@ fn compare(
             (end > range.start).then(|| fill.part(range.start..end).expect("a part of a fill is inside it"))
         });
         let mut at = run.start;
-        engine.draw(fills, 16 << 20, |drawn| {
+        engine.draw(fills, engine.chunk(u64::MAX), |drawn| {
             stored.resize(drawn.len(), 0);
             file.read_exact(&mut stored).map_err(failed)?;
             if stored != drawn {

@@ -218,6 +218,28 @@ fn ranks_under_mpirun_make_the_single_run() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn ranks_write_to_a_device_as_it_is() {
+    let folder = Folder::new();
+    let (model, rules) = (folder.path("model.json"), folder.path("rules.toml"));
+    succeed(&[
+        "init",
+        &model,
+        "--rules",
+        &rules,
+        "-o",
+        "/dev/null",
+        "--device",
+        "cpu",
+        "--rank",
+        "1",
+        "--world-size",
+        "2",
+    ]);
+    assert!(!Path::new("/dev/null.rank-1-of-2").exists());
+}
+
 /// A model that takes a moment to write.
 fn large_model(folder: &Folder) -> String {
     folder.write(

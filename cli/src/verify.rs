@@ -178,7 +178,7 @@ impl Verify {
                     |run| if runs == 1 { 0 } else { (u128::from(all - length) * run / u128::from(runs - 1)) as u64 };
                 (0..u128::from(runs)).map(at).map(|start| start..start + length).collect()
             }
-            _ => vec![0..all],
+            _ => std::iter::once(0..all).collect(),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Which rules a command goes by.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
 
 use fanin::rules::{Rules, Tensor};
 use fanin::{Layout, Scheme};
 
 use crate::failure::Failure;
+
+/// No longer text of rules is read.
+const MOST_RULES: u64 = 10_000_000;
 
 #[derive(clap::Args)]
 pub struct Choice {
@@ -35,7 +40,13 @@ impl Choice {
     pub fn rules(&self, model: &[Tensor]) -> Result<(Rules, String), Failure> {
         if let Some(path) = &self.rules {
             let shown = path.display();
-            let text = std::fs::read_to_string(path).map_err(|e| Failure::input(format!("{shown}: {e}")))?;
+            let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e}"));
+            let mut text = String::new();
+            let file = File::open(path).map_err(|e| failed(&e))?;
+            file.take(MOST_RULES + 1).read_to_string(&mut text).map_err(|e| failed(&e))?;
+            if text.len() as u64 > MOST_RULES {
+                return Err(failed(&format!("longer than {MOST_RULES} bytes")));
+            }
             let rules = text.parse().map_err(|e| Failure::input(format!("{shown}, {e}")))?;
             return Ok((rules, format!("{}", path.file_name().unwrap_or_default().to_string_lossy())));
         }

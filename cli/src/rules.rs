@@ -75,7 +75,8 @@ impl RulesOf {
                     text
                 }
             };
-            say!("{:names$}  {shape:shape_width$}  {:>4}: {:patterns$}  {draws}", p.name, p.line, p.pattern);
+            let name = p.name.escape_debug().to_string();
+            say!("{name:names$}  {shape:shape_width$}  {:>4}: {:patterns$}  {draws}", p.line, p.pattern);
         }
         Ok(())
     }

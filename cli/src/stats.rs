@@ -91,7 +91,7 @@ impl Stats {
                 let expected = expected.get(&tensor.name);
                 let Some(size) = size_of(tensor.dtype) else {
                     if !self.json {
-                        say!("{:>11} holds {}", tensor.name, tensor.dtype);
+                        say!("{} holds {}, which is not summarised", tensor.name.escape_debug(), tensor.dtype);
                     }
                     continue;
                 };
@@ -203,7 +203,7 @@ impl Summary {
             number(self.max),
             self.zeros,
             self.nan + self.infinite,
-            tensor.name,
+            tensor.name.escape_debug(),
             tensor.dtype,
             tensor.shape,
         )
@@ -212,5 +212,11 @@ impl Summary {
 
 /// Five digits, in the width of a column.
 fn number(x: f64) -> String {
-    if x == 0.0 || (1e-4..1e5).contains(&x.abs()) { format!("{x:.5}") } else { format!("{x:.3e}") }
+    if !x.is_finite() {
+        "-".into()
+    } else if x == 0.0 || (1e-4..1e5).contains(&x.abs()) {
+        format!("{x:.5}")
+    } else {
+        format!("{x:.3e}")
+    }
 }

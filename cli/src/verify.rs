@@ -228,11 +228,12 @@ fn compare(
 
 impl std::fmt::Display for Difference {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.name.escape_debug();
         match &self.what {
             What::Values { first, different, compared } => {
-                write!(f, "{}: {different} of {compared} values differ, the first is element {first}", self.name)
+                write!(f, "{name}: {different} of {compared} values differ, the first is element {first}")
             }
-            What::Other(reason) => write!(f, "{}: {reason}", self.name),
+            What::Other(reason) => write!(f, "{name}: {reason}"),
         }
     }
 }

@@ -446,6 +446,7 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
     let cases: Vec<(Vec<String>, &[&str])> = vec![
         // Rules.
         (init("/nowhere/rules.toml"), &["/nowhere/rules.toml"]),
+        (init("/dev/zero"), &["/dev/zero", "longer than"]),
         (init(&rules("empty.toml", "")), &["empty.toml", "no [[rule]]"]),
         (init(&rules("toml.toml", "[[rule]\n")), &["toml.toml", "line 1"]),
         (init(&rules("key.toml", &one("shceme = \"normal\""))), &["key.toml", "line 3", "shceme", "scheme"]),

@@ -1,10 +1,12 @@
 //! `fanin fill`: one tensor, or a range of one.
 
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use fanin::rules::Draw;
 use fanin::{Dtype, Layout, Scheme};
+use sha2::{Digest, Sha256};
 
 use crate::Common;
 use crate::checkpoint::{self, Manner, Provenance, Tensor};
@@ -41,6 +43,12 @@ pub struct Fill {
     /// Draw only these elements, counted in row-major order; the file's tensor is then flat
     #[arg(long, value_name = "START..END", value_parser = range)]
     range: Option<Range<u64>>,
+    /// The file to write.
+    #[arg(short, long, value_name = "OUT.safetensors", required_unless_present = "digest")]
+    output: Option<PathBuf>,
+    /// Print the SHA-256 of the elements' little-endian bytes, which the page in web/ shows too.
+    #[arg(long)]
+    digest: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -66,7 +74,7 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 impl Fill {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { output, seed, device, json } = &self.common;
+        let Common { seed, device, json } = &self.common;
         if self.name == "__metadata__" {
             return Err(Failure::input(
                 "the name is __metadata__, allowed: any other; safetensors keeps this one for itself",
@@ -89,22 +97,28 @@ impl Fill {
         let recipe = Recipe { draw, whole, part };
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
-        let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX) };
+        let digest = if self.digest { Some(digest(&recipe, *seed, self.dtype, &engine, &manner)?) } else { None };
+        let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
         let started = Instant::now();
-        let written = checkpoint::write(output, &Provenance::new(*seed), vec![tensor], &engine, &manner)?;
+        if let Some(output) = &self.output {
+            checkpoint::write(output, &Provenance::new(*seed), vec![tensor], &engine, &manner)?;
+        }
         let seconds = started.elapsed().as_secs_f64();
+        let output = self.output.as_ref().map(|o| o.display().to_string());
         if *json {
             let report = serde_json::json!({
-                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "name": self.name,
-                "dtype": self.dtype.to_string(), "shape": shape, "distribution": distribution.to_string(),
-                "mean": distribution.mean(), "std": distribution.std(), "bytes": written.bytes, "seconds": seconds,
+                "output": output, "device": engine.name(), "seed": seed, "name": self.name, "dtype": self.dtype.to_string(),
+                "shape": shape, "distribution": distribution.to_string(),
+                "resolved": Scheme::from(distribution).to_string(), "mean": distribution.mean(), "std": distribution.std(),
+                "bytes": (range.end - range.start) * self.dtype.size(), "sha256": digest, "seconds": seconds,
             });
             say!("{report}");
-        } else {
+            return Ok(());
+        }
+        if let Some(output) = output {
             say!(
-                "{}: {} {} {shape:?}, {distribution}, mean {:.6}, std {:.6}, seed {seed}, drawn by {} in {seconds:.2} s",
-                output.display(),
+                "{output}: {} {} {shape:?}, {distribution}, mean {:.6}, std {:.6}, seed {seed}, drawn by {} in {seconds:.2} s",
                 self.name,
                 self.dtype,
                 distribution.mean(),
@@ -112,6 +126,19 @@ impl Fill {
                 engine.name(),
             );
         }
+        if let Some(digest) = digest {
+            say!("{digest}");
+        }
         Ok(())
     }
+}
+
+fn digest(recipe: &Recipe, seed: u64, dtype: Dtype, engine: &Engine, manner: &Manner) -> Result<String, Failure> {
+    let whole = recipe.whole_fills(seed, dtype).map_err(Failure::input)?;
+    let mut hash = Sha256::new();
+    engine.draw(recipe.fills(&whole, 0), manner.chunk, |bytes| {
+        hash.update(bytes);
+        Ok(())
+    })?;
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

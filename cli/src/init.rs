@@ -27,6 +27,9 @@ pub struct Init {
     /// The model: a JSON list of tensors (name -> {dtype, shape}), a .safetensors file, of which the header alone is read,
     /// or the .safetensors.index.json of a sharded one.
     model: PathBuf,
+    /// The file to write.
+    #[arg(short, long, value_name = "OUT.safetensors")]
+    output: PathBuf,
     #[command(flatten)]
     choice: Choice,
     /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
@@ -65,7 +68,8 @@ fn size(text: &str) -> Result<u64, String> {
 
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { output, seed, device, json } = &self.common;
+        let Common { seed, device, json } = &self.common;
+        let output = &self.output;
         if self.memory < 1 << 20 {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }

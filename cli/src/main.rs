@@ -47,9 +47,6 @@ enum Command {
 /// What `init` and `fill` share.
 #[derive(Args)]
 struct Common {
-    /// The file to write.
-    #[arg(short, long, value_name = "OUT.safetensors")]
-    output: std::path::PathBuf,
     /// The seed of every tensor's stream: 0 to 2^64 - 1.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,

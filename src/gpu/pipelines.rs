@@ -158,3 +158,34 @@ fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
     ];
     [&shared, own].concat().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What browsers need: WGSL without any optional capability.
+    #[test]
+    fn kernels_are_core_wgsl() {
+        use naga::valid::{Capabilities, ValidationFlags, Validator};
+        let kernels = [
+            Kernel::Constant,
+            Kernel::Uniform,
+            Kernel::Normal,
+            Kernel::TruncatedByNormal,
+            Kernel::TruncatedByExponential,
+            Kernel::Words,
+        ];
+        assert_eq!(kernels.len(), KERNELS);
+        for kernel in kernels {
+            for dtype in Dtype::ALL {
+                for writes in [Writes::Words, Writes::Blocks] {
+                    let text = source(kernel, dtype, writes, false);
+                    let module =
+                        naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+                    let valid = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+                    assert!(valid.is_ok(), "{kernel:?} {dtype} {writes:?}: {valid:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+// The page in a real browser: every distribution in every dtype against the program's digests on every device, scheme
+// arithmetic, messages, screenshots. `node web/test.mjs`, with the program in target/release and Debian's Chromium.
+
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, extname, join, normalize } from "node:path";
+import { after, before, test } from "node:test";
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { momentsOf, resolve } from "./scheme.js";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
+const program = join(target, "release", "fanin");
+const pictures = join(target, "web");
+
+const fanin = (...given) => execFileSync(program, given, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+
+const SCHEMES = {
+  constant: "constant:value=0.1",
+  uniform: "uniform:low=-0.3,high=0.7",
+  normal: "normal:mean=0.1,std=0.02",
+  truncated: "truncated_normal:std=0.02",
+  tail: "truncated_normal:low=5,high=inf",
+};
+
+let server, browser, page, origin;
+const errors = [];
+
+before(async () => {
+  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wgsl": "text/plain" };
+  server = createServer((request, response) => {
+    const path = normalize(new URL(request.url, "http://localhost").pathname).replace(/\/$/, "/index.html");
+    try {
+      const body = readFileSync(join(root, path));
+      response.writeHead(200, { "content-type": types[extname(path)] ?? "application/octet-stream" }).end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  origin = `http://localhost:${server.address().port}`;
+  browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"],
+  });
+  page = await browser.newPage({ viewport: { width: 1100, height: 900 } });
+  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.goto(`${origin}/web/`);
+  await settled();
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+const settled = () => page.waitForFunction(() => document.body.dataset.state, null, { timeout: 60_000 });
+
+// The digest that the page's own code gives.
+const onPage = (fields, scheme) =>
+  page.evaluate(
+    async ([fields, scheme]) => (await (await import("/web/page.js")).draw(fields, scheme)).sha256,
+    [{ layout: "out_in", name: "weight", range: "", ...fields }, scheme],
+  );
+
+const byProgram = (device, { shape, dtype, seed, range }, scheme) =>
+  fanin("fill", scheme, shape, "--dtype", dtype, "--seed", seed, "--digest", "--device", device, ...(range ? ["--range", range] : [])).trim();
+
+test("digests are the CPU's and every adapter's, for every distribution and dtype", { timeout: 600_000 }, async () => {
+  const adapters = JSON.parse(fanin("devices", "--json")).map(({ device }) => device);
+  assert.notEqual(adapters.length, 0, "no adapter: run tests/run, or apt-get install mesa-vulkan-drivers");
+  for (const dtype of ["f32", "f16", "bf16"]) {
+    for (const [kind, scheme] of Object.entries(SCHEMES)) {
+      for (const [shape, seed, range] of [
+        ["1", "0", ""],
+        ["1000", "18446744073709551615", ""],
+        ["5000", "0", "3..4322"],
+        ["5000", "7", "1026..4999"],
+        ["2048x2048", "42", ""],
+      ]) {
+        const fields = { shape, dtype, seed, range };
+        const expected = byProgram("cpu", fields, scheme);
+        assert.equal(await onPage(fields, scheme), expected, `${kind} ${dtype} ${shape} ${range}`);
+        // Each run of the program tests its adapter first. tests/same_bits.rs has all sizes; here all are FANIN_TEST_ALL=1.
+        if (!process.env.FANIN_TEST_ALL && !(dtype === "f32" && shape === "2048x2048")) continue;
+        for (const adapter of adapters) assert.equal(byProgram(adapter, fields, scheme), expected, `${kind} on ${adapter}`);
+      }
+    }
+  }
+});
+
+test("schemes are the library's", () => {
+  const schemes = [
+    "zeros", "ones", "constant:value=-2.5", "uniform:low=-1,high=3", "normal:std=0.5", "truncated_normal:mean=1,std=2,sigmas=3",
+    "truncated_normal:low=-inf,high=0.5", "standard", "glorot_uniform", "glorot_uniform:gain=1.6666666666666667", "glorot_normal",
+    "glorot_normal:truncated=true", "he_uniform", "he_normal:mode=fan_out", "he_normal:gain=1,truncated=true", "lecun_uniform",
+    "lecun_normal", "lecun_normal:truncated=true", "variance_scaling:scale=0.3,mode=fan_avg",
+    "variance_scaling:distribution=truncated_normal_uncorrected", "variance_scaling:distribution=uniform,mode=fan_out",
+  ];
+  for (const scheme of schemes) {
+    for (const [shape, layout] of [["300x20", "out_in"], ["300x20", "in_out"], ["64x32x3x3", "out_in"], ["3x3x32x64", "in_out"]]) {
+      const row = JSON.parse(fanin("fill", scheme, shape, "--layout", layout, "--range", "0..1", "--digest", "--json", "--device", "cpu"));
+      const ours = resolve(scheme, shape.split("x").map(Number), layout);
+      // NAME:key=value,... with every number in full.
+      const [kind, rest] = row.resolved.split(":");
+      const numbers = Object.fromEntries(
+        rest.split(",").map((pair) => pair.split("=")).map(([key, value]) => [key, Number(value.replace("inf", "Infinity"))]),
+      );
+      assert.deepEqual(ours, { kind, ...numbers }, `${scheme} ${shape} ${layout}`);
+      const { mean, std } = momentsOf(ours);
+      assert.ok(Math.abs(mean - row.mean) <= 1e-12 && Math.abs(std - row.std) <= 1e-12 * row.std, scheme);
+    }
+  }
+});
+
+test("a link gives the same picture, and what it shows is what was drawn", async () => {
+  const query = "scheme=he_normal&compare=glorot_normal&shape=512x512&layout=in_out&dtype=bf16&seed=5&name=w";
+  await page.goto(`${origin}/web/?${query}`);
+  await settled();
+  const text = await page.locator("main").innerText();
+  const of = (scheme) =>
+    fanin("fill", scheme, "512x512", "--dtype", "bf16", "--layout", "in_out", "--seed", "5", "--name", "w", "--digest", "--device", "cpu").trim();
+  assert.ok(text.includes(of("he_normal")) && text.includes(of("glorot_normal")), text);
+  assert.match(text, /0 standard errors off|\d standard errors off/);
+  const copy = (await page.url()).split("?")[1];
+  assert.deepEqual(Object.fromEntries(new URLSearchParams(copy)), Object.fromEntries(new URLSearchParams(query)));
+  // The command that the page shows gives the digest that it shows.
+  const command = await page.locator("td", { hasText: "fanin fill" }).first().innerText();
+  assert.equal(execFileSync(program, command.split(" ").slice(1), { encoding: "utf8" }).trim(), of("he_normal"));
+});
+
+test("wrong input is named", async () => {
+  for (const [query, says] of [
+    ["scheme=he_norml", "he_norml"],
+    ["scheme=he_normal&shape=12", "fan_in"],
+    ["shape=4x-1", "4x-1"],
+    ["shape=99999x99999", "allowed on this adapter"],
+    ["seed=-1", "the seed is"],
+    ["range=5..3", "START..END"],
+    ["scheme=normal:std=-1", "std is -1"],
+    ["scheme=uniform:low=1,high=1", "empty"],
+    ["scheme=constant:value=1e9&dtype=f16", "65504"],
+    ["scheme=normal:sigma=1", "sigma"],
+  ]) {
+    await page.goto(`${origin}/web/?${query}`);
+    await settled();
+    const status = await page.locator("#status").innerText();
+    assert.ok(status.includes(says), `${query}: ${status}`);
+    assert.equal(await page.locator("#results").isVisible(), false);
+  }
+});
+
+test("a browser without WebGPU is told so", async () => {
+  const bare = await browser.newPage();
+  await bare.addInitScript(() => Object.defineProperty(Navigator.prototype, "gpu", { value: undefined }));
+  await bare.goto(`${origin}/web/`);
+  await bare.waitForFunction(() => document.body.dataset.state === "wrong");
+  assert.match(await bare.locator("#status").innerText(), /no WebGPU/);
+  await bare.close();
+});
+
+test("it can be driven with the keyboard", async () => {
+  await page.goto(`${origin}/web/?shape=64x64`);
+  await settled();
+  await page.locator("input[name=seed]").focus();
+  await page.keyboard.press("ControlOrMeta+a");
+  await page.keyboard.type("12");
+  await page.evaluate(() => delete document.body.dataset.state);
+  await page.keyboard.press("Enter");
+  await settled();
+  const expected = fanin("fill", "he_normal", "64x64", "--seed", "12", "--digest", "--device", "cpu").trim();
+  assert.ok((await page.locator("main").innerText()).includes(expected));
+});
+
+test("16 million normals and their histogram leave the page responsive", { timeout: 120_000 }, async () => {
+  // The longest time between two turns of the event loop.
+  await page.addInitScript(() => {
+    let last = performance.now();
+    window.longest = 0;
+    setInterval(() => {
+      const now = performance.now();
+      window.longest = Math.max(window.longest, now - last);
+      last = now;
+    }, 10);
+  });
+  const started = Date.now();
+  await page.goto(`${origin}/web/?scheme=normal&shape=4096x4096`);
+  await settled();
+  const seconds = (Date.now() - started) / 1000;
+  const longest = await page.evaluate(() => window.longest);
+  // Measured, not asserted: machines differ.
+  console.log(`16,777,216 normals: ${seconds.toFixed(2)} s, the longest pause ${longest.toFixed(0)} ms`);
+});
+
+test("pictures, wide and narrow, light and dark", async () => {
+  mkdirSync(pictures, { recursive: true });
+  for (const [width, height, scheme, query] of [
+    [1100, 900, "light", "scheme=he_normal&compare=glorot_normal&shape=2048x512"],
+    [390, 844, "dark", "scheme=truncated_normal&compare=normal&shape=1024x1024"],
+  ]) {
+    const view = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
+    await view.goto(`${origin}/web/?${query}`);
+    await view.waitForFunction(() => document.body.dataset.state === "done");
+    await view.screenshot({ path: join(pictures, `${scheme}-${width}.png`), fullPage: true });
+    const overflow = await view.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} pixels wider than the window of ${width}`);
+    await view.close();
+  }
+});
+
+test("the console stays quiet", () => {
+  assert.deepEqual(errors, []);
+});

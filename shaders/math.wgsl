@@ -57,8 +57,12 @@ fn inverse_sqrt(q: f32) -> f32 {
 
 // Cosine and sine of a full turn times w / 2^32, taken at the middle of w's step.
 fn cos_sin_turn(w: u32) -> vec2<f32> {
-    let quarter = (w + 0x20000000u) >> 30u;
-    let t = from_signed_word(bitcast<i32>((w << 2u) | 2u)) * 4.6566129e-10;
+    return cos_sin_from((w + 0x20000000u) >> 30u, bitcast<i32>((w << 2u) | 2u));
+}
+
+// Cosine and sine of some quarter turns and then i / 2^31 of an eighth.
+fn cos_sin_from(quarter: u32, i: i32) -> vec2<f32> {
+    let t = from_signed_word(i) * 4.6566129e-10;
     let s = t * t;
     var p = -3.6609155e-5;
     p = product(p, s) + 0.0024910164;

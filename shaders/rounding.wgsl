@@ -37,9 +37,8 @@ fn bf16_bits(x: f32) -> u32 {
     return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 
-// The bits of the element nearest to a distance from the location, inside the bounds.
-fn element(distance: f32) -> u32 {
-    let x = finish(distance);
+// The bits of the element nearest to x.
+fn rounded(x: f32) -> u32 {
     switch dtype {
         case 1u: { return f16_bits(x); }
         case 2u: { return bf16_bits(x); }
@@ -47,7 +46,47 @@ fn element(distance: f32) -> u32 {
     }
 }
 
+// The bits of the element nearest to a distance from the location, inside the bounds.
+fn element(distance: f32) -> u32 {
+    return rounded(finish(distance));
+}
+
 // Stores a block's four.
 fn store_distances(count: u32, d: vec4<f32>) {
     store_block(count, vec4(element(d.x), element(d.y), element(d.z), element(d.w)));
+}
+
+// The nearest f16, ties to even, as an f32.
+fn in_f16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    let normal = (bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u;
+    // The sum's last place is 2^-24, a subnormal f16's: the addition rounds.
+    let subnormal = bitcast<u32>(hidden(abs(x) + 0.5) - 0.5) | (bits & 0x80000000u);
+    return bitcast<f32>(select(normal, subnormal, abs(x) < 6.1035156e-5));
+}
+
+// The nearest bf16, ties to even, as an f32.
+fn in_bf16(x: f32) -> f32 {
+    let bits = bitcast<u32>(x);
+    return bitcast<f32>((bits + 0x7fffu + ((bits >> 16u) & 1u)) & 0xffff0000u);
+}
+
+fn in_dtype(x: f32) -> f32 {
+    switch dtype {
+        case 1u: { return in_f16(x); }
+        case 2u: { return in_bf16(x); }
+        default: { return hidden(x); }
+    }
+}
+
+// A value of a framework, times the scale and plus the location, each step rounded to the dtype as the framework does.
+fn placed(z: f32) -> f32 {
+    let n = params.numbers;
+    let x = in_dtype(in_dtype(z) * n.scale);
+    return clamped(in_dtype(x + n.location), n.first, n.last);
+}
+
+// Stores a block's four values of a framework.
+fn store_placed(count: u32, z: vec4<f32>) {
+    store_block(count, vec4(rounded(placed(z.x)), rounded(placed(z.y)), rounded(placed(z.z)), rounded(placed(z.w))));
 }

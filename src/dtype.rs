@@ -157,6 +157,9 @@ pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
     /// The element nearest to `x`, ties to even.
     #[doc(hidden)]
     fn round(x: f32) -> Self;
+
+    #[doc(hidden)]
+    fn in_dtype(x: f32) -> f32;
 }
 
 mod sealed {
@@ -178,6 +181,11 @@ impl Element for f32 {
     fn round(x: f32) -> Self {
         x
     }
+
+    #[inline(always)]
+    fn in_dtype(x: f32) -> f32 {
+        x
+    }
 }
 
 impl Element for f16 {
@@ -192,6 +200,11 @@ impl Element for f16 {
     fn round(x: f32) -> Self {
         f16::from_bits(rounding::f16_bits(x))
     }
+
+    #[inline(always)]
+    fn in_dtype(x: f32) -> f32 {
+        rounding::in_f16(x)
+    }
 }
 
 impl Element for bf16 {
@@ -205,5 +218,10 @@ impl Element for bf16 {
     #[inline(always)]
     fn round(x: f32) -> Self {
         bf16::from_bits(rounding::bf16_bits(x))
+    }
+
+    #[inline(always)]
+    fn in_dtype(x: f32) -> f32 {
+        rounding::in_bf16(x)
     }
 }

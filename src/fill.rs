@@ -48,7 +48,7 @@ impl Fill {
     /// ```
     pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype, range: Range<u64>) -> Result<Fill, Error> {
         checked(&range, MAX_ELEMENTS)?;
-        Ok(Fill { sampler: Sampler::new(distribution, dtype)?, stream, dtype, range })
+        Ok(Fill { sampler: Sampler::new(distribution, dtype, &stream)?, stream, dtype, range })
     }
 
     /// A part of this fill, by element numbers of the tensor (not of this fill).

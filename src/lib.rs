@@ -110,6 +110,7 @@ pub mod rules;
 mod sampler;
 pub mod scheme;
 mod stream;
+mod threefry;
 
 pub use distribution::{Distribution, TRUNCATED_STD};
 pub use dtype::{Dtype, Element};
@@ -119,7 +120,8 @@ pub use fill::Fill;
 pub use gain::Nonlinearity;
 pub use philox::philox4x32_10;
 pub use scheme::Scheme;
-pub use stream::{PhiloxRng, Stream};
+pub use stream::{JaxKey, PhiloxRng, Stream};
+pub use threefry::threefry2x32_20;
 
 /// The version of the value contract: it changes if and only if some seed's values do.
 ///

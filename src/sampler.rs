@@ -5,7 +5,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::{Distribution, Dtype, Error};
+use crate::stream::Origin;
+use crate::{Distribution, Dtype, Error, Stream};
+
+mod frameworks;
 
 /// The kernels; one WGSL file and one Rust file each, but for the two proposals of the truncated normal, which share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -19,6 +22,14 @@ pub(crate) enum Kernel {
     TruncatedByExponential,
     /// The stream's words; no distribution has it.
     Words,
+    /// Threefry's words, for known answers.
+    ThreefryWords,
+    TensorFlowUniform,
+    TensorFlowNormal,
+    TensorFlowTruncated,
+    JaxUniform,
+    /// Normal and truncated normal, by the inverse error function.
+    JaxNormal,
 }
 
 /// The numbers of a kernel, in the order of `Numbers` in `shaders/params.wgsl`.
@@ -27,11 +38,12 @@ pub(crate) enum Kernel {
 pub(crate) struct Numbers {
     /// Uniform: the middle. Normal: the mean. Exponential proposal: the bound nearest to the mode.
     pub location: f32,
-    /// What `location` lost when it was rounded to f32.
+    /// What `location` lost when it was rounded to f32. JAX: where its uniform values begin.
     pub offset: f32,
     /// Uniform: half the width, per 2^31. Normal: the standard deviation. Exponential proposal: the signed mean distance.
     pub scale: f32,
-    /// Uniform: `scale` times 2^16, in two parts, the first of which has 8 bits.
+    /// Uniform: `scale` times 2^16, in two parts, the first of which has 8 bits. JAX: how wide its uniform values reach, the
+    /// first part of 12 bits.
     pub coarse: f32,
     pub fine: f32,
     /// The smallest and largest value that the dtype holds inside the bounds.
@@ -42,9 +54,9 @@ pub(crate) struct Numbers {
     /// In those units, what is as large as the largest f32, and what is smaller than the smallest normal one.
     pub limit: f32,
     pub tiny: f32,
-    /// A constant's bit pattern.
+    /// A constant's bit pattern. TensorFlow: the third word of its counters.
     pub word: u32,
-    /// Normal proposal: the window in sigmas.
+    /// Normal proposal, and JAX: the window in sigmas.
     pub low: f32,
     pub high: f32,
     /// Exponential proposal: the mass of the unit exponential between the bounds, per doubled step of a word (2^-33); and
@@ -70,8 +82,16 @@ pub(crate) struct Sampler {
 const NORMAL_ACCEPTANCE: f64 = 0.6;
 
 impl Sampler {
-    pub fn new(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
+    pub fn new(distribution: &Distribution, dtype: Dtype, stream: &Stream) -> Result<Sampler, Error> {
         distribution.check()?;
+        match (stream.origin, distribution) {
+            (Origin::Native, _) | (_, Distribution::Constant { .. }) => Sampler::native(distribution, dtype),
+            (Origin::TensorFlow, _) => frameworks::tensorflow(distribution, dtype, stream.base),
+            (Origin::Jax, _) => frameworks::jax(distribution, dtype),
+        }
+    }
+
+    fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
         match *distribution {
             Distribution::Constant { value } => {
                 fits(dtype, "value", value)?;
@@ -273,7 +293,7 @@ mod tests {
                     Distribution::TruncatedNormal { mean, std, low: f64::NEG_INFINITY, high: 0.0 },
                     Distribution::TruncatedNormal { mean, std, low: -1e-30, high: 1e-36 },
                 ] {
-                    let n = Sampler::new(&distribution, Dtype::F32).unwrap().numbers;
+                    let n = Sampler::native(&distribution, Dtype::F32).unwrap().numbers;
                     for x in bytemuck::cast::<Numbers, [f32; 20]>(n) {
                         assert!(x == 0.0 || x.is_normal(), "{distribution}: {n:?}");
                     }

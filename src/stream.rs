@@ -5,7 +5,7 @@ use rand_core::{SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
 
-use crate::philox4x32_10;
+use crate::{philox4x32_10, threefry2x32_20};
 
 /// The random words of one tensor: a pure function from a block number to four words.
 ///
@@ -31,6 +31,18 @@ use crate::philox4x32_10;
 pub struct Stream {
     pub(crate) key: [u32; 2],
     pub(crate) nonce: u32,
+    /// The third word of a counter: to which an attempt's number is added.
+    pub(crate) base: u32,
+    pub(crate) origin: Origin,
+}
+
+/// Whose layout of words and values a stream has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    /// fanin's own.
+    Native,
+    TensorFlow,
+    Jax,
 }
 
 impl Stream {
@@ -64,12 +76,57 @@ impl Stream {
     /// assert_eq!(stream.block(0, 0), fanin::philox4x32_10([0; 4], [0; 2]));
     /// ```
     pub const fn from_key(key: [u32; 2], nonce: u32) -> Stream {
-        Stream { key, nonce }
+        Stream { key, nonce, base: 0, origin: Origin::Native }
     }
 
     fn derived(seed: u64, counter: [u32; 4]) -> Stream {
         let [k0, k1, nonce, _] = philox4x32_10(counter, [seed as u32, (seed >> 32) as u32]);
-        Stream { key: [k0, k1], nonce }
+        Self::from_key([k0, k1], nonce)
+    }
+
+    /// The stream of TensorFlow's `tf.random.stateless_*` with this seed and `alg="philox"`. What is drawn is what they give:
+    /// uniform values bit for bit, normal ones but for the last places of the logarithm and of sine and cosine.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+    ///
+    /// // tf.random.stateless_uniform([2], [1, 2], alg="philox")
+    /// let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
+    /// let mut values = [0f32; 2];
+    /// cpu::fill(&Fill::new(&unit, Stream::tensorflow([1, 2]), Dtype::F32, 0..2)?, &mut values)?;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn tensorflow(seed: [i64; 2]) -> Stream {
+        const SCRAMBLE: [u32; 2] = [0x3ec8_f720, 0x0246_1e29];
+        let [a, b] = seed;
+        let counter = [a as u32, (a >> 32) as u32, b as u32, (b >> 32) as u32];
+        let [k0, k1, base, nonce] = philox4x32_10(counter, SCRAMBLE);
+        Stream { key: [k0, k1], nonce, base, origin: Origin::TensorFlow }
+    }
+
+    /// The stream of a Keras 3 initializer with this seed, on its TensorFlow backend.
+    ///
+    /// ```
+    /// // keras.initializers.GlorotUniform(seed=42)
+    /// assert_eq!(fanin::Stream::keras(42), fanin::Stream::tensorflow([42, 0]));
+    /// ```
+    pub fn keras(seed: i64) -> Stream {
+        Stream::tensorflow([seed.rem_euclid((1 << 31) - 2), 0])
+    }
+
+    /// The stream of `jax.random` with this key: threefry2x32, partitionable, as is JAX's default.
+    ///
+    /// Normal values are those of the inverse error function, but for the last places of the logarithm.
+    ///
+    /// ```
+    /// use fanin::{JaxKey, Stream};
+    ///
+    /// // jax.random.fold_in(jax.random.key(0), 7)
+    /// let stream = Stream::jax(JaxKey::new(0).fold_in(7));
+    /// # let _ = stream;
+    /// ```
+    pub const fn jax(key: JaxKey) -> Stream {
+        Stream { key: key.0, nonce: 0, base: 0, origin: Origin::Jax }
     }
 
     /// The four words of one block.
@@ -81,7 +138,7 @@ impl Stream {
     /// ```
     #[inline(always)]
     pub fn block(self, block: u64, attempt: u32) -> [u32; 4] {
-        philox4x32_10([block as u32, (block >> 32) as u32, attempt, self.nonce], self.key)
+        philox4x32_10([block as u32, (block >> 32) as u32, self.base.wrapping_add(attempt), self.nonce], self.key)
     }
 
     /// A random number generator over the same words in the same order, for the crates that draw through [rand]'s
@@ -159,5 +216,47 @@ impl TryRng for PhiloxRng {
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
         self.0.fill_bytes(bytes);
         Ok(())
+    }
+}
+
+/// A key of `jax.random`.
+///
+/// ```
+/// use fanin::JaxKey;
+///
+/// // jax.random.split(jax.random.key(0), 3)[2]
+/// let third = JaxKey::new(0).split(2);
+/// assert_ne!(third, JaxKey::new(0));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JaxKey([u32; 2]);
+
+impl JaxKey {
+    /// `jax.random.key(seed)`.
+    ///
+    /// ```
+    /// let key = fanin::JaxKey::new(42);
+    /// # let _ = key;
+    /// ```
+    pub const fn new(seed: u64) -> JaxKey {
+        JaxKey([(seed >> 32) as u32, seed as u32])
+    }
+
+    /// `jax.random.fold_in(key, data)`.
+    ///
+    /// ```
+    /// assert_ne!(fanin::JaxKey::new(0).fold_in(0), fanin::JaxKey::new(0).fold_in(1));
+    /// ```
+    pub fn fold_in(self, data: u32) -> JaxKey {
+        JaxKey(threefry2x32_20([0, data], self.0))
+    }
+
+    /// `jax.random.split(key, n)[j]`, whatever n.
+    ///
+    /// ```
+    /// assert_eq!(fanin::JaxKey::new(0).split(3), fanin::JaxKey::new(0).fold_in(3));
+    /// ```
+    pub fn split(self, j: u64) -> JaxKey {
+        JaxKey(threefry2x32_20([(j >> 32) as u32, j as u32], self.0))
     }
 }

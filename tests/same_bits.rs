@@ -4,7 +4,7 @@ mod common;
 
 use common::{Gpu, adapters, adapters_with, assert_same_bits, distributions, draw};
 use fanin::gpu::Target;
-use fanin::{Distribution, Dtype, Element, Error, Fill, Stream, cpu};
+use fanin::{Distribution, Dtype, Element, Error, Fill, JaxKey, Stream, cpu};
 use half::{bf16, f16};
 
 const SIZES: [u64; 13] = [0, 1, 2, 3, 4, 5, 63, 64, 65, 1023, 1024, 1025, 1_000_003];
@@ -58,6 +58,45 @@ fn every_adapter_draws_what_the_cpu_draws_from_any_element_on() {
 
 fn equal<T: Element>(gpu: &Gpu, fill: &Fill) {
     assert_same_bits::<T>(&gpu.draw(fill), &draw(fill), &format!("{} {:?}", gpu.name, fill));
+}
+
+/// Streams of other frameworks: their kernels against their twins, wherever they begin, and ranges against the whole.
+#[test]
+fn other_frameworks_streams_are_the_same_everywhere() {
+    let uniform = |low, high| Distribution::Uniform { low, high };
+    let normal = |mean, std| Distribution::Normal { mean, std };
+    let cut = |mean, std, low, high| Distribution::TruncatedNormal { mean, std, low, high };
+    let tensorflow = [uniform(-0.3, 0.7), normal(0.5, 0.02), Distribution::truncated_at(0.0, 3.0, 2.0)];
+    let jax = [
+        uniform(-0.3, 0.7),
+        uniform(-0.1, 0.1),
+        normal(0.5, 0.02),
+        cut(0.0, 0.02, -0.04, 0.04),
+        cut(1.0, 2.0, 0.5, f64::INFINITY),
+    ];
+    let streams = tensorflow.map(|d| (d, Stream::tensorflow([-5, 1 << 40]))).into_iter();
+    let streams = streams.chain(jax.map(|d| (d, Stream::jax(JaxKey::new(1 << 40 | 7)))));
+    let streams: Vec<_> = streams.collect();
+    let gpus = adapters();
+    for (distribution, stream) in streams {
+        for dtype in Dtype::ALL {
+            let fill = |range| Fill::new(&distribution, stream, dtype, range).unwrap();
+            for (start, size) in
+                [(0, 1), (0, 70_003), (1, 5), (1023, 4099), ((1 << 32) + 3, 2050), ((1 << 34) - 2112, 5000)]
+            {
+                let whole = fill(start..start + size);
+                for gpu in &gpus {
+                    for_dtype!(dtype, T => equal::<T>(gpu, &whole));
+                }
+                let (from, to) = (size / 3, size - size / 4);
+                for_dtype!(dtype, T => assert_same_bits(
+                    &draw::<T>(&fill(start + from..start + to)),
+                    &draw::<T>(&whole)[from as usize..to as usize],
+                    &format!("{distribution} {stream:?} {dtype} {start}"),
+                ));
+            }
+        }
+    }
 }
 
 #[test]

@@ -69,9 +69,13 @@ pub(crate) fn inverse_sqrt(q: f32) -> f32 {
 /// Cosine and sine of a full turn times w / 2^32, taken at the middle of w's step so that neither is ever zero.
 #[inline(always)]
 pub(crate) fn cos_sin_turn(w: u32) -> (f32, f32) {
-    // The nearest quarter turn, and the way from there as t in [-1, 1) eighths.
-    let quarter = w.wrapping_add(0x2000_0000) >> 30;
-    let t = from_signed_word(((w << 2) | 2) as i32) * 4.656_613e-10; // 2^-31
+    cos_sin_from(w.wrapping_add(0x2000_0000) >> 30, ((w << 2) | 2) as i32)
+}
+
+/// Cosine and sine of some quarter turns and then i / 2^31 of an eighth.
+#[inline(always)]
+pub(crate) fn cos_sin_from(quarter: u32, i: i32) -> (f32, f32) {
+    let t = from_signed_word(i) * 4.656_613e-10; // 2^-31
     let s = t * t;
     let p = -3.660_915_5e-5;
     let p = p * s + 0.002_491_016_4;

@@ -16,10 +16,12 @@ use crate::sampler::{Kernel, Numbers};
 use crate::{Element, Error, Fill, Stream};
 
 mod constant;
+mod jax;
 pub(crate) mod math;
 mod normal;
 mod past_cache;
 pub(crate) mod rounding;
+mod tensorflow;
 mod truncated_normal;
 mod uniform;
 mod words;
@@ -94,6 +96,12 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         Kernel::Normal => normal::fill(&numbers, &generator, piece),
         Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, &generator, piece),
         Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, &generator, piece),
+        Kernel::ThreefryWords => words::fill_threefry(fill.stream.key, piece),
+        Kernel::TensorFlowUniform => tensorflow::fill_uniform(&numbers, &generator, piece),
+        Kernel::TensorFlowNormal => tensorflow::fill_normal(&numbers, &generator, piece),
+        Kernel::TensorFlowTruncated => tensorflow::fill_truncated(&numbers, fill.stream, piece),
+        Kernel::JaxUniform => jax::fill_uniform(&numbers, fill.stream.key, piece),
+        Kernel::JaxNormal => jax::fill_normal(&numbers, fill.stream.key, piece),
     };
     // This thread works too, so that all is drawn even where no other can be started.
     let pieces = Mutex::new(pieces.into_iter());

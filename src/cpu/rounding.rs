@@ -53,6 +53,30 @@ pub(crate) fn bf16_bits(x: f32) -> u16 {
     (bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16) as u16
 }
 
+/// The nearest f16, ties to even, as an f32.
+#[inline(always)]
+pub(crate) fn in_f16(x: f32) -> f32 {
+    let bits = x.to_bits();
+    let normal = bits.wrapping_add(0xfff + (bits >> 13 & 1)) & !0x1fff;
+    // The sum's last place is 2^-24, a subnormal f16's: the addition rounds.
+    let subnormal = ((x.abs() + 0.5) - 0.5).to_bits() | bits & 0x8000_0000;
+    f32::from_bits(if x.abs() < 6.103_515_6e-5 { subnormal } else { normal })
+}
+
+/// The nearest bf16, ties to even, as an f32.
+#[inline(always)]
+pub(crate) fn in_bf16(x: f32) -> f32 {
+    let bits = x.to_bits();
+    f32::from_bits(bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
+}
+
+/// A value of a framework, times the scale and plus the location, each step rounded to the dtype as the framework does.
+#[inline(always)]
+pub(super) fn placed<T: crate::Element>(z: f32, n: &Numbers) -> f32 {
+    let x = T::in_dtype(T::in_dtype(z) * n.scale);
+    clamp(T::in_dtype(x + n.location), n.first, n.last)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,9 +102,11 @@ mod tests {
             }
             if x.abs() <= 65504.0 {
                 assert_eq!(f16_bits(x), f16::from_f32(x).to_bits(), "{x:e}");
+                assert_eq!(in_f16(x).to_bits(), f16::from_f32(x).to_f32().to_bits(), "{x:e}");
             }
             if x.abs() <= bf16::MAX.to_f32() {
                 assert_eq!(bf16_bits(x), bf16::from_f32(x).to_bits(), "{x:e}");
+                assert_eq!(in_bf16(x).to_bits(), bf16::from_f32(x).to_f32().to_bits(), "{x:e}");
             }
         }
     }

@@ -11,6 +11,8 @@ use wgpu::{Buffer, CommandEncoder, Device, Queue};
 
 use crate::{Error, Fill};
 use pipelines::Pipelines;
+#[cfg(test)]
+pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
 use windows::{Limits, Window};
 

@@ -9,7 +9,7 @@ use super::windows::{Params, Writes};
 use crate::sampler::Kernel;
 use crate::{Dtype, Error};
 
-const KERNELS: usize = 6;
+const KERNELS: usize = 12;
 
 /// The pipelines of one device, compiled when first needed.
 #[derive(Debug)]
@@ -118,10 +118,19 @@ fn name(kernel: Kernel) -> &'static str {
         Kernel::TruncatedByNormal => "fanin truncated normal by normal",
         Kernel::TruncatedByExponential => "fanin truncated normal by exponential",
         Kernel::Words => "fanin words",
+        Kernel::ThreefryWords => "fanin threefry words",
+        Kernel::TensorFlowUniform => "fanin TensorFlow uniform",
+        Kernel::TensorFlowNormal => "fanin TensorFlow normal",
+        Kernel::TensorFlowTruncated => "fanin TensorFlow truncated normal",
+        Kernel::JaxUniform => "fanin JAX uniform",
+        Kernel::JaxNormal => "fanin JAX normal",
     }
 }
 
 const BLOCKS: &str = include_str!("../../shaders/blocks.wgsl");
+const TENSORFLOW: &str = include_str!("../../shaders/tensorflow.wgsl");
+const THREEFRY: &str = include_str!("../../shaders/threefry.wgsl");
+const JAX: &str = include_str!("../../shaders/jax.wgsl");
 
 /// A kernel's WGSL: the shared parts and its own, one after the other.
 fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
@@ -136,6 +145,12 @@ fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
             &[include_str!("../../shaders/by_exponential.wgsl"), include_str!("../../shaders/truncated_normal.wgsl")]
         }
         Kernel::Words => &[include_str!("../../shaders/words.wgsl"), BLOCKS],
+        Kernel::ThreefryWords => &[THREEFRY, include_str!("../../shaders/threefry_words.wgsl"), BLOCKS],
+        Kernel::TensorFlowUniform => &[TENSORFLOW, include_str!("../../shaders/tensorflow_uniform.wgsl"), BLOCKS],
+        Kernel::TensorFlowNormal => &[TENSORFLOW, include_str!("../../shaders/tensorflow_normal.wgsl"), BLOCKS],
+        Kernel::TensorFlowTruncated => &[TENSORFLOW, include_str!("../../shaders/tensorflow_truncated.wgsl"), BLOCKS],
+        Kernel::JaxUniform => &[THREEFRY, JAX, include_str!("../../shaders/jax_uniform.wgsl"), BLOCKS],
+        Kernel::JaxNormal => &[THREEFRY, JAX, include_str!("../../shaders/jax_normal.wgsl"), BLOCKS],
     };
     let multiplication = if wide {
         include_str!("../../shaders/mul_wide_u64.wgsl")
@@ -174,6 +189,12 @@ mod tests {
             Kernel::TruncatedByNormal,
             Kernel::TruncatedByExponential,
             Kernel::Words,
+            Kernel::ThreefryWords,
+            Kernel::TensorFlowUniform,
+            Kernel::TensorFlowNormal,
+            Kernel::TensorFlowTruncated,
+            Kernel::JaxUniform,
+            Kernel::JaxNormal,
         ];
         assert_eq!(kernels.len(), KERNELS);
         for kernel in kernels {

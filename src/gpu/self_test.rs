@@ -6,7 +6,7 @@ use wgpu::{Buffer, BufferUsages, Device, Queue};
 
 use super::{GpuFiller, windows};
 use crate::sampler::{Kernel, Numbers, Sampler};
-use crate::{Distribution, Dtype, Element, Error, Fill, Stream, cpu};
+use crate::{Distribution, Dtype, Element, Error, Fill, JaxKey, Stream, cpu};
 
 /// Random123's known answers for philox4x32-10: counter, key, words.
 const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
@@ -17,6 +17,13 @@ const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
         [0xa409_3822, 0x299f_31d0],
         [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1],
     ),
+];
+
+/// Random123's known answers for threefry2x32-20: counter, key, words.
+pub(crate) const THREEFRY_KNOWN_ANSWERS: [([u32; 2], [u32; 2], [u32; 2]); 3] = [
+    ([0; 2], [0; 2], [0x6b20_0159, 0x99ba_4efe]),
+    ([u32::MAX; 2], [u32::MAX; 2], [0x1cb9_96fc, 0xbb00_2be7]),
+    ([0x243f_6a88, 0x85a3_08d3], [0x1319_8a2e, 0x0370_7344], [0xc492_3a9c, 0x483d_f7a0]),
 ];
 
 /// What a device said in its self-test.
@@ -74,40 +81,55 @@ impl GpuFiller {
     /// See [`SelfTest`] for an example.
     pub fn self_test(&self, queue: &Queue) -> Result<SelfTest, Error> {
         let mut checks = Vec::new();
+        let mut check = |name: String, drawn: &[u32], words: &[u32]| {
+            let different = words.iter().zip(drawn).filter(|(a, b)| a != b).count() as u64;
+            checks.push(Check { name, values: words.len() as u64, different });
+        };
         for (i, (counter, key, words)) in KNOWN_ANSWERS.into_iter().enumerate() {
-            let on_cpu = crate::philox4x32_10(counter, key);
-            let on_gpu = self.known_answer(queue, counter, key)?;
-            for (place, drawn) in [("device", on_gpu), ("CPU", on_cpu)] {
-                let different = words.iter().zip(drawn).filter(|(a, b)| **a != *b).count() as u64;
-                checks.push(Check {
-                    name: format!("philox4x32-10 known answer {i} on the {place}"),
-                    values: 4,
-                    different,
-                });
-            }
+            let name = |place| format!("philox4x32-10 known answer {i} on the {place}");
+            let [low, high, attempt, nonce] = counter;
+            let numbers = Numbers { word: attempt, ..Numbers::default() };
+            let stream = Stream::from_key(key, nonce);
+            check(name("device"), &self.known_answer(queue, Kernel::Words, numbers, stream, [low, high])?, &words);
+            check(name("CPU"), &crate::philox4x32_10(counter, key), &words);
         }
-        for distribution in [
-            Distribution::Constant { value: 0.1 },
-            Distribution::Uniform { low: -0.3, high: 0.7 },
-            Distribution::Normal { mean: 0.1, std: 0.02 },
-            Distribution::Normal { mean: 0.0, std: 1e-37 },
-            Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 },
-            Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 5.0, high: f64::INFINITY },
-            Distribution::TruncatedNormal { mean: 1.0, std: 3.0, low: 0.0, high: 0.5 },
+        for (i, (counter, key, words)) in THREEFRY_KNOWN_ANSWERS.into_iter().enumerate() {
+            let name = |place| format!("threefry2x32-20 known answer {i} on the {place}");
+            let [high, low] = counter;
+            let stream = Stream::from_key(key, 0);
+            let drawn = self.known_answer(queue, Kernel::ThreefryWords, Numbers::default(), stream, [low, high])?;
+            check(name("device"), &drawn, &words);
+            check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
+        }
+        let native = Stream::named(42, "self-test");
+        let (tensorflow, jax) = (Stream::tensorflow([42, -1]), Stream::jax(JaxKey::new(42)));
+        for (distribution, stream) in [
+            (Distribution::Constant { value: 0.1 }, native),
+            (Distribution::Uniform { low: -0.3, high: 0.7 }, native),
+            (Distribution::Normal { mean: 0.1, std: 0.02 }, native),
+            (Distribution::Normal { mean: 0.0, std: 1e-37 }, native),
+            (Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 }, native),
+            (Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 5.0, high: f64::INFINITY }, native),
+            (Distribution::TruncatedNormal { mean: 1.0, std: 3.0, low: 0.0, high: 0.5 }, native),
+            (Distribution::Uniform { low: -0.3, high: 0.7 }, tensorflow),
+            (Distribution::Normal { mean: 0.1, std: 0.02 }, tensorflow),
+            (Distribution::truncated_at(0.0, 0.02, 2.0), tensorflow),
+            (Distribution::Uniform { low: -0.3, high: 0.7 }, jax),
+            (Distribution::truncated_at(0.1, 0.02, 2.0), jax),
         ] {
             // Block 2^32 lies within. From a block's first element on, blocks are written whole; from another, word by word.
             for (dtype, start) in
                 Dtype::ALL.into_iter().flat_map(|dtype| [2112, 2111].map(|back| (dtype, (1 << 34) - back)))
             {
                 let range = start..(1 << 34) + 2500;
-                let fill = Fill::new(&distribution, Stream::named(42, "self-test"), dtype, range)?;
+                let fill = Fill::new(&distribution, stream, dtype, range)?;
                 let different = match dtype {
                     Dtype::F32 => self.differences::<f32>(queue, &fill)?,
                     Dtype::F16 => self.differences::<half::f16>(queue, &fill)?,
                     Dtype::BF16 => self.differences::<half::bf16>(queue, &fill)?,
                 };
                 checks.push(Check {
-                    name: format!("{distribution} {dtype} from element {start}"),
+                    name: format!("{:?} {distribution} {dtype} from element {start}", fill.sampler.kernel),
                     values: fill.len(),
                     different,
                 });
@@ -127,17 +149,22 @@ impl GpuFiller {
         Ok(bytes.chunks(size).zip(expected.chunks(size)).filter(|(a, b)| a != b).count() as u64)
     }
 
-    /// The words at any counter, which no fill reaches.
-    fn known_answer(&self, queue: &Queue, counter: [u32; 4], key: [u32; 2]) -> Result<[u32; 4], Error> {
-        let [low, high, attempt, nonce] = counter;
-        let words = Sampler { kernel: Kernel::Words, numbers: Numbers { word: attempt, ..Numbers::default() } };
+    /// The words at any block, which no fill reaches.
+    fn known_answer(
+        &self,
+        queue: &Queue,
+        kernel: Kernel,
+        numbers: Numbers,
+        stream: Stream,
+        block: [u32; 2],
+    ) -> Result<[u32; 4], Error> {
         let zero = Distribution::Constant { value: 0.0 };
-        let mut fill = Fill::new(&zero, Stream::from_key(key, nonce), Dtype::F32, 0..4)?;
-        fill.sampler = words;
+        let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
+        fill.sampler = Sampler { kernel, numbers };
         let buffer = self.scratch(16);
         let mut dispatches = windows::plan(&fill, &buffer, 0, &self.limits)?;
         for window in &mut dispatches {
-            window.params.block = [low, high];
+            window.params.block = block;
         }
         let dispatches: Vec<_> = dispatches.into_iter().map(|window| (&buffer, window)).collect();
         let mut encoder = self.device.create_command_encoder(&Default::default());

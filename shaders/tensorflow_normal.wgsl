@@ -1,0 +1,5 @@
+// `tf.random.stateless_normal`: the twin of `fill_normal` in src/cpu/tensorflow.rs.
+
+fn draw_block(count: u32) {
+    store_placed(count, tensorflow_normals(tensorflow_words(block_at(count))));
+}

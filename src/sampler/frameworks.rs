@@ -1,0 +1,134 @@
+//! The numbers of kernels that draw what other frameworks draw: in the dtype's own arithmetic, as they do.
+
+use super::{Kernel, Numbers, Sampler, fits};
+use crate::cpu::rounding::{in_bf16, in_f16};
+use crate::{Distribution, Dtype, Error};
+
+/// TensorFlow's stateless operations: `value * scale + location`.
+pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -> Result<Sampler, Error> {
+    let (kernel, location, scale) = match *distribution {
+        Distribution::Uniform { low, high } => {
+            fits(dtype, "low", low)?;
+            fits(dtype, "high", high)?;
+            let low = in_dtype(dtype, low as f32);
+            (Kernel::TensorFlowUniform, low, in_dtype(dtype, in_dtype(dtype, high as f32) - low))
+        }
+        Distribution::Normal { mean, std } => {
+            fits(dtype, "mean", mean)?;
+            fits(dtype, "std", std)?;
+            (Kernel::TensorFlowNormal, mean as f32, std as f32)
+        }
+        Distribution::TruncatedNormal { mean, std, low, high } => {
+            fits(dtype, "mean", mean)?;
+            fits(dtype, "std", std)?;
+            for (sigmas, name) in [((mean - low) / std, "low"), ((high - mean) / std, "high")] {
+                if (sigmas - 2.0).abs() > 1e-6 {
+                    let value = if name == "low" { low } else { high };
+                    return Err(Error::Parameter {
+                        name,
+                        value,
+                        allowed: "two sigmas from the mean in TensorFlow's streams",
+                    });
+                }
+            }
+            (Kernel::TensorFlowTruncated, mean as f32, std as f32)
+        }
+        Distribution::Constant { .. } => unreachable!("a constant has no stream"),
+    };
+    let max = dtype.max() as f32;
+    let (location, scale) = (in_dtype(dtype, location), in_dtype(dtype, scale));
+    Ok(Sampler {
+        kernel,
+        numbers: Numbers { location, scale, first: -max, last: max, word: base, ..Numbers::default() },
+    })
+}
+
+/// `jax.random`: a uniform value from `offset` on, as wide as `coarse` and `fine` together, two parts of 12 bits; for normals the
+/// inverse error function of it; then `value * scale + location`.
+pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
+    let max = dtype.max() as f32;
+    let of = |x: f64| in_dtype(dtype, x as f32);
+    let numbers = Numbers { first: -max, last: max, low: -max, high: max, ..Numbers::default() };
+    match *distribution {
+        Distribution::Uniform { low, high } => {
+            fits(dtype, "low", low)?;
+            fits(dtype, "high", high)?;
+            // A symmetric window is an initializer's, which scales a value from -1 to 1.
+            let (from, to, scale) = if low == -high {
+                // Whose bound is worked out in the dtype, from the variance.
+                let thrice = in_dtype(dtype, 3.0 * of(high * high / 3.0));
+                (-1.0, 1.0, in_dtype(dtype, thrice.sqrt()))
+            } else {
+                (of(low), of(high), 1.0)
+            };
+            Ok(Sampler { kernel: Kernel::JaxUniform, numbers: Numbers { scale, ..from_to(dtype, from, to, numbers) } })
+        }
+        Distribution::Normal { mean, std } => {
+            fits(dtype, "mean", mean)?;
+            fits(dtype, "std", std)?;
+            // The number after -1.
+            let from = match dtype {
+                Dtype::F32 => -1.0 + f32::EPSILON / 2.0,
+                Dtype::F16 => -1.0 + 2f32.powi(-11),
+                Dtype::BF16 => -1.0 + 2f32.powi(-8),
+            };
+            let numbers = Numbers { scale: of(std), location: of(mean), ..from_to(dtype, from, 1.0, numbers) };
+            Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
+        }
+        Distribution::TruncatedNormal { mean, std, low, high } => {
+            fits(dtype, "mean", mean)?;
+            fits(dtype, "std", std)?;
+            let (lower, upper) = (of((low - mean) / std), of((high - mean) / std));
+            let erf = |x: f32| of(libm::erf(f64::from(in_dtype(dtype, x / in_dtype(dtype, std::f32::consts::SQRT_2)))));
+            let (from, to) = (erf(lower), erf(upper));
+            let numbers = Numbers {
+                scale: of(std),
+                location: of(mean),
+                low: next(dtype, lower, true).max(-max),
+                high: next(dtype, upper, false).min(max),
+                ..from_to(dtype, from, to, numbers)
+            };
+            Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
+        }
+        Distribution::Constant { .. } => unreachable!("a constant has no stream"),
+    }
+}
+
+fn from_to(dtype: Dtype, from: f32, to: f32, numbers: Numbers) -> Numbers {
+    let range = in_dtype(dtype, to - from);
+    let coarse = f32::from_bits(range.to_bits() & 0xffff_f000);
+    Numbers { offset: from, coarse, fine: range - coarse, ..numbers }
+}
+
+fn in_dtype(dtype: Dtype, x: f32) -> f32 {
+    match dtype {
+        Dtype::F32 => x,
+        Dtype::F16 if x.is_finite() => in_f16(x),
+        Dtype::BF16 if x.is_finite() => in_bf16(x),
+        _ => x,
+    }
+}
+
+/// The dtype's next value, up or down.
+fn next(dtype: Dtype, x: f32, up: bool) -> f32 {
+    // f16 and bf16 are a run of f32's upper bits, but for the subnormals of f16.
+    match (dtype, up) {
+        (_, _) if x.is_infinite() => x,
+        (Dtype::F32, true) => x.next_up(),
+        (Dtype::F32, false) => x.next_down(),
+        (Dtype::F16, _) => {
+            let bits = half::f16::from_f32(x).to_bits();
+            let step = |away: bool| half::f16::from_bits(if away { bits + 1 } else { bits.wrapping_sub(1) }).to_f32();
+            if bits & 0x7fff == 0 { if up { 5.960_464_5e-8 } else { -5.960_464_5e-8 } } else { step((x > 0.0) == up) }
+        }
+        (Dtype::BF16, _) => {
+            let bits = half::bf16::from_f32(x).to_bits();
+            let step = |away: bool| half::bf16::from_bits(if away { bits + 1 } else { bits.wrapping_sub(1) }).to_f32();
+            if bits & 0x7fff == 0 {
+                if up { f32::MIN_POSITIVE } else { -f32::MIN_POSITIVE }
+            } else {
+                step((x > 0.0) == up)
+            }
+        }
+    }
+}

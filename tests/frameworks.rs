@@ -1,0 +1,150 @@
+//! Streams of other frameworks against what the frameworks themselves drew: `tests/golden/peers.*`, which
+//! `tests/golden/generate.py` makes again.
+
+use std::fs;
+use std::path::Path;
+
+use fanin::{Distribution, Dtype, Element, Fill, JaxKey, Layout, Scheme, Stream, cpu};
+use half::{bf16, f16};
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+/// The cases of the JSON, each with the framework's values as f32.
+fn cases() -> Vec<(Value, Vec<f32>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let json: Value = serde_json::from_slice(&fs::read(folder.join("peers.json")).unwrap()).unwrap();
+    let bytes = fs::read(folder.join("peers.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    let cases = json["cases"].as_array().unwrap().clone();
+    let values = |case: &Value| {
+        let tensor = tensors.tensor(case["name"].as_str().unwrap()).unwrap();
+        tensor.data().chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    };
+    cases.into_iter().map(|case| (values(&case), case)).map(|(values, case)| (case, values)).collect()
+}
+
+fn shape(case: &Value) -> Vec<u64> {
+    case["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect()
+}
+
+/// What fanin draws for a case.
+fn fill(case: &Value) -> Fill {
+    let argument = |name: &str, otherwise: f64| case["args"].get(name).map_or(otherwise, |x| x.as_f64().unwrap());
+    let text = |name: &str| case[name].as_str().unwrap();
+    let dtype = match text("dtype") {
+        "float32" => Dtype::F32,
+        "float16" => Dtype::F16,
+        "bfloat16" => Dtype::BF16,
+        other => panic!("{other}"),
+    };
+    let shape = shape(case);
+    let scheme = |name: &str| {
+        let scheme: Scheme = name.parse().unwrap();
+        scheme.distribution(&shape, Layout::IN_OUT).unwrap()
+    };
+    let uniform = |low, high| Distribution::Uniform { low, high };
+    let (mean, std) = (argument("mean", 0.0), argument("stddev", 1.0));
+    let distribution = match text("op") {
+        "stateless_uniform" | "uniform" | "RandomUniform" => uniform(argument("minval", 0.0), argument("maxval", 1.0)),
+        "uniform of fold_in(key, 7)" | "uniform of split(key, 3)[2]" => uniform(0.0, 1.0),
+        "stateless_normal" | "normal" | "RandomNormal" => Distribution::Normal { mean, std },
+        "stateless_truncated_normal" | "TruncatedNormal" => Distribution::truncated_at(mean, std, 2.0),
+        "truncated_normal" => {
+            let (low, high) = (argument("lower", -2.0), argument("upper", 2.0));
+            Distribution::TruncatedNormal { mean, std, low, high }
+        }
+        "GlorotUniform" | "glorot_uniform" => scheme("glorot_uniform"),
+        "GlorotNormal" | "glorot_normal" => scheme("glorot_normal:truncated=true"),
+        "HeUniform" | "he_uniform" => scheme("he_uniform"),
+        "HeNormal" | "he_normal" => scheme("he_normal:truncated=true"),
+        "LecunUniform" | "lecun_uniform" => scheme("lecun_uniform"),
+        "LecunNormal" | "lecun_normal" => scheme("lecun_normal:truncated=true"),
+        "VarianceScaling" => scheme("variance_scaling:scale=2,mode=fan_out,distribution=normal"),
+        other => panic!("{other}"),
+    };
+    let seed = &case["seed"];
+    let stream = match text("framework") {
+        "tensorflow" => Stream::tensorflow([seed[0].as_i64().unwrap(), seed[1].as_i64().unwrap()]),
+        "keras (tensorflow backend)" => Stream::keras(seed.as_i64().unwrap()),
+        _ => {
+            let key = JaxKey::new(seed.as_u64().unwrap());
+            Stream::jax(match text("op") {
+                "uniform of fold_in(key, 7)" => key.fold_in(7),
+                "uniform of split(key, 3)[2]" => key.split(2),
+                _ => key,
+            })
+        }
+    };
+    Fill::new(&distribution, stream, dtype, 0..fanin::elements(&shape).unwrap()).unwrap()
+}
+
+fn drawn(fill: &Fill) -> Vec<f32> {
+    fn draw<T: Element>(fill: &Fill) -> Vec<T> {
+        let mut values = vec![T::zeroed(); fill.len() as usize];
+        cpu::fill(fill, &mut values).unwrap();
+        values
+    }
+    match fill.dtype() {
+        Dtype::F32 => draw::<f32>(fill),
+        Dtype::F16 => draw::<f16>(fill).into_iter().map(f32::from).collect(),
+        Dtype::BF16 => draw::<bf16>(fill).into_iter().map(f32::from).collect(),
+    }
+}
+
+/// A unit in the last place of the dtype at x.
+fn ulp(x: f32, dtype: Dtype) -> f32 {
+    let digits = match dtype {
+        Dtype::F32 => 23,
+        Dtype::F16 => 10,
+        Dtype::BF16 => 7,
+    };
+    let least = if dtype == Dtype::F16 { -14 } else { -126 };
+    2f32.powi((x.abs().log2().floor() as i32).max(least) - digits)
+}
+
+#[test]
+fn uniforms_are_the_frameworks_bit_for_bit() {
+    let mut count = 0;
+    for (case, golden) in cases() {
+        if !case["op"].as_str().unwrap().to_lowercase().contains("uniform") {
+            continue;
+        }
+        let ours = drawn(&fill(&case));
+        assert_eq!(ours.len(), golden.len());
+        let different = ours.iter().zip(&golden).position(|(a, b)| a.to_bits() != b.to_bits());
+        assert_eq!(different, None, "{case}: {:?}", different.map(|i| (ours[i], golden[i])));
+        count += 1;
+    }
+    assert_eq!(count, 36 + 20 + 4 * 4 + 3 * 4 + 4);
+}
+
+#[test]
+fn normals_are_the_frameworks_but_for_the_last_places() {
+    let (mut count, mut exact, mut values, mut worst) = (0, 0u64, 0u64, (0f32, 0f32));
+    for (case, golden) in cases() {
+        if case["op"].as_str().unwrap().to_lowercase().contains("uniform") {
+            continue;
+        }
+        let fill = fill(&case);
+        let ours = drawn(&fill);
+        assert_eq!(ours.len(), golden.len());
+        // In units of what the values are multiplied with.
+        let scale = case["args"].get("stddev").map_or(1.0, |s| s.as_f64().unwrap() as f32);
+        for (i, (a, b)) in ours.iter().zip(&golden).enumerate() {
+            let (off, place) = ((a - b).abs(), ulp(*b, fill.dtype()));
+            let near = match fill.dtype() {
+                Dtype::F32 => off <= 4.0 * place || off <= 4e-7 * scale.max(1.0),
+                _ => off <= place,
+            };
+            assert!(near, "{case}, element {i}: {a} and {b}, {} ulp", off / place);
+            exact += u64::from(a == b);
+            values += 1;
+            if fill.dtype() == Dtype::F32 {
+                worst = (worst.0.max(off), worst.1.max(off / place));
+            }
+        }
+        count += 1;
+    }
+    println!("{count} cases: {exact} of {values} values equal, the worst f32 {} off, {} ulp", worst.0, worst.1);
+    assert_eq!(count, 36 + 27 + 20 + 4 * 6 + 3 * 4);
+}

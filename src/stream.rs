@@ -19,6 +19,28 @@ use crate::{philox4x32_10, threefry2x32_20};
 /// - Element `i` takes word `i % 4` of block `i / 4`, whose counter is `(block low, block high, attempt, nonce)`.
 ///   `attempt` is 0 but for what a truncated normal draws again.
 ///
+/// # The streams of other frameworks
+/// A program that leaves a framework can keep the weights that its seed gave:
+///
+/// | there | here |
+/// | --- | --- |
+/// | `tf.random.stateless_uniform(shape, [a, b], low, high, alg="philox")` | [`Stream::tensorflow([a, b])`](Stream::tensorflow), uniform |
+/// | `tf.random.stateless_normal(shape, [a, b], mean, std, alg="philox")` | the same, normal |
+/// | `tf.random.stateless_truncated_normal(..)` | the same, truncated normal at two sigmas |
+/// | `keras.initializers.GlorotUniform(seed=s)(shape)` and its like, TensorFlow backend | [`Stream::keras(s)`](Stream::keras), the scheme with [`Layout::IN_OUT`](crate::Layout::IN_OUT) (`glorot_normal:truncated=true` for GlorotNormal, and so on) |
+/// | `jax.random.uniform(jax.random.key(s), shape, minval=low, maxval=high)` | [`Stream::jax(JaxKey::new(s))`](Stream::jax), uniform |
+/// | `jax.random.normal(key, shape) * std` | the same, normal |
+/// | `jax.random.truncated_normal(key, a, b, shape) * std` | the same, truncated normal from `a * std` to `b * std` |
+/// | `jax.nn.initializers.he_normal()(key, shape)` and its like | the same, the scheme with [`Layout::IN_OUT`](crate::Layout::IN_OUT) and `truncated=true` for normals |
+/// | `jax.random.fold_in(key, d)`, `jax.random.split(key, n)[j]` | [`JaxKey::fold_in`], [`JaxKey::split`] |
+///
+/// Exact: the random words; uniform values, bit for bit, in every dtype; which candidates a truncated normal keeps. Close: normal
+/// values, whose logarithm, sine and cosine each framework takes from its own library, and that differ from device to device; here
+/// they are the same everywhere, within 4.8e-7 of what the frameworks drew on a CPU, and within a unit in the last place in f16 and
+/// bf16. A uniform window that is symmetric about 0 is taken for a JAX initializer's, which scales a value of \[-1, 1); TensorFlow's
+/// and JAX's uniform values may be `high` itself, by rounding, as they are there. Verified with TensorFlow 2.21, Keras 3.15 and
+/// JAX 0.10 (threefry2x32, partitionable).
+///
 /// ```
 /// use fanin::Stream;
 ///

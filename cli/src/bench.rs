@@ -2,11 +2,13 @@
 
 use std::time::Instant;
 
-use fanin::{Distribution, Dtype, Element, Fill, Stream, cpu};
+use clap::ValueEnum;
+use fanin::{Distribution, Dtype, Element, Fill, cpu};
 use half::{bf16, f16};
 
 use crate::engine::{Engine, Gpu};
 use crate::failure::Failure;
+use crate::seed::{Kind, Seed};
 
 /// Times every distribution in every dtype on the CPU, and on the chosen device if it is another.
 ///
@@ -27,6 +29,9 @@ pub struct Bench {
     /// How many threads the CPU draws with [default: one per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+    /// Whose streams to time; several may be given, with commas between.
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "native")]
+    stream: Vec<Kind>,
     /// Print a JSON list of rows instead of a table.
     #[arg(long)]
     json: bool,
@@ -40,13 +45,37 @@ const DISTRIBUTIONS: [(&str, Distribution); 4] = [
     ("truncated_normal", Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 }),
 ];
 
+/// What is timed of a stream: its name, and a seed.
+fn seed_of(kind: Kind) -> Seed {
+    match kind {
+        Kind::Native => Seed::Native(42),
+        Kind::Tensorflow => Seed::Tensorflow([42, 0]),
+        Kind::Keras => Seed::Keras(42),
+        Kind::Jax => Seed::Jax(42),
+    }
+}
+
 struct Row {
+    stream: Kind,
     device: String,
     backend: String,
     distribution: &'static str,
     dtype: Dtype,
     seconds: f64,
     end_to_end: f64,
+}
+
+impl Row {
+    fn title(&self) -> String {
+        match self.stream {
+            Kind::Native => self.distribution.into(),
+            other => format!("{} {}", name_of(other), self.distribution),
+        }
+    }
+}
+
+fn name_of(kind: Kind) -> String {
+    kind.to_possible_value().map_or(String::new(), |value| value.get_name().into())
 }
 
 impl Bench {
@@ -73,12 +102,14 @@ impl Bench {
             if row.device != device {
                 device = &row.device;
                 say!("{device}, {} elements, median of {} runs", self.size, self.runs);
-                say!("  distribution      dtype   10^9 values/s     GB/s   to fill   to CPU   end to end, ms");
+                say!(
+                    "  distribution                 dtype   10^9 values/s     GB/s   to fill   to CPU   end to end, ms"
+                );
             }
             let speed = self.size as f64 / row.seconds / 1e9;
             say!(
-                "  {:<17} {:<5} {speed:>15.3} {:>8.2} {:>9.3} {:>8.2} {:>16.3}",
-                row.distribution,
+                "  {:<28} {:<5} {speed:>15.3} {:>8.2} {:>9.3} {:>8.2} {:>16.3}",
+                row.title(),
                 row.dtype.to_string(),
                 speed * row.dtype.size() as f64,
                 to_fill(row, &rows),
@@ -89,8 +120,16 @@ impl Bench {
         Ok(())
     }
 
-    fn fill(&self, distribution: &Distribution, dtype: Dtype) -> Result<Fill, Failure> {
-        Fill::new(distribution, Stream::named(42, "bench"), dtype, 0..self.size).map_err(Failure::input)
+    fn fill(&self, distribution: &Distribution, dtype: Dtype, stream: Kind) -> Result<Fill, Failure> {
+        let stream = seed_of(stream).stream("bench", None);
+        Fill::new(distribution, stream, dtype, 0..self.size).map_err(Failure::input)
+    }
+
+    /// All that is timed: the plain fill once, then each stream's distributions.
+    fn work(&self) -> impl Iterator<Item = (Kind, &'static str, Distribution)> + '_ {
+        let of = |stream: Kind| DISTRIBUTIONS.into_iter().map(move |(name, distribution)| (stream, name, distribution));
+        let others = self.stream.iter().flat_map(move |&stream| of(stream).skip(1));
+        of(Kind::Native).take(1).chain(others)
     }
 
     fn on_cpu<T: Element>(&self) -> Result<Vec<Row>, Failure> {
@@ -100,8 +139,8 @@ impl Bench {
         values.try_reserve_exact(usize::try_from(self.size).map_err(|_| too_large())?).map_err(|_| too_large())?;
         values.resize(self.size as usize, T::zeroed());
         let mut rows = Vec::new();
-        for (name, distribution) in &DISTRIBUTIONS {
-            let fill = self.fill(distribution, T::DTYPE)?;
+        for (stream, name, distribution) in self.work() {
+            let fill = self.fill(&distribution, T::DTYPE, stream)?;
             let seconds = median(self.runs, || {
                 let started = Instant::now();
                 match self.threads {
@@ -112,6 +151,7 @@ impl Bench {
                 Ok(started.elapsed().as_secs_f64())
             })?;
             rows.push(Row {
+                stream,
                 device: "CPU".into(),
                 backend: "cpu".into(),
                 distribution: name,
@@ -127,8 +167,8 @@ impl Bench {
         let mut rows = Vec::new();
         for dtype in Dtype::ALL {
             let buffer = gpu.bench_buffer(self.size * dtype.size())?;
-            for (name, distribution) in &DISTRIBUTIONS {
-                let fill = self.fill(distribution, dtype)?;
+            for (stream, name, distribution) in self.work() {
+                let fill = self.fill(&distribution, dtype, stream)?;
                 let mut ends = Vec::new();
                 let seconds = median(self.runs, || {
                     let (seconds, end_to_end) = gpu.time(&fill, &buffer)?;
@@ -136,6 +176,7 @@ impl Bench {
                     Ok(seconds)
                 })?;
                 rows.push(Row {
+                    stream,
                     device: gpu.label.clone(),
                     backend: gpu.backend.clone(),
                     distribution: name,
@@ -150,7 +191,7 @@ impl Bench {
 
     fn json_row(&self, row: &Row, rows: &[Row]) -> serde_json::Value {
         serde_json::json!({
-            "device": row.device, "backend": row.backend, "distribution": row.distribution,
+            "device": row.device, "backend": row.backend, "stream": name_of(row.stream), "distribution": row.distribution,
             "dtype": row.dtype.to_string(), "elements": self.size, "seconds": row.seconds,
             "end_to_end_seconds": row.end_to_end, "values_per_second": self.size as f64 / row.seconds,
             "ratio_to_fill": to_fill(row, rows), "ratio_to_cpu": to_cpu(row, rows),
@@ -175,6 +216,8 @@ fn to_fill(row: &Row, rows: &[Row]) -> f64 {
 }
 
 fn to_cpu(row: &Row, rows: &[Row]) -> f64 {
-    let cpu = rows.iter().find(|r| r.backend == "cpu" && r.dtype == row.dtype && r.distribution == row.distribution);
+    let cpu = rows.iter().find(|r| {
+        r.backend == "cpu" && r.dtype == row.dtype && (r.stream, r.distribution) == (row.stream, row.distribution)
+    });
     cpu.map_or(f64::NAN, |cpu| cpu.seconds / row.seconds)
 }

@@ -17,6 +17,7 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::ranks::Rank;
 use crate::recipe::{Recipe, Words};
+use crate::seed::Seed;
 
 /// A tensor of a file.
 #[derive(Clone, Debug)]
@@ -41,7 +42,7 @@ impl Tensor {
 pub struct Provenance {
     pub fanin: String,
     pub contract: u32,
-    pub seed: u64,
+    pub seed: Seed,
     /// Where the rules come from, and the SHA-256 of their text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
@@ -55,7 +56,7 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    pub fn new(seed: u64) -> Provenance {
+    pub fn new(seed: Seed) -> Provenance {
         Provenance {
             fanin: env!("CARGO_PKG_VERSION").into(),
             contract: fanin::VALUE_CONTRACT,
@@ -214,7 +215,7 @@ fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failur
         end = bytes.and_then(|b| start.checked_add(b)).filter(|&e| e <= isize::MAX as usize).ok_or_else(too_large)?;
         let shape = shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>().map_err(|_| too_large())?;
         infos.push((tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
-        provenance.tensors.insert(tensor.name.clone(), tensor.recipe.to_words(&tensor.name));
+        provenance.tensors.insert(tensor.name.clone(), tensor.recipe.to_words(&tensor.name, provenance.seed));
     }
     let words = serde_json::to_string(&provenance).map_err(Failure::other)?;
     // One entry: the map's order is not defined.
@@ -233,7 +234,7 @@ fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failur
 fn write_file(
     path: &Path,
     header: &[u8],
-    seed: u64,
+    seed: Seed,
     tensors: &[Tensor],
     engine: &Engine,
     manner: &Manner,
@@ -293,7 +294,7 @@ fn begins_with(path: &Path, header: &[u8]) -> bool {
 fn append(
     mut file: &File,
     shown: &Path,
-    seed: u64,
+    seed: Seed,
     tensors: &[Tensor],
     done: u64,
     engine: &Engine,

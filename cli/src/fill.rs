@@ -13,6 +13,7 @@ use crate::checkpoint::{self, Manner, Provenance, Tensor};
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::recipe::{Part, Recipe};
+use crate::seed::Seed;
 
 /// Writes one tensor, or a range of its elements.
 ///
@@ -74,7 +75,8 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 impl Fill {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { seed, device, json } = &self.common;
+        let Common { device, json, .. } = &self.common;
+        let seed = self.common.seed()?;
         if self.name == "__metadata__" {
             return Err(Failure::input(
                 "the name is __metadata__, allowed: any other; safetensors keeps this one for itself",
@@ -83,26 +85,30 @@ impl Fill {
         let Shape(whole) = self.shape;
         let elements = fanin::elements(&whole).map_err(Failure::input)?;
         let range = self.range.clone().unwrap_or(0..elements);
+        if range.start > range.end {
+            let message =
+                format!("the range is {}..{}, allowed: a start that is not after the end", range.start, range.end);
+            return Err(Failure::input(message));
+        }
         if range.end > elements {
             let message =
                 format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
             return Err(Failure::input(message));
         }
         let distribution = self.scheme.distribution(&whole, self.layout.groups(self.groups)).map_err(Failure::input)?;
-        // Whether it can be drawn is known before a device is opened.
-        let stream = fanin::Stream::named(*seed, &self.name);
-        fanin::Fill::new(&distribution, stream, self.dtype, range.clone()).map_err(Failure::input)?;
         let draw = Draw { distribution, dtype: None, stream: self.name.clone(), zero_row: None };
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
-        let recipe = Recipe { draw, whole, part };
+        let recipe = Recipe { draw, number: None, whole, part };
+        // Whether it can be drawn is known before a device is opened.
+        recipe.whole_fills(seed, self.dtype).map_err(Failure::input)?;
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX) };
-        let digest = if self.digest { Some(digest(&recipe, *seed, self.dtype, &engine, &manner)?) } else { None };
+        let digest = if self.digest { Some(digest(&recipe, seed, self.dtype, &engine, &manner)?) } else { None };
         let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
         let started = Instant::now();
         if let Some(output) = &self.output {
-            checkpoint::write(output, &Provenance::new(*seed), vec![tensor], &engine, &manner)?;
+            checkpoint::write(output, &Provenance::new(seed), vec![tensor], &engine, &manner)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         let output = self.output.as_ref().map(|o| o.display().to_string());
@@ -133,7 +139,7 @@ impl Fill {
     }
 }
 
-fn digest(recipe: &Recipe, seed: u64, dtype: Dtype, engine: &Engine, manner: &Manner) -> Result<String, Failure> {
+fn digest(recipe: &Recipe, seed: Seed, dtype: Dtype, engine: &Engine, manner: &Manner) -> Result<String, Failure> {
     let whole = recipe.whole_fills(seed, dtype).map_err(Failure::input)?;
     let mut hash = Sha256::new();
     engine.draw(recipe.fills(&whole, 0), manner.chunk, |bytes| {

@@ -12,7 +12,8 @@ use crate::choice::Choice;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::ranks::{Rank, Split, share};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, numbers};
+use crate::seed::Seed;
 use crate::{Common, model};
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
@@ -68,13 +69,14 @@ fn size(text: &str) -> Result<u64, String> {
 
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { seed, device, json } = &self.common;
+        let Common { device, json, .. } = &self.common;
+        let seed = self.common.seed()?;
         let output = &self.output;
         if self.memory < 1 << 20 {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
         let rank = Rank::of(self.rank, self.world_size)?;
-        let Plan { tensors, kept_out, skipped, rules, digest } = self.plan()?;
+        let Plan { tensors, kept_out, skipped, rules, digest } = self.plan(seed)?;
         let tensors = share(tensors, rank, self.split);
         if tensors.is_empty() && rank.is_only() {
             return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
@@ -87,7 +89,7 @@ impl Init {
             rules: Some(rules.clone()),
             rules_sha256: Some(digest),
             rank: (!rank.is_only()).then_some(rank),
-            ..Provenance::new(*seed)
+            ..Provenance::new(seed)
         };
         let engine = Engine::choose(device)?;
         let manner = Manner { resume: self.resume, shard: self.max_shard_size, chunk: engine.chunk(self.memory) };
@@ -121,7 +123,7 @@ impl Init {
         Ok(())
     }
 
-    fn plan(&self) -> Result<Plan, Failure> {
+    fn plan(&self, seed: Seed) -> Result<Plan, Failure> {
         let shown = self.model.display();
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e}"));
         let (drawable, integers): (Vec<_>, Vec<_>) =
@@ -135,6 +137,7 @@ impl Init {
             rules: name,
             digest: rules.digest(),
         };
+        let numbers = numbers(&tensors);
         for (planned, tensor) in rules.plan(&tensors).map_err(|e| failed(&e))?.into_iter().zip(drawable) {
             let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e}", planned.name));
             let Some(draw) = planned.draw else {
@@ -148,9 +151,10 @@ impl Init {
                 Some(dtype) => dtype,
                 None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
             };
+            let number = numbers.get(draw.stream.as_str()).or(numbers.get(planned.name.as_str())).copied();
+            let recipe = Recipe { draw, number, whole: planned.shape, part: None };
             // What cannot be drawn is said before anything is.
-            draw.fills(0, dtype, &planned.shape).map_err(|e| wrong(&e))?;
-            let recipe = Recipe { draw, whole: planned.shape, part: None };
+            recipe.whole_fills(seed, dtype).map_err(|e| wrong(&e))?;
             plan.tensors.push(Tensor { name: planned.name, dtype, recipe });
         }
         Ok(plan)

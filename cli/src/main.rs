@@ -15,6 +15,7 @@ mod model;
 mod ranks;
 mod recipe;
 mod rules;
+mod seed;
 mod stats;
 mod verify;
 
@@ -47,9 +48,12 @@ enum Command {
 /// What `init` and `fill` share.
 #[derive(Args)]
 struct Common {
-    /// The seed of every tensor's stream: 0 to 2^64 - 1.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// The seed: 0 to 2^64 - 1; for keras any whole number, for tensorflow two, --seed=S0,S1.
+    #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true)]
+    seed: String,
+    /// Whose random values are drawn: fanin's own, or what another framework gives for this seed.
+    #[arg(long, value_enum, default_value_t = seed::Kind::Native)]
+    stream: seed::Kind,
     /// What draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name
     /// as `fanin devices` prints them. Whichever it is, the bits are the same.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -57,6 +61,12 @@ struct Common {
     /// Print a JSON object instead of text.
     #[arg(long)]
     json: bool,
+}
+
+impl Common {
+    fn seed(&self) -> Result<seed::Seed, Failure> {
+        seed::Seed::parse(self.stream, &self.seed)
+    }
 }
 
 fn parse<T: std::str::FromStr<Err = fanin::Error>>(text: &str) -> Result<T, String> {

@@ -1,19 +1,30 @@
 //! How a tensor of a file was made, in words that make it again.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use fanin::rules::Draw;
 use fanin::{Dtype, Fill, Scheme};
 use serde::{Deserialize, Serialize};
 
+use crate::seed::Seed;
+
 /// What a tensor of a file draws: all but the seed and the dtype.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     pub draw: Draw,
+    /// The number, among a model's tensors, of the one whose stream this is.
+    pub number: Option<u64>,
     /// The whole tensor's dimensions.
     pub whole: Vec<u64>,
     /// What of it is in the file, if not all.
     pub part: Option<Part>,
+}
+
+/// Each tensor's number among those of a model, in the order of their names.
+pub fn numbers(tensors: &[fanin::rules::Tensor]) -> HashMap<&str, u64> {
+    let names: BTreeSet<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    names.into_iter().zip(0..).collect()
 }
 
 /// A part of a tensor: a slice along a dimension, or, without one, some of its elements in order.
@@ -33,6 +44,8 @@ pub struct Words {
     scheme: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    number: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zero_row: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,8 +69,8 @@ impl Recipe {
     }
 
     /// The fills that make up the whole tensor.
-    pub fn whole_fills(&self, seed: u64, dtype: Dtype) -> Result<Vec<Fill>, fanin::Error> {
-        self.draw.fills(seed, dtype, &self.whole)
+    pub fn whole_fills(&self, seed: Seed, dtype: Dtype) -> Result<Vec<Fill>, fanin::Error> {
+        self.draw.fills_of(seed.stream(&self.draw.stream, self.number), dtype, &self.whole)
     }
 
     /// The fills that make up what is in the file, in order, from an element of the file's tensor on.
@@ -93,8 +106,10 @@ impl Recipe {
         (0..runs).map(move |run| run * stride + start..run * stride + end)
     }
 
-    pub fn to_words(&self, name: &str) -> Words {
+    pub fn to_words(&self, name: &str, seed: Seed) -> Words {
         Words {
+            // Of no meaning for streams by name.
+            number: self.number.filter(|_| !matches!(seed, Seed::Native(_))),
             scheme: Scheme::from(self.draw.distribution).to_string(),
             stream: (self.draw.stream != name).then(|| self.draw.stream.clone()),
             zero_row: self.draw.zero_row,
@@ -122,7 +137,7 @@ impl Recipe {
         }
         let stream = words.stream.clone().unwrap_or_else(|| name.into());
         let draw = Draw { distribution, dtype: None, stream, zero_row: words.zero_row };
-        let recipe = Recipe { draw, whole, part: words.part.clone() };
+        let recipe = Recipe { draw, number: words.number, whole, part: words.part.clone() };
         if recipe.shape() != shape {
             return Err(format!("its shape is {shape:?}, and {:?} by the metadata", recipe.shape()));
         }
@@ -140,8 +155,8 @@ mod tests {
         let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
         let draw = Draw { distribution, dtype: None, stream: "w".into(), zero_row: Some(1) };
         let ranges = |part: Option<Part>, from: u64| {
-            let recipe = Recipe { draw: draw.clone(), whole: vec![3, 4, 2], part };
-            let whole = recipe.whole_fills(0, Dtype::F32).unwrap();
+            let recipe = Recipe { draw: draw.clone(), number: None, whole: vec![3, 4, 2], part };
+            let whole = recipe.whole_fills(Seed::Native(0), Dtype::F32).unwrap();
             recipe.fills(&whole, from).map(|f| f.range()).collect::<Vec<_>>()
         };
         assert_eq!(ranges(None, 0), [0..8, 8..16, 16..24]);

@@ -14,7 +14,8 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::init::own_dtype;
 use crate::model::{self, Header, Tensor};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, numbers};
+use crate::seed::{Kind, Seed};
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///
@@ -27,8 +28,11 @@ pub struct Verify {
     #[command(flatten)]
     choice: Choice,
     /// The seed [default: what the file says]
-    #[arg(long, value_name = "N")]
-    seed: Option<u64>,
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    seed: Option<String>,
+    /// Whose random values they are, as for init, where a seed is given [default: what the file says, else native]
+    #[arg(long, value_enum, requires = "seed")]
+    stream: Option<Kind>,
     /// Compare only about so many values of each tensor, in runs that are spread over it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
@@ -69,7 +73,9 @@ impl Verify {
                 ),
                 None => None,
             };
-            let seed = self.seed.or(provenance.as_ref().map(|p| p.seed)).ok_or_else(|| {
+            let kind = self.stream.or(provenance.as_ref().map(|p| p.seed.kind())).unwrap_or(Kind::Native);
+            let given = self.seed.as_deref().map(|text| Seed::parse(kind, text)).transpose()?;
+            let seed = given.or(provenance.as_ref().map(|p| p.seed)).ok_or_else(|| {
                 Failure::input(format!(
                     "{at} does not say its seed, allowed: --seed with --rules, --preset or --scheme"
                 ))
@@ -162,7 +168,12 @@ impl Verify {
         let (rules, _) = self.choice.rules(&tensors)?;
         let failed = |e: fanin::Error| Failure::input(format!("{}: {e}", self.checkpoint.display()));
         let planned = rules.plan(&tensors).map_err(failed)?;
-        let recipe = |p: fanin::rules::Planned| Some((p.name, Recipe { draw: p.draw?, whole: p.shape, part: None }));
+        let numbers = numbers(&tensors);
+        let recipe = |p: fanin::rules::Planned| {
+            let draw = p.draw?;
+            let number = numbers.get(draw.stream.as_str()).or(numbers.get(p.name.as_str())).copied();
+            Some((p.name, Recipe { draw, number, whole: p.shape, part: None }))
+        };
         Ok(planned.into_iter().filter_map(recipe).collect())
     }
 

@@ -197,6 +197,51 @@ fn name_seed_and_scheme_make_the_values_and_nothing_else_does() {
     assert_ne!(plain, values("normal:std=2", &[]));
 }
 
+/// The first values of `tests/golden`: what the frameworks drew.
+#[test]
+fn other_frameworks_seeds_draw_what_they_draw() {
+    let golden = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/peers.safetensors")).unwrap();
+    let golden = SafeTensors::deserialize(&golden).unwrap();
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out.safetensors");
+    for (case, arguments) in [
+        ("tf.stateless_uniform.1_2.1.float32.0", ["uniform", "1", "--stream", "tensorflow", "--seed=1,2"]),
+        ("keras.GlorotUniform.42.30x40", ["glorot_uniform", "30x40", "--stream", "keras", "--seed=42"]),
+        ("jax.nn.lecun_uniform.0.30x40", ["lecun_uniform", "30x40", "--stream", "jax", "--seed=0"]),
+    ] {
+        let common = ["-o", path(&output), "--layout", "in_out", "--device", "cpu"];
+        succeed(&[&["fill"], &arguments[..], &common].concat());
+        let file = fs::read(&output).unwrap();
+        let drawn = SafeTensors::deserialize(&file).unwrap();
+        assert!(drawn.tensor("weight").unwrap().data() == golden.tensor(case).unwrap().data(), "{case}");
+        succeed(&["verify", path(&output), "--device", "cpu"]);
+    }
+    // A model: a stream of its own for each tensor, and the same on every device.
+    let model = folder.path().join("model.json");
+    fs::write(&model, r#"{"b": {"dtype": "F32", "shape": [64, 64]}, "a": {"dtype": "BF16", "shape": [64, 64]}}"#)
+        .unwrap();
+    for stream in
+        [["--stream", "tensorflow", "--seed=-3,4"], ["--stream", "jax", "--seed=5"], ["--stream", "keras", "--seed=-6"]]
+    {
+        let init = |device: &str| {
+            let arguments = ["init", path(&model), "-o", path(&output), "--scheme", "normal", "--device", device];
+            succeed(&[&arguments[..], &stream].concat());
+            fs::read(&output).unwrap()
+        };
+        let file = init("cpu");
+        for label in adapters() {
+            assert!(init(&label) == file, "{stream:?} on {label}");
+        }
+        succeed(&["verify", path(&output), "--device", "cpu"]);
+        let seed = stream[2].trim_start_matches("--seed=");
+        let given = ["verify", path(&output), "--device", "cpu", "--scheme", "normal", "--seed"];
+        succeed(&[&given[..], &[seed]].concat());
+        let tensors = SafeTensors::deserialize(&file).unwrap();
+        let first = |name: &str| f32::from_le_bytes(tensors.tensor(name).unwrap().data()[..4].try_into().unwrap());
+        assert!(first("b") != f32::from_bits(u32::from(first("a").to_bits() as u16) << 16));
+    }
+}
+
 #[test]
 fn json_reports_are_json() {
     let folder = TempDir::new().unwrap();
@@ -224,7 +269,12 @@ fn bench_rows_are_complete_on_every_device() {
         }
     }
     let shown = succeed(&["bench", "--size", "5000", "--runs", "1", "--device", "cpu"]);
-    assert!(shown.contains("truncated_normal  bf16"), "{shown}");
+    assert!(shown.contains("truncated_normal ") && shown.contains(" bf16 "), "{shown}");
+    let streams = ["bench", "--size", "5000", "--runs", "1", "--device", "cpu", "--json", "--stream"];
+    let rows: Vec<Value> =
+        serde_json::from_str(&succeed(&[&streams[..], &["native,tensorflow,jax"]].concat())).unwrap();
+    assert_eq!(rows.iter().filter(|row| row["stream"] == "jax").count(), 9);
+    assert_eq!(rows.len(), 3 + 27);
     for arguments in [["--size", "0"], ["--size", "1099511627776"], ["--runs", "0"]] {
         let run = fanin(&[&["bench", "--device", "cpu"][..], &arguments].concat());
         assert_eq!(run.status.code(), Some(2), "{arguments:?}");
@@ -330,6 +380,15 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
         (fill("constant:value=1e9", "10", &["--dtype", "f16"]), &["1000000000", "65504"]),
         (fill("uniform:low=1.0001,high=1.0002", "10", &["--dtype", "f16"]), &["no f16 value"]),
         (fill("normal", "18446744073709551615x2", &[]), &["2^63"]),
+        (fill("normal", "4", &["--stream", "tensorflow", "--seed", "3"]), &["the seed is \"3\"", "S0,S1"]),
+        (fill("normal", "4", &["--stream", "tensorflow", "--seed=1,9223372036854775808"]), &["S0,S1"]),
+        (fill("normal", "4", &["--stream", "keras", "--seed=1.5"]), &["the seed is \"1.5\""]),
+        (fill("normal", "4", &["--stream", "jax", "--seed=-1"]), &["the seed is \"-1\"", "2^64"]),
+        (fill("normal", "4", &["--stream", "torch"]), &["torch", "tensorflow"]),
+        (
+            fill("truncated_normal:low=0,high=1", "4", &["--stream", "tensorflow", "--seed=1,2"]),
+            &["low is 0", "two sigmas"],
+        ),
     ];
     for (arguments, parts) in cases {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();

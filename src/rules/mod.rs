@@ -231,8 +231,25 @@ impl Draw {
     ///
     /// See [`Draw`] for an example.
     pub fn fills(&self, seed: u64, dtype: Dtype, shape: &[u64]) -> Result<Vec<Fill>, Error> {
+        self.fills_of(Stream::named(seed, &self.stream), dtype, shape)
+    }
+
+    /// The same with another stream than that of a seed and a name.
+    ///
+    /// # Errors
+    /// Those of [`fills`](Draw::fills).
+    ///
+    /// ```
+    /// use fanin::rules::Draw;
+    /// use fanin::{Distribution, Dtype, Stream};
+    ///
+    /// let distribution = Distribution::Normal { mean: 0.0, std: 0.02 };
+    /// let draw = Draw { distribution, dtype: None, stream: "w".into(), zero_row: None };
+    /// assert_eq!(draw.fills_of(Stream::keras(42), Dtype::F32, &[4, 4])?.len(), 1);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fills_of(&self, stream: Stream, dtype: Dtype, shape: &[u64]) -> Result<Vec<Fill>, Error> {
         let all = elements(shape)?;
-        let stream = Stream::named(seed, &self.stream);
         let fill = |range| Fill::new(&self.distribution, stream, dtype, range);
         let Some(row) = self.zero_row else { return Ok(vec![fill(0..all)?]) };
         let rows = shape.first().copied().unwrap_or(0);

@@ -13,20 +13,17 @@ fn jax_words(number: vec2<u32>) -> vec4<u32> {
 
 // A uniform value from `offset` on, as wide as `coarse` and `fine` together.
 fn jax_uniform(word: u32) -> f32 {
-    let offset = params.numbers.offset;
-    // As many of the word's high bits as the dtype's fraction has; of its low half's, for 16-bit dtypes.
+    let n = params.numbers;
+    let range = n.coarse + n.fine;
+    // As many of the word's bits as the dtype's fraction has: the highest of 32, of the low 16, or of the low 8. XLA
+    // rounds f16's sum alone, whose product is exact in f32, and bf16's product too.
     var u = 0.0;
     switch dtype {
-        case 1u: { u = stepwise(f32((word & 0xffffu) >> 6u) * 9.765625e-4); }
-        case 2u: { u = stepwise(f32((word & 0xffffu) >> 9u) * 0.0078125); }
+        case 1u: { u = in_f16(f32((word & 0xffffu) >> 6u) * 9.765625e-4 * range + n.offset); }
+        case 2u: { u = in_bf16(in_bf16(f32((word & 0xffu) >> 1u) * 0.0078125 * range) + n.offset); }
         default: { u = fused(word >> 9u); }
     }
-    return select(u, offset, u < offset);
-}
-
-fn stepwise(unit: f32) -> f32 {
-    let n = params.numbers;
-    return in_dtype(in_dtype(unit * (n.coarse + n.fine)) + n.offset);
+    return select(u, n.offset, u < n.offset);
 }
 
 // m / 2^23 times the range plus the offset, rounded once: products of 12-bit parts are exact, and of each sum the rounding error

@@ -43,18 +43,15 @@ fn words_from(first: u64, key: [u32; 2]) -> [u32; BATCH] {
 /// A uniform value from `offset` on, as wide as `coarse` and `fine` together.
 #[inline(always)]
 fn uniform<T: Element>(word: u32, n: &Numbers) -> f32 {
-    // As many of the word's high bits as the dtype's fraction has; of its low half's, for 16-bit dtypes.
+    // As many of the word's bits as the dtype's fraction has: the highest of 32, of the low 16, or of the low 8. XLA
+    // rounds f16's sum alone, whose product is exact in f32, and bf16's product too.
+    let range = n.coarse + n.fine;
     let u = match T::DTYPE {
         Dtype::F32 => fused(word >> 9, n),
-        Dtype::F16 => stepwise::<T>(((word & 0xffff) >> 6) as f32 * 9.765_625e-4, n), // 2^-10
-        Dtype::BF16 => stepwise::<T>(((word & 0xffff) >> 9) as f32 * 0.007_812_5, n), // 2^-7
+        Dtype::F16 => T::in_dtype(((word & 0xffff) >> 6) as f32 * 9.765_625e-4 * range + n.offset), // 2^-10
+        Dtype::BF16 => T::in_dtype(T::in_dtype(((word & 0xff) >> 1) as f32 * 0.007_812_5 * range) + n.offset), // 2^-7
     };
     if u < n.offset { n.offset } else { u }
-}
-
-#[inline(always)]
-fn stepwise<T: Element>(unit: f32, n: &Numbers) -> f32 {
-    T::in_dtype(T::in_dtype(unit * (n.coarse + n.fine)) + n.offset)
 }
 
 /// m / 2^23 times the range plus the offset, rounded once: XLA compiles it to a fused multiply-add. Products of 12-bit parts are
@@ -100,7 +97,7 @@ fn inverse_erf(x: f32) -> f32 {
     let p = p * v + c(0.000_218_580_87, 0.005_739_507_7);
     let p = p * v + c(-0.001_253_725, -0.007_622_461_3);
     let p = p * v + c(-0.004_177_681_6, 0.009_438_870_5);
-    let p = p * v + c(0.246_640_73, 1.001_674_1);
+    let p = p * v + c(0.246_640_73, 1.001_674);
     let p = p * v + c(1.501_409_4, 2.832_976_8);
     p * x
 }

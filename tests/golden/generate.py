@@ -42,7 +42,7 @@ def of_jax(case):
         return jax.random.uniform(jax.random.fold_in(key, 7), shape)
     if op == "uniform of split(key, 3)[2]":
         return jax.random.uniform(jax.random.split(key, 3)[2], shape)
-    return getattr(jax.random, op)(key, shape=shape, **case["args"])
+    return getattr(jax.random, op)(key, shape=shape, dtype=case["dtype"], **case["args"])
 
 
 def of_initializers(case):
@@ -67,7 +67,10 @@ def main():
     for case in peers["cases"]:
         values = numpy.asarray(FRAMEWORKS[case["framework"]](case)).astype(numpy.float32).reshape(case["shape"])
         drawn[case["name"]] = values
-        if not numpy.array_equal(values, stored[case["name"]].reshape(case["shape"])):
+        if case["name"] not in stored:
+            different += 1
+            print(f"{case['name']} is new")
+        elif not numpy.array_equal(values, stored[case["name"]].reshape(case["shape"])):
             different += 1
             worst = numpy.abs(values - stored[case["name"]].reshape(case["shape"])).max()
             print(f"{case['name']} differs, by {worst} at most")

@@ -151,7 +151,7 @@ impl Stream {
         Stream { key: key.0, nonce: 0, base: 0, origin: Origin::Jax }
     }
 
-    /// The four words of one block.
+    /// The four words of one block: those of elements `4 block` to `4 block + 3`. JAX's streams have no attempts.
     ///
     /// ```
     /// let stream = fanin::Stream::named(1, "weight");
@@ -160,6 +160,13 @@ impl Stream {
     /// ```
     #[inline(always)]
     pub fn block(self, block: u64, attempt: u32) -> [u32; 4] {
+        if self.origin == Origin::Jax {
+            return std::array::from_fn(|k| {
+                let element = (block << 2) | k as u64;
+                let [a, b] = threefry2x32_20([(element >> 32) as u32, element as u32], self.key);
+                a ^ b
+            });
+        }
         philox4x32_10([block as u32, (block >> 32) as u32, self.base.wrapping_add(attempt), self.nonce], self.key)
     }
 

@@ -148,3 +148,20 @@ fn normals_are_the_frameworks_but_for_the_last_places() {
     println!("{count} cases: {exact} of {values} values equal, the worst f32 {} off, {} ulp", worst.0, worst.1);
     assert_eq!(count, 36 + 27 + 24 + 4 * 6 + 3 * 4);
 }
+
+/// Programs that draw through the rand crates take the same words: a uniform value is made of 23 bits of one.
+#[test]
+fn a_generator_over_a_stream_gives_the_words_of_its_values() {
+    use rand::Rng;
+    let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
+    for (stream, bits) in [
+        (Stream::tensorflow([3, -4]), (|word| word & 0x7f_ffff) as fn(u32) -> u32),
+        (Stream::jax(JaxKey::new(5)), |word| word >> 9),
+    ] {
+        let values = drawn(&Fill::new(&unit, stream, Dtype::F32, 0..1000).unwrap());
+        let mut rng = stream.rng();
+        for value in values {
+            assert_eq!(bits(rng.next_u32()) as f32 / 8_388_608.0, value, "{stream:?}");
+        }
+    }
+}

@@ -165,3 +165,23 @@ fn a_generator_over_a_stream_gives_the_words_of_its_values() {
         }
     }
 }
+
+/// Magnitudes at which a step could be subnormal or infinite, where devices differ.
+#[test]
+fn extreme_parameters_are_refused() {
+    let normal = |mean, std| Distribution::Normal { mean, std };
+    for stream in [Stream::tensorflow([0, 0]), Stream::jax(JaxKey::new(0))] {
+        for wrong in [
+            normal(0.0, 1e-30),
+            normal(1e30, 1.0),
+            Distribution::Uniform { low: -1e-25, high: 1.0 },
+            Distribution::truncated_at(0.0, 1e25, 2.0),
+        ] {
+            let error = Fill::new(&wrong, stream, Dtype::F32, 0..4).unwrap_err().to_string();
+            assert!(error.contains("2^-60 to 2^60"), "{wrong}: {error}");
+        }
+        assert!(Fill::new(&normal(0.0, f64::NAN), stream, Dtype::F32, 0..4).is_err());
+        assert!(Fill::new(&normal(0.0, f64::INFINITY), stream, Dtype::F32, 0..4).is_err());
+        assert!(Fill::new(&normal(0.0, 1e-15), stream, Dtype::F32, 0..4).is_ok());
+    }
+}

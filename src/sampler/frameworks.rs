@@ -2,25 +2,35 @@
 
 use super::{Kernel, Numbers, Sampler, fits};
 use crate::cpu::rounding::{in_bf16, in_f16};
+use crate::distribution::require;
 use crate::{Distribution, Dtype, Error};
+
+/// The frameworks' own steps are followed, in no unit but theirs: a magnitude at which one of them could be subnormal or
+/// infinite, which WGSL leaves to the driver, is refused.
+fn ordinary(dtype: Dtype, name: &'static str, value: f64) -> Result<(), Error> {
+    fits(dtype, name, value)?;
+    let magnitude = value.abs();
+    let allowed = "0, or a magnitude from 2^-60 to 2^60 in other frameworks' streams";
+    require(magnitude == 0.0 || (2f64.powi(-60)..=2f64.powi(60)).contains(&magnitude), name, value, allowed)
+}
 
 /// TensorFlow's stateless operations: `value * scale + location`.
 pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -> Result<Sampler, Error> {
     let (kernel, location, scale) = match *distribution {
         Distribution::Uniform { low, high } => {
-            fits(dtype, "low", low)?;
-            fits(dtype, "high", high)?;
+            ordinary(dtype, "low", low)?;
+            ordinary(dtype, "high", high)?;
             let low = in_dtype(dtype, low as f32);
             (Kernel::TensorFlowUniform, low, in_dtype(dtype, in_dtype(dtype, high as f32) - low))
         }
         Distribution::Normal { mean, std } => {
-            fits(dtype, "mean", mean)?;
-            fits(dtype, "std", std)?;
+            ordinary(dtype, "mean", mean)?;
+            ordinary(dtype, "std", std)?;
             (Kernel::TensorFlowNormal, mean as f32, std as f32)
         }
         Distribution::TruncatedNormal { mean, std, low, high } => {
-            fits(dtype, "mean", mean)?;
-            fits(dtype, "std", std)?;
+            ordinary(dtype, "mean", mean)?;
+            ordinary(dtype, "std", std)?;
             for (sigmas, name) in [((mean - low) / std, "low"), ((high - mean) / std, "high")] {
                 if (sigmas - 2.0).abs() > 1e-6 {
                     let value = if name == "low" { low } else { high };
@@ -51,8 +61,8 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
     let numbers = Numbers { first: -max, last: max, low: -max, high: max, ..Numbers::default() };
     match *distribution {
         Distribution::Uniform { low, high } => {
-            fits(dtype, "low", low)?;
-            fits(dtype, "high", high)?;
+            ordinary(dtype, "low", low)?;
+            ordinary(dtype, "high", high)?;
             // A symmetric window is an initializer's, which scales a value from -1 to 1.
             let (from, to, scale) = if low == -high {
                 // Whose bound is worked out in the dtype, from the variance.
@@ -64,8 +74,8 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
             Ok(Sampler { kernel: Kernel::JaxUniform, numbers: Numbers { scale, ..from_to(dtype, from, to, numbers) } })
         }
         Distribution::Normal { mean, std } => {
-            fits(dtype, "mean", mean)?;
-            fits(dtype, "std", std)?;
+            ordinary(dtype, "mean", mean)?;
+            ordinary(dtype, "std", std)?;
             // The number after -1.
             let from = match dtype {
                 Dtype::F32 => -1.0 + f32::EPSILON / 2.0,
@@ -76,8 +86,8 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
             Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
         }
         Distribution::TruncatedNormal { mean, std, low, high } => {
-            fits(dtype, "mean", mean)?;
-            fits(dtype, "std", std)?;
+            ordinary(dtype, "mean", mean)?;
+            ordinary(dtype, "std", std)?;
             let (lower, upper) = (of((low - mean) / std), of((high - mean) / std));
             let erf = |x: f32| of(libm::erf(f64::from(in_dtype(dtype, x / in_dtype(dtype, std::f32::consts::SQRT_2)))));
             let (from, to) = (erf(lower), erf(upper));

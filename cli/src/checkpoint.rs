@@ -32,7 +32,7 @@ impl Tensor {
         self.recipe.shape().iter().product()
     }
 
-    fn bytes(&self) -> u64 {
+    pub fn bytes(&self) -> u64 {
         self.elements().saturating_mul(self.dtype.size())
     }
 }
@@ -134,7 +134,7 @@ pub fn write(
         write_file(&path, &headers[0], provenance.seed, &shards[0], engine, manner, &bar)?;
     } else {
         let index_path = with_suffix(path, ".index.json");
-        let names: Vec<_> = (1..=files).map(|i| shard_path(path, i, files)).collect();
+        let names: Vec<_> = (1..=files).map(|i| inserted(path, &format!("-{i:05}-of-{files:05}"))).collect();
         let mut weight_map = BTreeMap::new();
         for (tensors, name) in shards.iter().zip(&names) {
             let name = name.file_name().unwrap_or_default().to_string_lossy();
@@ -190,11 +190,11 @@ fn partial_path(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// `model.safetensors` -> `model-00001-of-00003.safetensors`.
-fn shard_path(path: &Path, i: usize, of: usize) -> PathBuf {
+/// `model.safetensors` -> `model-00001-of-00003.safetensors` and the like: something ahead of the extension.
+pub fn inserted(path: &Path, text: &str) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    path.with_file_name(format!("{stem}-{i:05}-of-{of:05}{extension}"))
+    path.with_file_name(format!("{stem}{text}{extension}"))
 }
 
 /// Length, JSON, padding to 8 bytes.

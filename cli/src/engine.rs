@@ -1,5 +1,6 @@
 //! What draws: the CPU twin, or an adapter of this machine.
 
+use std::cell::OnceCell;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
@@ -191,6 +192,15 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     filler: GpuFiller,
+    /// Made when first drawn with.
+    buffers: OnceCell<Buffers>,
+}
+
+/// A buffer to draw into, and two to read back from in turn.
+struct Buffers {
+    size: u64,
+    drawn: wgpu::Buffer,
+    read: [wgpu::Buffer; 2],
 }
 
 /// A chunk on its way: the bytes, and the buffer that they are copied into and that is being mapped.
@@ -199,6 +209,16 @@ struct Pending<'a> {
     bytes: u64,
     submission: wgpu::SubmissionIndex,
     mapped: mpsc::Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl<'a> Pending<'a> {
+    fn new(buffer: &'a wgpu::Buffer, bytes: u64, submission: wgpu::SubmissionIndex) -> Pending<'a> {
+        let (sender, mapped) = mpsc::channel();
+        buffer.map_async(wgpu::MapMode::Read, ..bytes.next_multiple_of(4), move |result| {
+            let _ = sender.send(result);
+        });
+        Pending { buffer, bytes, submission, mapped }
+    }
 }
 
 impl Gpu {
@@ -230,11 +250,11 @@ impl Gpu {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| failed(&e))?;
         let filler = GpuFiller::new(&device).map_err(|e| failed(&e))?;
         let backend = adapter.get_info().backend.to_string();
-        Ok(Gpu { label, backend, device, queue, filler })
+        Ok(Gpu { label, backend, device, queue, filler, buffers: OnceCell::new() })
     }
 
     pub fn self_test(&self) -> Result<fanin::gpu::SelfTest, Failure> {
-        self.filler.self_test(&self.queue).map_err(|e| Failure::other(format!("{}: {e}", self.label)))
+        self.filler.self_test(&self.queue).map_err(|e| self.failed(e))
     }
 
     /// The device draws a chunk while the one before it is handed over.
@@ -244,25 +264,30 @@ impl Gpu {
         chunk: u64,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let most = chunk.min(self.device.limits().max_buffer_size) / 4 * 4;
+        let buffers = self.buffers.get_or_init(|| self.buffers_of(chunk));
+        let mut pending = None;
+        for (chunk, read) in Chunks::new(fills, chunk.min(buffers.size)).zip(buffers.read.iter().cycle()) {
+            let next = self.submit(&chunk, &buffers.drawn, read)?;
+            if let Some(ready) = pending.replace(next) {
+                self.hand_over(&ready, take)?;
+            }
+        }
+        pending.map_or(Ok(()), |last| self.hand_over(&last, take))
+    }
+
+    fn buffers_of(&self, chunk: u64) -> Buffers {
+        let size = chunk.min(self.device.limits().max_buffer_size) / 4 * 4;
         let buffer = |usage| {
             self.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("fanin"),
-                size: most,
+                size,
                 usage,
                 mapped_at_creation: false,
             })
         };
         let drawn = buffer(BufferUsages::STORAGE | BufferUsages::COPY_SRC);
         let read = [0; 2].map(|_| buffer(BufferUsages::COPY_DST | BufferUsages::MAP_READ));
-        let mut pending = None;
-        for (chunk, read) in Chunks::new(fills, most).zip(read.iter().cycle()) {
-            let next = self.submit(&chunk, &drawn, read)?;
-            if let Some(ready) = pending.replace(next) {
-                self.hand_over(&ready, take)?;
-            }
-        }
-        pending.map_or(Ok(()), |last| self.hand_over(&last, take))
+        Buffers { size, drawn, read }
     }
 
     fn submit<'a>(&self, chunk: &Chunk, drawn: &wgpu::Buffer, read: &'a wgpu::Buffer) -> Result<Pending<'a>, Failure> {
@@ -277,11 +302,7 @@ impl Gpu {
         let bytes = chunk.bytes.next_multiple_of(4);
         encoder.copy_buffer_to_buffer(drawn, 0, read, 0, bytes);
         let submission = self.queue.submit([encoder.finish()]);
-        let (sender, mapped) = mpsc::channel();
-        read.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
-            let _ = sender.send(result);
-        });
-        Ok(Pending { buffer: read, bytes: chunk.bytes, submission, mapped })
+        Ok(Pending::new(read, chunk.bytes, submission))
     }
 
     fn hand_over(
@@ -311,20 +332,6 @@ impl Gpu {
         Failure::other(format!("{}: {e}", self.label))
     }
 
-    /// The first bytes of a buffer that can be mapped, once the device is done.
-    fn read_back(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>, Failure> {
-        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{}: {e}", self.label));
-        let (sender, receiver) = mpsc::channel();
-        buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
-            let _ = sender.send(result);
-        });
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
-        receiver.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
-        let read = buffer.get_mapped_range(..bytes).map_err(|e| failed(&e))?.to_vec();
-        buffer.unmap();
-        Ok(read)
-    }
-
     /// A buffer to time fills of, if the device can have one so large.
     pub fn bench_buffer(&self, bytes: u64) -> Result<wgpu::Buffer, Failure> {
         let most = self.device.limits().max_buffer_size;
@@ -347,7 +354,6 @@ impl Gpu {
 
     /// Seconds that a fill takes by the device's clock, where it has one, and from submission to completion.
     pub fn time(&self, fill: &Fill, buffer: &wgpu::Buffer) -> Result<(f64, f64), Failure> {
-        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{}: {e}", self.label));
         let clock = self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| {
             self.device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: None,
@@ -368,12 +374,12 @@ impl Gpu {
             }
         };
         mark(&mut encoder, None, Some(0));
-        self.filler.record(&mut encoder, fill, buffer, 0).map_err(|e| failed(&e))?;
+        self.filler.record(&mut encoder, fill, buffer, 0).map_err(|e| self.failed(e))?;
         mark(&mut encoder, Some(1), None);
         let commands = encoder.finish();
         let started = Instant::now();
         self.queue.submit([commands]);
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
+        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.failed(e))?;
         let end_to_end = started.elapsed().as_secs_f64();
         let Some(clock) = clock else { return Ok((end_to_end, end_to_end)) };
 
@@ -390,8 +396,12 @@ impl Gpu {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         encoder.resolve_query_set(&clock, 0..2, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &read, 0, 16);
-        self.queue.submit([encoder.finish()]);
-        let stamps: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read_back(&read, 16)?);
+        let submission = self.queue.submit([encoder.finish()]);
+        let mut stamps = [0u64; 2];
+        self.hand_over(&Pending::new(&read, 16, submission), &mut |bytes| {
+            bytemuck::cast_slice_mut(&mut stamps).copy_from_slice(bytes);
+            Ok(())
+        })?;
         let seconds = stamps[1].saturating_sub(stamps[0]) as f64 * f64::from(self.queue.get_timestamp_period()) / 1e9;
         // A clock that stands still measures nothing.
         Ok(if seconds > 0.0 { (seconds, end_to_end) } else { (end_to_end, end_to_end) })

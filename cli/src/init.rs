@@ -1,6 +1,6 @@
 //! `fanin init`: a checkpoint of a whole model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use bytesize::ByteSize;
@@ -83,7 +83,11 @@ impl Init {
         }
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(output).is_ok_and(|m| !m.is_file() && !m.is_dir());
-        let output = if rank.is_only() || is_no_file { output.clone() } else { of_rank(output, rank) };
+        let output = if rank.is_only() || is_no_file {
+            output.clone()
+        } else {
+            checkpoint::inserted(output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
+        };
         let count = tensors.len();
         let provenance = Provenance {
             rules: Some(rules.clone()),
@@ -151,8 +155,7 @@ impl Init {
                 Some(dtype) => dtype,
                 None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
             };
-            let number = numbers.get(draw.stream.as_str()).or(numbers.get(planned.name.as_str())).copied();
-            let recipe = Recipe { draw, number, whole: planned.shape, part: None };
+            let recipe = Recipe::planned(draw, &planned.name, planned.shape, &numbers);
             // What cannot be drawn is said before anything is.
             recipe.whole_fills(seed, dtype).map_err(|e| wrong(&e))?;
             plan.tensors.push(Tensor { name: planned.name, dtype, recipe });
@@ -184,11 +187,4 @@ pub fn own_dtype(dtype: FileDtype) -> Result<Dtype, String> {
         FileDtype::C64 => Err("its dtype is C64, which fanin does not draw".into()),
         other => Err(format!("its dtype is {other}, allowed: F32, F16, BF16, or any float with --dtype")),
     }
-}
-
-/// `model.safetensors` -> `model.rank-2-of-8.safetensors`.
-fn of_rank(path: &Path, rank: Rank) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    path.with_file_name(format!("{stem}.rank-{}-of-{}{extension}", rank.rank, rank.world_size))
 }

@@ -86,8 +86,7 @@ pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split) -> Vec<Tensor> {
     match split {
         Split::Tensors => {
             // The largest first, each to the rank that has least.
-            let bytes = |t: &Tensor| t.recipe.whole.iter().product::<u64>() * t.dtype.size();
-            let mut order: Vec<_> = tensors.iter().map(|t| (std::cmp::Reverse(bytes(t)), t.name.clone())).collect();
+            let mut order: Vec<_> = tensors.iter().map(|t| (std::cmp::Reverse(t.bytes()), t.name.clone())).collect();
             order.sort();
             let mut loads = std::collections::BTreeSet::from_iter((0..rank.world_size).map(|r| (0u64, r)));
             let mut mine = std::collections::HashSet::new();

@@ -55,6 +55,12 @@ pub struct Words {
 }
 
 impl Recipe {
+    /// A whole tensor of a model by its rule.
+    pub fn planned(draw: Draw, name: &str, whole: Vec<u64>, numbers: &HashMap<&str, u64>) -> Recipe {
+        let number = numbers.get(draw.stream.as_str()).or(numbers.get(name)).copied();
+        Recipe { draw, number, whole, part: None }
+    }
+
     /// The dimensions in the file.
     pub fn shape(&self) -> Vec<u64> {
         match &self.part {

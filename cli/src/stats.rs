@@ -53,10 +53,10 @@ impl Stats {
         for header in &headers {
             // What cannot be read says nothing; `verify` says what is wrong with it.
             let said = header.provenance.as_deref().and_then(|text| serde_json::from_str::<Provenance>(text).ok());
-            for (name, words) in said.iter().flat_map(|p| &p.tensors) {
-                let shape = header.tensors.iter().find(|(t, _)| t.name == *name).map(|(t, _)| t.shape.clone());
-                if let Some(Ok(recipe)) = shape.map(|shape| Recipe::from_words(words, name, &shape)) {
-                    expected.insert(name.clone(), recipe.draw.distribution);
+            for (tensor, _) in &header.tensors {
+                let words = said.as_ref().and_then(|p| p.tensors.get(&tensor.name));
+                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape)) {
+                    expected.insert(tensor.name.clone(), recipe.draw.distribution);
                 }
             }
         }

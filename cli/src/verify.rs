@@ -170,9 +170,8 @@ impl Verify {
         let planned = rules.plan(&tensors).map_err(failed)?;
         let numbers = numbers(&tensors);
         let recipe = |p: fanin::rules::Planned| {
-            let draw = p.draw?;
-            let number = numbers.get(draw.stream.as_str()).or(numbers.get(p.name.as_str())).copied();
-            Some((p.name, Recipe { draw, number, whole: p.shape, part: None }))
+            let recipe = Recipe::planned(p.draw?, &p.name, p.shape, &numbers);
+            Some((p.name, recipe))
         };
         Ok(planned.into_iter().filter_map(recipe).collect())
     }

@@ -38,7 +38,8 @@ use crate::{philox4x32_10, threefry2x32_20};
 /// values, whose logarithm, sine and cosine each framework takes from its own library, and that differ from device to device; here
 /// they are the same everywhere, within 4 units in the last place or 4e-7 of what the frameworks drew on a CPU, and within one unit
 /// in f16 and bf16. A uniform window that is symmetric about 0 is taken for a JAX initializer's, which scales a value of \[-1, 1); TensorFlow's
-/// and JAX's uniform values may be `high` itself, by rounding, as they are there. Verified with TensorFlow 2.21, Keras 3.15 and
+/// and JAX's uniform values may be `high` itself, by rounding, as they are there. Their parameters must be 0 or of a
+/// magnitude from 2^-60 to 2^60: the frameworks' own steps are followed, and beyond that one could be subnormal or infinite. Verified with TensorFlow 2.21, Keras 3.15 and
 /// JAX 0.10 (threefry2x32, partitionable).
 ///
 /// ```

@@ -8,10 +8,10 @@ struct Distance {
 
 fn distance_of(w0: u32, w1: u32) -> Distance {
     let n = params.numbers;
-    let v = product(middle_of(w0), n.mass_per_step) + n.beyond;
-    let f = middle_of(~w0) * -n.mass_per_step;
+    let v = product(hidden(middle_of(w0)), n.mass_per_step) + n.beyond;
+    let f = hidden(middle_of(~w0)) * -n.mass_per_step;
     let e = neg_ln(v, f);
-    let threshold = n.peak - product(e, n.slope - product(n.curve, e));
+    let threshold = n.peak - product(e, hidden(n.slope - product(n.curve, e)));
     return Distance(e, u32(neg_ln_of_word(w1) < threshold));
 }
 

@@ -14,7 +14,7 @@ struct Params {
     end: u32,
     // Added to an element's count: its place in `elements`, in elements.
     shift: u32,
-    // Invocation i draws group i * stride + phase.
+    // Invocation i of those that have these parameters draws group i * stride + phase.
     stride: u32,
     phase: u32,
     @align(16) numbers: Numbers,
@@ -52,9 +52,10 @@ var<private> params: Params;
 // 0: f32, 1: f16, 2: bf16.
 override dtype: u32;
 
-// Which group this invocation draws, counted from the first.
-fn group_of(invocation: vec3<u32>) -> u32 {
-    return invocation.x * params.stride + params.phase;
+// Takes the parameters; gives the group that this invocation draws, counted from the first.
+fn begin(invocation: u32) -> u32 {
+    params = given;
+    return invocation * params.stride + params.phase;
 }
 
 // A 64-bit number plus an offset, low and high half.

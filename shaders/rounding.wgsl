@@ -9,13 +9,14 @@ fn clamped(x: f32, low: f32, high: f32) -> f32 {
 // A distance from the location, in working units, to the f32 that is rounded to an element.
 fn finish(distance: f32) -> f32 {
     let n = params.numbers;
-    var y = distance;
+    var d = distance;
     if (n.offset != 0.0) {
-        y = hidden(n.offset + y);
+        d = hidden(n.offset + d);
     }
-    y = n.location + y;
+    let moved = n.location + d;
+    var y = moved;
     if (n.unit != 1.0) {
-        let held = clamped(y, -n.limit, n.limit);
+        let held = clamped(hidden(moved), -n.limit, n.limit);
         y = select(held * n.unit, 0.0, abs(held) < n.tiny);
     }
     return clamped(y, n.first, n.last);
@@ -40,7 +41,7 @@ fn bf16_bits(x: f32) -> u32 {
 // The bits of the element nearest to x.
 fn rounded(x: f32) -> u32 {
     switch dtype {
-        case 1u: { return f16_bits(x); }
+        case 1u: { return f16_bits(hidden(x)); }
         case 2u: { return bf16_bits(x); }
         default: { return bitcast<u32>(x); }
     }
@@ -61,7 +62,8 @@ fn in_f16(x: f32) -> f32 {
     let bits = bitcast<u32>(x);
     let normal = (bits + 0xfffu + ((bits >> 13u) & 1u)) & 0xffffe000u;
     // The sum's last place is 2^-24, a subnormal f16's: the addition rounds.
-    let subnormal = bitcast<u32>(hidden(abs(x) + 0.5) - 0.5) | (bits & 0x80000000u);
+    let rounded = hidden(hidden(abs(hidden(x)) + 0.5) - 0.5);
+    let subnormal = bitcast<u32>(rounded) | (bits & 0x80000000u);
     return bitcast<f32>(select(normal, subnormal, abs(x) < 6.1035156e-5));
 }
 

@@ -15,12 +15,14 @@ fn tensorflow_pair(w0: u32, w1: u32) -> vec2<f32> {
     let u = tensorflow_unit(w0);
     let v = select(u, 1e-7, u < 1e-7);
     let q = 2.0 * neg_ln(v, v - 1.0);
-    let radius = q * inverse_sqrt(q);
+    let radius = product(q, inverse_sqrt(q));
     let k = w1 & 0x7fffffu;
     let turn = k << 9u;
     let cs = cos_sin_from((turn + 0x20000000u) >> 30u, bitcast<i32>(turn << 2u));
     let d = rounding_of_angle(k);
-    return radius * vec2(cs.y + product(d, cs.x), cs.x - product(d, cs.y));
+    let sine = hidden(cs.y + product(d, cs.x));
+    let cosine = hidden(cs.x - product(d, cs.y));
+    return vec2(radius * sine, radius * cosine);
 }
 
 fn tensorflow_normals(w: vec4<u32>) -> vec4<f32> {
@@ -42,5 +44,5 @@ fn rounding_of_angle(k: u32) -> f32 {
     let rest = a & 0xffu;
     let up = rest > 0x80u || (rest == 0x80u && (more != 0u || (a & 0x100u) != 0u));
     let change = select(-i32(rest), 256 - i32(rest), up);
-    return f32(change) * bitcast<f32>((127u - 20u - zeros) << 23u);
+    return product(f32(change), bitcast<f32>((127u - 20u - zeros) << 23u));
 }

@@ -8,7 +8,7 @@ fn distance_of(word: u32) -> f32 {
     let high = f32(i >> 16u);
     let low = f32(i & 0xffff);
     let rest = hidden(product(high, n.fine) + product(low, n.scale));
-    return hidden(high * n.coarse + rest);
+    return hidden(exact_product(high, n.coarse) + rest);
 }
 
 fn draw_block(count: u32) {

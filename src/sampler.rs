@@ -32,6 +32,23 @@ pub(crate) enum Kernel {
     JaxNormal,
 }
 
+impl Kernel {
+    pub const ALL: [Kernel; 12] = [
+        Kernel::Constant,
+        Kernel::Uniform,
+        Kernel::Normal,
+        Kernel::TruncatedByNormal,
+        Kernel::TruncatedByExponential,
+        Kernel::Words,
+        Kernel::ThreefryWords,
+        Kernel::TensorFlowUniform,
+        Kernel::TensorFlowNormal,
+        Kernel::TensorFlowTruncated,
+        Kernel::JaxUniform,
+        Kernel::JaxNormal,
+    ];
+}
+
 /// The numbers of a kernel, in the order of `Numbers` in `shaders/params.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Pod, Zeroable)]
 #[repr(C)]

@@ -58,7 +58,7 @@ fn uniform<T: Element>(word: u32, n: &Numbers) -> f32 {
 /// exact, and of each sum the rounding error is kept.
 #[inline(always)]
 fn fused(m: u32, n: &Numbers) -> f32 {
-    let high = (m & 0xffff_f800) as f32 * 1.192_092_9e-7; // 2^-23
+    let high = (m & 0x7f_f800) as f32 * 1.192_092_9e-7; // 2^-23
     let low = (m & 0x7ff) as f32 * 1.192_092_9e-7;
     let (s, e0) = two_sum(n.offset, high * n.coarse);
     let (middle, e1) = two_sum(high * n.fine, low * n.coarse);

@@ -3,6 +3,7 @@
 //! A fill becomes dispatches (`windows.rs`) of a pipeline (`pipelines.rs`); `self_test.rs` says whether a device draws what
 //! the CPU twin draws.
 
+mod kernels;
 mod pipelines;
 mod self_test;
 mod windows;

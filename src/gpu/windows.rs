@@ -5,6 +5,7 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
+use super::kernels::Writes;
 use crate::cpu::TILE;
 use crate::sampler::{Kernel, Numbers};
 use crate::{Dtype, Error, Fill};
@@ -35,16 +36,6 @@ pub(super) struct Params {
     phase: u32,
     padding: [u32; 3],
     numbers: Numbers,
-}
-
-/// How a dispatch writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Writes {
-    /// Word by word, at any place.
-    Words,
-    /// A block as one vector, which must lie on a multiple of its size; whole workgroups of them, so that nothing needs to
-    /// be asked.
-    Blocks,
 }
 
 /// One dispatch.
@@ -110,7 +101,7 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
     Ok(split(fill, buffer.size(), offset, limits))
 }
 
-fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
+pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
     let size = fill.dtype().size();
     // One binding of the whole buffer, where that may be, serves all that is written to it.
     let whole = buffer_size <= limits.binding;

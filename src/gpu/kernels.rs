@@ -1,0 +1,101 @@
+//! Kernels as WGSL: the parts of `shaders/`, one after the other.
+
+use crate::Dtype;
+use crate::sampler::Kernel;
+
+#[cfg(test)]
+mod compilers;
+#[cfg(test)]
+mod guards;
+
+/// How a dispatch writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Writes {
+    /// Word by word, at any place.
+    Words,
+    /// A block as one vector, which must lie on a multiple of its size; whole workgroups of them, so that nothing needs to
+    /// be asked.
+    Blocks,
+}
+
+impl Writes {
+    pub const ALL: [Writes; 2] = [Writes::Words, Writes::Blocks];
+}
+
+/// What people call the kernel, and what is its own in `shaders/`.
+struct Text {
+    label: &'static str,
+    parts: &'static [&'static str],
+}
+
+macro_rules! part {
+    ($name:literal) => {
+        include_str!(concat!("../../shaders/", $name, ".wgsl"))
+    };
+}
+
+const BLOCKS: &str = part!("blocks");
+const TENSORFLOW: &str = part!("tensorflow");
+const THREEFRY: &str = part!("threefry");
+const JAX: &str = part!("jax");
+const REDRAW: &str = part!("truncated_normal");
+
+fn text(kernel: Kernel) -> Text {
+    let (label, parts): (_, &[_]) = match kernel {
+        Kernel::Constant => ("fanin constant", &[part!("constant"), BLOCKS]),
+        Kernel::Uniform => ("fanin uniform", &[part!("uniform"), BLOCKS]),
+        Kernel::Normal => ("fanin normal", &[part!("normal"), BLOCKS]),
+        Kernel::TruncatedByNormal => ("fanin truncated normal by normal", &[part!("by_normal"), REDRAW]),
+        Kernel::TruncatedByExponential => ("fanin truncated normal by exponential", &[part!("by_exponential"), REDRAW]),
+        Kernel::Words => ("fanin words", &[part!("words"), BLOCKS]),
+        Kernel::ThreefryWords => ("fanin threefry words", &[THREEFRY, part!("threefry_words"), BLOCKS]),
+        Kernel::TensorFlowUniform => ("fanin TensorFlow uniform", &[TENSORFLOW, part!("tensorflow_uniform"), BLOCKS]),
+        Kernel::TensorFlowNormal => ("fanin TensorFlow normal", &[TENSORFLOW, part!("tensorflow_normal"), BLOCKS]),
+        Kernel::TensorFlowTruncated => {
+            ("fanin TensorFlow truncated normal", &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS])
+        }
+        Kernel::JaxUniform => ("fanin JAX uniform", &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS]),
+        Kernel::JaxNormal => ("fanin JAX normal", &[THREEFRY, JAX, part!("jax_normal"), BLOCKS]),
+    };
+    Text { label, parts }
+}
+
+/// The kernel's name, for people and debuggers.
+pub(super) fn label(kernel: Kernel) -> &'static str {
+    text(kernel).label
+}
+
+/// A kernel's WGSL; `wide` where the device has 64-bit integers.
+pub(super) fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
+    let write = match (writes, dtype.size()) {
+        (Writes::Words, _) => part!("write_words"),
+        (Writes::Blocks, 4) => part!("write_blocks_32"),
+        (Writes::Blocks, _) => part!("write_blocks_16"),
+    };
+    let multiplication = if wide { part!("mul_wide_u64") } else { part!("mul_wide") };
+    let shared =
+        [part!("params"), multiplication, part!("philox"), part!("math"), part!("rounding"), write, part!("tile")];
+    [&shared, text(kernel).parts].concat().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What browsers need: WGSL without any optional capability.
+    #[test]
+    fn kernels_are_core_wgsl() {
+        use naga::valid::{Capabilities, ValidationFlags, Validator};
+        for kernel in Kernel::ALL {
+            for dtype in Dtype::ALL {
+                for writes in Writes::ALL {
+                    let text = source(kernel, dtype, writes, false);
+                    let module =
+                        naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
+                    let valid = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);
+                    assert!(valid.is_ok(), "{kernel:?} {dtype} {writes:?}: {valid:?}");
+                }
+            }
+        }
+    }
+}

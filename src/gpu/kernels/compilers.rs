@@ -1,0 +1,298 @@
+//! Proof by compiling: what naga writes for Metal, as C++, by compilers that may do what GPUs' compilers do, against the CPU twin.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::{env, fs, process, thread};
+
+use half::{bf16, f16};
+
+use super::{Writes, source};
+use crate::gpu::windows::{Limits, Params, Window, split};
+use crate::sampler::{Kernel, Numbers, Sampler};
+use crate::{Distribution, Dtype, Fill, JaxKey, Stream, cpu};
+
+/// A compiler, its options, and what the processor needs to run what it makes.
+struct Mode {
+    name: &'static str,
+    compiler: &'static str,
+    options: &'static str,
+    needs: &'static str,
+}
+
+/// What compilers of GPUs do, by options of those of CPUs. With `-ffast-math` the program flushes subnormals, too.
+const MODES: [Mode; 10] = [
+    mode("as it stands", "clang++", "-O1 -ffp-contract=off", ""),
+    mode("fuse", "clang++", "-O3 -mfma -ffp-contract=fast", "fma"),
+    mode("reassociate", "clang++", "-O3 -fassociative-math -fno-signed-zeros -fno-trapping-math", ""),
+    mode("fast-math, -O1", "clang++", "-O1 -ffast-math -mfma", "fma"),
+    mode("fast-math, -O3", "clang++", "-O3 -ffast-math", ""),
+    mode("fast-math, AVX2", "clang++", "-O3 -ffast-math -mavx2 -mfma", "avx2"),
+    mode("fast-math, AVX-512", "clang++", "-O3 -ffast-math -mavx512f -mavx512dq -mavx512vl -mfma", "avx512f"),
+    mode("fast-math without finite-math", "clang++", "-O3 -ffast-math -fno-finite-math-only -mfma", "fma"),
+    mode("flush subnormals", "clang++", "-O3 -ffp-contract=off -DFLUSH", ""),
+    mode("fast-math, GCC", "g++", "-O3 -ffast-math -mavx2 -mfma", "avx2"),
+];
+
+const fn mode(name: &'static str, compiler: &'static str, options: &'static str, needs: &'static str) -> Mode {
+    Mode { name, compiler, options, needs }
+}
+
+/// At least so many values of each kernel in each dtype and mode.
+const VALUES: u64 = 1 << 20;
+
+/// Distributions that reach each kernel, in each of its branches.
+fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
+    let uniform = |low, high| Distribution::Uniform { low, high };
+    let normal = |mean, std| Distribution::Normal { mean, std };
+    let cut = |mean, std, low, high| Distribution::TruncatedNormal { mean, std, low, high };
+    let infinity = f64::INFINITY;
+    let distributions = [
+        Distribution::Constant { value: 0.1 },
+        uniform(-0.05, 0.05),
+        uniform(100.0, 100.5),
+        uniform(-2e-30, 3e-30),
+        normal(0.0, 0.02),
+        normal(-3.0, 1.5),
+        normal(0.0, 1e-38),
+        normal(100.1, 0.001),
+        cut(0.0, 0.02, -0.04, 0.04),
+        cut(1.0, 2.0, -2.0, infinity),
+        cut(0.0, 1.0, 5.0, infinity),
+        cut(0.0, 1.0, -infinity, -10.0),
+        cut(0.0, 1.0, -0.001, 0.001),
+        cut(0.0, 1.0, 0.0, 3.0),
+        cut(0.0, 1.0, 0.0, infinity),
+        cut(1e-18, 1e-18, 0.0, 2e-18),
+    ];
+    let streams =
+        [Stream::named(42, "compilers"), Stream::tensorflow([-5, 1 << 40]), Stream::jax(JaxKey::new(1 << 40 | 7))];
+    let mut made: Vec<_> = streams
+        .into_iter()
+        .flat_map(|stream| distributions.map(|d| Fill::new(&d, stream, dtype, 0..1 << 40)))
+        .flatten()
+        .filter(|fill| fill.sampler.kernel == kernel)
+        .collect();
+    if matches!(kernel, Kernel::Words | Kernel::ThreefryWords) {
+        let mut words = Fill::new(&distributions[0], streams[0], dtype, 0..1 << 40).unwrap();
+        words.sampler = Sampler { kernel, numbers: Numbers { word: 3, ..Numbers::default() } };
+        made.push(words);
+    }
+    // Whole blocks for the first half of each, single elements for the second; past element 2^34.
+    let half = (VALUES / 2).div_ceil(made.len() as u64).next_multiple_of(2048);
+    let first = (1 << 34) - 2048;
+    made.iter().flat_map(|fill| [first, first + 1].map(|start| fill.part(start..start + half).unwrap())).collect()
+}
+
+/// A kernel's text in one way of writing, as naga writes it for Metal, made C++.
+fn cpp(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
+    use naga::back::{msl, pipeline_constants};
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let wgsl = source(kernel, dtype, writes, wide);
+    let module = naga::front::wgsl::parse_str(&wgsl).unwrap();
+    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
+    let constants = [("dtype".to_string(), f64::from(dtype as u32))].into_iter().collect();
+    let entry = (naga::ShaderStage::Compute, "main");
+    let (module, info) = pipeline_constants::process_overrides(&module, &info, Some(entry), &constants).unwrap();
+    let options = msl::Options { lang_version: (2, 3), fake_missing_bindings: true, ..Default::default() };
+    let (metal, _) = msl::write_string(&module, &info, &options, &Default::default()).unwrap();
+    let mut text = String::new();
+    for line in metal.lines() {
+        // Runtime-sized arrays, whose type says one element.
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            ["#include" | "using", ..] => {}
+            ["typedef", element, name] if name.ends_with("[1];") => {
+                let _ = writeln!(text, "typedef array_of<{element}> {};", &name[..name.len() - 4]);
+            }
+            _ => text.extend([&single_precision(line), "\n"]),
+        }
+    }
+    text
+}
+
+/// C++ takes a literal without f for a double.
+fn single_precision(line: &str) -> String {
+    let mut text = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(|c: char| c.is_ascii_digit()) {
+        let in_name = rest[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '.');
+        let number = |c: char, before: char| c.is_ascii_alphanumeric() || c == '.' || "+-".contains(c) && before == 'e';
+        let mut before = ' ';
+        let length = rest[at..].find(|c| !number(c, std::mem::replace(&mut before, c))).unwrap_or(rest.len() - at);
+        let (token, after) = rest[at..].split_at(length);
+        let whole = token.starts_with("0x") || !token.contains(['.', 'e']) || token.ends_with('f');
+        text.extend([&rest[..at], token, if whole || in_name { "" } else { "f" }]);
+        rest = after;
+    }
+    text + rest
+}
+
+const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
+
+/// Both ways of writing, the one with 16-bit pieces, the other with 64-bit integers.
+const VARIANTS: [(Writes, bool); 2] = [(Writes::Words, false), (Writes::Blocks, true)];
+
+fn program(kernel: Kernel) -> String {
+    let mut text = String::from("#include \"harness.hpp\"\n#ifdef FLUSH\n#include <immintrin.h>\n#endif\n");
+    let mut run = String::new();
+    for (i, (dtype, (writes, wide))) in
+        DTYPES.into_iter().flat_map(|dtype| VARIANTS.map(|variant| (dtype, variant))).enumerate()
+    {
+        let metal = cpp(kernel, dtype, writes, wide);
+        let elements = metal.lines().find_map(|line| line.strip_prefix("typedef array_of<")).unwrap();
+        let (element, name) = elements.split_once("> ").unwrap();
+        let name = name.trim_end_matches(';');
+        let sizes = if metal.contains("_mslBufferSizes& _buffer_sizes") { ", sizes" } else { "" };
+        let fields = if sizes.is_empty() { "" } else { "_mslBufferSizes sizes{uint(bytes)};" };
+        let _ = write!(text, "namespace v{i} {{\n{metal}\n}}\n");
+        let _ = writeln!(
+            run,
+            "case {i}: {{ using namespace v{i}; Params params; static_assert(sizeof params == {}, \"as Params\");\n\
+             memcpy((void *)&params, given, sizeof params); {name} elements{{({element} *)place}}; {fields}\n\
+             for (uint j = 0; j < 64 * workgroups; j++) main_(metal::uint3(j, 0, 0), params, elements{sizes}); break; }}",
+            size_of::<Params>(),
+        );
+    }
+    // A file of the buffer's size and of dispatches: variant, workgroups, place, parameters.
+    let _ = write!(
+        text,
+        "static void dispatch(uint variant, uint workgroups, const char *given, char *place, size_t bytes) {{\n\
+         switch (variant) {{\n{run}}}\n}}\n\
+         int main(int, char **arguments) {{\n\
+         #ifdef FLUSH\n_mm_setcsr(_mm_getcsr() | 0x8040);\n#endif\n\
+         FILE *jobs = fopen(arguments[1], \"rb\");\n\
+         uint64_t bytes;\n\
+         if (!jobs || fread(&bytes, 8, 1, jobs) != 1) return 1;\n\
+         char *buffer = (char *)aligned_alloc(64, (bytes + 63) / 64 * 64);\n\
+         memset(buffer, 0, bytes);\n\
+         struct {{ uint32_t variant, workgroups; uint64_t place; char params[{size}]; }} job;\n\
+         while (fread(&job, sizeof job, 1, jobs) == 1)\n\
+         dispatch(job.variant, job.workgroups, job.params, buffer + job.place, bytes - job.place);\n\
+         FILE *out = fopen(arguments[2], \"wb\");\n\
+         return !out || fwrite(buffer, 1, bytes, out) != bytes || fclose(out);\n}}\n",
+        size = size_of::<Params>(),
+    );
+    text
+}
+
+/// The dispatches of a kernel's fills as the program reads them, and the bytes that the CPU twin draws.
+fn jobs(kernel: Kernel) -> (Vec<u8>, Vec<u8>) {
+    let limits = Limits::new(&wgpu::Limits::defaults()).unwrap();
+    let (mut dispatches, mut expected) = (Vec::new(), Vec::new());
+    for (d, dtype) in DTYPES.into_iter().enumerate() {
+        // Known answers are words.
+        if matches!(kernel, Kernel::Words | Kernel::ThreefryWords) && dtype != Dtype::F32 {
+            continue;
+        }
+        let mut blocks = false;
+        for fill in fills(kernel, dtype) {
+            let offset = expected.len() as u64;
+            for Window { writes, binding, params, workgroups, .. } in split(&fill, u64::MAX, offset, &limits) {
+                blocks |= writes == Writes::Blocks;
+                let variant = d * VARIANTS.len() + usize::from(writes == Writes::Blocks);
+                dispatches.extend_from_slice(&(variant as u32).to_ne_bytes());
+                dispatches.extend_from_slice(&workgroups.to_ne_bytes());
+                dispatches.extend_from_slice(&binding.start.to_ne_bytes());
+                dispatches.extend_from_slice(bytemuck::bytes_of(&params));
+            }
+            match dtype {
+                Dtype::F32 => draw::<f32>(&fill, &mut expected),
+                Dtype::F16 => draw::<f16>(&fill, &mut expected),
+                Dtype::BF16 => draw::<bf16>(&fill, &mut expected),
+            }
+        }
+        assert!(blocks, "{kernel:?} {dtype}: both ways of writing are wanted");
+    }
+    let file = [&(expected.len() as u64).to_ne_bytes(), &dispatches[..]].concat();
+    (file, expected)
+}
+
+fn draw<T: crate::Element>(fill: &Fill, bytes: &mut Vec<u8>) {
+    let mut values = vec![T::zeroed(); fill.len() as usize];
+    cpu::fill(fill, &mut values).unwrap();
+    bytes.extend_from_slice(bytemuck::cast_slice(&values));
+}
+
+/// Compiles and runs; gives how many words differ.
+fn differences(folder: &Path, kernel: Kernel, number: usize, mode: &Mode, expected: &[u8]) -> usize {
+    let of = |ending: &str| folder.join(format!("{kernel:?}{ending}"));
+    let (program, drawn) = (of(&format!("-{number}")), of(&format!("-{number}.bytes")));
+    let compile = Command::new(mode.compiler)
+        .args(["-std=c++17", "-w", "-fno-strict-aliasing", "-I"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/gpu/kernels"))
+        .args(mode.options.split(' '))
+        .arg(of(".cpp"))
+        .arg("-o")
+        .arg(&program)
+        .output();
+    let output = compile.unwrap_or_else(|e| {
+        panic!("{}: {e}; these tests need compilers: apt-get install clang g++, or run tests/run", mode.compiler)
+    });
+    assert!(output.status.success(), "{kernel:?}, {}: {}", mode.name, String::from_utf8_lossy(&output.stderr));
+    let status = Command::new(&program).arg(of(".jobs")).arg(&drawn).status().unwrap();
+    assert!(status.success(), "{kernel:?}, {}: {status}", mode.name);
+    let bytes = fs::read(&drawn).unwrap();
+    assert_eq!(bytes.len(), expected.len());
+    bytes.chunks(4).zip(expected.chunks(4)).filter(|(a, b)| a != b).count()
+}
+
+/// A folder that is removed when it is no longer needed.
+struct Folder(PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn runs_here(mode: &Mode) -> bool {
+    match mode.needs {
+        "fma" => is_x86_feature_detected!("fma"),
+        "avx2" => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+        "avx512f" => is_x86_feature_detected!("avx512dq") && is_x86_feature_detected!("avx512vl"),
+        _ => true,
+    }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn no_compiler_changes_a_bit() {
+    let folder = Folder(env::temp_dir().join(format!("fanin-compilers-{}", process::id())));
+    fs::create_dir_all(&folder.0).unwrap();
+    let expected: HashMap<_, _> = Kernel::ALL
+        .into_iter()
+        .map(|kernel| {
+            let (file, expected) = jobs(kernel);
+            fs::write(folder.0.join(format!("{kernel:?}.jobs")), file).unwrap();
+            fs::write(folder.0.join(format!("{kernel:?}.cpp")), program(kernel)).unwrap();
+            (kernel, expected)
+        })
+        .collect();
+    let (here, elsewhere): (Vec<_>, Vec<_>) = MODES.iter().enumerate().partition(|(_, mode)| runs_here(mode));
+    for (_, mode) in elsewhere {
+        println!("this processor cannot run {}, {}", mode.name, mode.options);
+    }
+    // What most processors have is asked for.
+    assert!(here.len() >= MODES.len() - 1, "these tests need a processor with AVX2");
+    let work = Mutex::new(Kernel::ALL.into_iter().flat_map(|kernel| here.iter().map(move |&mode| (kernel, mode))));
+    let wrong = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                let next = || work.lock().unwrap().next();
+                while let Some((kernel, (number, mode))) = next() {
+                    let different = differences(&folder.0, kernel, number, mode, &expected[&kernel]);
+                    if different > 0 {
+                        wrong.lock().unwrap().push(format!("{kernel:?}, {}: {different} words", mode.name));
+                    }
+                }
+            });
+        }
+    });
+    let wrong = wrong.into_inner().unwrap();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

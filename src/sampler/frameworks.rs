@@ -91,6 +91,14 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
             let (lower, upper) = (of((low - mean) / std), of((high - mean) / std));
             let erf = |x: f32| of(libm::erf(f64::from(in_dtype(dtype, x / in_dtype(dtype, std::f32::consts::SQRT_2)))));
             let (from, to) = (erf(lower), erf(upper));
+            // Beyond, the dtype's own arithmetic has no window left.
+            require(lower < f32::INFINITY, "low", low, "a number of sigmas from the mean that the dtype holds")?;
+            require(upper > f32::NEG_INFINITY, "high", high, "a number of sigmas from the mean that the dtype holds")?;
+            // What `ordinary` asks of the bounds holds for what is made of them, too.
+            for (value, name, bound) in [(from, "low", low), (to, "high", high)] {
+                let allowed = "the mean, or 2^-60 sigmas from it or more, in JAX's streams";
+                require(value == 0.0 || value.abs() >= 2f32.powi(-60), name, bound, allowed)?;
+            }
             let numbers = Numbers {
                 scale: of(std),
                 location: of(mean),
@@ -113,17 +121,19 @@ fn from_to(dtype: Dtype, from: f32, to: f32, numbers: Numbers) -> Numbers {
 fn in_dtype(dtype: Dtype, x: f32) -> f32 {
     match dtype {
         Dtype::F32 => x,
+        Dtype::F16 if x.abs() >= 65520.0 => f32::INFINITY.copysign(x),
         Dtype::F16 if x.is_finite() => in_f16(x),
         Dtype::BF16 if x.is_finite() => in_bf16(x),
         _ => x,
     }
 }
 
-/// The dtype's next value, up or down.
+/// The dtype's next value, up or down; but zero is its own where the next one is subnormal, which many GPUs flush.
 fn next(dtype: Dtype, x: f32, up: bool) -> f32 {
     // f16 and bf16 are a run of f32's upper bits, but for the subnormals of f16.
     match (dtype, up) {
         (_, _) if x.is_infinite() => x,
+        (Dtype::F32 | Dtype::BF16, _) if x == 0.0 => 0.0,
         (Dtype::F32, true) => x.next_up(),
         (Dtype::F32, false) => x.next_down(),
         (Dtype::F16, _) => {
@@ -133,12 +143,8 @@ fn next(dtype: Dtype, x: f32, up: bool) -> f32 {
         }
         (Dtype::BF16, _) => {
             let bits = half::bf16::from_f32(x).to_bits();
-            let step = |away: bool| half::bf16::from_bits(if away { bits + 1 } else { bits.wrapping_sub(1) }).to_f32();
-            if bits & 0x7fff == 0 {
-                if up { f32::MIN_POSITIVE } else { -f32::MIN_POSITIVE }
-            } else {
-                step((x > 0.0) == up)
-            }
+            let away = (x > 0.0) == up;
+            half::bf16::from_bits(if away { bits + 1 } else { bits.wrapping_sub(1) }).to_f32()
         }
     }
 }

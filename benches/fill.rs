@@ -99,7 +99,7 @@ fn on_gpus(c: &mut Criterion) {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-        let filler = GpuFiller::new(&device).unwrap();
+        let filler = GpuFiller::untested(&device).unwrap();
         let buffer = |size: u64, dtype: Dtype| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
@@ -160,7 +160,7 @@ fn recording(c: &mut Criterion) {
             adapter.request_device(&wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() }),
         )
         .unwrap();
-        let filler = GpuFiller::new(&device).unwrap();
+        let filler = GpuFiller::untested(&device).unwrap();
         let mut group = c.benchmark_group(format!("{} {} recording 10,000 tensors", info.backend, info.name));
         group.throughput(Throughput::Elements(TENSORS));
         let one = buffer_of(&device, TENSORS * 64 * 32 * 4);

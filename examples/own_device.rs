@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     // fanin: what to draw, recorded ahead of the pass that reads it.
-    let filler = GpuFiller::new(&device)?;
+    let filler = GpuFiller::new(&device, &queue)?;
     let distribution = "he_normal".parse::<Scheme>()?.distribution(&[OUT, IN], Layout::OUT_IN)?;
     let fill = Fill::new(&distribution, Stream::named(42, "dense.weight"), Dtype::F32, 0..OUT * IN)?;
     let mut encoder = device.create_command_encoder(&Default::default());

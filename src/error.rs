@@ -153,6 +153,23 @@ pub enum Error {
         /// What the kernels need.
         needed: u64,
     },
+    /// The device draws other bits than the CPU: it cannot be used.
+    #[error(
+        "the device draws other bits than the CPU: {failed} of {checks} checks failed, the first of them {check}, in \
+         {different} of {values} values, allowed: a device that passes the self-test, or GpuFiller::untested"
+    )]
+    SelfTest {
+        /// The first check that failed.
+        check: String,
+        /// How many of its values differ.
+        different: u64,
+        /// How many values it has.
+        values: u64,
+        /// How many checks failed.
+        failed: usize,
+        /// How many checks there are.
+        checks: usize,
+    },
     /// The device failed, or was lost.
     #[error("the device failed: {reason}")]
     Device {

@@ -61,7 +61,7 @@
 //!
 //! // ... recorded ahead of the pass that reads it.
 //! let mut encoder = device.create_command_encoder(&Default::default());
-//! GpuFiller::new(&device)?.record(&mut encoder, &fill, &weight, 0)?;
+//! GpuFiller::new(&device, &queue)?.record(&mut encoder, &fill, &weight, 0)?;
 //! {
 //!     let mut pass = encoder.begin_compute_pass(&Default::default());
 //!     pass.set_pipeline(&pipeline);

@@ -318,4 +318,38 @@ mod tests {
             }
         }
     }
+    /// Also of other frameworks' streams, whose windows may begin at the mean, or a hair beside it.
+    #[test]
+    fn numbers_of_other_streams_are_never_subnormal_or_infinite() {
+        use crate::JaxKey;
+        let (mut drawn, mut refused) = (0, 0);
+        let numbers = [0.0, 1e-45, 1e-38, 1e-30, 1e-18, 1e-7, 0.02, 1.0, 70000.0, 1e18, 1e30, f64::INFINITY];
+        for stream in [Stream::jax(JaxKey::new(1)), Stream::tensorflow([1, 2])] {
+            for dtype in Dtype::ALL {
+                for mean in [0.0, 1e-18, 0.5, 1e10] {
+                    for std in numbers {
+                        for (low, high) in numbers.into_iter().flat_map(|a| numbers.map(|b| (mean - a, mean + b))) {
+                            for distribution in [
+                                Distribution::TruncatedNormal { mean, std, low, high },
+                                Distribution::TruncatedNormal { mean, std, low: mean + std, high: mean + 3.0 * std },
+                                Distribution::Uniform { low, high },
+                                Distribution::Normal { mean, std },
+                            ] {
+                                let Ok(sampler) = Sampler::new(&distribution, dtype, &stream) else {
+                                    refused += 1;
+                                    continue;
+                                };
+                                drawn += 1;
+                                let n = Numbers { word: 0, ..sampler.numbers };
+                                for x in bytemuck::cast::<Numbers, [f32; 20]>(n) {
+                                    assert!(x == 0.0 || x.is_normal(), "{stream:?} {dtype} {distribution:?}: {n:?}");
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(drawn > 1000 && refused > 1000, "{drawn} drawn, {refused} refused");
+    }
 }

@@ -22,9 +22,9 @@ impl Writes {
     pub const ALL: [Writes; 2] = [Writes::Words, Writes::Blocks];
 }
 
-/// What people call the kernel, and what is its own in `shaders/`.
+/// A kernel's name, as its file's, and what is its own in `shaders/`.
 struct Text {
-    label: &'static str,
+    name: &'static str,
     parts: &'static [&'static str],
 }
 
@@ -41,28 +41,26 @@ const JAX: &str = part!("jax");
 const REDRAW: &str = part!("truncated_normal");
 
 fn text(kernel: Kernel) -> Text {
-    let (label, parts): (_, &[_]) = match kernel {
-        Kernel::Constant => ("fanin constant", &[part!("constant"), BLOCKS]),
-        Kernel::Uniform => ("fanin uniform", &[part!("uniform"), BLOCKS]),
-        Kernel::Normal => ("fanin normal", &[part!("normal"), BLOCKS]),
-        Kernel::TruncatedByNormal => ("fanin truncated normal by normal", &[part!("by_normal"), REDRAW]),
-        Kernel::TruncatedByExponential => ("fanin truncated normal by exponential", &[part!("by_exponential"), REDRAW]),
-        Kernel::Words => ("fanin words", &[part!("words"), BLOCKS]),
-        Kernel::ThreefryWords => ("fanin threefry words", &[THREEFRY, part!("threefry_words"), BLOCKS]),
-        Kernel::TensorFlowUniform => ("fanin TensorFlow uniform", &[TENSORFLOW, part!("tensorflow_uniform"), BLOCKS]),
-        Kernel::TensorFlowNormal => ("fanin TensorFlow normal", &[TENSORFLOW, part!("tensorflow_normal"), BLOCKS]),
-        Kernel::TensorFlowTruncated => {
-            ("fanin TensorFlow truncated normal", &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS])
-        }
-        Kernel::JaxUniform => ("fanin JAX uniform", &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS]),
-        Kernel::JaxNormal => ("fanin JAX normal", &[THREEFRY, JAX, part!("jax_normal"), BLOCKS]),
+    let (name, parts): (_, &[_]) = match kernel {
+        Kernel::Constant => ("constant", &[part!("constant"), BLOCKS]),
+        Kernel::Uniform => ("uniform", &[part!("uniform"), BLOCKS]),
+        Kernel::Normal => ("normal", &[part!("normal"), BLOCKS]),
+        Kernel::TruncatedByNormal => ("by_normal", &[part!("by_normal"), REDRAW]),
+        Kernel::TruncatedByExponential => ("by_exponential", &[part!("by_exponential"), REDRAW]),
+        Kernel::Words => ("words", &[part!("words"), BLOCKS]),
+        Kernel::ThreefryWords => ("threefry_words", &[THREEFRY, part!("threefry_words"), BLOCKS]),
+        Kernel::TensorFlowUniform => ("tensorflow_uniform", &[TENSORFLOW, part!("tensorflow_uniform"), BLOCKS]),
+        Kernel::TensorFlowNormal => ("tensorflow_normal", &[TENSORFLOW, part!("tensorflow_normal"), BLOCKS]),
+        Kernel::TensorFlowTruncated => ("tensorflow_truncated", &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS]),
+        Kernel::JaxUniform => ("jax_uniform", &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS]),
+        Kernel::JaxNormal => ("jax_normal", &[THREEFRY, JAX, part!("jax_normal"), BLOCKS]),
     };
-    Text { label, parts }
+    Text { name, parts }
 }
 
-/// The kernel's name, for people and debuggers.
-pub(super) fn label(kernel: Kernel) -> &'static str {
-    text(kernel).label
+/// The kernel's name, as its file's.
+pub(super) fn name(kernel: Kernel) -> &'static str {
+    text(kernel).name
 }
 
 /// A kernel's WGSL; `wide` where the device has 64-bit integers.

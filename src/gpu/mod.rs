@@ -5,13 +5,20 @@
 
 mod kernels;
 mod pipelines;
+mod scopes;
 mod self_test;
 mod windows;
 
-use wgpu::{Buffer, CommandEncoder, Device, Queue};
+use std::ops::Range;
 
-use crate::{Error, Fill};
+use wgpu::{BindGroup, Buffer, CommandEncoder, Device, PipelineCache, Queue};
+
+use crate::cpu::TILE;
+use crate::sampler::Kernel;
+use crate::{Dtype, Error, Fill};
+use kernels::Writes;
 use pipelines::Pipelines;
+use scopes::scoped;
 #[cfg(test)]
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
@@ -19,11 +26,19 @@ use windows::{Limits, Window};
 
 /// How many dispatches share one parameter buffer.
 const DISPATCHES_PER_BUFFER: usize = 1 << 14;
+/// How many fills `submit_all` submits at once.
+const FILLS_PER_SUBMISSION: usize = 1 << 14;
 
 /// Draws fills into buffers of one device.
 ///
-/// It borrows what the caller owns: it records compute work, and neither reads back, nor blocks, nor waits. Pipelines are
-/// compiled when they are first needed and kept. A `GpuFiller` is `Send` and `Sync`; one serves a whole program.
+/// It borrows what the caller owns: it records compute work, and but for its self-test neither reads back, nor blocks, nor
+/// waits. Pipelines are compiled when they are first needed, or by [`prepare`](GpuFiller::prepare), and kept. A `GpuFiller`
+/// is `Send` and `Sync`; one serves a whole program.
+///
+/// What the device reports while it works for a `GpuFiller` is an [`Error`], and does not reach the device's own handler of
+/// errors: memory that runs out, a kernel that does not compile, a buffer that is destroyed or another device's, a device that is lost.
+/// What wgpu can tell only later is reported where it is found: an encoder of another device by `finish`, a mapped buffer
+/// by the `submit` of who recorded. Buffers of another `wgpu::Instance` cannot be told from the device's own: do not mix them.
 ///
 /// Where the device was created with [`wgpu::Features::SHADER_INT64`], kernels multiply in 64 bits; the values are the
 /// same without.
@@ -47,7 +62,7 @@ const DISPATCHES_PER_BUFFER: usize = 1 << 14;
 /// });
 ///
 /// // ... filled in place, ahead of whatever the program records next.
-/// let filler = GpuFiller::new(&device)?;
+/// let filler = GpuFiller::new(&device, &queue)?;
 /// let he = "he_normal".parse::<Scheme>()?.distribution(&[1024, 4096], Layout::OUT_IN)?;
 /// let fill = Fill::new(&he, Stream::named(42, "weight"), Dtype::F32, 0..4096 * 1024)?;
 /// let mut encoder = device.create_command_encoder(&Default::default());
@@ -86,7 +101,7 @@ pub struct GpuFiller {
 ///     Target { fill: &bias, buffer: &arena, offset: 2000 },
 /// ];
 /// let mut encoder = device.create_command_encoder(&Default::default());
-/// GpuFiller::new(&device)?.record_all(&mut encoder, &targets)?;
+/// GpuFiller::new(&device, &queue)?.record_all(&mut encoder, &targets)?;
 /// queue.submit([encoder.finish()]);
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -101,27 +116,110 @@ pub struct Target<'a> {
 }
 
 impl GpuFiller {
-    /// For buffers of this device.
+    /// For buffers of this device, once it has passed [`self_test`](GpuFiller::self_test): a device whose bits are not the
+    /// CPU's is refused. The test draws some 25 million values, compiles all kernels and waits for the device, a second or less;
+    /// a program needs it once.
     ///
     /// # Errors
-    /// [`Error::DeviceLimit`] if the device cannot run the kernels; WebGPU's default limits are enough.
+    /// [`Error::SelfTest`] if the device draws other bits; [`Error::DeviceLimit`] if it cannot run the kernels, for which
+    /// WebGPU's default limits are enough; [`Error::Device`] if it fails.
+    ///
+    /// ```
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// let filler = fanin::gpu::GpuFiller::new(&device, &queue)?;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn new(device: &Device, queue: &Queue) -> Result<GpuFiller, Error> {
+        GpuFiller::untested(device)?.tested(queue)
+    }
+
+    /// For buffers of this device, whatever it draws: nothing is drawn, compiled or waited for. Where the bits matter, the
+    /// program has tested this device and driver elsewhere.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLimit`] and [`Error::Device`], as for [`new`](GpuFiller::new).
     ///
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
     /// # let (device, _) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// let filler = fanin::gpu::GpuFiller::new(&device)?;
+    /// let filler = fanin::gpu::GpuFiller::untested(&device)?;
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn new(device: &Device) -> Result<GpuFiller, Error> {
+    pub fn untested(device: &Device) -> Result<GpuFiller, Error> {
         let limits = Limits::new(&device.limits())?;
-        Ok(GpuFiller { device: device.clone(), limits, pipelines: Pipelines::new(device) })
+        Ok(GpuFiller { device: device.clone(), limits, pipelines: Pipelines::new(device)? })
+    }
+
+    /// This filler, if its device passes the self-test.
+    ///
+    /// # Errors
+    /// [`Error::SelfTest`], with the first check that failed and its count; those of [`self_test`](GpuFiller::self_test).
+    ///
+    /// ```
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// let filler = fanin::gpu::GpuFiller::untested(&device)?.tested(&queue)?;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn tested(self, queue: &Queue) -> Result<GpuFiller, Error> {
+        self.self_test(queue)?.into_result()?;
+        Ok(self)
+    }
+
+    /// This filler, with a cache that the program keeps: what is compiled from now on is looked up and kept in it.
+    ///
+    /// ```
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// let features = adapter.features() & wgpu::Features::PIPELINE_CACHE;
+    /// let descriptor = wgpu::DeviceDescriptor { required_features: features, ..Default::default() };
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+    /// let mut filler = fanin::gpu::GpuFiller::untested(&device)?;
+    /// if !features.is_empty() {
+    ///     let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
+    ///     // Without data there is nothing that could be wrong.
+    ///     filler = filler.with_pipeline_cache(&unsafe { device.create_pipeline_cache(&descriptor) });
+    /// }
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn with_pipeline_cache(self, cache: &PipelineCache) -> GpuFiller {
+        GpuFiller { pipelines: self.pipelines.with_cache(cache), ..self }
+    }
+
+    /// Compiles what these fills need, so that recording them does not wait for the compiler.
+    ///
+    /// # Errors
+    /// [`Error::Device`] if a kernel does not compile.
+    ///
+    /// ```
+    /// # use fanin::{Distribution, Dtype, Fill, Stream, gpu::GpuFiller};
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, _) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// # let filler = GpuFiller::untested(&device)?;
+    /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    /// let fill = Fill::new(&normal, Stream::numbered(0, 0), Dtype::BF16, 0..1 << 20)?;
+    /// filler.prepare([&fill])?;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
+        for fill in fills {
+            for writes in Writes::ALL {
+                self.pipelines.get(&self.device, fill.sampler.kernel, fill.dtype(), writes)?;
+            }
+        }
+        Ok(())
     }
 
     /// Records one fill: its first element goes to `offset` bytes into the buffer.
     ///
     /// # Errors
-    /// [`Error::BufferUsage`], [`Error::Offset`], [`Error::BufferTooSmall`]; nothing is recorded then. A 16-bit fill
+    /// [`Error::BufferUsage`], [`Error::Offset`], [`Error::BufferTooSmall`]; [`Error::Device`] if the buffer is destroyed or
+    /// another device's, or the device fails; nothing is recorded then. A 16-bit fill
     /// writes whole 32-bit words, with what was in the other half: its last word must lie inside the buffer.
     ///
     /// ```
@@ -130,7 +228,7 @@ impl GpuFiller {
     /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
     /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
     /// # let buffer = |usage| device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 64, usage, mapped_at_creation: false });
-    /// # let filler = GpuFiller::new(&device)?;
+    /// # let filler = GpuFiller::new(&device, &queue)?;
     /// # let fill = Fill::new(&Distribution::Constant { value: 1.0 }, Stream::numbered(0, 0), Dtype::F32, 0..16)?;
     /// let mut encoder = device.create_command_encoder(&Default::default());
     /// filler.record(&mut encoder, &fill, &buffer(wgpu::BufferUsages::STORAGE), 0)?;
@@ -143,25 +241,30 @@ impl GpuFiller {
         self.record_all(encoder, &[Target { fill, buffer, offset }])
     }
 
-    /// Records many fills in one compute pass, with their parameters in one buffer.
+    /// Records many fills in one compute pass, with their parameters in few buffers.
+    ///
+    /// Targets that share bytes are written in their order. Each takes a dispatch or more of the caller's encoder, which keeps
+    /// about a kilobyte for it until it is done, and about a microsecond: [`submit_all`](GpuFiller::submit_all) bounds both.
     ///
     /// # Errors
     /// Those of [`record`](GpuFiller::record), for any of the targets; nothing is recorded then.
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        let mut dispatches = Vec::new();
+        let mut plan = Plan::default();
         for target in targets {
-            let windows = windows::plan(target.fill, target.buffer, target.offset, &self.limits)?;
-            dispatches.extend(windows.into_iter().map(|window| (target.buffer, window)));
+            for window in windows::plan(target.fill, target.buffer, target.offset, &self.limits)? {
+                self.add(&mut plan, target.buffer, &window)?;
+            }
         }
-        self.record_windows(encoder, &dispatches)
+        self.record_plan(encoder, plan)
     }
 
     /// Records one fill and submits it.
     ///
     /// # Errors
-    /// Those of [`record`](GpuFiller::record); nothing is submitted then.
+    /// Those of [`record`](GpuFiller::record), and [`Error::Device`] where the buffer is mapped or destroyed, or the queue is
+    /// another device's; nothing is drawn then.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream, gpu::GpuFiller};
@@ -171,40 +274,177 @@ impl GpuFiller {
     /// # let usage = wgpu::BufferUsages::STORAGE;
     /// # let buffer = device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 64, usage, mapped_at_creation: false });
     /// # let fill = Fill::new(&Distribution::Constant { value: 1.0 }, Stream::numbered(0, 0), Dtype::F32, 0..16)?;
-    /// GpuFiller::new(&device)?.submit(&queue, &fill, &buffer, 0)?;
+    /// GpuFiller::new(&device, &queue)?.submit(&queue, &fill, &buffer, 0)?;
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn submit(&self, queue: &Queue, fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin") });
-        self.record(&mut encoder, fill, buffer, offset)?;
-        queue.submit([encoder.finish()]);
+        self.submit_recorded(queue, |encoder| self.record(encoder, fill, buffer, offset))
+    }
+
+    /// Draws many fills in as many submissions as it takes: none has more than `most` elements, or more than 16,384 fills. A
+    /// submission that takes seconds is ended by the watchdogs of some systems, and other programs wait for it: 2^28
+    /// elements are a tenth of a second or two on a small GPU. Memory stays bounded, whatever the number of targets.
+    ///
+    /// # Errors
+    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. `most` counts as 1,024
+    /// where it is less. Where the device fails underway, what was submitted before is drawn.
+    ///
+    /// ```
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// # use fanin::gpu::{GpuFiller, Target};
+    /// # use fanin::{Distribution, Dtype, Fill, Stream};
+    /// # let usage = wgpu::BufferUsages::STORAGE;
+    /// # let arena = device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 1 << 20, usage, mapped_at_creation: false });
+    /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    /// let fill = Fill::new(&normal, Stream::named(0, "weight"), Dtype::F32, 0..1 << 18)?;
+    /// let targets = [Target { fill: &fill, buffer: &arena, offset: 0 }];
+    /// GpuFiller::new(&device, &queue)?.submit_all(&queue, &targets, 1 << 28)?;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn submit_all(&self, queue: &Queue, targets: &[Target<'_>], most: u64) -> Result<(), Error> {
+        for target in targets {
+            windows::check(target.fill, target.buffer, target.offset)?;
+        }
+        let most = most.max(TILE);
+        let mut parts = targets.iter().flat_map(|target| parts(target, most)).peekable();
+        while parts.peek().is_some() {
+            let (mut elements, mut batch) = (0, Vec::new());
+            while let Some((fill, ..)) = parts.peek() {
+                if batch.len() == FILLS_PER_SUBMISSION || !batch.is_empty() && elements + fill.len() > most {
+                    break;
+                }
+                elements += fill.len();
+                batch.extend(parts.next());
+            }
+            let targets: Vec<_> =
+                batch.iter().map(|(fill, buffer, offset)| Target { fill, buffer, offset: *offset }).collect();
+            self.submit_recorded(queue, |encoder| self.record_all(encoder, &targets))?;
+        }
         Ok(())
     }
 
-    fn record_windows(&self, encoder: &mut CommandEncoder, dispatches: &[(&Buffer, Window)]) -> Result<(), Error> {
-        // All that can fail comes before the pass is begun.
-        let parameters = dispatches
-            .chunks(DISPATCHES_PER_BUFFER)
-            .map(|chunk| self.pipelines.parameters(&self.device, chunk.iter().map(|(_, window)| &window.params)))
-            .collect::<Result<Vec<_>, _>>()?;
-        if dispatches.is_empty() {
-            return Ok(());
+    fn submit_recorded(
+        &self,
+        queue: &Queue,
+        record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        scoped(&self.device, "the submission", || {
+            let mut encoder =
+                self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin") });
+            record(&mut encoder)?;
+            queue.submit([encoder.finish()]);
+            Ok(())
+        })?
+    }
+
+    /// Adds a dispatch to what is to be recorded.
+    fn add(&self, plan: &mut Plan, buffer: &Buffer, window: &Window) -> Result<(), Error> {
+        // Neighbours in one buffer share their bindings.
+        let shares = |run: &Run| run.buffer == *buffer && run.binding == window.binding && run.parameters.is_none();
+        if !plan.runs.last().is_some_and(shares) {
+            plan.runs.push(Run {
+                buffer: buffer.clone(),
+                binding: window.binding.clone(),
+                parameters: None,
+                dispatches: Vec::new(),
+            });
         }
-        let mut pass =
-            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
-        for (chunk, parameters) in dispatches.chunks(DISPATCHES_PER_BUFFER).zip(&parameters) {
-            let mut offsets = (0..).map(|i| self.pipelines.parameter_offset(i));
-            // Neighbours in one buffer share their bindings.
-            for run in chunk.chunk_by(|(a, of_a), (b, of_b)| a == b && of_a.binding == of_b.binding) {
-                let (buffer, first) = &run[0];
-                let bindings = self.pipelines.bindings(&self.device, parameters, buffer, first.binding.clone());
-                for ((_, window), offset) in run.iter().zip(&mut offsets) {
-                    pass.set_pipeline(self.pipelines.get(&self.device, window.kernel, window.dtype, window.writes));
-                    pass.set_bind_group(0, &bindings, &[offset]);
-                    pass.dispatch_workgroups(window.workgroups, 1, 1);
-                }
-            }
+        let run = plan.runs.last_mut().expect("one was pushed");
+        let offset = plan.parameters.len() as u32;
+        plan.parameters.extend_from_slice(bytemuck::bytes_of(&window.params));
+        plan.parameters.resize(plan.parameters.len().next_multiple_of(self.pipelines.stride()), 0);
+        run.dispatches.push(Dispatch {
+            kernel: window.kernel,
+            dtype: window.dtype,
+            writes: window.writes,
+            workgroups: window.workgroups,
+            offset,
+        });
+        if plan.parameters.len() >= DISPATCHES_PER_BUFFER * self.pipelines.stride() {
+            self.close(plan)?;
         }
         Ok(())
     }
+
+    /// Gives the runs that wait for their parameters a buffer of them.
+    fn close(&self, plan: &mut Plan) -> Result<(), Error> {
+        if plan.parameters.is_empty() {
+            return Ok(());
+        }
+        let parameters = self.pipelines.parameters(&self.device, &plan.parameters)?;
+        plan.parameters.clear();
+        for run in plan.runs.iter_mut().rev().take_while(|run| run.parameters.is_none()) {
+            run.parameters =
+                Some(self.pipelines.bindings(&self.device, &parameters, &run.buffer, run.binding.clone())?);
+        }
+        Ok(())
+    }
+
+    fn record_plan(&self, encoder: &mut CommandEncoder, mut plan: Plan) -> Result<(), Error> {
+        // All that can fail comes before the pass is begun.
+        self.close(&mut plan)?;
+        for dispatch in plan.runs.iter().flat_map(|run| &run.dispatches) {
+            self.pipelines.get(&self.device, dispatch.kernel, dispatch.dtype, dispatch.writes)?;
+        }
+        if plan.runs.is_empty() {
+            return Ok(());
+        }
+        scoped(&self.device, "recording", || {
+            let mut pass = encoder
+                .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
+            for run in &plan.runs {
+                for dispatch in &run.dispatches {
+                    let pipeline =
+                        self.pipelines.get(&self.device, dispatch.kernel, dispatch.dtype, dispatch.writes)?;
+                    pass.set_pipeline(pipeline);
+                    pass.set_bind_group(0, &run.parameters, &[dispatch.offset]);
+                    pass.dispatch_workgroups(dispatch.workgroups, 1, 1);
+                }
+            }
+            Ok(())
+        })?
+    }
+}
+
+/// What is to be recorded: runs of dispatches, and the parameters of those that have no buffer of them yet.
+#[derive(Default)]
+struct Plan {
+    runs: Vec<Run>,
+    parameters: Vec<u8>,
+}
+
+/// Dispatches that share their bindings.
+struct Run {
+    buffer: Buffer,
+    binding: Range<u64>,
+    /// The bindings, once their parameters have a buffer.
+    parameters: Option<BindGroup>,
+    dispatches: Vec<Dispatch>,
+}
+
+struct Dispatch {
+    kernel: Kernel,
+    dtype: Dtype,
+    writes: Writes,
+    workgroups: u32,
+    /// Of its parameters in their buffer.
+    offset: u32,
+}
+
+/// A target in parts of at most so many elements, cut where tiles begin: each with its buffer and its place there.
+fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = (Fill, &'a Buffer, u64)> + use<'a> {
+    let Target { fill, buffer, offset } = *target;
+    let Range { start, end } = fill.range();
+    let mut from = start;
+    std::iter::from_fn(move || {
+        (from < end).then(|| {
+            let to = ((from + most) / TILE * TILE).max(from + 1).min(end);
+            let place = offset + (from - start) * fill.dtype().size();
+            let part = fill.part(from..to).expect("a part of a fill is inside it");
+            from = to;
+            (part, buffer, place)
+        })
+    })
 }

@@ -3,9 +3,13 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device, PipelineLayout};
+use wgpu::{
+    BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device, PipelineCache,
+    PipelineLayout,
+};
 
-use super::kernels::{Writes, label, source};
+use super::kernels::{Writes, name, source};
+use super::scopes::scoped;
 use super::windows::Params;
 use crate::sampler::Kernel;
 use crate::{Dtype, Error};
@@ -17,11 +21,12 @@ pub(super) struct Pipelines {
     layout: PipelineLayout,
     /// Bytes from one dispatch's parameters to the next's.
     stride: u32,
+    cache: Option<PipelineCache>,
     pipelines: [[[OnceLock<ComputePipeline>; Writes::ALL.len()]; Dtype::ALL.len()]; Kernel::ALL.len()],
 }
 
 impl Pipelines {
-    pub fn new(device: &Device) -> Pipelines {
+    pub fn new(device: &Device) -> Result<Pipelines, Error> {
         let entry = |binding, ty, has_dynamic_offset, size: usize| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -32,33 +37,57 @@ impl Pipelines {
             },
             count: None,
         };
-        let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("fanin"),
-            entries: &[
-                entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>()),
-                // The least size depends on how a pipeline writes.
-                entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 0),
-            ],
-        });
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("fanin"),
-            bind_group_layouts: &[Some(&bindings)],
-            immediate_size: 0,
-        });
+        let (bindings, layout) = scoped(device, "the layout of bindings", || {
+            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some("fanin"),
+                entries: &[
+                    entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>()),
+                    // The least size depends on how a pipeline writes.
+                    entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 0),
+                ],
+            });
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some("fanin"),
+                bind_group_layouts: &[Some(&bindings)],
+                immediate_size: 0,
+            });
+            (bindings, layout)
+        })?;
         let alignment = device.limits().min_uniform_buffer_offset_alignment;
         let stride = (size_of::<Params>() as u32).next_multiple_of(alignment);
-        Pipelines { bindings, layout, stride, pipelines: Default::default() }
+        Ok(Pipelines { bindings, layout, stride, cache: None, pipelines: Default::default() })
     }
 
-    pub fn get(&self, device: &Device, kernel: Kernel, dtype: Dtype, writes: Writes) -> &ComputePipeline {
-        self.pipelines[kernel as usize][dtype as usize][writes as usize].get_or_init(|| {
-            let wide = device.features().contains(wgpu::Features::SHADER_INT64);
+    pub fn with_cache(self, cache: &PipelineCache) -> Pipelines {
+        Pipelines { cache: Some(cache.clone()), ..self }
+    }
+
+    /// A pipeline, compiled when it is first asked for; one that does not compile is compiled again when it is asked for again.
+    pub fn get(
+        &self,
+        device: &Device,
+        kernel: Kernel,
+        dtype: Dtype,
+        writes: Writes,
+    ) -> Result<&ComputePipeline, Error> {
+        let slot = &self.pipelines[kernel as usize][dtype as usize][writes as usize];
+        if let Some(pipeline) = slot.get() {
+            return Ok(pipeline);
+        }
+        let wide = device.features().contains(wgpu::Features::SHADER_INT64);
+        let compiled = self.compile(device, name(kernel), source(kernel, dtype, writes, wide), dtype)?;
+        Ok(slot.get_or_init(|| compiled))
+    }
+
+    fn compile(&self, device: &Device, name: &str, wgsl: String, dtype: Dtype) -> Result<ComputePipeline, Error> {
+        let label = format!("fanin {name}");
+        scoped(device, &format!("the kernel {name} in {dtype} does not compile"), || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(label(kernel)),
-                source: wgpu::ShaderSource::Wgsl(source(kernel, dtype, writes, wide).into()),
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
             });
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(label(kernel)),
+                label: Some(&label),
                 layout: Some(&self.layout),
                 module: &module,
                 entry_point: Some("main"),
@@ -66,45 +95,79 @@ impl Pipelines {
                     constants: &[("dtype", f64::from(dtype as u32))],
                     ..Default::default()
                 },
-                cache: None,
+                cache: self.cache.as_ref(),
             })
         })
     }
 
-    /// A buffer that holds the parameters of many dispatches.
-    pub fn parameters<'a>(&self, device: &Device, all: impl Iterator<Item = &'a Params>) -> Result<Buffer, Error> {
-        let mut bytes = Vec::new();
-        for params in all {
-            bytes.extend_from_slice(bytemuck::bytes_of(params));
-            bytes.resize(bytes.len().next_multiple_of(self.stride as usize), 0);
-        }
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("fanin parameters"),
-            size: bytes.len() as u64,
-            usage: BufferUsages::UNIFORM,
-            mapped_at_creation: true,
-        });
-        buffer.get_mapped_range_mut(..).map_err(|e| Error::Device { reason: e.to_string() })?.copy_from_slice(&bytes);
-        buffer.unmap();
-        Ok(buffer)
+    /// Bytes of the parameters of so many dispatches.
+    pub fn stride(&self) -> usize {
+        self.stride as usize
     }
 
-    /// Where the parameters of dispatch `i` are in their buffer.
-    pub fn parameter_offset(&self, i: usize) -> u32 {
-        i as u32 * self.stride
+    /// A buffer that holds the parameters of many dispatches, `stride` bytes each.
+    pub fn parameters(&self, device: &Device, bytes: &[u8]) -> Result<Buffer, Error> {
+        let made = scoped(device, "a buffer of parameters", || {
+            let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("fanin parameters"),
+                size: bytes.len() as u64,
+                usage: BufferUsages::UNIFORM,
+                mapped_at_creation: true,
+            });
+            // A device that is lost says so here alone.
+            let Ok(mut mapped) = buffer.get_mapped_range_mut(..) else { return None };
+            mapped.copy_from_slice(bytes);
+            drop(mapped);
+            buffer.unmap();
+            Some(buffer)
+        })?;
+        made.ok_or_else(|| Error::Device { reason: "it was lost or destroyed".into() })
     }
 
-    pub fn bindings(&self, device: &Device, parameters: &Buffer, target: &Buffer, bytes: Range<u64>) -> BindGroup {
+    pub fn bindings(
+        &self,
+        device: &Device,
+        parameters: &Buffer,
+        target: &Buffer,
+        bytes: Range<u64>,
+    ) -> Result<BindGroup, Error> {
         let bind = |buffer, offset, size| {
             wgpu::BindingResource::Buffer(BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
         };
-        device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("fanin"),
-            layout: &self.bindings,
-            entries: &[
-                wgpu::BindGroupEntry { binding: 0, resource: bind(parameters, 0, size_of::<Params>() as u64) },
-                wgpu::BindGroupEntry { binding: 1, resource: bind(target, bytes.start, bytes.end - bytes.start) },
-            ],
+        scoped(device, "the buffer cannot be bound", || {
+            device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some("fanin"),
+                layout: &self.bindings,
+                entries: &[
+                    wgpu::BindGroupEntry { binding: 0, resource: bind(parameters, 0, size_of::<Params>() as u64) },
+                    wgpu::BindGroupEntry { binding: 1, resource: bind(target, bytes.start, bytes.end - bytes.start) },
+                ],
+            })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a driver refuses is an error that names the kernel, and the next kernel compiles.
+    #[test]
+    fn a_kernel_that_does_not_compile_is_an_error() {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        assert!(
+            !adapters.is_empty(),
+            "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run"
+        );
+        for adapter in adapters {
+            let (device, _queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+            let pipelines = Pipelines::new(&device).unwrap();
+            for wrong in ["fn main() { let x = 1 + ; }", "@compute @workgroup_size(1) fn other() {}"] {
+                let error = pipelines.compile(&device, "wrong", wrong.into(), Dtype::F32).unwrap_err().to_string();
+                assert!(error.contains("the kernel wrong in f32 does not compile"), "{error}");
+            }
+            pipelines.get(&device, Kernel::Normal, Dtype::F32, Writes::Words).unwrap();
+        }
     }
 }

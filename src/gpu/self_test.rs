@@ -2,9 +2,12 @@
 
 use std::sync::mpsc;
 
-use wgpu::{Buffer, BufferUsages, Device, Queue};
+use sha2::{Digest, Sha256};
+use wgpu::{Buffer, BufferUsages, Queue};
 
-use super::{GpuFiller, windows};
+use super::kernels::name;
+use super::scopes::scoped;
+use super::{GpuFiller, Plan, windows};
 use crate::sampler::{Kernel, Numbers, Sampler};
 use crate::{Distribution, Dtype, Element, Error, Fill, JaxKey, Stream, cpu};
 
@@ -32,23 +35,35 @@ pub(crate) const THREEFRY_KNOWN_ANSWERS: [([u32; 2], [u32; 2], [u32; 2]); 3] = [
 /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
 /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
 /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-/// let test = fanin::gpu::GpuFiller::new(&device)?.self_test(&queue)?;
+/// let test = fanin::gpu::GpuFiller::untested(&device)?.self_test(&queue)?;
 /// assert!(test.agrees(), "{:?}", test.checks);
 /// # Ok::<(), fanin::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+#[must_use]
 pub struct SelfTest {
     /// Each thing that was compared.
     pub checks: Vec<Check>,
+    /// Of each kernel and dtype, such as "normal f16", the SHA-256 of all that the device drew, in hexadecimal: what
+    /// devices can be compared by.
+    pub digests: Vec<(String, String)>,
 }
 
 /// One comparison of a self-test.
 ///
 /// ```
-/// let check = fanin::gpu::Check { name: "normal f16".into(), values: 5000, different: 0 };
-/// assert_eq!(check.different, 0);
+/// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+/// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+/// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+/// let test = fanin::gpu::GpuFiller::untested(&device)?.self_test(&queue)?;
+/// for check in &test.checks {
+///     assert_eq!(check.different, 0, "{}: of {} values", check.name, check.values);
+/// }
+/// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Check {
     /// What was drawn.
     pub name: String,
@@ -59,19 +74,100 @@ pub struct Check {
 }
 
 impl SelfTest {
-    /// Whether every bit is the CPU's.
+    /// Whether every bit is the CPU's. A test that compared nothing does not agree.
     ///
     /// ```
-    /// assert!(fanin::gpu::SelfTest { checks: vec![] }.agrees());
+    /// assert!(!fanin::gpu::SelfTest::default().agrees());
     /// ```
     pub fn agrees(&self) -> bool {
-        self.checks.iter().all(|check| check.different == 0)
+        !self.checks.is_empty() && self.checks.iter().all(|check| check.different == 0)
     }
+
+    /// Nothing, if every bit is the CPU's.
+    ///
+    /// # Errors
+    /// [`Error::SelfTest`] with the first check that failed.
+    ///
+    /// ```
+    /// assert!(fanin::gpu::SelfTest::default().into_result().is_err());
+    /// ```
+    pub fn into_result(self) -> Result<(), Error> {
+        if self.agrees() {
+            return Ok(());
+        }
+        let mut failed = self.checks.iter().filter(|check| check.different > 0);
+        let (check, different, values) = match failed.clone().next() {
+            Some(check) => (check.name.clone(), check.different, check.values),
+            None => ("that there is one".into(), 0, 0),
+        };
+        Err(Error::SelfTest { check, different, values, failed: failed.by_ref().count(), checks: self.checks.len() })
+    }
+}
+
+/// Elements of each check. With fast-math 11 of a million f16 normals differ, and one or two of a million in bf16: two ways of
+/// writing draw 2^20 of each distribution.
+const fn elements(dtype: Dtype) -> u64 {
+    match dtype {
+        Dtype::F32 => 1 << 16,
+        Dtype::F16 | Dtype::BF16 => 1 << 19,
+    }
+}
+
+/// What a device is asked to draw: every kernel in every dtype, written in blocks and word by word.
+fn known_fills() -> Result<Vec<(Distribution, Fill)>, Error> {
+    let native = Stream::named(42, "self-test");
+    let (tensorflow, jax) = (Stream::tensorflow([42, -1]), Stream::jax(JaxKey::new(42)));
+    let mut fills = Vec::new();
+    for (distribution, stream) in [
+        (Distribution::Constant { value: 0.1 }, native),
+        (Distribution::Uniform { low: -0.3, high: 0.7 }, native),
+        (Distribution::Normal { mean: 0.1, std: 0.02 }, native),
+        (Distribution::Normal { mean: 0.0, std: 1e-37 }, native),
+        (Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 }, native),
+        (Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 5.0, high: f64::INFINITY }, native),
+        (Distribution::TruncatedNormal { mean: 1.0, std: 3.0, low: 0.0, high: 0.5 }, native),
+        (Distribution::Uniform { low: -0.3, high: 0.7 }, tensorflow),
+        (Distribution::Normal { mean: 0.1, std: 0.02 }, tensorflow),
+        (Distribution::truncated_at(0.0, 0.02, 2.0), tensorflow),
+        (Distribution::Uniform { low: -0.3, high: 0.7 }, jax),
+        (Distribution::truncated_at(0.1, 0.02, 2.0), jax),
+    ] {
+        // Block 2^32 lies within. From a block's first element on, blocks are written whole; from another, word by word.
+        for dtype in Dtype::ALL {
+            for start in [(1 << 34) - 2112, (1 << 34) - 2111] {
+                let fill = Fill::new(&distribution, stream, dtype, start..start + elements(dtype))?;
+                fills.push((distribution, fill));
+            }
+        }
+    }
+    Ok(fills)
+}
+
+/// The kernel and the dtype.
+fn kind(fill: &Fill) -> String {
+    format!("{} {}", name(fill.sampler.kernel), fill.dtype())
+}
+
+fn expected(fill: &Fill) -> Result<Vec<u8>, Error> {
+    fn drawn<T: Element>(fill: &Fill) -> Result<Vec<u8>, Error> {
+        let mut values = vec![T::zeroed(); fill.len() as usize];
+        cpu::fill(fill, &mut values)?;
+        Ok(bytemuck::cast_slice(&values).to_vec())
+    }
+    match fill.dtype() {
+        Dtype::F32 => drawn::<f32>(fill),
+        Dtype::F16 => drawn::<half::f16>(fill),
+        Dtype::BF16 => drawn::<half::bf16>(fill),
+    }
+}
+
+fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl GpuFiller {
     /// Draws known answers on the device and compares them with the CPU, bit for bit: Random123's vectors for the
-    /// generator, then every kernel in every dtype, in both ways of writing.
+    /// generators, then every kernel in every dtype, in both ways of writing.
     ///
     /// It waits for the device and reads back, which nothing else here does; it needs a native device.
     ///
@@ -101,52 +197,25 @@ impl GpuFiller {
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
-        let native = Stream::named(42, "self-test");
-        let (tensorflow, jax) = (Stream::tensorflow([42, -1]), Stream::jax(JaxKey::new(42)));
-        for (distribution, stream) in [
-            (Distribution::Constant { value: 0.1 }, native),
-            (Distribution::Uniform { low: -0.3, high: 0.7 }, native),
-            (Distribution::Normal { mean: 0.1, std: 0.02 }, native),
-            (Distribution::Normal { mean: 0.0, std: 1e-37 }, native),
-            (Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: -0.04, high: 0.04 }, native),
-            (Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 5.0, high: f64::INFINITY }, native),
-            (Distribution::TruncatedNormal { mean: 1.0, std: 3.0, low: 0.0, high: 0.5 }, native),
-            (Distribution::Uniform { low: -0.3, high: 0.7 }, tensorflow),
-            (Distribution::Normal { mean: 0.1, std: 0.02 }, tensorflow),
-            (Distribution::truncated_at(0.0, 0.02, 2.0), tensorflow),
-            (Distribution::Uniform { low: -0.3, high: 0.7 }, jax),
-            (Distribution::truncated_at(0.1, 0.02, 2.0), jax),
-        ] {
-            // Block 2^32 lies within. From a block's first element on, blocks are written whole; from another, word by word.
-            for (dtype, start) in
-                Dtype::ALL.into_iter().flat_map(|dtype| [2112, 2111].map(|back| (dtype, (1 << 34) - back)))
-            {
-                let range = start..(1 << 34) + 2500;
-                let fill = Fill::new(&distribution, stream, dtype, range)?;
-                let different = match dtype {
-                    Dtype::F32 => self.differences::<f32>(queue, &fill)?,
-                    Dtype::F16 => self.differences::<half::f16>(queue, &fill)?,
-                    Dtype::BF16 => self.differences::<half::bf16>(queue, &fill)?,
-                };
-                checks.push(Check {
-                    name: format!("{:?} {distribution} {dtype} from element {start}", fill.sampler.kernel),
-                    values: fill.len(),
-                    different,
-                });
-            }
+        let mut digests = Vec::<(String, Sha256)>::new();
+        for (distribution, fill) in known_fills()? {
+            let buffer = self.scratch(fill.len() * fill.dtype().size())?;
+            self.submit(queue, &fill, &buffer, 0)?;
+            let drawn = self.read_back(queue, &buffer)?;
+            let expected = expected(&fill)?;
+            let size = fill.dtype().size() as usize;
+            let different = drawn.chunks(size).zip(expected.chunks(size)).filter(|(a, b)| a != b).count() as u64;
+            let start = fill.range().start;
+            let name = format!("{}, {distribution}, from element {start}", kind(&fill));
+            checks.push(Check { name, values: fill.len(), different });
+            let at = digests.iter().position(|(of, _)| *of == kind(&fill)).unwrap_or_else(|| {
+                digests.push((kind(&fill), Sha256::new()));
+                digests.len() - 1
+            });
+            digests[at].1.update(&drawn);
         }
-        Ok(SelfTest { checks })
-    }
-
-    fn differences<T: Element>(&self, queue: &Queue, fill: &Fill) -> Result<u64, Error> {
-        let buffer = self.scratch(fill.len() * fill.dtype().size());
-        self.submit(queue, fill, &buffer, 0)?;
-        let bytes = read_back(&self.device, queue, &buffer)?;
-        let mut expected = vec![T::zeroed(); fill.len() as usize];
-        cpu::fill(fill, &mut expected)?;
-        let size = size_of::<T>();
-        let expected: &[u8] = bytemuck::cast_slice(&expected);
-        Ok(bytes.chunks(size).zip(expected.chunks(size)).filter(|(a, b)| a != b).count() as u64)
+        let digests = digests.into_iter().map(|(of, hash)| (of, hexadecimal(hash))).collect();
+        Ok(SelfTest { checks, digests })
     }
 
     /// The words at any block, which no fill reaches.
@@ -161,50 +230,78 @@ impl GpuFiller {
         let zero = Distribution::Constant { value: 0.0 };
         let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
         fill.sampler = Sampler { kernel, numbers };
-        let buffer = self.scratch(16);
-        let mut dispatches = windows::plan(&fill, &buffer, 0, &self.limits)?;
-        for window in &mut dispatches {
+        let buffer = self.scratch(16)?;
+        let mut plan = Plan::default();
+        for mut window in windows::plan(&fill, &buffer, 0, &self.limits)? {
             window.params.block = block;
+            self.add(&mut plan, &buffer, &window)?;
         }
-        let dispatches: Vec<_> = dispatches.into_iter().map(|window| (&buffer, window)).collect();
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        self.record_windows(&mut encoder, &dispatches)?;
-        queue.submit([encoder.finish()]);
-        let bytes = read_back(&self.device, queue, &buffer)?;
+        self.submit_recorded(queue, |encoder| self.record_plan(encoder, plan))?;
+        let bytes = self.read_back(queue, &buffer)?;
         Ok(std::array::from_fn(|i| {
             u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
         }))
     }
 
-    fn scratch(&self, bytes: u64) -> Buffer {
-        self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("fanin self-test"),
-            size: bytes.next_multiple_of(4),
-            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC,
-            mapped_at_creation: false,
+    fn scratch(&self, bytes: u64) -> Result<Buffer, Error> {
+        self.buffer(bytes.next_multiple_of(4), BufferUsages::STORAGE | BufferUsages::COPY_SRC)
+    }
+
+    fn buffer(&self, size: u64, usage: BufferUsages) -> Result<Buffer, Error> {
+        let label = Some("fanin self-test");
+        scoped(&self.device, "a buffer of the self-test", || {
+            self.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
         })
+    }
+
+    /// The buffer's bytes, once the device has written them.
+    fn read_back(&self, queue: &Queue, buffer: &Buffer) -> Result<Vec<u8>, Error> {
+        let failed = |reason: String| Error::Device { reason };
+        let copy = self.buffer(buffer.size(), BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
+        scoped(&self.device, "reading back", || {
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, buffer.size());
+            queue.submit([encoder.finish()]);
+            let (sender, receiver) = mpsc::channel();
+            copy.map_async(wgpu::MapMode::Read, .., move |result| {
+                // The receiver is there until the answer is.
+                let _ = sender.send(result);
+            });
+            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(e.to_string()))?;
+            let answer = receiver.try_recv().map_err(|_| failed("the device did not answer".into()))?;
+            answer.map_err(|e| failed(e.to_string()))?;
+            Ok(copy.get_mapped_range(..).map_err(|e| failed(e.to_string()))?.to_vec())
+        })?
     }
 }
 
-/// The buffer's bytes, once the device has written them.
-fn read_back(device: &Device, queue: &Queue, buffer: &Buffer) -> Result<Vec<u8>, Error> {
-    let failed = |reason: String| Error::Device { reason };
-    let copy = device.create_buffer(&wgpu::BufferDescriptor {
-        label: Some("fanin self-test copy"),
-        size: buffer.size(),
-        usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
-        mapped_at_creation: false,
-    });
-    let mut encoder = device.create_command_encoder(&Default::default());
-    encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, buffer.size());
-    queue.submit([encoder.finish()]);
-    let (sender, receiver) = mpsc::channel();
-    copy.map_async(wgpu::MapMode::Read, .., move |result| {
-        // The receiver is there until the answer is.
-        let _ = sender.send(result);
-    });
-    device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(e.to_string()))?;
-    receiver.try_recv().map_err(|_| failed("the device did not answer".into()))?.map_err(|e| failed(e.to_string()))?;
-    let bytes = copy.get_mapped_range(..).map_err(|e| failed(e.to_string()))?.to_vec();
-    Ok(bytes)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The page draws what the self-test draws, and has the digests with it. `FANIN_WRITE=1` writes them anew.
+    #[test]
+    fn the_page_has_the_known_answers() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("web/known_answers.json");
+        let checks: Vec<_> = known_fills()
+            .unwrap()
+            .into_iter()
+            .map(|(distribution, fill)| {
+                let words: [u32; 20] = bytemuck::cast(fill.sampler.numbers);
+                let check = serde_json::json!({
+                    "name": format!("{}, {distribution}, from element {}", kind(&fill), fill.range().start), "kernel": name(fill.sampler.kernel),
+                    "dtype": fill.dtype().to_string(), "start": fill.range().start, "end": fill.range().end,
+                    "key": fill.stream.key, "nonce": fill.stream.nonce, "numbers": words,
+                    "sha256": hexadecimal(Sha256::new_with_prefix(expected(&fill).unwrap())),
+                });
+                format!("  {check}")
+            })
+            .collect();
+        let text = format!("{{\"contract\": {}, \"checks\": [\n{}\n]}}\n", crate::VALUE_CONTRACT, checks.join(",\n"));
+        if std::env::var_os("FANIN_WRITE").is_some() {
+            std::fs::write(&path, &text).unwrap();
+        }
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert!(kept == text, "web/known_answers.json is not what the kernels' twins draw");
+    }
 }

@@ -87,6 +87,12 @@ impl Limits {
 
 /// The dispatches that write `fill` at `offset` into the buffer.
 pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
+    check(fill, buffer, offset)?;
+    Ok(split(fill, buffer.size(), offset, limits))
+}
+
+/// Whether `fill` can be written at `offset` into the buffer.
+pub(super) fn check(fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
     let size = fill.dtype().size();
     if !buffer.usage().contains(BufferUsages::STORAGE) {
         return Err(Error::BufferUsage { usages: buffer.usage() });
@@ -98,7 +104,7 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
     if needed > buffer.size() {
         return Err(Error::BufferTooSmall { size: buffer.size(), needed });
     }
-    Ok(split(fill, buffer.size(), offset, limits))
+    Ok(())
 }
 
 pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {

@@ -75,7 +75,7 @@
 //!     }
 //! }
 //! let mut encoder = device.create_command_encoder(&Default::default());
-//! GpuFiller::new(&device)?.record_all(&mut encoder, &targets)?;
+//! GpuFiller::new(&device, &queue)?.record_all(&mut encoder, &targets)?;
 //! queue.submit([encoder.finish()]);
 //! # Ok::<(), fanin::Error>(())
 //! ```

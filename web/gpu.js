@@ -1,24 +1,14 @@
 // Draws on the GPU with the kernels of shaders/, as they are: the browser's side of src/gpu.
 
+import { partsOf } from "./kernels.js";
 import { DTYPES, SIZES } from "./sampler.js";
+import { PARAMS_BYTES, paramsOf, piecesOf, windowsOf } from "./windows.js";
 
-const TILE = 1024;
-const WORKGROUP = 64;
-const PER_WORKGROUP = 2048;
+// What the GPU holds of a tensor at a time, twice: as drawn, and to be read.
+const PIECE = 2 ** 24;
 
-// The order of `Numbers` in shaders/params.wgsl; `word` is an integer.
-const NUMBERS = [
-  "location", "offset", "scale", "coarse", "fine", "first", "last", "unit", "limit", "tiny", "word", "low", "high",
-  "mass_per_step", "beyond", "slope", "curve", "peak",
-];
-
-const OWN = {
-  constant: ["constant", "blocks"],
-  uniform: ["uniform", "blocks"],
-  normal: ["normal", "blocks"],
-  by_normal: ["by_normal", "truncated_normal"],
-  by_exponential: ["by_exponential", "truncated_normal"],
-};
+// What one ArrayBuffer holds in every browser.
+const MOST_BYTES = 2 ** 31;
 
 export class Gpu {
   static async open(shaders = "../shaders/") {
@@ -30,9 +20,7 @@ export class Gpu {
     }
     const adapter = await navigator.gpu.requestAdapter();
     if (!adapter) throw new Error("WebGPU is here, but finds no adapter on this machine");
-    const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
-    const device = await adapter.requestDevice({ requiredLimits: { maxBufferSize, maxStorageBufferBindingSize } });
-    return new Gpu(adapter, device, shaders);
+    return new Gpu(adapter, await adapter.requestDevice(), shaders);
   }
 
   constructor(adapter, device, shaders) {
@@ -48,13 +36,14 @@ export class Gpu {
         { binding: 1, visibility: GPUShaderStage.COMPUTE, buffer: { type: "storage" } },
       ],
     });
+    // Why the device is gone, once it is.
+    this.lost = null;
+    device.lost.then(({ message, reason }) => (this.lost = message || reason || "no reason given"));
   }
 
   // The most elements that can be drawn at once.
   most(dtype) {
-    const { maxStorageBufferBindingSize, maxBufferSize, maxComputeWorkgroupsPerDimension } = this.device.limits;
-    const bytes = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-    return Math.min(Math.floor(bytes / SIZES[dtype]) - 4, maxComputeWorkgroupsPerDimension * PER_WORKGROUP, 2 ** 30);
+    return MOST_BYTES / SIZES[dtype];
   }
 
   async file(name) {
@@ -69,8 +58,7 @@ export class Gpu {
   async pipeline(kernel, dtype, writes) {
     const key = `${kernel} ${dtype} ${writes}`;
     if (!this.pipelines.has(key)) {
-      const write = writes === "words" ? "write_words" : `write_blocks_${SIZES[dtype] * 8}`;
-      const parts = ["params", "mul_wide", "philox", "math", "rounding", write, "tile", ...OWN[kernel]];
+      const parts = partsOf(kernel, dtype, writes);
       const code = (await Promise.all(parts.map((part) => this.file(part)))).join("\n");
       this.pipelines.set(
         key,
@@ -88,84 +76,101 @@ export class Gpu {
     return this.pipelines.get(key);
   }
 
+  // Does GPU work that returns at once; throws what the GPU finds wrong with it, which would otherwise pass in silence.
+  async checked(work) {
+    this.device.pushErrorScope("out-of-memory");
+    this.device.pushErrorScope("validation");
+    let result;
+    let scopes;
+    try {
+      result = work();
+    } finally {
+      // Popped before anything else can run, so that work done meanwhile has scopes of its own.
+      scopes = [this.device.popErrorScope(), this.device.popErrorScope()];
+    }
+    const [invalid, full] = await Promise.all(scopes);
+    if (full) throw new Error(`the GPU has too little memory: ${full.message || "no reason given"}`);
+    if (invalid) throw new Error(`the GPU refuses the work: ${invalid.message}`);
+    return result;
+  }
+
   // Draws elements start..end of a tensor; gives their bytes, and the seconds that the GPU took.
   async draw({ kernel, numbers }, stream, dtype, start, end) {
-    const size = SIZES[dtype];
-    const bytes = (end - start) * size;
     if (end - start > this.most(dtype)) {
       throw new Error(`${end - start} elements are wanted, allowed on this adapter: ${this.most(dtype)}`);
     }
-    const usage = GPUBufferUsage;
-    const room = Math.max(16, Math.ceil(bytes / 16) * 16);
-    const buffer = this.device.createBuffer({ size: room, usage: usage.STORAGE | usage.COPY_SRC });
-    const back = this.device.createBuffer({ size: room, usage: usage.MAP_READ | usage.COPY_DST });
-    const used = [buffer, back];
+    const size = SIZES[dtype];
+    const pieces = piecesOf(start, end, dtype, PIECE);
+    const largest = Math.max(0, ...pieces.map(([from, to]) => (to - from) * size));
+    const room = Math.max(16, Math.ceil(largest / 16) * 16);
+    const used = [];
     try {
-      const dispatches = [];
-      for (const window of windowsOf(start, end, dtype)) {
-        const params = this.device.createBuffer({ size: 144, usage: usage.UNIFORM | usage.COPY_DST });
-        used.push(params);
-        this.device.queue.writeBuffer(params, 0, paramsOf(window, numbers, stream));
-        const entries = [params, buffer].map((buffer, binding) => ({ binding, resource: { buffer } }));
-        const pipeline = await this.pipeline(kernel, dtype, window.writes);
-        dispatches.push([pipeline, this.device.createBindGroup({ layout: this.layout, entries }), window.workgroups]);
+      const drawn = new Uint8Array((end - start) * size);
+      const buffer = (size, usage) => {
+        used.push(this.device.createBuffer({ size, usage }));
+        return used.at(-1);
+      };
+      const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+      const [elements, back] = await this.checked(() => [
+        buffer(room, STORAGE | COPY_SRC),
+        buffer(room, MAP_READ | COPY_DST),
+      ]);
+      let seconds = 0;
+      for (const [from, to] of pieces) {
+        const windows = windowsOf(from, to, dtype);
+        const pipelines = await Promise.all(windows.map(({ writes }) => this.pipeline(kernel, dtype, writes)));
+        const dispatches = await this.checked(() =>
+          windows.map((window, i) => {
+            const params = buffer(PARAMS_BYTES, UNIFORM | COPY_DST);
+            this.device.queue.writeBuffer(params, 0, paramsOf(window, numbers, stream));
+            const entries = [params, elements].map((buffer, binding) => ({ binding, resource: { buffer } }));
+            const bindings = this.device.createBindGroup({ layout: this.layout, entries });
+            return { pipeline: pipelines[i], bindings, workgroups: window.workgroups };
+          }),
+        );
+        seconds += await this.timed(dispatches);
+        await this.read(elements, back, drawn.subarray((from - start) * size, (to - start) * size));
       }
-      await this.device.queue.onSubmittedWorkDone();
-      const started = performance.now();
+      return { bytes: drawn.buffer, seconds };
+    } catch (error) {
+      // The news of a lost device may come after what fails by it.
+      const soon = new Promise((resolve) => setTimeout(resolve, 200));
+      await Promise.race([this.device.lost, soon]);
+      throw this.lost === null ? error : new Error(`the GPU was lost (${this.lost}); drawing again opens it again`);
+    } finally {
+      used.forEach((buffer) => buffer.destroy());
+    }
+  }
+
+  // Runs the dispatches; gives the seconds that they took.
+  async timed(dispatches) {
+    await this.device.queue.onSubmittedWorkDone();
+    const started = performance.now();
+    let done;
+    await this.checked(() => {
       const encoder = this.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
-      for (const [pipeline, bindings, workgroups] of dispatches) {
+      for (const { pipeline, bindings, workgroups } of dispatches) {
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, bindings);
         pass.dispatchWorkgroups(workgroups);
       }
       pass.end();
       this.device.queue.submit([encoder.finish()]);
-      await this.device.queue.onSubmittedWorkDone();
-      const seconds = (performance.now() - started) / 1000;
-      const copy = this.device.createCommandEncoder();
-      copy.copyBufferToBuffer(buffer, 0, back, 0, room);
-      this.device.queue.submit([copy.finish()]);
-      await back.mapAsync(GPUMapMode.READ);
-      return { bytes: back.getMappedRange().slice(0, bytes), seconds };
-    } finally {
-      used.forEach((buffer) => buffer.destroy());
-    }
+      done = this.device.queue.onSubmittedWorkDone().then(() => performance.now());
+    });
+    return ((await done) - started) / 1000;
   }
-}
 
-// The dispatches that write elements start..end from the buffer's first byte on, as src/gpu/windows.rs has it.
-function windowsOf(start, end, dtype) {
-  const windows = [];
-  for (let from = start; from < end; ) {
-    const first = Math.floor(from / TILE) * TILE;
-    const shift = from - start - (from - first);
-    const inner = Math.ceil(from / TILE) * TILE;
-    const innerEnd = inner + Math.floor(Math.max(end - inner, 0) / PER_WORKGROUP) * PER_WORKGROUP;
-    let [to, writes] = [innerEnd, "blocks"];
-    if (shift % 4 !== 0 || inner === innerEnd) [to, writes] = [end, "words"];
-    else if (from < inner) [to, writes] = [inner, "words"];
-    const rest = (to - first) % TILE;
-    const groups = Math.floor((to - first) / TILE) * 32 + Math.min(Math.ceil(rest / 4), 32);
-    // Neighbouring blocks of 16-bit elements that share a word are drawn one after the other.
-    const stride = dtype !== "f32" && shift % 2 !== 0 ? 2 : 1;
-    for (let phase = 0; phase < stride && phase < groups; phase++) {
-      const workgroups = Math.ceil(Math.ceil((groups - phase) / stride) / WORKGROUP);
-      windows.push({ first, from, to, shift, stride, phase, writes, workgroups });
-    }
-    from = to;
+  // Copies what was drawn to the page.
+  async read(elements, back, to) {
+    await this.checked(() => {
+      const encoder = this.device.createCommandEncoder();
+      encoder.copyBufferToBuffer(elements, 0, back, 0, back.size);
+      this.device.queue.submit([encoder.finish()]);
+    });
+    await back.mapAsync(GPUMapMode.READ);
+    to.set(new Uint8Array(back.getMappedRange(), 0, to.length));
+    back.unmap();
   }
-  return windows;
-}
-
-function paramsOf({ first, from, to, shift, stride, phase }, numbers, { key, nonce }) {
-  const halves = (n) => [n >>> 0, Math.floor(n / 2 ** 32)];
-  const bytes = new ArrayBuffer(144);
-  const [integers, floats] = [new Uint32Array(bytes), new Float32Array(bytes)];
-  integers.set([...key, nonce, 0, ...halves(first / 4), ...halves(first / 32), from - first, to - first, shift, stride, phase]);
-  NUMBERS.forEach((name, i) => {
-    if (name === "word") integers[16 + i] = numbers.word ?? 0;
-    else floats[16 + i] = numbers[name] ?? 0;
-  });
-  return bytes;
 }

@@ -1,5 +1,6 @@
 // Distribution + dtype -> kernel and its numbers, as src/sampler.rs has it; and streams, as src/stream.rs.
 
+import { wordsOf } from "./numbers.js";
 import { truncatedMoments } from "./scheme.js";
 
 export const DTYPES = { f32: 0, f16: 1, bf16: 2 };
@@ -116,8 +117,13 @@ function scaled(location, scale, magnitude, bounds) {
 // Below this acceptance, proposals come from the exponential.
 const NORMAL_ACCEPTANCE = 0.6;
 
-// The kernel that draws the distribution, and its numbers.
+// The kernel that draws the distribution, and the words of its numbers.
 export function samplerOf(d, dtype) {
+  const { kernel, numbers } = named(d, dtype);
+  return { kernel, numbers: wordsOf(numbers) };
+}
+
+function named(d, dtype) {
   switch (d.kind) {
     case "constant": {
       fits(dtype, "value", d.value);

@@ -1,5 +1,6 @@
 // The page in a real browser: every distribution in every dtype against the program's digests on every device, scheme
-// arithmetic, messages, screenshots. `node web/test.mjs`, with the program in target/release and Debian's Chromium.
+// arithmetic, messages, the check of the GPU, a lost GPU, screenshots. `node web/test.mjs`, with the program in target/release
+// and Debian's Chromium.
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
@@ -30,7 +31,7 @@ let server, browser, page, origin;
 const errors = [];
 
 before(async () => {
-  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wgsl": "text/plain" };
+  const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wgsl": "text/plain", ".json": "application/json" };
   server = createServer((request, response) => {
     const path = normalize(new URL(request.url, "http://localhost").pathname).replace(/\/$/, "/index.html");
     try {
@@ -196,7 +197,132 @@ test("16 million normals and their histogram leave the page responsive", { timeo
   console.log(`16,777,216 normals: ${seconds.toFixed(2)} s, the longest pause ${longest.toFixed(0)} ms`);
 });
 
-test("pictures, wide and narrow, light and dark", async () => {
+const LINE = /^fanin check: contract \d+; WebGPU; [^;]+; [^;]+; (agrees|DIFFERS); ((?:\w+ (?:f32|f16|bf16) [0-9a-f]{8}(?:, )?)+)$/;
+
+const answers = () => JSON.parse(readFileSync(join(root, "web", "known_answers.json"), "utf8"));
+
+// The page as it is when known_answers.json is what `change` makes of it.
+async function checkPage(options, change = (known) => known) {
+  const view = await browser.newPage(options);
+  view.on("pageerror", (error) => errors.push(error.message));
+  const known = change(answers());
+  await view.route("**/known_answers.json", (route) => route.fulfill({ json: known }));
+  await view.goto(`${origin}/web/?check`);
+  await view.waitForFunction(() => document.body.dataset.state, null, { timeout: 300_000 });
+  return view;
+}
+
+// One digest altered: the first of the last kernel's.
+function alter(known) {
+  const altered = known.checks.find(({ kernel }) => kernel === known.checks.at(-1).kernel);
+  altered.sha256 = altered.sha256.replace(/^./, (digit) => (digit === "0" ? "1" : "0"));
+  return known;
+}
+
+test("the check of this GPU agrees", { timeout: 300_000 }, async () => {
+  const { checks } = answers();
+  const view = await checkPage();
+  const values = checks.reduce((sum, { start, end }) => sum + end - start, 0).toLocaleString("en");
+  assert.ok((await view.locator("#check-status").innerText()).startsWith(`agrees: ${checks.length} checks, ${values} values`));
+  assert.equal(await view.locator("#check-wrong").innerText(), "");
+  const [, verdict, digests] = LINE.exec(await view.locator("#check-line").innerText());
+  assert.equal(verdict, "agrees");
+  const groups = [...new Set(checks.map(({ kernel, dtype }) => `${kernel} ${dtype}`))];
+  assert.deepEqual(digests.split(", ").map((digest) => digest.slice(0, -9)), groups);
+  assert.equal(await view.evaluate(() => document.body.dataset.state), "done");
+  await view.close();
+});
+
+test("the check of this GPU says what differs", { timeout: 300_000 }, async () => {
+  const known = answers();
+  const before = structuredClone(known);
+  const altered = alter(known).checks.find(({ sha256 }, i) => sha256 !== before.checks[i].sha256);
+  const view = await checkPage({}, alter);
+  assert.equal(await view.evaluate(() => document.body.dataset.state), "wrong");
+  assert.match(await view.getByRole("alert").innerText(), /^DIFFERS: 1 of /);
+  const rows = await view.locator("#check-differing tbody tr").allInnerTexts();
+  assert.equal(rows.length, 1);
+  assert.ok(rows[0].includes(altered.name) && rows[0].includes(altered.sha256), rows[0]);
+  assert.equal(LINE.exec(await view.locator("#check-line").innerText())[1], "DIFFERS");
+  await view.close();
+});
+
+test("a check that cannot be drawn is said to have stopped", async () => {
+  const view = await checkPage({}, (known) => ({ ...known, checks: [{ ...known.checks[0], kernel: "unheard_of" }] }));
+  assert.match(await view.getByRole("alert").innerText(), /The check stopped: .*unheard_of/);
+  assert.equal(await view.locator("#check-report").isVisible(), false);
+  await view.close();
+});
+
+test("a lost GPU is opened again", async () => {
+  const fields = { shape: "300x500", dtype: "f32", seed: "3" };
+  const view = await browser.newPage();
+  await view.goto(`${origin}/web/?shape=64x64`);
+  await view.waitForFunction(() => document.body.dataset.state === "done");
+  const [before, during, after] = await view.evaluate(
+    async (fields) => {
+      const [{ draw }, { device }] = [await import("/web/page.js"), await import("/web/device.js")];
+      const once = async () => (await draw(fields, "he_normal")).sha256;
+      const before = await once();
+      const gpu = await device();
+      // While it draws: an error, not what was left of the picture.
+      const drawing = draw({ ...fields, shape: "4096x4096" }, "he_normal").then(() => "drawn", (error) => error.message);
+      gpu.device.destroy();
+      const during = await drawing;
+      return [before, during, await once()];
+    },
+    { layout: "out_in", name: "weight", range: "", ...fields },
+  );
+  const expected = byProgram("cpu", fields, "he_normal");
+  assert.deepEqual([before, after], [expected, expected]);
+  assert.match(during, /the GPU was lost/);
+  await view.locator("#form button").click();
+  await view.waitForFunction(() => document.querySelector("#status").textContent.startsWith("Drawn by"));
+  await view.close();
+});
+
+test("a GPU that stays lost is named", async () => {
+  const view = await browser.newPage();
+  await view.goto(`${origin}/web/?shape=64x64`);
+  await view.waitForFunction(() => document.body.dataset.state === "done");
+  await view.evaluate(async () => {
+    const { device } = await import("/web/device.js");
+    const gpu = await device();
+    gpu.device.destroy();
+    await gpu.device.lost;
+    GPU.prototype.requestAdapter = async () => null;
+    delete document.body.dataset.state;
+  });
+  await view.locator("#form button").click();
+  await view.waitForFunction(() => document.body.dataset.state === "wrong");
+  assert.match(await view.locator("#status").innerText(), /the GPU was lost .* does not open again/);
+  await view.close();
+});
+
+test("a GPU without memory is an error, not a picture", async () => {
+  const view = await browser.newPage();
+  await view.addInitScript(() => {
+    // Far more than any GPU has, which every browser refuses.
+    const create = GPUDevice.prototype.createBuffer;
+    GPUDevice.prototype.createBuffer = function (descriptor) {
+      return create.call(this, descriptor.usage & GPUBufferUsage.STORAGE ? { ...descriptor, size: 2 ** 50 } : descriptor);
+    };
+  });
+  await view.goto(`${origin}/web/?shape=64x64`);
+  await view.waitForFunction(() => document.body.dataset.state);
+  assert.match(await view.locator("#status").innerText(), /too little memory|refuses the work/);
+  assert.equal(await view.locator("#results").isVisible(), false);
+  await view.close();
+});
+
+test("a tensor is drawn in pieces as in one", async () => {
+  for (const [dtype, range] of [["f32", "5..9000001"], ["bf16", "1027..19000000"]]) {
+    const fields = { shape: "5000x5000", dtype, seed: "9", range };
+    assert.equal(await onPage(fields, "normal"), byProgram("cpu", fields, "normal"), `${dtype} ${range}`);
+  }
+});
+
+test("pictures, wide and narrow, light and dark", { timeout: 300_000 }, async () => {
   mkdirSync(pictures, { recursive: true });
   for (const [width, height, scheme, query] of [
     [1100, 900, "light", "scheme=he_normal&compare=glorot_normal&shape=2048x512"],
@@ -209,6 +335,13 @@ test("pictures, wide and narrow, light and dark", async () => {
     const overflow = await view.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(overflow <= 0, `${overflow} pixels wider than the window of ${width}`);
     await view.close();
+    for (const [name, change] of [["agrees", undefined], ["differs", alter]]) {
+      const view = await checkPage({ viewport: { width, height }, colorScheme: scheme }, change);
+      await view.screenshot({ path: join(pictures, `check-${name}-${scheme}-${width}.png`), fullPage: true });
+      const overflow = await view.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(overflow <= 0, `${overflow} pixels wider than the window of ${width}`);
+      await view.close();
+    }
   }
 });
 

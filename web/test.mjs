@@ -229,6 +229,9 @@ test("the check of this GPU agrees", { timeout: 300_000 }, async () => {
   assert.equal(verdict, "agrees");
   const groups = [...new Set(checks.map(({ kernel, dtype }) => `${kernel} ${dtype}`))];
   assert.deepEqual(digests.split(", ").map((digest) => digest.slice(0, -9)), groups);
+  // The program reports the same for this machine's other adapters.
+  const [device] = JSON.parse(fanin("devices", "--json"));
+  assert.equal(device.report.split("; ").at(-1), digests);
   assert.equal(await view.evaluate(() => document.body.dataset.state), "done");
   await view.close();
 });

@@ -1,14 +1,16 @@
 //! `fanin devices`: the machine's adapters, and whether their bits are the CPU's.
 
-use fanin::gpu::Check;
-use wgpu::{Adapter, Backends, Features};
+use fanin::VALUE_CONTRACT;
+use fanin::gpu::{Check, SelfTest};
+use wgpu::{Adapter, AdapterInfo, Backends, Features};
 
 use crate::engine::{Gpu, adapters, is_hardware, label};
 use crate::failure::Failure;
 
 /// Lists the adapters of this machine, and lets each draw known answers and compare them with the CPU, bit for bit.
 ///
-/// The exit code is 1 if one of them disagrees or does not run.
+/// The last lines are for reports: one for each adapter, with a digest of what each kernel drew. The exit code is 1 if one
+/// of them disagrees or does not run.
 #[derive(clap::Args)]
 pub struct Devices {
     /// Print a JSON array instead of text.
@@ -22,71 +24,117 @@ const FEATURES: [(&str, Features); 3] =
 
 impl Devices {
     pub fn run(self) -> Result<(), Failure> {
-        let adapters = adapters(Backends::all());
-        let mut disagreeing = Vec::new();
-        let mut rows = Vec::new();
-        for adapter in &adapters {
-            let verdict = self_test(adapter);
-            let agrees = verdict.as_ref().is_ok_and(|checks| checks.iter().all(|c| c.different == 0));
-            if !agrees {
-                disagreeing.push(label(adapter));
-            }
-            let info = adapter.get_info();
-            let features: Vec<_> =
-                FEATURES.iter().filter(|(_, f)| adapter.features().contains(*f)).map(|(name, _)| *name).collect();
-            let (checks, error) = match verdict {
-                Ok(checks) => (checks, None),
-                Err(e) => (Vec::new(), Some(e.message)),
-            };
-            let values: u64 = checks.iter().map(|c| c.values).sum();
-            if self.json {
-                let wrong: Vec<_> = checks
-                    .iter()
-                    .filter(|c| c.different > 0)
-                    .map(|c| serde_json::json!({"check": c.name, "values": c.values, "different": c.different}))
-                    .collect();
-                rows.push(serde_json::json!({
-                    "device": label(adapter), "backend": info.backend.to_string(), "name": info.name,
-                    "driver": info.driver, "driver_info": info.driver_info, "hardware": is_hardware(adapter),
-                    "features": features, "agrees": agrees, "checks": checks.len(), "values": values,
-                    "disagreements": wrong, "error": error,
-                }));
-                continue;
-            }
-            let kind = if is_hardware(adapter) { "hardware" } else { "software" };
-            say!("{}", label(adapter));
-            say!("  {kind}, driver {} {}, features: {}", info.driver, info.driver_info, list(&features));
-            match error {
-                Some(error) => say!("  self-test: did not run: {error}"),
-                None if agrees => {
-                    say!("  self-test: agrees with the CPU bit for bit ({} checks, {values} values)", checks.len())
-                }
-                None => say!("  self-test: DISAGREES with the CPU"),
-            }
-            for check in checks.iter().filter(|c| c.different > 0) {
-                say!("    {}: {} of {} values differ", check.name, check.different, check.values);
-            }
-        }
+        let devices: Vec<_> = adapters(Backends::all()).iter().map(Device::new).collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         if self.json {
-            say!("{}", serde_json::Value::Array(rows));
-        } else if adapters.is_empty() {
+            say!("{}", serde_json::Value::Array(devices.iter().map(Device::json).collect()));
+        } else if devices.is_empty() {
             say!("no adapters; the CPU draws, on {threads} threads");
         } else {
-            say!("CPU\n  {threads} threads");
+            devices.iter().for_each(Device::say);
+            say!("CPU\n  {threads} threads\n\nTo report what was seen, paste:");
+            devices.iter().for_each(|device| say!("{}", device.report()));
         }
-        if disagreeing.is_empty() {
+        let failed: Vec<_> = devices.iter().filter(|d| !d.agrees()).map(|d| d.label.as_str()).collect();
+        if failed.is_empty() {
             Ok(())
         } else {
-            Err(Failure::other(format!("the self-test failed on {}", disagreeing.join("; "))))
+            Err(Failure::other(format!("the self-test failed on {}", failed.join("; "))))
         }
     }
 }
 
-fn self_test(adapter: &Adapter) -> Result<Vec<Check>, Failure> {
-    Ok(Gpu::open_untested(adapter)?.self_test()?.checks)
+/// An adapter and what became of its self-test.
+struct Device {
+    label: String,
+    info: AdapterInfo,
+    hardware: bool,
+    features: Vec<&'static str>,
+    outcome: Result<SelfTest, Failure>,
 }
 
-fn list(features: &[&str]) -> String {
-    if features.is_empty() { "none".into() } else { features.join(", ") }
+impl Device {
+    fn new(adapter: &Adapter) -> Device {
+        Device {
+            label: label(adapter),
+            info: adapter.get_info(),
+            hardware: is_hardware(adapter),
+            features: FEATURES.iter().filter(|(_, f)| adapter.features().contains(*f)).map(|(name, _)| *name).collect(),
+            outcome: Gpu::open_untested(adapter).and_then(|gpu| gpu.self_test()),
+        }
+    }
+
+    fn agrees(&self) -> bool {
+        self.outcome.as_ref().is_ok_and(SelfTest::agrees)
+    }
+
+    fn checks(&self) -> &[Check] {
+        self.outcome.as_ref().map_or(&[], |test| &test.checks)
+    }
+
+    fn differing(&self) -> impl Iterator<Item = &Check> {
+        self.checks().iter().filter(|check| check.different > 0)
+    }
+
+    fn values(&self) -> u64 {
+        self.checks().iter().map(|check| check.values).sum()
+    }
+
+    fn driver(&self) -> String {
+        [&self.info.driver, &self.info.driver_info].map(|text| text.trim()).join(" ").trim().into()
+    }
+
+    fn say(&self) {
+        let kind = if self.hardware { "hardware" } else { "software" };
+        let features = if self.features.is_empty() { "none".into() } else { self.features.join(", ") };
+        say!("{}", self.label);
+        say!("  {kind}, driver {}, features: {features}", self.driver());
+        match &self.outcome {
+            Err(e) => say!("  self-test: did not run: {}", e.message),
+            Ok(test) if test.agrees() => {
+                let (checks, values) = (test.checks.len(), self.values());
+                say!("  self-test: agrees with the CPU bit for bit ({checks} checks, {values} values)")
+            }
+            Ok(_) => say!("  self-test: DISAGREES with the CPU"),
+        }
+        for check in self.differing() {
+            say!("    {}: {} of {} values differ", check.name, check.different, check.values);
+        }
+    }
+
+    /// One line for a table of devices; semicolons part its fields.
+    fn report(&self) -> String {
+        let verdict = match &self.outcome {
+            Err(e) => format!("did not run: {}", e.message),
+            Ok(test) => {
+                let digests: Vec<_> =
+                    test.digests.iter().map(|(of, digest)| format!("{of} {}", &digest[..8])).collect();
+                format!("{}; {}", if test.agrees() { "agrees" } else { "DIFFERS" }, digests.join(", "))
+            }
+        };
+        let field = |text: &str| text.replace(';', ",");
+        let system = format!("{}, {} {}", self.driver(), std::env::consts::OS, std::env::consts::ARCH);
+        let (backend, name) = (self.info.backend, field(&self.info.name));
+        format!("fanin check: contract {VALUE_CONTRACT}; {backend}; {name}; {}; {verdict}", field(&system))
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let wrong: Vec<_> = self
+            .differing()
+            .map(|c| serde_json::json!({"check": c.name, "values": c.values, "different": c.different}))
+            .collect();
+        let digests: serde_json::Map<_, _> = self
+            .outcome
+            .iter()
+            .flat_map(|test| &test.digests)
+            .map(|(of, digest)| (of.clone(), digest.as_str().into()))
+            .collect();
+        serde_json::json!({
+            "device": self.label, "backend": self.info.backend.to_string(), "name": self.info.name,
+            "driver": self.info.driver, "driver_info": self.info.driver_info, "hardware": self.hardware,
+            "features": self.features, "agrees": self.agrees(), "checks": self.checks().len(), "values": self.values(),
+            "disagreements": wrong, "digests": digests, "report": self.report(),
+            "error": self.outcome.as_ref().err().map(|e| e.message.as_str()),
+        })
+    }
 }

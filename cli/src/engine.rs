@@ -1,7 +1,8 @@
 //! What draws: the CPU twin, or an adapter of this machine.
 
 use std::cell::OnceCell;
-use std::sync::mpsc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::Instant;
 
@@ -192,6 +193,8 @@ pub struct Gpu {
     device: wgpu::Device,
     queue: wgpu::Queue,
     filler: GpuFiller,
+    /// What the device has reported and nobody was told yet: the first of it.
+    fault: Arc<Mutex<Option<String>>>,
     /// Made when first drawn with.
     buffers: OnceCell<Buffers>,
 }
@@ -244,7 +247,35 @@ impl Gpu {
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| failed(&e))?;
         let filler = GpuFiller::untested(&device).map_err(|e| failed(&e))?;
         let backend = adapter.get_info().backend.to_string();
-        Ok(Gpu { label, backend, device, queue, filler, buffers: OnceCell::new() })
+        let fault = Arc::new(Mutex::new(None));
+        let report = {
+            let fault = fault.clone();
+            move |reason: String| {
+                // A report that comes while another one panics is as good.
+                fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(reason);
+            }
+        };
+        device.on_uncaptured_error(Arc::new({
+            let report = report.clone();
+            move |e: wgpu::Error| report(e.to_string())
+        }));
+        device.set_device_lost_callback(move |reason, message| report(format!("lost ({reason:?}): {message}")));
+        Ok(Gpu { label, backend, device, queue, filler, fault, buffers: OnceCell::new() })
+    }
+
+    /// Whatever the device has reported since this was last asked.
+    fn reported(&self) -> Result<(), Failure> {
+        let reported = self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
+        reported.map_or(Ok(()), |reason| Err(self.failed(reason.trim_end())))
+    }
+
+    fn poll(&self, until: wgpu::PollType) -> Result<(), Failure> {
+        // wgpu panics where a device is lost in the middle.
+        match catch_unwind(AssertUnwindSafe(|| self.device.poll(until))) {
+            Ok(Ok(_)) => self.reported(),
+            Ok(Err(e)) => Err(self.failed(e)),
+            Err(_) => self.reported().and_then(|()| Err(self.failed("lost"))),
+        }
     }
 
     pub fn self_test(&self) -> Result<fanin::gpu::SelfTest, Failure> {
@@ -258,7 +289,13 @@ impl Gpu {
         chunk: u64,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let buffers = self.buffers.get_or_init(|| self.buffers_of(chunk));
+        let buffers = match self.buffers.get() {
+            Some(made) => made,
+            None => {
+                let made = self.buffers_of(chunk)?;
+                self.buffers.get_or_init(|| made)
+            }
+        };
         let mut pending = None;
         for (chunk, read) in Chunks::new(fills, chunk.min(buffers.size)).zip(buffers.read.iter().cycle()) {
             let next = self.submit(&chunk, &buffers.drawn, read)?;
@@ -269,7 +306,7 @@ impl Gpu {
         pending.map_or(Ok(()), |last| self.hand_over(&last, take))
     }
 
-    fn buffers_of(&self, chunk: u64) -> Buffers {
+    fn buffers_of(&self, chunk: u64) -> Result<Buffers, Failure> {
         let size = chunk.min(self.device.limits().max_buffer_size) / 4 * 4;
         let buffer = |usage| {
             self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -281,7 +318,8 @@ impl Gpu {
         };
         let drawn = buffer(BufferUsages::STORAGE | BufferUsages::COPY_SRC);
         let read = [0; 2].map(|_| buffer(BufferUsages::COPY_DST | BufferUsages::MAP_READ));
-        Buffers { size, drawn, read }
+        self.reported()?;
+        Ok(Buffers { size, drawn, read })
     }
 
     fn submit<'a>(&self, chunk: &Chunk, drawn: &wgpu::Buffer, read: &'a wgpu::Buffer) -> Result<Pending<'a>, Failure> {
@@ -296,6 +334,7 @@ impl Gpu {
         let bytes = chunk.bytes.next_multiple_of(4);
         encoder.copy_buffer_to_buffer(drawn, 0, read, 0, bytes);
         let submission = self.queue.submit([encoder.finish()]);
+        self.reported()?;
         Ok(Pending::new(read, chunk.bytes, submission))
     }
 
@@ -305,12 +344,12 @@ impl Gpu {
         take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let wait = wgpu::PollType::Wait { submission_index: Some(pending.submission.clone()), timeout: None };
-        self.device.poll(wait).map_err(|e| self.failed(e))?;
+        self.poll(wait)?;
         // The answer may come a moment after the submission is done, while the device is polled again.
         let answer = loop {
             match pending.mapped.try_recv() {
                 Ok(answer) => break answer,
-                Err(mpsc::TryRecvError::Empty) => self.device.poll(wgpu::PollType::Poll).map_err(|e| self.failed(e))?,
+                Err(mpsc::TryRecvError::Empty) => self.poll(wgpu::PollType::Poll)?,
                 Err(e) => return Err(self.failed(e)),
             };
         };
@@ -333,16 +372,15 @@ impl Gpu {
             let message = format!("{}: a buffer of {bytes} bytes is wanted, allowed: at most {most}", self.label);
             return Err(Failure::input(message));
         }
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("fanin bench"),
             size: bytes.next_multiple_of(16),
             usage: BufferUsages::STORAGE,
             mapped_at_creation: false,
         });
-        match pollster::block_on(scope.pop()) {
-            None => Ok(buffer),
-            Some(e) => Err(Failure::input(format!("{}: a buffer of {bytes} bytes: {e}", self.label))),
+        match self.reported() {
+            Ok(()) => Ok(buffer),
+            Err(e) => Err(Failure::input(format!("a buffer of {bytes} bytes: {}", e.message))),
         }
     }
 
@@ -373,7 +411,7 @@ impl Gpu {
         let commands = encoder.finish();
         let started = Instant::now();
         self.queue.submit([commands]);
-        self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.failed(e))?;
+        self.poll(wgpu::PollType::wait_indefinitely())?;
         let end_to_end = started.elapsed().as_secs_f64();
         let Some(clock) = clock else { return Ok((end_to_end, end_to_end)) };
 
@@ -391,6 +429,7 @@ impl Gpu {
         encoder.resolve_query_set(&clock, 0..2, &resolved, 0);
         encoder.copy_buffer_to_buffer(&resolved, 0, &read, 0, 16);
         let submission = self.queue.submit([encoder.finish()]);
+        self.reported()?;
         let mut stamps = [0u64; 2];
         self.hand_over(&Pending::new(&read, 16, submission), &mut |bytes| {
             bytemuck::cast_slice_mut(&mut stamps).copy_from_slice(bytes);
@@ -425,4 +464,54 @@ pub fn is_hardware(adapter: &Adapter) -> bool {
 pub fn label(adapter: &Adapter) -> String {
     let info = adapter.get_info();
     format!("{} {}", info.backend, info.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fanin::{Distribution, Stream};
+
+    fn draw(gpu: &Gpu) -> Result<u64, Failure> {
+        let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+        let fill = Fill::new(&normal, Stream::named(0, "weight"), Dtype::F32, 0..1 << 20).unwrap();
+        let mut bytes = 0;
+        gpu.draw([fill].into_iter(), 1 << 20, &mut |chunk| {
+            bytes += chunk.len() as u64;
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+
+    /// What the device reports while the program draws is a failure with the adapter's name, and no panic; so is a device that
+    /// is gone, before the first draw or between two.
+    #[test]
+    fn what_a_device_reports_is_a_failure() {
+        let adapters = adapters(Backends::all());
+        assert!(
+            !adapters.is_empty(),
+            "this test needs an adapter: apt-get install mesa-vulkan-drivers, or run tests/run"
+        );
+        for adapter in adapters {
+            let gpu = Gpu::open_untested(&adapter).unwrap();
+            assert_eq!(draw(&gpu).unwrap(), 1 << 22);
+            let huge = wgpu::BufferDescriptor {
+                label: None,
+                size: 1 << 60,
+                usage: BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            };
+            let _ = gpu.device.create_buffer(&huge);
+            let failure = draw(&gpu).unwrap_err();
+            assert!(failure.message.contains(&gpu.label) && failure.message.contains("greater than"), "{failure:?}");
+            assert_eq!(draw(&gpu).unwrap(), 1 << 22, "a report is made once");
+
+            gpu.device.destroy();
+            let failure = draw(&gpu).unwrap_err();
+            assert!(failure.message.contains(&gpu.label), "{failure:?}");
+
+            let gpu = Gpu::open_untested(&adapter).unwrap();
+            gpu.device.destroy();
+            assert!(draw(&gpu).is_err() && gpu.self_test().is_err());
+        }
+    }
 }

@@ -23,6 +23,19 @@ fn the_adapters_that_were_promised_are_here_and_agree() {
     }
     let shown = succeed(&["devices"]);
     assert!(shown.contains("agrees with the CPU bit for bit") && !shown.contains("DISAGREES"), "{shown}");
+
+    // A line to report for each, with the same digests.
+    let reports: Vec<_> = shown.lines().filter(|line| line.starts_with("fanin check: contract ")).collect();
+    assert_eq!(reports.len(), labels.lines().count(), "{shown}");
+    for report in &reports {
+        assert_eq!(report.split("; ").count(), 6, "{report}");
+        assert_eq!(report.rsplit("; ").next(), reports[0].rsplit("; ").next(), "{shown}");
+    }
+    let rows: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
+    for row in rows.as_array().unwrap() {
+        assert!(row["agrees"] == true && reports.contains(&row["report"].as_str().unwrap()), "{row}");
+        assert_eq!(row["digests"]["normal f16"].as_str().map(str::len), Some(64), "{row}");
+    }
 }
 
 /// Draws a model on the CPU and on every adapter, compares the files byte for byte, and gives the CPU's.
@@ -37,7 +50,7 @@ fn same_file_everywhere(model: &Path, more: &[&str]) -> Vec<u8> {
     };
     let on_cpu = draw("cpu");
     for label in adapters() {
-        assert!(draw(&label) == on_cpu, "{} differs on {label}", model.display());
+        assert!(draw(label) == on_cpu, "{} differs on {label}", model.display());
     }
     on_cpu
 }

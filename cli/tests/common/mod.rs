@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -27,12 +28,13 @@ pub fn path(path: &Path) -> &str {
 }
 
 /// The labels of this machine's adapters; none is a failure.
-pub fn adapters() -> Vec<String> {
-    let devices: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
-    let labels: Vec<_> =
-        devices.as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap().to_string()).collect();
-    assert!(!labels.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
-    labels
+pub fn adapters() -> &'static [String] {
+    static ADAPTERS: LazyLock<Vec<String>> = LazyLock::new(|| {
+        let devices: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
+        devices.as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap().to_string()).collect()
+    });
+    assert!(!ADAPTERS.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
+    &ADAPTERS
 }
 
 pub fn entries(folder: &Path) -> Vec<PathBuf> {

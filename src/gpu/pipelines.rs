@@ -100,7 +100,15 @@ impl Pipelines {
         })
     }
 
-    /// Bytes of the parameters of so many dispatches.
+    /// Lets one kernel draw what another one should, as a compiler might that has its own ideas.
+    #[cfg(test)]
+    pub fn mistake(&self, device: &Device, [kernel, by]: [Kernel; 2], dtype: Dtype, writes: Writes) {
+        let wide = device.features().contains(wgpu::Features::SHADER_INT64);
+        let wrong = self.compile(device, name(by), source(by, dtype, writes, wide), dtype).unwrap();
+        self.pipelines[kernel as usize][dtype as usize][writes as usize].set(wrong).unwrap();
+    }
+
+    /// Bytes from one dispatch's parameters to the next's.
     pub fn stride(&self) -> usize {
         self.stride as usize
     }

@@ -277,7 +277,26 @@ impl GpuFiller {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernels::Writes;
     use super::*;
+
+    /// A device that draws something else with one kernel, in one dtype and one way of writing, is refused, and the error says
+    /// with which.
+    #[test]
+    fn a_device_that_draws_other_bits_is_refused() {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapter = pollster::block_on(instance.request_adapter(&Default::default()))
+            .expect("this test needs an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
+        let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+        let filler = GpuFiller::untested(&device).unwrap();
+        filler.pipelines.mistake(&device, [Kernel::Normal, Kernel::Uniform], Dtype::F16, Writes::Blocks);
+        let refused = filler.tested(&queue).unwrap_err();
+        let Error::SelfTest { ref check, different, values, failed, checks } = refused else { panic!("{refused:?}") };
+        assert!(check.starts_with("normal f16, "), "{check}");
+        // Of two distributions of this kernel, what is written in blocks.
+        assert_eq!((failed, checks, values), (2, 84, elements(Dtype::F16)));
+        assert!(different > values / 2 && refused.to_string().contains("2 of 84 checks failed"), "{refused}");
+    }
 
     /// The page draws what the self-test draws, and has the digests with it. `FANIN_WRITE=1` writes them anew.
     #[test]

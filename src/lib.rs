@@ -83,7 +83,9 @@
 //!
 //! # What is guaranteed
 //! - **The same bits everywhere.** Kernels use only those operations that WGSL defines to the last bit, and their twins in
-//!   Rust the same in the same order; tests compare them by equality. [`gpu::GpuFiller::self_test`] does so on any device.
+//!   Rust the same in the same order; whatever an addition or multiplication rounded is hidden from the next one, so that no
+//!   compiler may fuse or rearrange them, fast-math included. Tests compare by equality, and [`gpu::GpuFiller::new`] refuses a
+//!   device that draws other bits.
 //! - **Any shard is the slice of the whole.** Element `i` depends on the stream, the distribution and `i` alone: not on
 //!   ranges, offsets, dispatches, threads or the order of calls.
 //! - **The bounds hold in every dtype.** `low <= x < high` for uniform, `low <= x <= high` for truncated normal, after
@@ -91,7 +93,7 @@
 //! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do.
 //!
 //! The caller owns device, queue, encoder and buffer. Nothing here blocks, reads back or keeps global state, but for the
-//! self-test, which has to read. No input panics.
+//! self-test, which has to read. No input panics, and what goes wrong on a device is an [`Error`].
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 

@@ -243,7 +243,7 @@ fn other_frameworks_seeds_draw_what_they_draw() {
         };
         let file = init("cpu");
         for label in adapters() {
-            assert!(init(&label) == file, "{stream:?} on {label}");
+            assert!(init(label) == file, "{stream:?} on {label}");
         }
         succeed(&["verify", path(&output), "--device", "cpu"]);
         let seed = stream[2].trim_start_matches("--seed=");

@@ -4,6 +4,8 @@ use crate::Dtype;
 use crate::sampler::Kernel;
 
 #[cfg(test)]
+mod amd;
+#[cfg(test)]
 mod compilers;
 #[cfg(test)]
 mod guards;

@@ -1,0 +1,178 @@
+//! Proof by a real GPU's compiler: what Mesa's RADV makes of the kernels for AMD's, which it does without one.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::process::Command;
+use std::{env, mem, path::Path};
+
+use super::{Writes, source};
+use crate::Dtype;
+use crate::gpu::windows::Params;
+use crate::sampler::{Kernel, Numbers};
+
+/// Where Debian and others have the driver.
+const DRIVER: &str = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
+/// Begins what the driver says about a kernel.
+const MARK: &str = "fanin kernel ";
+/// Set for the process that compiles, whose driver reads its environment when it is loaded.
+const CHILD: &str = "FANIN_TEST_AMD";
+
+fn spirv(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> Vec<u32> {
+    use naga::back::{pipeline_constants, spv};
+    use naga::valid::{Capabilities, ValidationFlags, Validator};
+    let module = naga::front::wgsl::parse_str(&source(kernel, dtype, writes, wide)).unwrap();
+    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
+    let constants = [("dtype".to_string(), f64::from(dtype as u32))].into_iter().collect();
+    let entry = (naga::ShaderStage::Compute, "main");
+    let (module, info) = pipeline_constants::process_overrides(&module, &info, Some(entry), &constants).unwrap();
+    let options = spv::Options { lang_version: (1, 3), ..Default::default() };
+    spv::write_vec(&module, &info, &options, None).unwrap()
+}
+
+/// Has every kernel compiled in this process, by Vulkan's own functions: wgpu wants a device that can run, too.
+#[allow(unsafe_code)]
+fn compile_all() {
+    use ash::vk;
+    // SAFETY: calls as Vulkan has them, with structures that live until their call returns; the process ends soon after,
+    // and gives back what they made.
+    unsafe {
+        let entry = ash::Entry::load().expect("Vulkan's loader: apt-get install libvulkan1");
+        let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_2);
+        let about = vk::InstanceCreateInfo::default().application_info(&application);
+        let instance = entry.create_instance(&about, None).unwrap();
+        let physical = instance.enumerate_physical_devices().unwrap()[0];
+        let queues = [vk::DeviceQueueCreateInfo::default().queue_priorities(&[1.0])];
+        let features = vk::PhysicalDeviceFeatures::default().shader_int64(true);
+        let about = vk::DeviceCreateInfo::default().queue_create_infos(&queues).enabled_features(&features);
+        let device = instance.create_device(physical, &about, None).unwrap();
+        let binding = |binding, kind| {
+            let stage = vk::ShaderStageFlags::COMPUTE;
+            let about = vk::DescriptorSetLayoutBinding::default().binding(binding).descriptor_type(kind);
+            about.descriptor_count(1).stage_flags(stage)
+        };
+        let bindings =
+            [binding(0, vk::DescriptorType::UNIFORM_BUFFER_DYNAMIC), binding(1, vk::DescriptorType::STORAGE_BUFFER)];
+        let about = vk::DescriptorSetLayoutCreateInfo::default().bindings(&bindings);
+        let layouts = [device.create_descriptor_set_layout(&about, None).unwrap()];
+        let about = vk::PipelineLayoutCreateInfo::default().set_layouts(&layouts);
+        let layout = device.create_pipeline_layout(&about, None).unwrap();
+        for (kernel, dtype, writes, wide) in all() {
+            let code = spirv(kernel, dtype, writes, wide);
+            let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&code), None).unwrap();
+            let stage = vk::PipelineShaderStageCreateInfo::default().stage(vk::ShaderStageFlags::COMPUTE);
+            let stage = stage.module(module).name(c"main");
+            let about = [vk::ComputePipelineCreateInfo::default().layout(layout).stage(stage)];
+            writeln!(std::io::stderr(), "\n{MARK}{kernel:?} {dtype} {writes:?} {wide}").unwrap();
+            device.create_compute_pipelines(vk::PipelineCache::null(), &about, None).unwrap();
+        }
+    }
+}
+
+fn all() -> impl Iterator<Item = (Kernel, Dtype, Writes, bool)> {
+    let ways = [Writes::Words, Writes::Blocks].into_iter().flat_map(|writes| [(writes, false), (writes, true)]);
+    let ways: Vec<_> = ways.collect();
+    let kinds = Kernel::ALL.into_iter().flat_map(|kernel| Dtype::ALL.map(|dtype| (kernel, dtype)));
+    kinds.flat_map(move |(kernel, dtype)| ways.clone().into_iter().map(move |(w, wide)| (kernel, dtype, w, wide)))
+}
+
+/// The factors whose products are exact: 65536 times half a word, and the high part of ln 2, of 14 bits, times an exponent.
+const EXACT: [&str; 2] = ["0x47800000", "0x3f317200"];
+
+/// Where uniforms have the factor of a word's high half, whose product is exact: `coarse`.
+const COARSE: usize = size_of::<Params>() - size_of::<Numbers>() + mem::offset_of!(Numbers, coarse);
+
+/// The fused multiply-adds of one kernel, and those among them of a product that need not be exact.
+fn fused(assembly: &str) -> (usize, Vec<String>) {
+    let (mut count, mut wrong) = (0, Vec::new());
+    // What scalar registers hold, where it is a literal or a parameter's place.
+    let mut known = HashMap::<usize, String>::new();
+    for line in assembly.lines().filter_map(|line| line.strip_prefix('\t')) {
+        let code = line.split(';').next().unwrap_or("").trim();
+        let (name, operands) = code.split_once(' ').unwrap_or((code, ""));
+        let operands: Vec<_> = operands.split(", ").map(str::trim).collect();
+        if name.starts_with("s_") {
+            for (place, register) in registers(operands[0]).enumerate() {
+                known.remove(&register);
+                if name == "s_mov_b32" {
+                    known.insert(register, operands[1].into());
+                } else if name.starts_with("s_buffer_load") {
+                    let from = operands[2].strip_prefix("0x").map(|x| usize::from_str_radix(x, 16).unwrap());
+                    known.insert(register, format!("parameter {}", from.unwrap_or(0) + 4 * place));
+                }
+            }
+        }
+        let is_fused = ["v_fma", "v_mad_f", "v_mac_f", "v_pk_fma", "v_dot"].iter().any(|start| name.starts_with(start));
+        if is_fused {
+            count += 1;
+            let exact = |operand: &&str| {
+                let value = registers(operand).next().and_then(|r| known.get(&r)).map_or(*operand, String::as_str);
+                EXACT.contains(&value) || value == format!("parameter {COARSE}")
+            };
+            // In v_fmamk the constant stands second, in all others the product's factors come first.
+            if !operands.iter().skip(1).take(2).any(|operand| exact(operand)) {
+                wrong.push(code.to_string());
+            }
+        }
+    }
+    (count, wrong)
+}
+
+/// The numbers of a scalar operand's registers: `s7`, or `s[8:11]`.
+fn registers(operand: &str) -> std::ops::Range<usize> {
+    let number = |text: &str| text.parse::<usize>().ok();
+    let of = || {
+        let rest = operand.strip_prefix('s')?;
+        if let Some(both) = rest.strip_prefix('[') {
+            let (first, last) = both.strip_suffix(']')?.split_once(':')?;
+            return Some(number(first)?..number(last)? + 1);
+        }
+        let one = number(rest)?;
+        Some(one..one + 1)
+    };
+    of().unwrap_or(0..0)
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn amds_compiler_fuses_exact_products_alone() {
+    if env::var_os(CHILD).is_some() {
+        return compile_all();
+    }
+    assert!(Path::new(DRIVER).exists(), "no {DRIVER}: apt-get install mesa-vulkan-drivers, or run tests/run");
+    let test = "gpu::kernels::amd::amds_compiler_fuses_exact_products_alone";
+    for family in ["NAVI21", "VEGA20"] {
+        let output = Command::new(env::current_exe().unwrap())
+            .args(["--exact", test, "--nocapture"])
+            .envs([(CHILD, "1"), ("VK_DRIVER_FILES", DRIVER), ("VK_ICD_FILENAMES", DRIVER)])
+            .envs([("RADV_FORCE_FAMILY", family), ("RADV_DEBUG", "shaders,nocache")])
+            .env_remove("VK_ADD_DRIVER_FILES")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{family}: {}", &said[said.len().saturating_sub(2000)..]);
+        let (mut compiled, mut total, mut wrong) = (0, 0, Vec::new());
+        for kernel in said.split(MARK).skip(1) {
+            let name = kernel.lines().next().unwrap_or("");
+            let (_, assembly) = kernel.split_once("\ndisasm:\n").unwrap_or_else(|| panic!("{family}, {name}: no text"));
+            let (count, not_exact) = fused(assembly);
+            compiled += 1;
+            total += count;
+            wrong.extend(not_exact.into_iter().map(|code| format!("{family}, {name}: {code}")));
+        }
+        assert_eq!(compiled, all().count(), "{family}");
+        // That some are fused shows that they are found.
+        assert!(wrong.is_empty() && total > 100, "{family}: {total} fused, of no exact product:\n{}", wrong.join("\n"));
+        println!("{family}: {compiled} kernels, {total} fused multiply-adds, each of an exact product");
+    }
+}
+
+/// A product that need not be exact is found, also where a register held an exact factor before.
+#[test]
+fn a_fused_product_that_is_rounded_is_found() {
+    let exact = "\ts_mov_b32 s19, 0x47800000   ; be\n\tv_fmac_f32_e32 v2, s19, v7 ; 56\n";
+    assert_eq!(fused(exact), (1, Vec::new()));
+    for wrong in ["\ts_mov_b32 s19, 1.0 ; be\n", "\ts_buffer_load_dwordx4 s[16:19], s[8:11], 0x50 ; f4\n"] {
+        assert_eq!(fused(&[exact, wrong, exact.lines().nth(1).unwrap()].concat()).1, ["v_fmac_f32_e32 v2, s19, v7"]);
+    }
+    assert_eq!(fused("\tv_fma_f32 v1, v2, v3, v4 ; d5\n").1.len(), 1);
+}

@@ -109,7 +109,7 @@ fn fused(assembly: &str) -> (usize, Vec<String>) {
                 EXACT.contains(&value) || value == format!("parameter {COARSE}")
             };
             // In v_fmamk the constant stands second, in all others the product's factors come first.
-            if !operands.iter().skip(1).take(2).any(|operand| exact(operand)) {
+            if !operands.iter().skip(1).take(2).any(exact) {
                 wrong.push(code.to_string());
             }
         }

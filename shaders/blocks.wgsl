@@ -2,7 +2,7 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
-    let first = first_of(begin(invocation.x));
+    let first = first_of(begin(invocation));
     for (var j = 0u; j < BLOCKS; j++) {
         let count = first + j * 4u * GROUPS;
         if (is_beyond(count)) {

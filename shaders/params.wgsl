@@ -43,8 +43,6 @@ struct Numbers {
     padding: vec2<u32>,
 }
 
-@group(0) @binding(0) var<uniform> given: Params;
-
 // A copy that each invocation makes once, at its start: software adapters load from a uniform buffer lane by lane, wherever it
 // is read.
 var<private> params: Params;
@@ -53,9 +51,9 @@ var<private> params: Params;
 override dtype: u32;
 
 // Takes the parameters; gives the group that this invocation draws, counted from the first.
-fn begin(invocation: u32) -> u32 {
-    params = given;
-    return invocation * params.stride + params.phase;
+fn begin(invocation: vec3<u32>) -> u32 {
+    params = given_to(invocation);
+    return invocation.x * params.stride + params.phase;
 }
 
 // A 64-bit number plus an offset, low and high half.

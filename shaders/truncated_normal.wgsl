@@ -13,7 +13,7 @@ struct Candidates {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
-    let group = begin(invocation.x);
+    let group = begin(invocation);
     let first = first_of(group);
     if (is_beyond(first)) {
         return;

@@ -1,6 +1,11 @@
 // Whole tiles of 16-bit elements whose blocks lie on multiples of their size: a block is one vector.
 
+@group(0) @binding(0) var<uniform> given: Params;
 @group(0) @binding(1) var<storage, read_write> elements: array<vec2<u32>>;
+
+fn given_to(invocation: vec3<u32>) -> Params {
+    return given;
+}
 
 fn is_beyond(count: u32) -> bool {
     return false;

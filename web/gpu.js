@@ -2,7 +2,7 @@
 
 import { partsOf } from "./kernels.js";
 import { DTYPES, SIZES } from "./sampler.js";
-import { PARAMS_BYTES, paramsOf, piecesOf, windowsOf } from "./windows.js";
+import { paramsBytes, paramsOf, piecesOf, windowsOf } from "./windows.js";
 
 // What the GPU holds of a tensor at a time, twice: as drawn, and to be read.
 const PIECE = 2 ** 24;
@@ -121,7 +121,7 @@ export class Gpu {
         const pipelines = await Promise.all(windows.map(({ writes }) => this.pipeline(kernel, dtype, writes)));
         const dispatches = await this.checked(() =>
           windows.map((window, i) => {
-            const params = buffer(PARAMS_BYTES, UNIFORM | COPY_DST);
+            const params = buffer(paramsBytes(window.writes), UNIFORM | COPY_DST);
             this.device.queue.writeBuffer(params, 0, paramsOf(window, numbers, stream));
             const entries = [params, elements].map((buffer, binding) => ({ binding, resource: { buffer } }));
             const bindings = this.device.createBindGroup({ layout: this.layout, entries });

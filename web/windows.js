@@ -7,7 +7,12 @@ const TILE = 1024;
 const WORKGROUP = 64;
 const PER_WORKGROUP = 2048;
 
-export const PARAMS_BYTES = 64 + WORDS * 4;
+const PARAMS_BYTES = 64 + WORDS * 4;
+// As many as shaders/write_words.wgsl has parameters for; the page uses the first.
+const ROWS = 113;
+
+// Bytes of a dispatch's parameters.
+export const paramsBytes = (writes) => PARAMS_BYTES * (writes === "words" ? ROWS : 1);
 
 // Ranges that make up start..end, each of at most so many bytes. They are cut between tiles: from a cut on, blocks lie on
 // multiples of their size.

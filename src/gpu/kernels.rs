@@ -11,7 +11,7 @@ mod compilers;
 mod guards;
 
 /// How a dispatch writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Writes {
     /// Word by word, at any place.
     Words,

@@ -1,8 +1,9 @@
 //! The kernels: fills of the caller's buffers on the caller's device.
 //!
-//! A fill becomes dispatches (`windows.rs`) of a pipeline (`pipelines.rs`); `self_test.rs` says whether a device draws what
+//! A fill becomes windows (`windows.rs`), they become dispatches (`batches.rs`) of pipelines (`pipelines.rs`); `self_test.rs` says whether a device draws what
 //! the CPU twin draws.
 
+mod batches;
 mod kernels;
 mod pipelines;
 mod scopes;
@@ -11,21 +12,22 @@ mod windows;
 
 use std::ops::Range;
 
-use wgpu::{BindGroup, Buffer, CommandEncoder, Device, PipelineCache, Queue};
+use wgpu::{Buffer, CommandEncoder, Device, PipelineCache, Queue};
 
 use crate::cpu::TILE;
 use crate::sampler::Kernel;
 use crate::{Dtype, Error, Fill};
+use batches::{Batch, Batches};
 use kernels::Writes;
 use pipelines::Pipelines;
 use scopes::scoped;
 #[cfg(test)]
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
-use windows::{Limits, Window};
+use windows::Limits;
 
-/// How many dispatches share one parameter buffer.
-const DISPATCHES_PER_BUFFER: usize = 1 << 14;
+/// Bytes of a buffer of parameters, which many dispatches share.
+const PARAMETERS: usize = 4 << 20;
 /// How many fills `submit_all` submits at once.
 const FILLS_PER_SUBMISSION: usize = 1 << 14;
 
@@ -243,21 +245,22 @@ impl GpuFiller {
 
     /// Records many fills in one compute pass, with their parameters in few buffers.
     ///
-    /// Targets that share bytes are written in their order. Each takes a dispatch or more of the caller's encoder, which keeps
-    /// about a kilobyte for it until it is done, and about a microsecond: [`submit_all`](GpuFiller::submit_all) bounds both.
+    /// Targets that share bytes are written in their order. Small ones of one distribution's kind, dtype and buffer share
+    /// dispatches, about a hundred in each. The encoder keeps about a kilobyte for each dispatch, and 144 bytes for each target:
+    /// [`submit_all`](GpuFiller::submit_all) bounds both.
     ///
     /// # Errors
     /// Those of [`record`](GpuFiller::record), for any of the targets; nothing is recorded then.
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        let mut plan = Plan::default();
+        let mut batches = Batches::default();
         for target in targets {
             for window in windows::plan(target.fill, target.buffer, target.offset, &self.limits)? {
-                self.add(&mut plan, target.buffer, &window)?;
+                batches.add(target.buffer, &window);
             }
         }
-        self.record_plan(encoder, plan)
+        self.record_batches(encoder, batches)
     }
 
     /// Records one fill and submits it.
@@ -339,89 +342,56 @@ impl GpuFiller {
         })?
     }
 
-    /// Adds a dispatch to what is to be recorded.
-    fn add(&self, plan: &mut Plan, buffer: &Buffer, window: &Window) -> Result<(), Error> {
-        // Neighbours in one buffer share their bindings.
-        let shares = |run: &Run| run.buffer == *buffer && run.binding == window.binding && run.parameters.is_none();
-        if !plan.runs.last().is_some_and(shares) {
-            plan.runs.push(Run {
-                buffer: buffer.clone(),
-                binding: window.binding.clone(),
-                parameters: None,
-                dispatches: Vec::new(),
-            });
-        }
-        let run = plan.runs.last_mut().expect("one was pushed");
-        let offset = plan.parameters.len() as u32;
-        plan.parameters.extend_from_slice(bytemuck::bytes_of(&window.params));
-        plan.parameters.resize(plan.parameters.len().next_multiple_of(self.pipelines.stride()), 0);
-        run.dispatches.push(Dispatch {
-            kernel: window.kernel,
-            dtype: window.dtype,
-            writes: window.writes,
-            workgroups: window.workgroups,
-            offset,
-        });
-        if plan.parameters.len() >= DISPATCHES_PER_BUFFER * self.pipelines.stride() {
-            self.close(plan)?;
-        }
-        Ok(())
-    }
-
-    /// Gives the runs that wait for their parameters a buffer of them.
-    fn close(&self, plan: &mut Plan) -> Result<(), Error> {
-        if plan.parameters.is_empty() {
-            return Ok(());
-        }
-        let parameters = self.pipelines.parameters(&self.device, &plan.parameters)?;
-        plan.parameters.clear();
-        for run in plan.runs.iter_mut().rev().take_while(|run| run.parameters.is_none()) {
-            run.parameters =
-                Some(self.pipelines.bindings(&self.device, &parameters, &run.buffer, run.binding.clone())?);
-        }
-        Ok(())
-    }
-
-    fn record_plan(&self, encoder: &mut CommandEncoder, mut plan: Plan) -> Result<(), Error> {
+    /// Records dispatches, with their parameters in few buffers.
+    fn record_batches(&self, encoder: &mut CommandEncoder, batches: Batches) -> Result<(), Error> {
         // All that can fail comes before the pass is begun.
-        self.close(&mut plan)?;
-        for dispatch in plan.runs.iter().flat_map(|run| &run.dispatches) {
-            self.pipelines.get(&self.device, dispatch.kernel, dispatch.dtype, dispatch.writes)?;
+        let mut dispatches = Vec::new();
+        let mut bindings = Vec::new();
+        let mut bytes = Vec::new();
+        let mut waiting = Vec::new();
+        let mut batches = batches.in_order().into_iter().peekable();
+        while let Some(Batch { common, rows }) = batches.next() {
+            self.pipelines.get(&self.device, common.kernel, common.dtype, common.writes)?;
+            dispatches.push(Dispatch {
+                kernel: common.kernel,
+                dtype: common.dtype,
+                writes: common.writes,
+                workgroups: common.workgroups,
+                rows: rows.len() as u32,
+                offset: bytes.len() as u32,
+                bindings: bindings.len() + waiting.len(),
+            });
+            bytes.extend_from_slice(bytemuck::cast_slice(&rows));
+            bytes.resize(bytes.len().next_multiple_of(self.pipelines.alignment()), 0);
+            let full = bytes.len() >= PARAMETERS;
+            // Neighbours in one buffer share their bindings.
+            let shares = |next: &Batch| next.common.buffer == common.buffer && next.common.binding == common.binding;
+            if full || !batches.peek().is_some_and(shares) {
+                waiting.push((common.buffer, common.binding));
+            }
+            if full || batches.peek().is_none() {
+                let parameters = self.pipelines.parameters(&self.device, &bytes)?;
+                bytes.clear();
+                for (buffer, binding) in waiting.drain(..) {
+                    bindings.push(self.pipelines.bindings(&self.device, &parameters, &buffer, binding)?);
+                }
+            }
         }
-        if plan.runs.is_empty() {
+        if dispatches.is_empty() {
             return Ok(());
         }
         scoped(&self.device, "recording", || {
             let mut pass = encoder
                 .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
-            for run in &plan.runs {
-                for dispatch in &run.dispatches {
-                    let pipeline =
-                        self.pipelines.get(&self.device, dispatch.kernel, dispatch.dtype, dispatch.writes)?;
-                    pass.set_pipeline(pipeline);
-                    pass.set_bind_group(0, &run.parameters, &[dispatch.offset]);
-                    pass.dispatch_workgroups(dispatch.workgroups, 1, 1);
-                }
+            for dispatch in &dispatches {
+                let pipeline = self.pipelines.get(&self.device, dispatch.kernel, dispatch.dtype, dispatch.writes)?;
+                pass.set_pipeline(pipeline);
+                pass.set_bind_group(0, &bindings[dispatch.bindings], &[dispatch.offset]);
+                pass.dispatch_workgroups(dispatch.workgroups, dispatch.rows, 1);
             }
             Ok(())
         })?
     }
-}
-
-/// What is to be recorded: runs of dispatches, and the parameters of those that have no buffer of them yet.
-#[derive(Default)]
-struct Plan {
-    runs: Vec<Run>,
-    parameters: Vec<u8>,
-}
-
-/// Dispatches that share their bindings.
-struct Run {
-    buffer: Buffer,
-    binding: Range<u64>,
-    /// The bindings, once their parameters have a buffer.
-    parameters: Option<BindGroup>,
-    dispatches: Vec<Dispatch>,
 }
 
 struct Dispatch {
@@ -429,8 +399,11 @@ struct Dispatch {
     dtype: Dtype,
     writes: Writes,
     workgroups: u32,
+    rows: u32,
     /// Of its parameters in their buffer.
     offset: u32,
+    /// Which bindings.
+    bindings: usize,
 }
 
 /// A target in parts of at most so many elements, cut where tiles begin: each with its buffer and its place there.

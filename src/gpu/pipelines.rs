@@ -10,17 +10,20 @@ use wgpu::{
 
 use super::kernels::{Writes, name, source};
 use super::scopes::scoped;
-use super::windows::Params;
+use super::windows::{Params, ROWS};
 use crate::sampler::Kernel;
 use crate::{Dtype, Error};
+
+/// Bytes of the parameters of a dispatch, whether it has one window or many.
+const TABLE: usize = ROWS * size_of::<Params>();
 
 /// The pipelines of one device, compiled when first needed.
 #[derive(Debug)]
 pub(super) struct Pipelines {
     bindings: BindGroupLayout,
     layout: PipelineLayout,
-    /// Bytes from one dispatch's parameters to the next's.
-    stride: u32,
+    /// A dispatch's parameters begin at a multiple of so many bytes.
+    alignment: usize,
     cache: Option<PipelineCache>,
     pipelines: [[[OnceLock<ComputePipeline>; Writes::ALL.len()]; Dtype::ALL.len()]; Kernel::ALL.len()],
 }
@@ -41,7 +44,7 @@ impl Pipelines {
             let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some("fanin"),
                 entries: &[
-                    entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>()),
+                    entry(0, wgpu::BufferBindingType::Uniform, true, TABLE),
                     // The least size depends on how a pipeline writes.
                     entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 0),
                 ],
@@ -53,9 +56,8 @@ impl Pipelines {
             });
             (bindings, layout)
         })?;
-        let alignment = device.limits().min_uniform_buffer_offset_alignment;
-        let stride = (size_of::<Params>() as u32).next_multiple_of(alignment);
-        Ok(Pipelines { bindings, layout, stride, cache: None, pipelines: Default::default() })
+        let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
+        Ok(Pipelines { bindings, layout, alignment, cache: None, pipelines: Default::default() })
     }
 
     pub fn with_cache(self, cache: &PipelineCache) -> Pipelines {
@@ -108,23 +110,24 @@ impl Pipelines {
         self.pipelines[kernel as usize][dtype as usize][writes as usize].set(wrong).unwrap();
     }
 
-    /// Bytes from one dispatch's parameters to the next's.
-    pub fn stride(&self) -> usize {
-        self.stride as usize
+    /// A dispatch's parameters begin at a multiple of so many bytes.
+    pub fn alignment(&self) -> usize {
+        self.alignment
     }
 
-    /// A buffer that holds the parameters of many dispatches, `stride` bytes each.
+    /// A buffer that holds the parameters of many dispatches.
     pub fn parameters(&self, device: &Device, bytes: &[u8]) -> Result<Buffer, Error> {
         let made = scoped(device, "a buffer of parameters", || {
             let buffer = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("fanin parameters"),
-                size: bytes.len() as u64,
+                // All that the last one's binding reaches.
+                size: (bytes.len() + TABLE) as u64,
                 usage: BufferUsages::UNIFORM,
                 mapped_at_creation: true,
             });
             // A device that is lost says so here alone.
             let Ok(mut mapped) = buffer.get_mapped_range_mut(..) else { return None };
-            mapped.copy_from_slice(bytes);
+            mapped.slice(..bytes.len()).copy_from_slice(bytes);
             drop(mapped);
             buffer.unmap();
             Some(buffer)
@@ -147,7 +150,7 @@ impl Pipelines {
                 label: Some("fanin"),
                 layout: &self.bindings,
                 entries: &[
-                    wgpu::BindGroupEntry { binding: 0, resource: bind(parameters, 0, size_of::<Params>() as u64) },
+                    wgpu::BindGroupEntry { binding: 0, resource: bind(parameters, 0, TABLE as u64) },
                     wgpu::BindGroupEntry { binding: 1, resource: bind(target, bytes.start, bytes.end - bytes.start) },
                 ],
             })

@@ -5,9 +5,10 @@ use std::sync::mpsc;
 use sha2::{Digest, Sha256};
 use wgpu::{Buffer, BufferUsages, Queue};
 
+use super::batches::Batches;
 use super::kernels::name;
 use super::scopes::scoped;
-use super::{GpuFiller, Plan, windows};
+use super::{GpuFiller, windows};
 use crate::sampler::{Kernel, Numbers, Sampler};
 use crate::{Distribution, Dtype, Element, Error, Fill, JaxKey, Stream, cpu};
 
@@ -231,12 +232,12 @@ impl GpuFiller {
         let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
         fill.sampler = Sampler { kernel, numbers };
         let buffer = self.scratch(16)?;
-        let mut plan = Plan::default();
+        let mut batches = Batches::default();
         for mut window in windows::plan(&fill, &buffer, 0, &self.limits)? {
             window.params.block = block;
-            self.add(&mut plan, &buffer, &window)?;
+            batches.add(&buffer, &window);
         }
-        self.submit_recorded(queue, |encoder| self.record_plan(encoder, plan))?;
+        self.submit_recorded(queue, |encoder| self.record_batches(encoder, batches))?;
         let bytes = self.read_back(queue, &buffer)?;
         Ok(std::array::from_fn(|i| {
             u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])

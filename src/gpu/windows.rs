@@ -16,6 +16,9 @@ pub(super) const WORKGROUP: u64 = 64;
 const GROUP: u64 = 32;
 /// Elements per workgroup.
 const PER_WORKGROUP: u64 = WORKGROUP * GROUP;
+/// How many windows one dispatch can draw word by word, as in `shaders/write_words.wgsl`: 16 KiB of parameters, which every
+/// device allows.
+pub(super) const ROWS: usize = 113;
 /// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
 const MAX_WINDOW: u64 = 1 << 30;
 
@@ -50,6 +53,15 @@ pub(super) struct Window {
     pub workgroups: u32,
 }
 
+impl Window {
+    /// The words of the buffer that are written, or kept in part.
+    pub fn words(&self) -> Range<u64> {
+        let size = self.dtype.size();
+        let byte_of = |count: u32| self.binding.start + u64::from(count.wrapping_add(self.params.shift)) * size;
+        byte_of(self.params.start) / 4..byte_of(self.params.end).div_ceil(4)
+    }
+}
+
 /// The device's limits that shape windows.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
@@ -71,7 +83,8 @@ impl Limits {
             limits.max_dynamic_uniform_buffers_per_pipeline_layout.into(),
             1,
         )?;
-        need("max_uniform_buffer_binding_size", limits.max_uniform_buffer_binding_size, size_of::<Params>() as u64)?;
+        let rows = (ROWS * size_of::<Params>()) as u64;
+        need("max_uniform_buffer_binding_size", limits.max_uniform_buffer_binding_size, rows)?;
         need("max_storage_buffer_binding_size", limits.max_storage_buffer_binding_size, 1 << 16)?;
         need("max_compute_invocations_per_workgroup", limits.max_compute_invocations_per_workgroup.into(), WORKGROUP)?;
         need("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x.into(), WORKGROUP)?;

@@ -96,8 +96,10 @@ fn fused(assembly: &str) -> (usize, Vec<String>) {
                 if name == "s_mov_b32" {
                     known.insert(register, operands[1].into());
                 } else if name.starts_with("s_buffer_load") {
-                    let from = operands[2].strip_prefix("0x").map(|x| usize::from_str_radix(x, 16).unwrap());
-                    known.insert(register, format!("parameter {}", from.unwrap_or(0) + 4 * place));
+                    // `0x40`, or `s5 offset:0x40`, where a register has the row of a table.
+                    let from = operands[2].rsplit("offset:").next().and_then(|from| from.strip_prefix("0x"));
+                    let from = from.map_or(0, |from| usize::from_str_radix(from, 16).unwrap());
+                    known.insert(register, format!("parameter {}", from + 4 * place));
                 }
             }
         }

@@ -145,13 +145,15 @@ fn program(kernel: Kernel) -> String {
         let elements = metal.lines().find_map(|line| line.strip_prefix("typedef array_of<")).unwrap();
         let (element, name) = elements.split_once("> ").unwrap();
         let name = name.trim_end_matches(';');
+        // A table of parameters, of which this is the first row, or one.
+        let given = metal.lines().find_map(|line| line.strip_prefix(", constant ")).unwrap().split('&').next().unwrap();
         let sizes = if metal.contains("_mslBufferSizes& _buffer_sizes") { ", sizes" } else { "" };
         let fields = if sizes.is_empty() { "" } else { "_mslBufferSizes sizes{uint(bytes)};" };
         let _ = write!(text, "namespace v{i} {{\n{metal}\n}}\n");
         let _ = writeln!(
             run,
-            "case {i}: {{ using namespace v{i}; Params params; static_assert(sizeof params == {}, \"as Params\");\n\
-             memcpy((void *)&params, given, sizeof params); {name} elements{{({element} *)place}}; {fields}\n\
+            "case {i}: {{ using namespace v{i}; static_assert(sizeof(Params) == {}, \"as Params\");\n\
+             static {given} params; memcpy((void *)&params, given, sizeof(Params)); {name} elements{{({element} *)place}}; {fields}\n\
              for (uint j = 0; j < 64 * workgroups; j++) main_(metal::uint3(j, 0, 0), params, elements{sizes}); break; }}",
             size_of::<Params>(),
         );

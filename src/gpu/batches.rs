@@ -1,0 +1,127 @@
+//! Windows -> dispatches, as few as may be: windows of one kernel that touch none of the same words share one.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use wgpu::Buffer;
+
+use super::kernels::Writes;
+use super::windows::{Params, ROWS, Window};
+use crate::Dtype;
+use crate::sampler::Kernel;
+
+/// What the windows of a dispatch have in common.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Common {
+    /// Dispatches of one level touch none of the same words, and come after those of all levels before.
+    pub level: u32,
+    pub buffer: Buffer,
+    pub binding: Range<u64>,
+    pub kernel: Kernel,
+    pub dtype: Dtype,
+    pub writes: Writes,
+    pub workgroups: u32,
+}
+
+/// One dispatch: its windows' parameters.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub common: Common,
+    pub rows: Vec<Params>,
+}
+
+/// The dispatches of all windows so far.
+#[derive(Debug, Default)]
+pub(super) struct Batches {
+    touched: HashMap<Buffer, Touched>,
+    /// Where windows with this in common go.
+    open: HashMap<Common, usize>,
+    batches: Vec<Batch>,
+}
+
+impl Batches {
+    pub fn add(&mut self, buffer: &Buffer, window: &Window) {
+        let touched = match self.touched.get_mut(buffer) {
+            Some(touched) => touched,
+            None => self.touched.entry(buffer.clone()).or_default(),
+        };
+        let common = Common {
+            level: touched.level(window.words()),
+            buffer: buffer.clone(),
+            binding: window.binding.clone(),
+            kernel: window.kernel,
+            dtype: window.dtype,
+            writes: window.writes,
+            workgroups: window.workgroups,
+        };
+        let most = match window.writes {
+            Writes::Words => ROWS,
+            Writes::Blocks => 1,
+        };
+        let open = self.open.get(&common).map(|&at| &mut self.batches[at]).filter(|batch| batch.rows.len() < most);
+        match open {
+            Some(batch) => batch.rows.push(window.params),
+            None => {
+                self.open.insert(common.clone(), self.batches.len());
+                self.batches.push(Batch { common, rows: vec![window.params] });
+            }
+        }
+    }
+
+    /// In the order in which they must run, those that share bindings beside one another.
+    pub fn in_order(mut self) -> Vec<Batch> {
+        self.batches.sort_by_key(|batch| batch.common.level);
+        self.batches
+    }
+}
+
+/// The level at which each word of a buffer was touched last.
+#[derive(Debug, Default)]
+struct Touched {
+    /// From a range's first word to its end and level.
+    ranges: BTreeMap<u64, (u64, u32)>,
+}
+
+impl Touched {
+    /// The first level after all that touched one of these words, which now touches them.
+    fn level(&mut self, words: Range<u64>) -> u32 {
+        let before = self.ranges.range(..words.start).next_back();
+        let from = before.filter(|(_, (end, _))| *end > words.start).map_or(words.start, |(start, _)| *start);
+        let shared: Vec<_> = self.ranges.range(from..words.end).map(|(start, last)| (*start, *last)).collect();
+        let level = shared.iter().map(|(_, (_, level))| level + 1).max().unwrap_or(0);
+        for (start, (end, level)) in shared {
+            self.ranges.remove(&start);
+            if start < words.start {
+                self.ranges.insert(start, (words.start, level));
+            }
+            if end > words.end {
+                self.ranges.insert(words.end, (end, level));
+            }
+        }
+        self.ranges.insert(words.start, (words.end, level));
+        level
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Against a list of every word: a level is one more than the highest among its words.
+    #[test]
+    fn levels_are_those_of_a_list_of_words() {
+        use rand::RngExt;
+        let mut rng = crate::Stream::numbered(5, 0).rng();
+        for _ in 0..200 {
+            let (mut touched, mut words) = (Touched::default(), [0; 64]);
+            for _ in 0..60 {
+                let start = rng.random_range(0..60);
+                let range = start..rng.random_range(start + 1..=64);
+                let level = touched.level(range.start as u64..range.end as u64);
+                let after = 1 + *words[range.clone()].iter().max().unwrap();
+                assert_eq!(level + 1, after, "{range:?}");
+                words[range].fill(after);
+            }
+        }
+    }
+}

@@ -329,3 +329,39 @@ fn the_filler_can_be_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<fanin::gpu::GpuFiller>();
 }
+
+/// Small fills share dispatches; where they overlap, or share a word, the later one is written over the earlier one.
+#[test]
+fn overlapping_targets_are_written_in_their_order() {
+    use rand::RngExt;
+    let mut rng = Stream::numbered(11, 0).rng();
+    let distributions = distributions();
+    let fills: Vec<(Fill, u64)> = (0..600)
+        .map(|i| {
+            let distribution = &distributions[rng.random_range(0..distributions.len())];
+            let dtype = if i % 3 == 0 { Dtype::F32 } else { Dtype::BF16 };
+            let len = rng.random_range(1..if i % 20 == 0 { 9000 } else { 40 });
+            let start = rng.random_range(0..2000);
+            let fill = Fill::new(distribution, Stream::numbered(3, i), dtype, start..start + len).unwrap();
+            let offset = rng.random_range(0..(1u64 << 16) / dtype.size() - len) * dtype.size();
+            (fill, offset)
+        })
+        .collect();
+    let mut expected = vec![0u8; 1 << 16];
+    for (fill, offset) in &fills {
+        let bytes: Vec<u8> = match fill.dtype() {
+            Dtype::F32 => bytemuck::cast_slice(&draw::<f32>(fill)).to_vec(),
+            _ => bytemuck::cast_slice(&draw::<half::bf16>(fill)).to_vec(),
+        };
+        expected[*offset as usize..][..bytes.len()].copy_from_slice(&bytes);
+    }
+    for gpu in adapters() {
+        let buffer = gpu.buffer(&vec![0; 1 << 16]);
+        let targets: Vec<_> =
+            fills.iter().map(|(fill, offset)| Target { fill, buffer: &buffer, offset: *offset }).collect();
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        gpu.filler.record_all(&mut encoder, &targets).unwrap();
+        gpu.queue.submit([encoder.finish()]);
+        assert!(gpu.read(&buffer) == expected, "{}", gpu.name);
+    }
+}

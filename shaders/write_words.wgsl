@@ -1,8 +1,7 @@
 // Some elements of a window, at any place, word by word; a 16-bit element leaves its neighbour in the word as it is.
 
-// Of many windows that touch none of the same words: y is the window's number. As many as `ROWS` in src/gpu/windows.rs, which
-// fit every device's uniform buffers.
-@group(0) @binding(0) var<uniform> given: array<Params, 113>;
+// Of many windows that touch none of the same words: y is the window's number. As many as `ROWS` in src/gpu/windows.rs.
+@group(0) @binding(0) var<uniform> given: array<Params, 28>;
 @group(0) @binding(1) var<storage, read_write> elements: array<u32>;
 
 fn given_to(invocation: vec3<u32>) -> Params {

@@ -9,7 +9,7 @@ const PER_WORKGROUP = 2048;
 
 const PARAMS_BYTES = 64 + WORDS * 4;
 // As many as shaders/write_words.wgsl has parameters for; the page uses the first.
-const ROWS = 113;
+const ROWS = 28;
 
 // Bytes of a dispatch's parameters.
 export const paramsBytes = (writes) => PARAMS_BYTES * (writes === "words" ? ROWS : 1);

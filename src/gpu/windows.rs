@@ -16,9 +16,9 @@ pub(super) const WORKGROUP: u64 = 64;
 const GROUP: u64 = 32;
 /// Elements per workgroup.
 const PER_WORKGROUP: u64 = WORKGROUP * GROUP;
-/// How many windows one dispatch can draw word by word, as in `shaders/write_words.wgsl`: 16 KiB of parameters, which every
-/// device allows.
-pub(super) const ROWS: usize = 113;
+/// How many windows one dispatch can draw word by word, as in `shaders/write_words.wgsl`: 4 KiB of parameters, which a dispatch
+/// of a single window has to bind, too.
+pub(super) const ROWS: usize = 28;
 /// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
 const MAX_WINDOW: u64 = 1 << 30;
 
@@ -90,7 +90,8 @@ impl Limits {
         need("max_compute_workgroup_size_x", limits.max_compute_workgroup_size_x.into(), WORKGROUP)?;
         need("max_compute_workgroups_per_dimension", limits.max_compute_workgroups_per_dimension.into(), 256)?;
         Ok(Limits {
-            binding: limits.max_storage_buffer_binding_size,
+            // Places are counted with 32 bits inside a binding; Metal allows larger ones.
+            binding: limits.max_storage_buffer_binding_size.min(u32::MAX.into()),
             // A binding starts at a whole block whatever the device allows.
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(16),
             workgroups: limits.max_compute_workgroups_per_dimension.into(),
@@ -242,6 +243,24 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Where a device binds more than 32 bits can count, a window's place is still the fill's.
+    #[test]
+    fn a_fill_may_lie_beyond_2_to_the_32_elements_of_a_buffer() {
+        let limits = wgpu::Limits { max_storage_buffer_binding_size: 1 << 40, ..wgpu::Limits::defaults() };
+        let limits = Limits::new(&limits).unwrap();
+        let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+        for dtype in [Dtype::F32, Dtype::BF16] {
+            let (size, offset) = (dtype.size(), (1 << 35) + 12);
+            let fill = Fill::new(&normal, Stream::numbered(0, 0), dtype, 5..100_000).unwrap();
+            let mut words = offset / 4;
+            for window in split(&fill, 1 << 36, offset, &limits).iter().filter(|window| window.params.phase == 0) {
+                assert_eq!(window.words().start, words);
+                words = window.words().end;
+            }
+            assert_eq!(words, (offset + fill.len() * size).div_ceil(4));
         }
     }
 

@@ -339,7 +339,7 @@ fn overlapping_targets_are_written_in_their_order() {
     let fills: Vec<(Fill, u64)> = (0..600)
         .map(|i| {
             let distribution = &distributions[rng.random_range(0..distributions.len())];
-            let dtype = if i % 3 == 0 { Dtype::F32 } else { Dtype::BF16 };
+            let dtype = Dtype::ALL[i as usize % 3];
             let len = rng.random_range(1..if i % 20 == 0 { 9000 } else { 40 });
             let start = rng.random_range(0..2000);
             let fill = Fill::new(distribution, Stream::numbered(3, i), dtype, start..start + len).unwrap();
@@ -349,10 +349,7 @@ fn overlapping_targets_are_written_in_their_order() {
         .collect();
     let mut expected = vec![0u8; 1 << 16];
     for (fill, offset) in &fills {
-        let bytes: Vec<u8> = match fill.dtype() {
-            Dtype::F32 => bytemuck::cast_slice(&draw::<f32>(fill)).to_vec(),
-            _ => bytemuck::cast_slice(&draw::<half::bf16>(fill)).to_vec(),
-        };
+        let bytes = for_dtype!(fill.dtype(), T => bytemuck::cast_slice(&draw::<T>(fill)).to_vec());
         expected[*offset as usize..][..bytes.len()].copy_from_slice(&bytes);
     }
     for gpu in adapters() {

@@ -13,7 +13,7 @@ use std::thread;
 
 use crate::philox;
 use crate::sampler::{Kernel, Numbers};
-use crate::{Element, Error, Fill, Stream};
+use crate::{Dtype, Element, Error, Fill, Stream};
 
 mod constant;
 mod jax;
@@ -54,6 +54,20 @@ pub fn fill<T: Element>(fill: &Fill, slice: &mut [T]) -> Result<(), Error> {
     let worth_asking = fill.len() >= 2 * ELEMENTS_PER_THREAD;
     let threads = if worth_asking { thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     fill_with_threads(fill, slice, threads)
+}
+
+/// The bytes that a fill of any dtype draws.
+pub(crate) fn bytes(fill: &Fill) -> Result<Vec<u8>, Error> {
+    fn drawn<T: Element>(fill: &Fill) -> Result<Vec<u8>, Error> {
+        let mut values = vec![T::zeroed(); fill.len() as usize];
+        self::fill(fill, &mut values)?;
+        Ok(bytemuck::cast_slice(&values).to_vec())
+    }
+    match fill.dtype() {
+        Dtype::F32 => drawn::<f32>(fill),
+        Dtype::F16 => drawn::<half::f16>(fill),
+        Dtype::BF16 => drawn::<half::bf16>(fill),
+    }
 }
 
 /// As [`fill`], on at most this many threads (0 counts as 1). The values do not depend on it.

@@ -41,12 +41,8 @@ pub(super) struct Batches {
 
 impl Batches {
     pub fn add(&mut self, buffer: &Buffer, window: &Window) {
-        let touched = match self.touched.get_mut(buffer) {
-            Some(touched) => touched,
-            None => self.touched.entry(buffer.clone()).or_default(),
-        };
         let common = Common {
-            level: touched.level(window.words()),
+            level: self.touched.entry(buffer.clone()).or_default().level(window.words()),
             buffer: buffer.clone(),
             binding: window.binding.clone(),
             kernel: window.kernel,
@@ -70,7 +66,10 @@ impl Batches {
 
     /// In the order in which they must run, those that share bindings beside one another.
     pub fn in_order(mut self) -> Vec<Batch> {
-        self.batches.sort_by_key(|batch| batch.common.level);
+        self.batches.sort_by(|a, b| {
+            let [a, b] = [a, b].map(|Batch { common: c, .. }| (c.level, &c.buffer, c.binding.start));
+            a.cmp(&b)
+        });
         self.batches
     }
 }

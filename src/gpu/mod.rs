@@ -12,11 +12,10 @@ mod windows;
 
 use std::ops::Range;
 
-use wgpu::{Buffer, CommandEncoder, Device, PipelineCache, Queue};
+use wgpu::{Buffer, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
 
 use crate::cpu::TILE;
-use crate::sampler::Kernel;
-use crate::{Dtype, Error, Fill};
+use crate::{Error, Fill};
 use batches::{Batch, Batches};
 use kernels::Writes;
 use pipelines::Pipelines;
@@ -246,7 +245,7 @@ impl GpuFiller {
     /// Records many fills in one compute pass, with their parameters in few buffers.
     ///
     /// Targets that share bytes are written in their order. Small ones of one distribution's kind, dtype and buffer share
-    /// dispatches, about a hundred in each. The encoder keeps about a kilobyte for each dispatch, and 144 bytes for each target:
+    /// dispatches, up to 28 in each. The encoder keeps about a kilobyte for each dispatch, and 144 bytes for each target:
     /// [`submit_all`](GpuFiller::submit_all) bounds both.
     ///
     /// # Errors
@@ -314,15 +313,14 @@ impl GpuFiller {
         let mut parts = targets.iter().flat_map(|target| parts(target, most)).peekable();
         while parts.peek().is_some() {
             let (mut elements, mut batch) = (0, Vec::new());
-            while let Some((fill, ..)) = parts.peek() {
-                if batch.len() == FILLS_PER_SUBMISSION || !batch.is_empty() && elements + fill.len() > most {
+            while let Some(Part { fill, .. }) = parts.peek() {
+                if batch.len() == FILLS_PER_SUBMISSION || !batch.is_empty() && fill.len() > most - elements {
                     break;
                 }
                 elements += fill.len();
                 batch.extend(parts.next());
             }
-            let targets: Vec<_> =
-                batch.iter().map(|(fill, buffer, offset)| Target { fill, buffer, offset: *offset }).collect();
+            let targets: Vec<_> = batch.iter().map(Part::target).collect();
             self.submit_recorded(queue, |encoder| self.record_all(encoder, &targets))?;
         }
         Ok(())
@@ -351,11 +349,8 @@ impl GpuFiller {
         let mut waiting = Vec::new();
         let mut batches = batches.in_order().into_iter().peekable();
         while let Some(Batch { common, rows }) = batches.next() {
-            self.pipelines.get(&self.device, common.kernel, common.dtype, common.writes)?;
             dispatches.push(Dispatch {
-                kernel: common.kernel,
-                dtype: common.dtype,
-                writes: common.writes,
+                pipeline: self.pipelines.get(&self.device, common.kernel, common.dtype, common.writes)?,
                 workgroups: common.workgroups,
                 rows: rows.len() as u32,
                 offset: bytes.len() as u32,
@@ -384,20 +379,16 @@ impl GpuFiller {
             let mut pass = encoder
                 .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
             for dispatch in &dispatches {
-                let pipeline = self.pipelines.get(&self.device, dispatch.kernel, dispatch.dtype, dispatch.writes)?;
-                pass.set_pipeline(pipeline);
+                pass.set_pipeline(dispatch.pipeline);
                 pass.set_bind_group(0, &bindings[dispatch.bindings], &[dispatch.offset]);
                 pass.dispatch_workgroups(dispatch.workgroups, dispatch.rows, 1);
             }
-            Ok(())
-        })?
+        })
     }
 }
 
-struct Dispatch {
-    kernel: Kernel,
-    dtype: Dtype,
-    writes: Writes,
+struct Dispatch<'a> {
+    pipeline: &'a ComputePipeline,
     workgroups: u32,
     rows: u32,
     /// Of its parameters in their buffer.
@@ -406,18 +397,31 @@ struct Dispatch {
     bindings: usize,
 }
 
-/// A target in parts of at most so many elements, cut where tiles begin: each with its buffer and its place there.
-fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = (Fill, &'a Buffer, u64)> + use<'a> {
+/// Some of a target's elements.
+struct Part<'a> {
+    fill: Fill,
+    buffer: &'a Buffer,
+    offset: u64,
+}
+
+impl Part<'_> {
+    fn target(&self) -> Target<'_> {
+        Target { fill: &self.fill, buffer: self.buffer, offset: self.offset }
+    }
+}
+
+/// A target in parts of at most so many elements, a tile or more, cut where tiles begin.
+fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = Part<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
     let Range { start, end } = fill.range();
     let mut from = start;
     std::iter::from_fn(move || {
         (from < end).then(|| {
-            let to = ((from + most) / TILE * TILE).max(from + 1).min(end);
-            let place = offset + (from - start) * fill.dtype().size();
-            let part = fill.part(from..to).expect("a part of a fill is inside it");
+            let to = if end - from <= most { end } else { (from + most) / TILE * TILE };
+            let offset = offset + (from - start) * fill.dtype().size();
+            let fill = fill.part(from..to).expect("a part of a fill is inside it");
             from = to;
-            (part, buffer, place)
+            Part { fill, buffer, offset }
         })
     })
 }

@@ -8,9 +8,9 @@ use wgpu::{Buffer, BufferUsages, Queue};
 use super::batches::Batches;
 use super::kernels::name;
 use super::scopes::scoped;
-use super::{GpuFiller, windows};
+use super::{GpuFiller, Part, Target, parts, windows};
 use crate::sampler::{Kernel, Numbers, Sampler};
-use crate::{Distribution, Dtype, Element, Error, Fill, JaxKey, Stream, cpu};
+use crate::{Distribution, Dtype, Error, Fill, JaxKey, Stream, cpu};
 
 /// Random123's known answers for philox4x32-10: counter, key, words.
 const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
@@ -96,12 +96,12 @@ impl SelfTest {
         if self.agrees() {
             return Ok(());
         }
-        let mut failed = self.checks.iter().filter(|check| check.different > 0);
+        let failed = self.checks.iter().filter(|check| check.different > 0);
         let (check, different, values) = match failed.clone().next() {
             Some(check) => (check.name.clone(), check.different, check.values),
             None => ("that there is one".into(), 0, 0),
         };
-        Err(Error::SelfTest { check, different, values, failed: failed.by_ref().count(), checks: self.checks.len() })
+        Err(Error::SelfTest { check, different, values, failed: failed.count(), checks: self.checks.len() })
     }
 }
 
@@ -114,8 +114,9 @@ const fn elements(dtype: Dtype) -> u64 {
     }
 }
 
-/// What a device is asked to draw: every kernel in every dtype, written in blocks and word by word.
-fn known_fills() -> Result<Vec<(Distribution, Fill)>, Error> {
+/// What a device is asked to draw: every kernel in every dtype, written in blocks and word by word; and in parts of how many
+/// elements, which share dispatches where they share no word.
+fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
     let native = Stream::named(42, "self-test");
     let (tensorflow, jax) = (Stream::tensorflow([42, -1]), Stream::jax(JaxKey::new(42)));
     let mut fills = Vec::new();
@@ -135,9 +136,9 @@ fn known_fills() -> Result<Vec<(Distribution, Fill)>, Error> {
     ] {
         // Block 2^32 lies within. From a block's first element on, blocks are written whole; from another, word by word.
         for dtype in Dtype::ALL {
-            for start in [(1 << 34) - 2112, (1 << 34) - 2111] {
+            for (start, most) in [((1 << 34) - 2112, u64::MAX), ((1 << 34) - 2111, 1 << 13)] {
                 let fill = Fill::new(&distribution, stream, dtype, start..start + elements(dtype))?;
-                fills.push((distribution, fill));
+                fills.push((distribution, fill, most));
             }
         }
     }
@@ -149,17 +150,9 @@ fn kind(fill: &Fill) -> String {
     format!("{} {}", name(fill.sampler.kernel), fill.dtype())
 }
 
-fn expected(fill: &Fill) -> Result<Vec<u8>, Error> {
-    fn drawn<T: Element>(fill: &Fill) -> Result<Vec<u8>, Error> {
-        let mut values = vec![T::zeroed(); fill.len() as usize];
-        cpu::fill(fill, &mut values)?;
-        Ok(bytemuck::cast_slice(&values).to_vec())
-    }
-    match fill.dtype() {
-        Dtype::F32 => drawn::<f32>(fill),
-        Dtype::F16 => drawn::<half::f16>(fill),
-        Dtype::BF16 => drawn::<half::bf16>(fill),
-    }
+/// What was drawn, for people.
+fn described(distribution: &Distribution, fill: &Fill) -> String {
+    format!("{}, {distribution}, from element {}", kind(fill), fill.range().start)
 }
 
 fn hexadecimal(hash: Sha256) -> String {
@@ -199,15 +192,16 @@ impl GpuFiller {
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
         let mut digests = Vec::<(String, Sha256)>::new();
-        for (distribution, fill) in known_fills()? {
+        for (distribution, fill, most) in known_fills()? {
             let buffer = self.scratch(fill.len() * fill.dtype().size())?;
-            self.submit(queue, &fill, &buffer, 0)?;
+            let parts: Vec<_> = parts(&Target { fill: &fill, buffer: &buffer, offset: 0 }, most).collect();
+            let targets: Vec<_> = parts.iter().map(Part::target).collect();
+            self.submit_recorded(queue, |encoder| self.record_all(encoder, &targets))?;
             let drawn = self.read_back(queue, &buffer)?;
-            let expected = expected(&fill)?;
+            let expected = cpu::bytes(&fill)?;
             let size = fill.dtype().size() as usize;
             let different = drawn.chunks(size).zip(expected.chunks(size)).filter(|(a, b)| a != b).count() as u64;
-            let start = fill.range().start;
-            let name = format!("{}, {distribution}, from element {start}", kind(&fill));
+            let name = described(&distribution, &fill);
             checks.push(Check { name, values: fill.len(), different });
             let at = digests.iter().position(|(of, _)| *of == kind(&fill)).unwrap_or_else(|| {
                 digests.push((kind(&fill), Sha256::new()));
@@ -306,13 +300,13 @@ mod tests {
         let checks: Vec<_> = known_fills()
             .unwrap()
             .into_iter()
-            .map(|(distribution, fill)| {
+            .map(|(distribution, fill, _)| {
                 let words: [u32; 20] = bytemuck::cast(fill.sampler.numbers);
                 let check = serde_json::json!({
-                    "name": format!("{}, {distribution}, from element {}", kind(&fill), fill.range().start), "kernel": name(fill.sampler.kernel),
+                    "name": described(&distribution, &fill), "kernel": name(fill.sampler.kernel),
                     "dtype": fill.dtype().to_string(), "start": fill.range().start, "end": fill.range().end,
                     "key": fill.stream.key, "nonce": fill.stream.nonce, "numbers": words,
-                    "sha256": hexadecimal(Sha256::new_with_prefix(expected(&fill).unwrap())),
+                    "sha256": hexadecimal(Sha256::new_with_prefix(cpu::bytes(&fill).unwrap())),
                 });
                 format!("  {check}")
             })

@@ -1,0 +1,480 @@
+#!/usr/bin/env python3
+"""How many instructions a value costs on GPUs, without one: what NVIDIA's and AMD's own compilers make of the kernels.
+
+    pip install nvidia-cuda-nvcc-cu12 nvidia-cuda-nvdisasm     # ptxas and nvdisasm; or PTXAS and NVDISASM are their paths
+    apt-get install clang mesa-vulkan-drivers libvulkan1
+    cargo install naga-cli --version ^30
+    python3 benches/counts/counts.py
+
+These are counts, not time: a stand-in until a GPU is measured. They are static: each instruction of a loop's body counts once,
+also one in a branch that few fills take. Memory, latencies, and which instructions issue together are not in them.
+
+- NVIDIA (sm_90, an H100): naga writes Metal's language, which is made C++, clang makes it PTX, and NVIDIA's assembler the
+  instructions, which are all counted but NOP. The driver's own way there is another one, through SPIR-V and a compiler that is
+  not public; what is alike is the assembler. naga's bounds on loops are taken out, as clang does not see that they never bind.
+- AMD (RDNA 2, unless `--family` says GFX1100, VEGA20, ...): naga writes SPIR-V, and Mesa's driver, RADV, compiles it with ACO,
+  for a GPU that is not there. Vector instructions are counted, without loads and stores. Linux has this driver for such GPUs.
+
+Figures are given with 64-bit products, for devices that have them, / with products of 16-bit pieces, for the others:
+
+- a value: in the loop over a group's blocks, or in all of it if that loop is unrolled;
+- once: outside of loops, for each group of 32 values;
+- a redraw: a round of a truncated normal's loop, of four candidates for those of a group that were rejected;
+- registers: of an invocation. Where they are many, fewer invocations run at once, which no count shows.
+"""
+
+import argparse
+import ctypes
+import glob
+import os
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+KERNELS = ["constant", "uniform", "normal", "by_normal", "by_exponential"]
+DTYPES = {"f32": (0, 4), "f16": (1, 2), "bf16": (2, 2)}
+PRODUCTS = {"64-bit": True, "16-bit": False}
+MARK = "fanin kernel "
+
+
+def tool(name, install):
+    """A program's path: as the environment says, from a package of this Python, or from the PATH."""
+    named = os.environ.get(name.upper().strip("+"), name)
+    packages = [folder for entry in sys.path for folder in glob.glob(f"{entry}/nvidia/*/bin")]
+    found = shutil.which(named, path=os.pathsep.join(packages)) or shutil.which(named)
+    return found or sys.exit(f"there is no {named}: {install}")
+
+
+def output(*command, **more):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **more)
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))}\n{done.stdout}{done.stderr}")
+    return done.stdout + done.stderr
+
+
+# The kernels' text, from the one list of their parts.
+
+
+class Sources:
+    """What `source` in src/gpu/kernels.rs puts together, for blocks of values."""
+
+    def __init__(self, root):
+        self.root = root
+        text = (root / "src/gpu/kernels.rs").read_text()
+        named = dict(re.findall(r'const (\w+): &str = part!\("(\w+)"\);', text))
+        self.own = {
+            name: [part or named[constant] for part, constant in self.parts(parts)]
+            for name, parts in re.findall(r'Kernel::\w+\s*=>\s*\("(\w+)",\s*&\[(.*?)\]\)', text, re.DOTALL)
+        }
+        source = text[text.find("fn source(") :]
+        write = r'\(Writes::Blocks, {}\) => part!\("(\w+)"\)'
+        self.write = {size: re.search(write.format(match), source) for size, match in [(4, 4), (2, "_")]}
+        self.choices = {
+            name: {True: wide, False: narrow}
+            for name, wide, narrow in re.findall(
+                r'let (\w+) = if wide \{ part!\("(\w+)"\) \} else \{ part!\("(\w+)"\) \}', source
+            )
+        }
+        self.shared = re.search(r"let shared =\s*\[(.*?)\];", source, re.DOTALL)
+        if not (set(KERNELS) <= set(self.own) and all(self.write.values()) and self.choices and self.shared):
+            sys.exit(f"{root}/src/gpu/kernels.rs lists the kernels' parts in a way that this script does not read")
+
+    @staticmethod
+    def parts(text):
+        return re.findall(r'part!\("(\w+)"\)|\b([A-Za-z]\w*)\b', text)
+
+    def wgsl(self, kernel, size, wide):
+        choices = {"write": self.write[size][1], **{name: choice[wide] for name, choice in self.choices.items()}}
+        shared = [part or choices[name] for part, name in self.parts(self.shared[1])]
+        files = [self.root / "shaders" / f"{part}.wgsl" for part in shared + self.own[kernel]]
+        return "\n".join(file.read_text() for file in files)
+
+
+# What a compiler made, as a graph.
+
+
+class Instruction(NamedTuple):
+    name: str
+    operands: str
+    # Where it may go on, as indices.
+    next: list
+
+
+class Figures(NamedTuple):
+    value: float
+    once: int | None
+    redraw: int | None
+    registers: int
+    kinds: Counter
+    notes: list
+
+    def cells(self):
+        once = "in it" if self.once is None else str(self.once)
+        return f"{self.value:.1f}", once, "-" if self.redraw is None else str(self.redraw), str(self.registers)
+
+
+def cycles(code, among):
+    """The loops among some instructions: those that reach one another (Tarjan 1972), in the order of the code."""
+    number, low, stack, stacked, found = {}, {}, [], set(), []
+    for root in sorted(among):
+        work = [(root, None)] if root not in number else []
+        while work:
+            at, after = work.pop()
+            if after is None:
+                number[at] = low[at] = len(number)
+                stack.append(at)
+                stacked.add(at)
+                after = iter([to for to in code[at].next if to in among])
+            for to in after:
+                if to not in number:
+                    work += [(at, after), (to, None)]
+                    break
+                if to in stacked:
+                    low[at] = min(low[at], low[to])
+            else:
+                if low[at] == number[at]:
+                    loop = set()
+                    while at not in loop:
+                        loop.add(stack.pop())
+                    stacked -= loop
+                    if len(loop) > 1 or at in code[at].next:
+                        found.append(loop)
+                if work:
+                    before = work[-1][0]
+                    low[before] = min(low[before], low[at])
+    return sorted(found, key=min)
+
+
+def reached(code):
+    seen, work = set(), [0]
+    while work:
+        at = work.pop()
+        if at not in seen:
+            seen.add(at)
+            work += code[at].next
+    return seen
+
+
+def figures(code, counts, stored, size, registers):
+    """`counts` says which instructions count, `stored` how many bytes one stores for each invocation."""
+    alive = reached(code)
+    loops = cycles(code, alive)
+    straight = alive.difference(*loops)
+
+    def blocks(part):
+        # Single elements, which a redraw stores, are of a word.
+        return sum(stored(code[i]) for i in part if stored(code[i]) > 4) / (4 * size)
+
+    def length(part):
+        return sum(counts(code[i]) for i in part)
+
+    drawn = max([*loops, straight], key=blocks)
+    if not blocks(drawn):
+        sys.exit("a kernel stores no block")
+    notes = []
+    if drawn is not straight:
+        entry = {to for i in alive - drawn for to in code[i].next if to in drawn}
+        notes += ["its loop over blocks has a loop inside, counted once"] * bool(cycles(code, drawn - entry))
+    others = [length(loop) for loop in loops if loop is not drawn]
+    kinds = Counter(code[i].name for i in drawn if counts(code[i]))
+    once = None if drawn is straight else length(straight)
+    value = length(drawn) / (4 * blocks(drawn))
+    return Figures(value, once, max(others, default=None), registers, kinds, notes)
+
+
+# NVIDIA.
+
+
+class Nvidia:
+    NEEDS = ["naga", "clang++", "ptxas", "nvdisasm"]
+    title = "NVIDIA sm_90"
+
+    def __init__(self, sources, tools):
+        self.harness, self.tools = sources.root / "src/gpu/kernels", tools
+
+    def about(self):
+        ptxas = re.search(r"V([\d.]+)", output(self.tools["ptxas"], "--version"))[1]
+        return f"ptxas {ptxas} after {output(self.tools['clang++'], '--version').splitlines()[0]}"
+
+    def compile(self, folder, kernels, size):
+        # What the tests' header includes, for a device that has no library.
+        for header in ["cstdint", "cstdio", "cstdlib", "cstring", "vector"]:
+            (folder / header).write_text({"cstdint": "#include <stdint.h>\n"}.get(header, ""))
+        for key, naga in kernels.items():
+            naga(folder / "kernel.metal", "--metal-version", "2.3")
+            (folder / "kernel.cu").write_text(self.cuda((folder / "kernel.metal").read_text()))
+            options = "-x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib -w -S -std=c++17 -O3"
+            options += " -ffreestanding -ffp-contract=off -fno-strict-aliasing -mllvm -inline-threshold=100000"
+            # naga writes numbers of single precision without an f.
+            options += " -Xclang -cl-single-precision-constant"
+            command = [self.tools["clang++"], *options.split(), f"-I{folder}", f"-I{self.harness}"]
+            output(*command, folder / "kernel.cu", "-o", folder / "kernel.ptx")
+            cubin = folder / "kernel.cubin"
+            said = output(self.tools["ptxas"], "-v", "-arch=sm_90", folder / "kernel.ptx", "-o", cubin)
+            registers = int(re.search(r"Used (\d+) registers", said)[1])
+            code = self.read(output(self.tools["nvdisasm"], "-c", cubin))
+            result = figures(code, lambda i: i.name != "NOP", self.stored, size, registers)
+            spilled = re.search(r"(\d+) bytes spill stores", said)
+            result.notes.extend(["registers are spilled"] * bool(spilled and int(spilled[1])))
+            result.notes.extend(["calls a function, which is not counted"] * any(i.name == "CALL" for i in code))
+            yield key, result
+
+    @staticmethod
+    def cuda(metal):
+        metal = re.sub(r"^(#include|using) .*$", "", metal, flags=re.MULTILINE)
+        metal = re.sub(r"\[\[.*?\]\]", "", metal)
+        # A runtime-sized array, whose type says one element.
+        metal, arrays = re.subn(r"typedef (\S+) (\w+)\[1\];", r"typedef array_of<\1> \2;", metal)
+        metal = re.sub(r"^.*\bloop_bound\w* -= .*$|^.*\ball\(loop_bound.*$", "", metal, flags=re.MULTILINE)
+        given = re.search(r"void main_\([^{]*?constant (\w+)& given\b", metal)
+        element = re.search(r"typedef array_of<(\S+)> (\w+);", metal)
+        if arrays != 1 or not given:
+            sys.exit("naga writes Metal's language in a way that this script does not read")
+        sizes = ", {}" if re.search(r"main_\([^{]*_mslBufferSizes", metal) else ""
+        return f"""
+#define memcpy __builtin_memcpy
+#pragma clang force_cuda_host_device begin
+#include "harness.hpp"
+{metal}
+#pragma clang force_cuda_host_device end
+extern "C" __attribute__((global)) void entry({given[1]} given, {element[1]} *first) {{
+    {element[2]} elements{{first}};
+    uint place = __nvvm_read_ptx_sreg_ctaid_x() * 64 + __nvvm_read_ptx_sreg_tid_x();
+    main_(metal::uint3(place, 0, 0), given, elements{sizes});
+}}
+"""
+
+    @staticmethod
+    def read(text):
+        lines, labels, meeting = [], {}, {}
+        for line in text[text.index(".text.entry:") :].splitlines():
+            if label := re.match(r"\s*(\.L\w+):", line):
+                labels[label[1]] = len(lines)
+            elif found := re.match(r"\s*/\*[0-9a-f]{4,}\*/\s+(@!?\w+ )?\s*([A-Z]\w*)(\S*)\s*(.*?)\s*;", line):
+                lines.append(found.groups(""))
+        code = []
+        for i, (predicate, name, kind, operands) in enumerate(lines):
+            target = [labels[label] for label in re.findall(r"`\((\.L\w+)\)", operands)]
+            on = [i + 1]
+            if name == "BSSY":
+                meeting[operands.split(",")[0]] = target
+            elif name == "BSYNC":
+                on = meeting[operands] + on * bool(predicate)
+            elif name == "BRA":
+                on = target + on * bool(predicate or kind or not operands.startswith("`"))
+            elif name in ("EXIT", "RET"):
+                on *= bool(predicate)
+            elif name in ("BRX", "JMX", "JMP"):
+                sys.exit(f"{name} goes where this script does not see")
+            code.append(Instruction(name, kind + " " + operands, [to for to in on if to < len(lines)]))
+        return code
+
+    @staticmethod
+    def stored(instruction):
+        if instruction.name not in ("ST", "STG"):
+            return 0
+        kind = instruction.operands.split()[0].split(".")
+        return 16 if "128" in kind else 8 if "64" in kind else 4
+
+
+# AMD.
+
+
+class Amd:
+    NEEDS = ["naga"]
+
+    def __init__(self, family):
+        self.family, self.title = family, f"AMD {family}"
+        drivers = [d for folder in ["/usr/share", "/etc"] for d in glob.glob(f"{folder}/vulkan/icd.d/radeon_icd*.json")]
+        if not drivers:
+            sys.exit("there is no RADV: apt-get install mesa-vulkan-drivers libvulkan1")
+        self.driver = drivers[0]
+
+    def said(self, modules):
+        """What the driver prints, in a process of its own, as it reads its environment when it is loaded."""
+        about = {"VK_DRIVER_FILES": self.driver, "VK_ICD_FILENAMES": self.driver, "RADV_FORCE_FAMILY": self.family}
+        about |= {"RADV_DEBUG": "shaders,nocache", "XDG_RUNTIME_DIR": os.environ.get("XDG_RUNTIME_DIR", "/tmp")}
+        kept = {key: value for key, value in os.environ.items() if key != "VK_ADD_DRIVER_FILES"}
+        return output(sys.executable, __file__, "--vulkan", *modules, env={**kept, **about})
+
+    def about(self):
+        return self.said([]).strip().splitlines()[-1]
+
+    def compile(self, folder, kernels, size):
+        keys = list(kernels)
+        modules = [folder / f"{i}.spv" for i in range(len(keys))]
+        for module, naga in zip(modules, kernels.values()):
+            naga(module, "--spirv-version", "1.3")
+        texts = self.said(modules).split(MARK)[1:]
+        for key, text in zip(keys, texts, strict=True):
+            _, begun, assembly = text.partition("\ndisasm:\n")
+            if not begun:
+                sys.exit(f"RADV shows no assembly for {self.family}:\n{text[-2000:]}")
+            code = self.read(assembly)
+            # Without a GPU the driver has no statistics.
+            numbers = re.findall(r"\bv(?:\[\d+:)?(\d+)", " ".join(i.operands for i in code))
+            registers = 1 + max(map(int, numbers))
+            yield key, figures(code, lambda i: i.name.startswith("v_"), self.stored, size, registers)
+
+    @staticmethod
+    def read(text):
+        lines, labels = [], {}
+        for line in text.splitlines():
+            if label := re.match(r"(BB\d+):", line):
+                labels[label[1]] = len(lines)
+            elif found := re.match(r"\t([a-z]\w*)\s*([^;]*)", line):
+                lines.append(found.groups())
+        code = []
+        for i, (name, operands) in enumerate(lines):
+            on = [i + 1]
+            if name.startswith(("s_branch", "s_cbranch")):
+                on = [labels[operands.strip()]] + on * name.startswith("s_cbranch")
+            elif name.startswith("s_endpgm"):
+                on = []
+            elif name.startswith(("s_setpc", "s_swappc")):
+                sys.exit(f"{name} goes where this script does not see")
+            code.append(Instruction(name, operands, [to for to in on if to < len(lines)]))
+        return code
+
+    @staticmethod
+    def stored(instruction):
+        if "store" not in instruction.name:
+            return 0
+        widths = {"x4": 16, "x3": 12, "x2": 8, "b128": 16, "b96": 12, "b64": 8}
+        return next((bytes for end, bytes in widths.items() if instruction.name.endswith(end)), 4)
+
+
+def be_vulkan(modules):
+    """Has a driver compile modules, by Vulkan's own functions: wgpu wants a device that can run, too."""
+    vulkan, kept = ctypes.CDLL("libvulkan.so.1"), []
+
+    def made(layout, *values):
+        """A structure's address: `layout` as in Python's struct, with 0P where it is to end as C pads it."""
+        kept.append(ctypes.create_string_buffer(struct.pack("@" + layout, *values)))
+        return ctypes.addressof(kept[-1])
+
+    def call(name, *arguments):
+        if result := getattr(vulkan, name)(*arguments):
+            sys.exit(f"{name} gave {result}")
+
+    def create(name, owner, about):
+        handle = ctypes.c_uint64()
+        call(name, owner, ctypes.c_void_p(about), None, ctypes.byref(handle))
+        return handle.value
+
+    # Each begins with its type, and a pointer to more.
+    application = made("IPPIPII0P", 0, 0, 0, 0, 0, 0, 1 << 22 | 2 << 12)
+    instance = ctypes.c_void_p()
+    about = ctypes.c_void_p(made("IPIPIPIP", 1, 0, 0, application, 0, 0, 0, 0))
+    call("vkCreateInstance", about, None, ctypes.byref(instance))
+    physical = ctypes.c_void_p()
+    call("vkEnumeratePhysicalDevices", instance, ctypes.byref(ctypes.c_uint32(1)), ctypes.byref(physical))
+    properties = ctypes.create_string_buffer(4096)
+    vulkan.vkGetPhysicalDeviceProperties(physical, properties)
+    version = struct.unpack_from("@II", properties.raw)[1]
+    name = properties.raw[20:].split(b"\0")[0].decode()
+    print(f"{name}, Mesa {version >> 22}.{version >> 12 & 1023}.{version & 4095}", flush=True)
+    queue = made("IPIIIP", 2, 0, 0, 0, 1, made("f", 1.0))
+    # shaderInt64 is the 41st of the 55 features of Vulkan 1.0.
+    features = made("55I", *[int(i == 40) for i in range(55)])
+    about = made("IPIIPIPIPP", 3, 0, 0, 1, queue, 0, 0, 0, 0, features)
+    device = ctypes.c_void_p(create("vkCreateDevice", physical, about))
+    # A uniform buffer with a dynamic offset, and a storage buffer.
+    bindings = made("IIIIP" * 2, 0, 8, 1, 32, 0, 1, 7, 1, 32, 0)
+    layouts = made("Q", create("vkCreateDescriptorSetLayout", device, made("IPIIP", 32, 0, 0, 2, bindings)))
+    layout = create("vkCreatePipelineLayout", device, made("IPIIPIP", 30, 0, 0, 1, layouts, 0, 0))
+    main = made("5s", b"main")
+    for module in modules:
+        spirv = Path(module).read_bytes()
+        about = made("IPINP", 16, 0, 0, len(spirv), made(f"{len(spirv)}s", spirv))
+        shader = create("vkCreateShaderModule", device, about)
+        stage = (18, 0, 0, 32, shader, main, 0)
+        about = made("IPI0P" + "IPIIQPP" + "QQi0P", 29, 0, 0, *stage, layout, 0, -1)
+        os.write(2, f"\n{MARK}{module}\n".encode())
+        pipeline = ctypes.c_uint64()
+        call("vkCreateComputePipelines", device, None, 1, ctypes.c_void_p(about), None, ctypes.byref(pipeline))
+
+
+# The tables.
+
+
+def main():
+    if sys.argv[1:2] == ["--vulkan"]:
+        return be_vulkan(sys.argv[2:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kernels", nargs="*", help=f"their files' names, {' '.join(KERNELS)} if none is given")
+    parser.add_argument("--dtype", action="append", choices=DTYPES, help="f32 and bf16 if not given")
+    parser.add_argument("--override", action="append", default=[], metavar="NAME=NUMBER", help="a pipeline's constant")
+    parser.add_argument("--compiler", action="append", choices=["nvidia", "amd"], help="both if not given")
+    parser.add_argument("--family", default="NAVI21", help="AMD's, as RADV_FORCE_FAMILY names it")
+    parser.add_argument("--kinds", action="store_true", help="which instructions they are")
+    parser.add_argument("--root", type=Path, default=Path(__file__).parents[2], help="another checkout of the project")
+    given = parser.parse_args()
+
+    sources = Sources(given.root.resolve())
+    wanted = given.kernels or KERNELS
+    if unknown := set(wanted) - set(sources.own):
+        parser.error(f"there is no kernel {', '.join(sorted(unknown))}; there are {', '.join(sources.own)}")
+    overrides = {}
+    for override in given.override:
+        name, _, number = override.partition("=")
+        if not re.fullmatch(r"\d+(\.\d+)?", number) or name == "dtype":
+            parser.error(f"--override {override}: NAME=NUMBER, and dtypes by --dtype")
+        if not any(re.search(rf"^override {name}\b", sources.wgsl(k, 4, True), re.MULTILINE) for k in wanted):
+            parser.error(f"--override {override}: no kernel has such a constant")
+        overrides[name] = number
+
+    by = given.compiler or ["nvidia", "amd"]
+    install = {
+        "naga": "cargo install naga-cli --version ^30",
+        "clang++": "apt-get install clang",
+        "ptxas": "pip install nvidia-cuda-nvcc-cu12, or PTXAS is its path",
+        "nvdisasm": "pip install nvidia-cuda-nvdisasm, or NVDISASM is its path",
+    }
+    needed = {name for compiler in by for name in {"nvidia": Nvidia, "amd": Amd}[compiler].NEEDS}
+    tools = {name: tool(name, how) for name, how in install.items() if name in needed}
+    compilers = [Nvidia(sources, tools) if compiler == "nvidia" else Amd(given.family) for compiler in by]
+
+    print("Instructions, not time: a stand-in until a GPU is measured.")
+    print(f"naga {output(tools['naga'], '--version').strip()}")
+    for compiler in compilers:
+        print(f"{compiler.title}: {compiler.about()}")
+    for dtype in given.dtype or ["f32", "bf16"]:
+        number, size = DTYPES[dtype]
+        constants = {"dtype": number, **overrides}
+        print(f"\n{', '.join([dtype, *(f'{name}={number}' for name, number in overrides.items())])}\n")
+        print("| kernel | compiler | a value | once | a redraw | registers |\n|---|---|---|---|---|---|")
+        with tempfile.TemporaryDirectory() as folder:
+            folder, kernels = Path(folder), {}
+            for kernel in wanted:
+                for products, wide in PRODUCTS.items():
+                    wgsl = folder / f"{kernel}-{products}.wgsl"
+                    wgsl.write_text(sources.wgsl(kernel, size, wide))
+                    override = ",".join(f"{name}={value}" for name, value in constants.items())
+                    options = ["--override", override, "--capabilities", "all"]
+                    kernels[kernel, products] = partial(output, tools["naga"], *options, wgsl)
+            results = [dict(compiler.compile(folder, kernels, size)) for compiler in compilers]
+        details = []
+        for kernel in wanted:
+            for compiler, result in zip(compilers, results):
+                found = {products: result[kernel, products] for products in PRODUCTS}
+                columns = zip(*(figures.cells() for figures in found.values()))
+                print("| " + " | ".join([kernel, compiler.title, *map(" / ".join, columns)]) + " |", flush=True)
+                for products, figures in found.items():
+                    which = f"- {kernel}, {compiler.title}, {products}: "
+                    details += [which + note for note in figures.notes]
+                    if given.kinds:
+                        details.append(which + ", ".join(f"{n} {name}" for name, n in figures.kinds.most_common()))
+        if details:
+            print("\n" + "\n".join(details))
+
+
+if __name__ == "__main__":
+    main()

@@ -90,7 +90,8 @@
 //!   ranges, offsets, dispatches, threads or the order of calls.
 //! - **The bounds hold in every dtype.** `low <= x < high` for uniform, `low <= x <= high` for truncated normal, after
 //!   rounding to f32, f16 or bf16. Nothing that is drawn is subnormal in f32 or bf16: what would be is zero.
-//! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do.
+//! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do, and [`Stream::contract`] of another
+//!   framework's streams if theirs do.
 //!
 //! The caller owns device, queue, encoder and buffer. Nothing here blocks, reads back or keeps global state, but for the
 //! self-test, which has to read. No input panics, and what goes wrong on a device is an [`Error`].
@@ -104,6 +105,8 @@ mod error;
 mod fan;
 mod fill;
 mod gain;
+#[cfg(test)]
+mod golden;
 pub mod gpu;
 mod moments;
 mod philox;
@@ -111,6 +114,8 @@ mod philox;
 pub mod rules;
 mod sampler;
 pub mod scheme;
+pub mod seeds;
+mod special;
 mod stream;
 mod threefry;
 
@@ -125,9 +130,12 @@ pub use scheme::Scheme;
 pub use stream::{JaxKey, PhiloxRng, Stream};
 pub use threefry::threefry2x32_20;
 
-/// The version of the value contract: it changes if and only if some seed's values do.
+/// The version of the value contract of fanin's own streams: it changes if and only if some seed's values do.
+///
+/// The streams of other frameworks have versions of their own, [`Stream::contract`]. Which distribution a preset gives a tensor is
+/// no part of it: a checkpoint keeps each tensor's distribution itself, and what changes a preset is said in CHANGELOG.md.
 ///
 /// ```
-/// assert_eq!(fanin::VALUE_CONTRACT, 1);
+/// assert_eq!(fanin::VALUE_CONTRACT, 2);
 /// ```
-pub const VALUE_CONTRACT: u32 = 1;
+pub const VALUE_CONTRACT: u32 = 2;

@@ -1,14 +1,16 @@
 //! Distribution + dtype -> the kernel that draws it and the f32 numbers that the kernel works with.
 //!
-//! This is the last place with f64 and with transcendental functions; they come from `libm`, which gives the same bits on
-//! every host. What comes out is read by the WGSL kernels and by their CPU twins alike.
+//! This is the last place with f64 and with transcendental functions; they are fanin's own, which give the same bits on every
+//! host. What comes out is read by the WGSL kernels and by their CPU twins alike.
 
 use bytemuck::{Pod, Zeroable};
 
 use crate::stream::Origin;
-use crate::{Distribution, Dtype, Error, Stream};
+use crate::{Distribution, Dtype, Error, Stream, special};
 
 mod frameworks;
+#[cfg(test)]
+mod frozen;
 
 /// The kernels; one WGSL file and one Rust file each, but for the two proposals of the truncated normal, which share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,6 +107,7 @@ impl Sampler {
             (Origin::Native, _) | (_, Distribution::Constant { .. }) => Sampler::native(distribution, dtype),
             (Origin::TensorFlow, _) => frameworks::tensorflow(distribution, dtype, stream.base),
             (Origin::Jax, _) => frameworks::jax(distribution, dtype),
+            (Origin::JaxInitializers, _) => frameworks::jax_initializers(distribution, dtype),
         }
     }
 
@@ -165,7 +168,7 @@ fn within(dtype: Dtype, low: f64, high: f64, open: bool) -> Result<(f32, f32), E
 /// two, so that no intermediate result is subnormal or infinite: WGSL leaves both to the driver.
 fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) -> Numbers {
     let ordinary = magnitude == 0.0 || (2f64.powi(-40)..=2f64.powi(40)).contains(&magnitude);
-    let exponent = if ordinary { 0 } else { libm::ilogb(magnitude).clamp(-126, 127) };
+    let exponent = if ordinary { 0 } else { special::exponent(magnitude).clamp(-126, 127) };
     let unit = 2f64.powi(exponent);
     let rounded = normal_f32(location / unit);
     Numbers {
@@ -214,10 +217,10 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
     let (near, direction) = if window.mirrored { (high, -1.0) } else { (low, 1.0) };
     let scale = direction * std / tilt.rate;
     let numbers = scaled(near, scale, near.abs().max(scale.abs()), bounds);
-    let mass = -libm::expm1(-tilt.rate * width);
+    let mass = -special::expm1(-tilt.rate * width);
     let numbers = Numbers {
         mass_per_step: normal_f32(mass / 2f64.powi(33)),
-        beyond: normal_f32(libm::exp(-tilt.rate * width)),
+        beyond: normal_f32(special::exp(-tilt.rate * width)),
         slope: normal_f32(tilt.slope),
         curve: normal_f32(tilt.curve),
         peak: normal_f32(tilt.peak),
@@ -228,7 +231,7 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
 
 /// Phi(b) - Phi(a).
 fn normal_acceptance(window: &Window) -> f64 {
-    let upper_tail = |x: f64| libm::erfc(x / std::f64::consts::SQRT_2) / 2.0;
+    let upper_tail = |x: f64| special::erfc(x / std::f64::consts::SQRT_2) / 2.0;
     upper_tail(window.a) - upper_tail(window.b)
 }
 
@@ -268,7 +271,7 @@ mod tests {
     /// Mean acceptance of the tilted proposal, by Simpson's rule in the proposal's quantile.
     fn tilted_acceptance(a: f64, width: f64) -> f64 {
         let t = Tilt::new(a, width, best_rate(a, width));
-        let mass = -libm::expm1(-t.rate * width);
+        let mass = -special::expm1(-t.rate * width);
         let n = 4000;
         let ratio = |i: i32| {
             let u = (f64::from(i) / f64::from(n)).min(1.0 - 1e-12);
@@ -324,7 +327,8 @@ mod tests {
         use crate::JaxKey;
         let (mut drawn, mut refused) = (0, 0);
         let numbers = [0.0, 1e-45, 1e-38, 1e-30, 1e-18, 1e-7, 0.02, 1.0, 70000.0, 1e18, 1e30, f64::INFINITY];
-        for stream in [Stream::jax(JaxKey::new(1)), Stream::tensorflow([1, 2])] {
+        let key = JaxKey::new(1);
+        for stream in [Stream::jax(key), Stream::jax_initializer(key), Stream::tensorflow([1, 2])] {
             for dtype in Dtype::ALL {
                 for mean in [0.0, 1e-18, 0.5, 1e10] {
                     for std in numbers {

@@ -46,7 +46,8 @@ def of_jax(case):
 
 
 def of_initializers(case):
-    return getattr(jax.nn.initializers, case["op"])()(jax.random.key(case["seed"]), tuple(case["shape"]))
+    initializer = getattr(jax.nn.initializers, case["op"])(**case["args"])
+    return initializer(jax.random.key(case["seed"]), tuple(case["shape"]), case["dtype"])
 
 
 FRAMEWORKS = {

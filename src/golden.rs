@@ -1,10 +1,10 @@
-//! What is frozen in texts of `tests/golden`, for the unit tests.
+//! What is frozen in texts of `tests/golden`: for the unit tests, and by its path for the others.
 
 /// Holds a text against the kept one. `FANIN_WRITE=1` writes it anew.
 ///
 /// # Panics
 /// If they differ.
-pub(crate) fn agrees(name: &str, text: &str) {
+pub fn agrees(name: &str, text: &str) {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("FANIN_WRITE").is_some() {
         std::fs::write(&path, text).unwrap();

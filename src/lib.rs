@@ -11,7 +11,8 @@
 //!
 //! - [`Scheme`] is what a person asks for (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
 //! - `rules` (with the feature of that name) says which scheme each tensor of a whole model takes.
-//! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name.
+//! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name. Other frameworks' seeds have
+//!   streams too, and [`seeds`] makes one for each tensor of a model.
 //! - [`Fill`] is a range of a tensor's elements, ready to be drawn.
 //! - [`gpu::GpuFiller`] draws it into a buffer on your device, [`cpu::fill`] into a slice, with the same bits.
 //!

@@ -113,7 +113,8 @@ mod tests {
     use super::*;
     use std::fmt::Write;
 
-    const NAMED: [(&str, fn(f64) -> f64); 4] = [("exp", exp), ("expm1", expm1), ("erf", erf), ("erfc", erfc)];
+    type Function = fn(f64) -> f64;
+    const NAMED: [(&str, Function); 4] = [("exp", exp), ("expm1", expm1), ("erf", erf), ("erfc", erfc)];
 
     /// `tests/golden/special.txt` has on each line a function, an argument and what the function gives, as f64 words: this
     /// module and the page's twin give these bits. `FANIN_WRITE=1` writes them anew.
@@ -157,7 +158,7 @@ mod tests {
     /// Over many more arguments, against a library whose errors are about 1e-16.
     #[test]
     fn functions_are_those_of_libm() {
-        let others: [fn(f64) -> f64; 4] = [libm::exp, libm::expm1, libm::erf, libm::erfc];
+        let others: [Function; 4] = [libm::exp, libm::expm1, libm::erf, libm::erfc];
         for ((name, function), other) in NAMED.into_iter().zip(others) {
             let at = |x: f64| {
                 let (ours, theirs) = (function(x), other(x));

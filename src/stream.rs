@@ -47,9 +47,11 @@ use crate::{Error, philox4x32_10, threefry2x32_20};
 /// Exact: the random words; uniform values, bit for bit, in every dtype; which candidates a truncated normal keeps. Close: normal
 /// values, whose logarithm, sine and cosine each framework takes from its own library, and that differ from device to device; here
 /// they are the same everywhere, within 4 units in the last place or 4e-7 of what the frameworks drew on a CPU, and within one unit
-/// in f16 and bf16. TensorFlow's and JAX's uniform values may be `high` itself, by rounding, as they are there. Their parameters must be 0 or of a
-/// magnitude from 2^-60 to 2^60: the frameworks' own steps are followed, and beyond that one could be subnormal or infinite. Verified with TensorFlow 2.21, Keras 3.15 and
-/// JAX 0.10 (threefry2x32, partitionable).
+/// in f16 and bf16. TensorFlow's and JAX's uniform values may be `high` itself, by rounding, as they are there. Their parameters
+/// must be 0 or of a magnitude from 2^-60 to 2^60: the frameworks' own steps are followed, and beyond that one could be subnormal
+/// or infinite. Verified with TensorFlow 2.21, Keras 3.15 and JAX 0.10 (threefry2x32, partitionable). In f16, JAX's own values hang
+/// on its CPU wherever a window's width times a fraction of 10 bits is no f16: with half-precision arithmetic (AVX512-FP16) it
+/// rounds `fraction * width + low` once, as here, and without it the product, too.
 ///
 /// These frameworks have one seed for one tensor; [`seeds`](crate::seeds) makes one for each tensor of a model.
 ///

@@ -17,7 +17,7 @@ pub enum Kind {
     Keras,
     /// jax.random with jax.random.key(seed), threefry2x32.
     Jax,
-    /// An initializer of jax.nn.initializers, and so of Flax, with such a key.
+    /// An initializer of jax.nn.initializers, with such a key.
     JaxNn,
 }
 

@@ -3,9 +3,10 @@
 struct Params {
     key: vec2<u32>,
     nonce: u32,
-    // Zero, but only at run time: no compiler can see through an XOR with it.
+    // Zero, but only at run time: no compiler can see through an OR with it.
     zero: u32,
-    // The number of the first tile's first block (of four elements), low and high half.
+    // The number of the first tile's first block (of four elements), low and high half. No block of a dispatch is beyond the next
+    // multiple of 2^32.
     block: vec2<u32>,
     // The same of its first group.
     group: vec2<u32>,
@@ -17,6 +18,8 @@ struct Params {
     // Invocation i of those that have these parameters draws group i * stride + phase.
     stride: u32,
     phase: u32,
+    // 2^31: a number's sign alone. What takes a word's sign with it is hidden from compilers as by an OR with zero.
+    sign: u32,
     @align(16) numbers: Numbers,
 }
 
@@ -40,7 +43,8 @@ struct Numbers {
     slope: f32,
     curve: f32,
     peak: f32,
-    padding: vec2<u32>,
+    width: f32,
+    asks: u32,
 }
 
 // A copy that each invocation makes once, at its start: software adapters load from a uniform buffer lane by lane, wherever it
@@ -54,10 +58,4 @@ override dtype: u32;
 fn begin(invocation: vec3<u32>) -> u32 {
     params = given_to(invocation);
     return invocation.x * params.stride + params.phase;
-}
-
-// A 64-bit number plus an offset, low and high half.
-fn add_offset(number: vec2<u32>, offset: u32) -> vec2<u32> {
-    let low = number.x + offset;
-    return vec2(low, number.y + u32(low < offset));
 }

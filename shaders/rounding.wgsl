@@ -6,20 +6,36 @@ fn clamped(x: f32, low: f32, high: f32) -> f32 {
     return select(y, high, y > high);
 }
 
-// A distance from the location, in working units, to the f32 that is rounded to an element.
-fn finish(distance: f32) -> f32 {
+// What a pipeline has to ask of a distance, a bit each: `Asks` in src/sampler.rs. What it need not ask, it is compiled without.
+override asks: u32 = 0u;
+const LOCATION: u32 = 1u;
+const OFFSET: u32 = 2u;
+const REST: u32 = 4u;
+const UNIT: u32 = 8u;
+const BOUNDS: u32 = 16u;
+
+// A distance from the location, in working units, to the f32 that is rounded to an element; `rest` is what the distance has beyond
+// f32.
+fn finish(distance: f32, rest: f32) -> f32 {
     let n = params.numbers;
-    var d = distance;
-    if (n.offset != 0.0) {
-        d = hidden(n.offset + d);
+    var y = distance;
+    if ((asks & OFFSET) != 0u) {
+        y = n.offset + hidden(y);
     }
-    let moved = n.location + d;
-    var y = moved;
-    if (n.unit != 1.0) {
-        let held = clamped(hidden(moved), -n.limit, n.limit);
+    if ((asks & LOCATION) != 0u) {
+        y = n.location + hidden(y);
+    }
+    if ((asks & REST) != 0u) {
+        y = hidden(y) + rest;
+    }
+    if ((asks & UNIT) != 0u) {
+        let held = clamped(hidden(y), -n.limit, n.limit);
         y = select(held * n.unit, 0.0, abs(held) < n.tiny);
     }
-    return clamped(y, n.first, n.last);
+    if ((asks & BOUNDS) != 0u) {
+        y = clamped(y, n.first, n.last);
+    }
+    return y;
 }
 
 fn f16_bits(x: f32) -> u32 {
@@ -48,13 +64,13 @@ fn rounded(x: f32) -> u32 {
 }
 
 // The bits of the element nearest to a distance from the location, inside the bounds.
-fn element(distance: f32) -> u32 {
-    return rounded(finish(distance));
+fn element(distance: f32, rest: f32) -> u32 {
+    return rounded(finish(distance, rest));
 }
 
 // Stores a block's four.
-fn store_distances(count: u32, d: vec4<f32>) {
-    store_block(count, vec4(element(d.x), element(d.y), element(d.z), element(d.w)));
+fn store_distances(count: u32, d: vec4<f32>, rest: vec4<f32>) {
+    store_block(count, vec4(element(d.x, rest.x), element(d.y, rest.y), element(d.z, rest.z), element(d.w, rest.w)));
 }
 
 // The nearest f16, ties to even, as an f32.

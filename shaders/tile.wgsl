@@ -12,5 +12,5 @@ fn first_of(group: u32) -> u32 {
 
 // The number of the block whose first element is element `count`.
 fn block_at(count: u32) -> vec2<u32> {
-    return add_offset(params.block, count / 4u);
+    return vec2(params.block.x + count / 4u, params.block.y);
 }

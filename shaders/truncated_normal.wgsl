@@ -7,6 +7,8 @@ const ATTEMPTS: u32 = 64u;
 
 struct Candidates {
     distances: vec4<f32>,
+    // What they have beyond f32.
+    rests: vec4<f32>,
     // A bit for each that the window rejects.
     rejected: u32,
 }
@@ -23,27 +25,28 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
         let count = first + j * 4u * GROUPS;
         let drawn = candidates(block_at(count), 0u);
         rejected |= drawn.rejected << (4u * j);
-        store_distances(count, drawn.distances);
+        store_distances(count, drawn.distances, drawn.rests);
     }
+    let spare = vec2(params.group.x + group, params.group.y);
     for (var attempt = 1u; attempt <= ATTEMPTS && rejected != 0u; attempt++) {
-        let drawn = candidates(add_offset(params.group, group), attempt);
-        rejected = replace(first, rejected, drawn.distances.x, drawn.rejected);
-        rejected = replace(first, rejected, drawn.distances.y, drawn.rejected >> 1u);
-        rejected = replace(first, rejected, drawn.distances.z, drawn.rejected >> 2u);
-        rejected = replace(first, rejected, drawn.distances.w, drawn.rejected >> 3u);
+        let drawn = candidates(spare, attempt);
+        rejected = replace(first, rejected, element(drawn.distances.x, drawn.rests.x), drawn.rejected);
+        rejected = replace(first, rejected, element(drawn.distances.y, drawn.rests.y), drawn.rejected >> 1u);
+        rejected = replace(first, rejected, element(drawn.distances.z, drawn.rests.z), drawn.rejected >> 2u);
+        rejected = replace(first, rejected, element(drawn.distances.w, drawn.rests.w), drawn.rejected >> 3u);
     }
     while (rejected != 0u) {
-        rejected = replace(first, rejected, 0.0, 0u);
+        rejected = replace(first, rejected, element(0.0, 0.0), 0u);
     }
 }
 
 // Writes a spare candidate, unless its own mark's lowest bit rejects it, over the first rejected element of a group; gives the
 // marks that are left.
-fn replace(first: u32, rejected: u32, distance: f32, mark: u32) -> u32 {
+fn replace(first: u32, rejected: u32, bits: u32, mark: u32) -> u32 {
     if (rejected == 0u || (mark & 1u) != 0u) {
         return rejected;
     }
     let bit = countTrailingZeros(rejected);
-    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, element(distance));
+    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, bits);
     return rejected & (rejected - 1u);
 }

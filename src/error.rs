@@ -170,6 +170,15 @@ pub enum Error {
         /// How many checks there are.
         checks: usize,
     },
+    /// Nothing can be folded into the stream.
+    #[error(
+        "fold_in is of a stream of {framework}, allowed: fanin's own streams, Stream::named, numbered and from_key (and keys of \
+         JAX, JaxKey::fold_in)"
+    )]
+    FoldIn {
+        /// Whose stream it is.
+        framework: &'static str,
+    },
     /// The device failed, or was lost.
     #[error("the device failed: {reason}")]
     Device {

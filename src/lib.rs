@@ -11,7 +11,8 @@
 //!
 //! - [`Scheme`] is what a person asks for (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
 //! - `rules` (with the feature of that name) says which scheme each tensor of a whole model takes.
-//! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name.
+//! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name. Other frameworks' seeds have
+//!   streams too, and [`seeds`] makes one for each tensor of a model.
 //! - [`Fill`] is a range of a tensor's elements, ready to be drawn.
 //! - [`gpu::GpuFiller`] draws it into a buffer on your device, [`cpu::fill`] into a slice, with the same bits.
 //!
@@ -90,7 +91,8 @@
 //!   ranges, offsets, dispatches, threads or the order of calls.
 //! - **The bounds hold in every dtype.** `low <= x < high` for uniform, `low <= x <= high` for truncated normal, after
 //!   rounding to f32, f16 or bf16. Nothing that is drawn is subnormal in f32 or bf16: what would be is zero.
-//! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do.
+//! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do, and [`Stream::contract`] of another
+//!   framework's streams if theirs do.
 //!
 //! The caller owns device, queue, encoder and buffer. Nothing here blocks, reads back or keeps global state, but for the
 //! self-test, which has to read. No input panics, and what goes wrong on a device is an [`Error`].
@@ -104,6 +106,8 @@ mod error;
 mod fan;
 mod fill;
 mod gain;
+#[cfg(test)]
+mod golden;
 pub mod gpu;
 mod moments;
 mod philox;
@@ -111,6 +115,8 @@ mod philox;
 pub mod rules;
 mod sampler;
 pub mod scheme;
+pub mod seeds;
+mod special;
 mod stream;
 mod threefry;
 
@@ -125,9 +131,12 @@ pub use scheme::Scheme;
 pub use stream::{JaxKey, PhiloxRng, Stream};
 pub use threefry::threefry2x32_20;
 
-/// The version of the value contract: it changes if and only if some seed's values do.
+/// The version of the value contract of fanin's own streams: it changes if and only if some seed's values do.
+///
+/// The streams of other frameworks have versions of their own, [`Stream::contract`]. Which distribution a preset gives a tensor is
+/// no part of it: a checkpoint keeps each tensor's distribution itself, and what changes a preset is said in CHANGELOG.md.
 ///
 /// ```
-/// assert_eq!(fanin::VALUE_CONTRACT, 1);
+/// assert_eq!(fanin::VALUE_CONTRACT, 2);
 /// ```
-pub const VALUE_CONTRACT: u32 = 1;
+pub const VALUE_CONTRACT: u32 = 2;

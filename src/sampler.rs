@@ -1,14 +1,17 @@
 //! Distribution + dtype -> the kernel that draws it and the f32 numbers that the kernel works with.
 //!
-//! This is the last place with f64 and with transcendental functions; they come from `libm`, which gives the same bits on
-//! every host. What comes out is read by the WGSL kernels and by their CPU twins alike.
+//! This is the last place with f64 and with transcendental functions; they are fanin's own, which give the same bits on every
+//! host. What comes out is read by the WGSL kernels and by their CPU twins alike.
 
 use bytemuck::{Pod, Zeroable};
 
+use crate::cpu::math::RADIUS_UNIT;
 use crate::stream::Origin;
-use crate::{Distribution, Dtype, Error, Stream};
+use crate::{Distribution, Dtype, Error, Stream, special};
 
 mod frameworks;
+#[cfg(test)]
+mod frozen;
 
 /// The kernels; one WGSL file and one Rust file each, but for the two proposals of the truncated normal, which share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,18 +76,37 @@ pub(crate) struct Numbers {
     pub tiny: f32,
     /// A constant's bit pattern. TensorFlow: the third word of its counters.
     pub word: u32,
-    /// Normal proposal, and JAX: the window in sigmas.
+    /// Normal proposal: the window, from the location. JAX: in sigmas.
     pub low: f32,
     pub high: f32,
-    /// Exponential proposal: the mass of the unit exponential between the bounds, per doubled step of a word (2^-33); and
-    /// the mass beyond the far bound.
+    /// Exponential proposal: the mass of the unit exponential between the bounds, per doubled step of a word (2^-33), negative
+    /// for [`asks::NARROW`]; and the mass beyond the far bound.
     pub mass_per_step: f32,
     pub beyond: f32,
-    /// Exponential proposal at distance e: accepted with log-probability e (slope - curve e) - peak.
+    /// Exponential proposal at distance e: accepted with log-probability (e (slope - curve e) - peak) / 2.
     pub slope: f32,
     pub curve: f32,
     pub peak: f32,
-    pub padding: [u32; 2],
+    /// Exponential proposal: the far bound's distance.
+    pub width: f32,
+    /// What the kernel has to ask.
+    pub asks: u32,
+}
+
+/// What a kernel has to ask, a bit each: pipelines are compiled for it. The bits of `asks` in `shaders/rounding.wgsl`.
+pub(crate) mod asks {
+    /// Distances are from somewhere else than 0.
+    pub const LOCATION: u32 = 1;
+    /// f32 does not hold the location.
+    pub const OFFSET: u32 = 2;
+    /// Distances have more digits than f32.
+    pub const REST: u32 = 4;
+    /// The working unit is not 1.
+    pub const UNIT: u32 = 8;
+    /// What is drawn may lie outside the bounds, or round to it.
+    pub const BOUNDS: u32 = 16;
+    /// Exponential proposal: the window holds half of its mass or less, which words share out from the near bound on.
+    pub const NARROW: u32 = 32;
 }
 
 /// A kernel with its numbers.
@@ -105,6 +127,7 @@ impl Sampler {
             (Origin::Native, _) | (_, Distribution::Constant { .. }) => Sampler::native(distribution, dtype),
             (Origin::TensorFlow, _) => frameworks::tensorflow(distribution, dtype, stream.base),
             (Origin::Jax, _) => frameworks::jax(distribution, dtype),
+            (Origin::JaxInitializers, _) => frameworks::jax_initializers(distribution, dtype),
         }
     }
 
@@ -120,7 +143,7 @@ impl Sampler {
                 fits(dtype, "high", high)?;
                 let bounds = within(dtype, low, high, true)?;
                 let (middle, half) = (low / 2.0 + high / 2.0, high / 2.0 - low / 2.0);
-                let numbers = scaled(middle, half / 2f64.powi(31), low.abs().max(high.abs()), bounds);
+                let numbers = asking(scaled(middle, half / 2f64.powi(31), low.abs().max(high.abs()), bounds), asks::BOUNDS);
                 let per_high_half = half / f64::from(numbers.unit) / 2f64.powi(15);
                 let coarse = f32::from_bits(normal_f32(per_high_half).to_bits() & 0xffff_0000);
                 let fine = normal_f32(per_high_half - f64::from(coarse));
@@ -129,15 +152,23 @@ impl Sampler {
             Distribution::Normal { mean, std } => {
                 fits(dtype, "mean", mean)?;
                 fits(dtype, "std", std)?;
+                if std == 0.0 {
+                    return Sampler::native(&Distribution::Constant { value: mean }, dtype);
+                }
                 let bounds = within(dtype, f64::NEG_INFINITY, f64::INFINITY, false)?;
-                Ok(Sampler { kernel: Kernel::Normal, numbers: scaled(mean, std, mean.abs().max(std), bounds) })
+                let numbers = scaled(mean, std * RADIUS_UNIT, mean.abs().max(std), bounds);
+                // No standard normal reaches 7.
+                let overflows = mean.abs() + 7.0 * std > dtype.max();
+                Ok(Sampler { kernel: Kernel::Normal, numbers: asking(numbers, if overflows { asks::BOUNDS } else { 0 }) })
             }
             Distribution::TruncatedNormal { mean, std, low, high } => {
                 // Before the cut, the normal may lie anywhere that f32 reaches, also where the dtype does not.
                 fits(Dtype::F32, "mean", mean)?;
                 fits(Dtype::F32, "std", std)?;
                 let bounds = within(dtype, low, high, false)?;
-                Ok(truncated_normal(mean, std, low, high, bounds))
+                // What is drawn is the f32 inside f32's bounds, rounded, in every dtype.
+                let window = within(Dtype::F32, low, high, false)?;
+                Ok(truncated_normal(mean, std, low, high, bounds, window))
             }
         }
     }
@@ -165,7 +196,7 @@ fn within(dtype: Dtype, low: f64, high: f64, open: bool) -> Result<(f32, f32), E
 /// two, so that no intermediate result is subnormal or infinite: WGSL leaves both to the driver.
 fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) -> Numbers {
     let ordinary = magnitude == 0.0 || (2f64.powi(-40)..=2f64.powi(40)).contains(&magnitude);
-    let exponent = if ordinary { 0 } else { libm::ilogb(magnitude).clamp(-126, 127) };
+    let exponent = if ordinary { 0 } else { special::exponent(magnitude).clamp(-126, 127) };
     let unit = 2f64.powi(exponent);
     let rounded = normal_f32(location / unit);
     Numbers {
@@ -181,6 +212,12 @@ fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) 
     }
 }
 
+/// The numbers of a kernel that has to ask for what they need, and for this.
+fn asking(n: Numbers, asks: u32) -> Numbers {
+    let needed = [(n.location != 0.0, asks::LOCATION), (n.offset != 0.0, asks::OFFSET), (n.unit != 1.0, asks::UNIT)];
+    Numbers { asks: needed.iter().filter(|(needs, _)| *needs).fold(asks, |asks, (_, ask)| asks | ask), ..n }
+}
+
 /// The nearest f32, with zero for what would be subnormal or negative zero.
 fn normal_f32(x: f64) -> f32 {
     let nearest = x.clamp(-f64::from(f32::MAX), f32::MAX.into()) as f32;
@@ -194,33 +231,49 @@ struct Window {
     mirrored: bool,
 }
 
-fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)) -> Sampler {
+fn truncated_normal(
+    mean: f64,
+    std: f64,
+    low: f64,
+    high: f64,
+    bounds: (f32, f32),
+    window: (f32, f32),
+) -> Sampler {
     // Far below the smallest f32: a smaller one draws the same, and sigmas could overflow.
     let std = std.max(1e-60);
     let (a, b) = ((low - mean) / std, (high - mean) / std);
-    let window = if a + b < 0.0 { Window { a: -b, b: -a, mirrored: true } } else { Window { a, b, mirrored: false } };
-    if normal_acceptance(&window) >= NORMAL_ACCEPTANCE {
-        let numbers = scaled(mean, std, mean.abs().max(std), bounds);
-        let numbers = Numbers { low: normal_f32(a), high: normal_f32(b), ..numbers };
-        return Sampler { kernel: Kernel::TruncatedByNormal, numbers };
+    let sigmas = if a + b < 0.0 { Window { a: -b, b: -a, mirrored: true } } else { Window { a, b, mirrored: false } };
+    if normal_acceptance(&sigmas) >= NORMAL_ACCEPTANCE {
+        let numbers = asking(scaled(mean, std * RADIUS_UNIT, mean.abs().max(std), bounds), 0);
+        // Without anything to ask, a distance is what is drawn.
+        let ((low, high), asks) = if numbers.asks == 0 {
+            (window, if bounds == window { 0 } else { asks::BOUNDS })
+        } else {
+            let from_mean = |bound: f64| normal_f32((bound - mean) / f64::from(numbers.unit));
+            ((from_mean(low), from_mean(high)), asks::BOUNDS)
+        };
+        return Sampler { kernel: Kernel::TruncatedByNormal, numbers: asking(Numbers { low, high, ..numbers }, asks) };
     }
     // Not zero, also where the quotient is.
     let width = ((high - low) / std).max(1e-280);
     // Any rate will do: one whose distance is an f32 loses nothing when it is rounded to one.
-    let rate = best_rate(window.a, width);
+    let rate = best_rate(sigmas.a, width);
     let distance = f64::from((std / rate) as f32);
     let rate = if (distance as f32).is_normal() { std / distance } else { rate };
-    let tilt = Tilt::new(window.a, width, rate);
-    let (near, direction) = if window.mirrored { (high, -1.0) } else { (low, 1.0) };
+    let tilt = Tilt::new(sigmas.a, width, rate);
+    let (near, direction) = if sigmas.mirrored { (high, -1.0) } else { (low, 1.0) };
     let scale = direction * std / tilt.rate;
-    let numbers = scaled(near, scale, near.abs().max(scale.abs()), bounds);
-    let mass = -libm::expm1(-tilt.rate * width);
+    let mass = -special::expm1(-tilt.rate * width);
+    let narrow = mass <= 0.5;
+    let asks = asks::REST | asks::BOUNDS | if narrow { asks::NARROW } else { 0 };
+    let numbers = asking(scaled(near, scale, near.abs().max(scale.abs()), bounds), asks);
     let numbers = Numbers {
-        mass_per_step: normal_f32(mass / 2f64.powi(33)),
-        beyond: normal_f32(libm::exp(-tilt.rate * width)),
-        slope: normal_f32(tilt.slope),
-        curve: normal_f32(tilt.curve),
-        peak: normal_f32(tilt.peak),
+        mass_per_step: normal_f32(if narrow { -mass } else { mass } / 2f64.powi(33)),
+        beyond: normal_f32(special::exp(-tilt.rate * width)),
+        slope: normal_f32(2.0 * tilt.slope),
+        curve: normal_f32(2.0 * tilt.curve),
+        peak: normal_f32(2.0 * tilt.peak),
+        width: normal_f32(tilt.rate * width),
         ..numbers
     };
     Sampler { kernel: Kernel::TruncatedByExponential, numbers }
@@ -228,7 +281,7 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
 
 /// Phi(b) - Phi(a).
 fn normal_acceptance(window: &Window) -> f64 {
-    let upper_tail = |x: f64| libm::erfc(x / std::f64::consts::SQRT_2) / 2.0;
+    let upper_tail = |x: f64| special::erfc(x / std::f64::consts::SQRT_2) / 2.0;
     upper_tail(window.a) - upper_tail(window.b)
 }
 
@@ -268,7 +321,7 @@ mod tests {
     /// Mean acceptance of the tilted proposal, by Simpson's rule in the proposal's quantile.
     fn tilted_acceptance(a: f64, width: f64) -> f64 {
         let t = Tilt::new(a, width, best_rate(a, width));
-        let mass = -libm::expm1(-t.rate * width);
+        let mass = -special::expm1(-t.rate * width);
         let n = 4000;
         let ratio = |i: i32| {
             let u = (f64::from(i) / f64::from(n)).min(1.0 - 1e-12);
@@ -311,7 +364,7 @@ mod tests {
                     Distribution::TruncatedNormal { mean, std, low: -1e-30, high: 1e-36 },
                 ] {
                     let n = Sampler::native(&distribution, Dtype::F32).unwrap().numbers;
-                    for x in bytemuck::cast::<Numbers, [f32; 20]>(n) {
+                    for x in bytemuck::cast::<Numbers, [f32; 20]>(Numbers { asks: 0, ..n }) {
                         assert!(x == 0.0 || x.is_normal(), "{distribution}: {n:?}");
                     }
                 }
@@ -324,7 +377,8 @@ mod tests {
         use crate::JaxKey;
         let (mut drawn, mut refused) = (0, 0);
         let numbers = [0.0, 1e-45, 1e-38, 1e-30, 1e-18, 1e-7, 0.02, 1.0, 70000.0, 1e18, 1e30, f64::INFINITY];
-        for stream in [Stream::jax(JaxKey::new(1)), Stream::tensorflow([1, 2])] {
+        let key = JaxKey::new(1);
+        for stream in [Stream::jax(key), Stream::jax_initializer(key), Stream::tensorflow([1, 2])] {
             for dtype in Dtype::ALL {
                 for mean in [0.0, 1e-18, 0.5, 1e10] {
                     for std in numbers {
@@ -341,7 +395,7 @@ mod tests {
                                 };
                                 drawn += 1;
                                 let n = Numbers { word: 0, ..sampler.numbers };
-                                for x in bytemuck::cast::<Numbers, [f32; 20]>(n) {
+                                for x in bytemuck::cast::<Numbers, [f32; 20]>(Numbers { asks: 0, ..n }) {
                                     assert!(x == 0.0 || x.is_normal(), "{stream:?} {dtype} {distribution:?}: {n:?}");
                                 }
                             }

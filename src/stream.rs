@@ -5,19 +5,27 @@ use rand_core::{SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
 use std::convert::Infallible;
 
-use crate::{philox4x32_10, threefry2x32_20};
+use crate::{Error, philox4x32_10, threefry2x32_20};
 
 /// The random words of one tensor: a pure function from a block number to four words.
 ///
 /// A stream is a value. It holds no position, so that any element of any tensor can be drawn alone, anywhere, in any
 /// order. The value contract:
 ///
-/// - The seed's low and high halves are a Philox key. A name's counter is the first 16 bytes of the SHA-256 of its
-///   UTF-8 bytes, as four little-endian words; a number's counter is `(low, high, 0, 0)`. The block at that counter
-///   under that key is `(k0, k1, n, -)`: `(k0, k1)` is the tensor's key, `n` its nonce. With 96 bits, the chance that
-///   any two of 10^6 tensors share a stream is below 2^-56.
+/// - The seed's low and high halves are a Philox key. The block at a counter of its own under that key is `(k0, k1, n, -)`:
+///   `(k0, k1)` is the tensor's key, `n` its nonce. With 96 bits, the chance that any two of 10^6 tensors share a stream is
+///   below 2^-56.
 /// - Element `i` takes word `i % 4` of block `i / 4`, whose counter is `(block low, block high, attempt, nonce)`.
 ///   `attempt` is 0 but for what a truncated normal draws again.
+///
+/// A counter's third word says what the block is for, so that no derivation shares a block with another or with a draw:
+///
+/// | of | third word | counter | key |
+/// | --- | --- | --- | --- |
+/// | [draws](Stream::block) | below 2^31 | `(block low, block high, attempt, nonce)` | the stream's |
+/// | [a number](Stream::numbered) | 2^31 | `(low, high, 0x80000000, 0)` | the seed |
+/// | [what is folded in](Stream::fold_in) | 2^31 + 1 | `(low, high, 0x80000001, nonce)` | the stream's |
+/// | [a name](Stream::named) | from 3 * 2^30 on | `(w0, w1, w2 \| 0xc0000000, w3)`, the first 16 bytes of the SHA-256 of the name's UTF-8 bytes as little-endian words | the seed |
 ///
 /// # The streams of other frameworks
 /// A program that leaves a framework can keep the weights that its seed gave:
@@ -31,16 +39,21 @@ use crate::{philox4x32_10, threefry2x32_20};
 /// | `jax.random.uniform(jax.random.key(s), shape, minval=low, maxval=high)` | [`Stream::jax(JaxKey::new(s))`](Stream::jax), uniform |
 /// | `jax.random.normal(key, shape) * std` | the same, normal |
 /// | `jax.random.truncated_normal(key, a, b, shape) * std` | the same, truncated normal from `a * std` to `b * std` |
-/// | `jax.nn.initializers.he_normal()(key, shape)` and its like | the same, the scheme with [`Layout::IN_OUT`](crate::Layout::IN_OUT) and `truncated=true` for normals |
+/// | `jax.nn.initializers.he_normal()(key, shape)` and its like | [`Stream::jax_initializer(key)`](Stream::jax_initializer), the scheme with [`Layout::IN_OUT`](crate::Layout::IN_OUT) and `truncated=true` for normals |
+/// | `jax.nn.initializers.uniform(scale)(key, shape)` | the same, uniform from 0 to `scale` |
+/// | `jax.nn.initializers.normal(std)`, `truncated_normal(std, lower=a, upper=b)` | the same, normal of mean 0, truncated normal from `a * std` to `b * std` |
 /// | `jax.random.fold_in(key, d)`, `jax.random.split(key, n)[j]` | [`JaxKey::fold_in`], [`JaxKey::split`] |
 ///
 /// Exact: the random words; uniform values, bit for bit, in every dtype; which candidates a truncated normal keeps. Close: normal
 /// values, whose logarithm, sine and cosine each framework takes from its own library, and that differ from device to device; here
 /// they are the same everywhere, within 4 units in the last place or 4e-7 of what the frameworks drew on a CPU, and within one unit
-/// in f16 and bf16. A uniform window that is symmetric about 0 is taken for a JAX initializer's, which scales a value of \[-1, 1); TensorFlow's
-/// and JAX's uniform values may be `high` itself, by rounding, as they are there. Their parameters must be 0 or of a
-/// magnitude from 2^-60 to 2^60: the frameworks' own steps are followed, and beyond that one could be subnormal or infinite. Verified with TensorFlow 2.21, Keras 3.15 and
-/// JAX 0.10 (threefry2x32, partitionable).
+/// in f16 and bf16. TensorFlow's and JAX's uniform values may be `high` itself, by rounding, as they are there. Their parameters
+/// must be 0 or of a magnitude from 2^-60 to 2^60: the frameworks' own steps are followed, and beyond that one could be subnormal
+/// or infinite. Verified with TensorFlow 2.21, Keras 3.15 and JAX 0.10 (threefry2x32, partitionable). In f16, JAX's own values hang
+/// on its CPU wherever a window's width times a fraction of 10 bits is no f16: with half-precision arithmetic (AVX512-FP16) it
+/// rounds `fraction * width + low` once, as here, and without it the product, too.
+///
+/// These frameworks have one seed for one tensor; [`seeds`](crate::seeds) makes one for each tensor of a model.
 ///
 /// ```
 /// use fanin::Stream;
@@ -64,12 +77,23 @@ pub struct Stream {
 pub(crate) enum Origin {
     /// fanin's own.
     Native,
+    /// `tf.random.stateless_*`, and Keras on it.
     TensorFlow,
+    /// `jax.random`.
     Jax,
+    /// `jax.nn.initializers`.
+    JaxInitializers,
 }
+
+/// The third words of the counters that streams are derived from; a name's own third word has these two bits set.
+const OF_NUMBER: u32 = 0x8000_0000;
+const OF_FOLD: u32 = 0x8000_0001;
+const OF_NAME: u32 = 0xc000_0000;
 
 impl Stream {
     /// The stream of the tensor called `name` under `seed`.
+    ///
+    /// A name is its UTF-8 bytes as they are given. They are not normalised: "é" as one character and as two are two names.
     ///
     /// ```
     /// let stream = fanin::Stream::named(0, "lm_head.weight");
@@ -79,7 +103,7 @@ impl Stream {
         let digest = Sha256::digest(name.as_bytes());
         let word =
             |i: usize| u32::from_le_bytes([digest[4 * i], digest[4 * i + 1], digest[4 * i + 2], digest[4 * i + 3]]);
-        Self::derived(seed, [word(0), word(1), word(2), word(3)])
+        Self::derived(seed, [word(0), word(1), word(2) | OF_NAME, word(3)])
     }
 
     /// The stream of tensor `number` under `seed`, for programs whose tensors have no names.
@@ -89,7 +113,7 @@ impl Stream {
     /// # let _ = stream;
     /// ```
     pub fn numbered(seed: u64, number: u64) -> Stream {
-        Self::derived(seed, [number as u32, (number >> 32) as u32, 0, 0])
+        Self::derived(seed, [number as u32, (number >> 32) as u32, OF_NUMBER, 0])
     }
 
     /// The stream with this Philox key and nonce, for programs that derive their own.
@@ -102,8 +126,64 @@ impl Stream {
         Stream { key, nonce, base: 0, origin: Origin::Native }
     }
 
+    /// Another stream for each `data` (a replica, a restart, a step of dropout), independent of this one and of the others.
+    ///
+    /// # Errors
+    /// [`Error::FoldIn`] for a stream of another framework: what is folded in there is theirs to say, as
+    /// [`JaxKey::fold_in`] does.
+    ///
+    /// ```
+    /// use fanin::Stream;
+    ///
+    /// let weight = Stream::named(42, "layer.0.weight");
+    /// let replicas = [weight.fold_in(0)?, weight.fold_in(1)?];
+    /// assert!(replicas[0] != replicas[1] && replicas[0] != weight);
+    /// assert!(Stream::keras(42).fold_in(0).is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fold_in(self, data: u64) -> Result<Stream, Error> {
+        let framework = match self.origin {
+            Origin::Native => {
+                let counter = [data as u32, (data >> 32) as u32, OF_FOLD, self.nonce];
+                return Ok(Self::at(counter, self.key));
+            }
+            Origin::TensorFlow => "TensorFlow",
+            Origin::Jax | Origin::JaxInitializers => "JAX",
+        };
+        Err(Error::FoldIn { framework })
+    }
+
+    /// The version of the value contract of streams of this kind: it changes if and only if what some of them draw does.
+    ///
+    /// | streams | contract |
+    /// | --- | --- |
+    /// | fanin's own | [`VALUE_CONTRACT`](crate::VALUE_CONTRACT) |
+    /// | TensorFlow's and Keras's | 1 |
+    /// | `jax.random`'s | 1 |
+    /// | those of `jax.nn.initializers` | 1 |
+    ///
+    /// ```
+    /// use fanin::{Stream, VALUE_CONTRACT};
+    ///
+    /// assert_eq!(Stream::named(0, "weight").contract(), VALUE_CONTRACT);
+    /// assert_eq!(Stream::keras(0).contract(), 1);
+    /// ```
+    pub const fn contract(self) -> u32 {
+        match self.origin {
+            Origin::Native => crate::VALUE_CONTRACT,
+            Origin::TensorFlow => 1,
+            Origin::Jax => 1,
+            Origin::JaxInitializers => 1,
+        }
+    }
+
     fn derived(seed: u64, counter: [u32; 4]) -> Stream {
-        let [k0, k1, nonce, _] = philox4x32_10(counter, [seed as u32, (seed >> 32) as u32]);
+        Self::at(counter, [seed as u32, (seed >> 32) as u32])
+    }
+
+    /// The stream whose key and nonce are the block there.
+    fn at(counter: [u32; 4], key: [u32; 2]) -> Stream {
+        let [k0, k1, nonce, _] = philox4x32_10(counter, key);
         Self::from_key([k0, k1], nonce)
     }
 
@@ -152,7 +232,29 @@ impl Stream {
         Stream { key: key.0, nonce: 0, base: 0, origin: Origin::Jax }
     }
 
-    /// The four words of one block: those of elements `4 block` to `4 block + 3`. JAX's streams have no attempts.
+    /// The stream of an initializer of `jax.nn.initializers` with this key: the words of [`Stream::jax`], and of its
+    /// distributions those that the initializers have, scaled as they do.
+    ///
+    /// Those are uniform from `-high` to `high` (`variance_scaling`) and from 0 to `high` (`uniform`), normal and truncated
+    /// normal of mean 0; [`Fill::new`](crate::Fill::new) refuses others with [`Error::Parameter`].
+    ///
+    /// ```
+    /// use fanin::{Dtype, Fill, JaxKey, Layout, Scheme, Stream};
+    ///
+    /// // jax.nn.initializers.glorot_uniform()(jax.random.key(42), (30, 40))
+    /// let glorot = "glorot_uniform".parse::<Scheme>()?.distribution(&[30, 40], Layout::IN_OUT)?;
+    /// let fill = Fill::new(&glorot, Stream::jax_initializer(JaxKey::new(42)), Dtype::F32, 0..1200)?;
+    /// # let _ = fill;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub const fn jax_initializer(key: JaxKey) -> Stream {
+        Stream { origin: Origin::JaxInitializers, ..Stream::jax(key) }
+    }
+
+    /// The four words of one block: those of elements `4 block` to `4 block + 3`.
+    ///
+    /// Draws make attempts below 2^31; those from 2^31 on are kept for what streams are derived from. JAX's streams have no
+    /// attempts.
     ///
     /// ```
     /// let stream = fanin::Stream::named(1, "weight");
@@ -161,7 +263,7 @@ impl Stream {
     /// ```
     #[inline(always)]
     pub fn block(self, block: u64, attempt: u32) -> [u32; 4] {
-        if self.origin == Origin::Jax {
+        if matches!(self.origin, Origin::Jax | Origin::JaxInitializers) {
             return std::array::from_fn(|k| {
                 let element = (block << 2) | k as u64;
                 let [a, b] = threefry2x32_20([(element >> 32) as u32, element as u32], self.key);
@@ -262,14 +364,38 @@ impl TryRng for PhiloxRng {
 pub struct JaxKey([u32; 2]);
 
 impl JaxKey {
-    /// `jax.random.key(seed)`.
+    /// `jax.random.key(seed)`, as JAX is unless it is told to keep 64 bits (`jax_enable_x64`): of the seed it takes the low 32
+    /// bits.
     ///
     /// ```
-    /// let key = fanin::JaxKey::new(42);
+    /// use fanin::JaxKey;
+    ///
+    /// assert_eq!(JaxKey::new(42), JaxKey::from_data([0, 42]));
+    /// assert_eq!(JaxKey::new(-1), JaxKey::from_data([0, 0xffff_ffff]));
+    /// assert_eq!(JaxKey::new((1 << 32) + 5), JaxKey::new(5));
+    /// ```
+    pub const fn new(seed: i64) -> JaxKey {
+        JaxKey([0, seed as u32])
+    }
+
+    /// `jax.random.wrap_key_data(data)`: the key whose `jax.random.key_data` this is.
+    ///
+    /// ```
+    /// // jax.random.key(2**40), where JAX keeps 64 bits
+    /// let key = fanin::JaxKey::from_data([1 << 8, 0]);
     /// # let _ = key;
     /// ```
-    pub const fn new(seed: u64) -> JaxKey {
-        JaxKey([(seed >> 32) as u32, seed as u32])
+    pub const fn from_data(data: [u32; 2]) -> JaxKey {
+        JaxKey(data)
+    }
+
+    /// `jax.random.key_data(key)`.
+    ///
+    /// ```
+    /// assert_eq!(fanin::JaxKey::new(7).data(), [0, 7]);
+    /// ```
+    pub const fn data(self) -> [u32; 2] {
+        self.0
     }
 
     /// `jax.random.fold_in(key, data)`.

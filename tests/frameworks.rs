@@ -42,15 +42,17 @@ fn fill(case: &Value) -> Fill {
         let scheme: Scheme = name.parse().unwrap();
         scheme.distribution(&shape, Layout::IN_OUT).unwrap()
     };
+    let initializer = text("framework") == "jax.nn.initializers";
     let uniform = |low, high| Distribution::Uniform { low, high };
     let (mean, std) = (argument("mean", 0.0), argument("stddev", 1.0));
     let distribution = match text("op") {
+        "uniform" if initializer => uniform(0.0, argument("scale", 0.01)),
         "stateless_uniform" | "uniform" | "RandomUniform" => uniform(argument("minval", 0.0), argument("maxval", 1.0)),
         "uniform of fold_in(key, 7)" | "uniform of split(key, 3)[2]" => uniform(0.0, 1.0),
         "stateless_normal" | "normal" | "RandomNormal" => Distribution::Normal { mean, std },
         "stateless_truncated_normal" | "TruncatedNormal" => Distribution::truncated_at(mean, std, 2.0),
         "truncated_normal" => {
-            let (low, high) = (argument("lower", -2.0), argument("upper", 2.0));
+            let (low, high) = (argument("lower", -2.0) * std, argument("upper", 2.0) * std);
             Distribution::TruncatedNormal { mean, std, low, high }
         }
         "GlorotUniform" | "glorot_uniform" => scheme("glorot_uniform"),
@@ -67,12 +69,13 @@ fn fill(case: &Value) -> Fill {
         "tensorflow" => Stream::tensorflow([seed[0].as_i64().unwrap(), seed[1].as_i64().unwrap()]),
         "keras (tensorflow backend)" => Stream::keras(seed.as_i64().unwrap()),
         _ => {
-            let key = JaxKey::new(seed.as_u64().unwrap());
-            Stream::jax(match text("op") {
+            let key = JaxKey::new(seed.as_i64().unwrap());
+            let key = match text("op") {
                 "uniform of fold_in(key, 7)" => key.fold_in(7),
                 "uniform of split(key, 3)[2]" => key.split(2),
                 _ => key,
-            })
+            };
+            if initializer { Stream::jax_initializer(key) } else { Stream::jax(key) }
         }
     };
     Fill::new(&distribution, stream, dtype, 0..fanin::elements(&shape).unwrap()).unwrap()
@@ -115,7 +118,7 @@ fn uniforms_are_the_frameworks_bit_for_bit() {
         assert_eq!(different, None, "{case}: {:?}", different.map(|i| (ours[i], golden[i])));
         count += 1;
     }
-    assert_eq!(count, 36 + 25 + 4 * 4 + 3 * 4 + 4);
+    assert_eq!(count, 36 + 25 + 4 * 4 + 3 * 4 + 4 + 2 * 2 + 3 * 3 + 7);
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn normals_are_the_frameworks_but_for_the_last_places() {
         count += 1;
     }
     println!("{count} cases: {exact} of {values} values equal, the worst f32 {} off, {} ulp", worst.0, worst.1);
-    assert_eq!(count, 36 + 27 + 24 + 4 * 6 + 3 * 4);
+    assert_eq!(count, 36 + 27 + 24 + 4 * 6 + 3 * 4 + 3 + 2 * 2);
 }
 
 /// Programs that draw through the rand crates take the same words: a uniform value is made of 23 bits of one.
@@ -157,6 +160,7 @@ fn a_generator_over_a_stream_gives_the_words_of_its_values() {
     for (stream, bits) in [
         (Stream::tensorflow([3, -4]), (|word| word & 0x7f_ffff) as fn(u32) -> u32),
         (Stream::jax(JaxKey::new(5)), |word| word >> 9),
+        (Stream::jax_initializer(JaxKey::new(-5)), |word| word >> 9),
     ] {
         let values = drawn(&Fill::new(&unit, stream, Dtype::F32, 0..1000).unwrap());
         let mut rng = stream.rng();
@@ -170,11 +174,17 @@ fn a_generator_over_a_stream_gives_the_words_of_its_values() {
 #[test]
 fn extreme_parameters_are_refused() {
     let normal = |mean, std| Distribution::Normal { mean, std };
-    for stream in [Stream::tensorflow([0, 0]), Stream::jax(JaxKey::new(0))] {
+    let key = JaxKey::new(0);
+    for (stream, mean) in [
+        (Stream::tensorflow([0, 0]), 1e30),
+        (Stream::jax(key), 1e30),
+        // Whose mean is 0.
+        (Stream::jax_initializer(key), 0.0),
+    ] {
         for wrong in [
             normal(0.0, 1e-30),
-            normal(1e30, 1.0),
-            Distribution::Uniform { low: -1e-25, high: 1.0 },
+            normal(mean, 1e30),
+            Distribution::Uniform { low: -1e-25, high: 1e-25 },
             Distribution::truncated_at(0.0, 1e25, 2.0),
         ] {
             let error = Fill::new(&wrong, stream, Dtype::F32, 0..4).unwrap_err().to_string();
@@ -184,4 +194,57 @@ fn extreme_parameters_are_refused() {
         assert!(Fill::new(&normal(0.0, f64::INFINITY), stream, Dtype::F32, 0..4).is_err());
         assert!(Fill::new(&normal(0.0, 1e-15), stream, Dtype::F32, 0..4).is_ok());
     }
+}
+
+/// `jax.random.key(seed)` of JAX 0.10, without `jax_enable_x64`: its low 32 bits. From 2^63 on JAX refuses, as a key's type does.
+#[test]
+fn keys_are_jaxs() {
+    for (seed, data) in [
+        (0, [0, 0]),
+        (-1, [0, 0xffff_ffff]),
+        (-5, [0, 0xffff_fffb]),
+        (1 << 31, [0, 0x8000_0000]),
+        ((1 << 32) + 5, [0, 5]),
+        (1 << 40, [0, 0]),
+        (i64::MAX, [0, 0xffff_ffff]),
+        (-(1 << 31) - 1, [0, 0x7fff_ffff]),
+        (i64::MIN, [0, 0]),
+    ] {
+        assert_eq!(JaxKey::new(seed).data(), data, "{seed}");
+    }
+    // fold_in(key(0), d), by JAX.
+    for (data, folded) in [
+        (0, [0x6b20_0159, 0x99ba_4efe]),
+        (7, [0xa1ef_7a4d, 0x116e_b6b3]),
+        (1 << 31, [0x36af_47bc, 0x25f2_8bf1]),
+        (u32::MAX, [0x2c4e_0437, 0xe1e3_2d13]),
+    ] {
+        assert_eq!(JaxKey::new(0).fold_in(data).data(), folded, "{data}");
+    }
+}
+
+/// A window is one of the kind of stream that was asked for, and no other.
+#[test]
+fn a_window_that_no_initializer_has_is_refused() {
+    let stream = Stream::jax_initializer(JaxKey::new(0));
+    let message = |distribution: Distribution| match Fill::new(&distribution, stream, Dtype::F32, 0..4) {
+        Ok(_) => String::new(),
+        Err(error) => error.to_string(),
+    };
+    let uniform = |low, high| Distribution::Uniform { low, high };
+    for distribution in [
+        uniform(-0.3, 0.3),
+        uniform(0.0, 0.3),
+        Distribution::Normal { mean: 0.0, std: 0.1 },
+        Distribution::TruncatedNormal { mean: 0.0, std: 0.1, low: -0.1, high: 0.3 },
+    ] {
+        assert_eq!(message(distribution), "");
+    }
+    let allowed = "allowed: 0 or -high in the streams of jax.nn.initializers";
+    assert_eq!(message(uniform(-0.3, 0.7)), format!("low is -0.3, {allowed}"));
+    assert_eq!(message(uniform(-0.3, 0.3f64.next_up())), format!("low is -0.3, {allowed}"));
+    assert_eq!(message(uniform(0.1, 0.2)), format!("low is 0.1, {allowed}"));
+    let allowed = "allowed: 0 in the streams of jax.nn.initializers";
+    assert_eq!(message(Distribution::Normal { mean: 0.5, std: 0.1 }), format!("mean is 0.5, {allowed}"));
+    assert_eq!(message(Distribution::truncated_at(0.5, 0.1, 2.0)), format!("mean is 0.5, {allowed}"));
 }

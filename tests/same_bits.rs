@@ -75,8 +75,10 @@ fn other_frameworks_streams_are_the_same_everywhere() {
         cut(1.0, 2.0, 0.5, f64::INFINITY),
     ];
     let streams = tensorflow.map(|d| (d, Stream::tensorflow([-5, 1 << 40]))).into_iter();
-    let streams = streams.chain(jax.map(|d| (d, Stream::jax(JaxKey::new(1 << 40 | 7)))));
-    let streams: Vec<_> = streams.collect();
+    let key = JaxKey::from_data([1 << 8, 7]);
+    let streams = streams.chain(jax.map(|d| (d, Stream::jax(key))));
+    let initializers = [uniform(-0.1, 0.1), uniform(0.0, 0.1), normal(0.0, 0.02)];
+    let streams: Vec<_> = streams.chain(initializers.map(|d| (d, Stream::jax_initializer(key)))).collect();
     let gpus = adapters();
     for (distribution, stream) in streams {
         for dtype in Dtype::ALL {

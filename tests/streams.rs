@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use fanin::{Distribution, Dtype, Fill, PhiloxRng, Stream, philox4x32_10};
+use fanin::{Distribution, Dtype, Error, Fill, JaxKey, PhiloxRng, Stream, VALUE_CONTRACT, philox4x32_10, seeds};
 use rand::distr::{Distribution as _, Uniform};
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -15,7 +15,8 @@ fn the_words_are_philox_of_block_attempt_and_nonce() {
     assert_eq!(stream.block(block, 5), philox4x32_10([0x89ab_cdef, 0x0123_4567, 5, 3], [1, 2]));
 }
 
-/// The derivation in words: SHA-256 of the name is the counter, the seed the key. The digests are those of Python:
+/// The derivation in words: SHA-256 of the name is the counter, two bits of whose third word are set, the seed the key. The digests
+/// are those of Python:
 /// `struct.unpack("<4I", hashlib.sha256(name.encode()).digest()[:16])`.
 #[test]
 fn a_name_and_a_seed_make_a_key_as_documented() {
@@ -25,11 +26,70 @@ fn a_name_and_a_seed_make_a_key_as_documented() {
         ("Décodeur.0/Größe.W", [0x49cb_17e1, 0xd310_8cc4, 0x3e1d_5ced, 0xb17e_1fda]),
         ("", [0x42c4_b0e3, 0x141c_fc98, 0xc8f4_fb9a, 0x24b9_6f99]),
     ] {
-        let [k0, k1, nonce, _] = philox4x32_10(counter, [0x5566_7788, 0x1122_3344]);
+        let [w0, w1, w2, w3]: [u32; 4] = counter;
+        let [k0, k1, nonce, _] = philox4x32_10([w0, w1, w2 | 0xc000_0000, w3], [0x5566_7788, 0x1122_3344]);
         assert_eq!(Stream::named(seed, name), Stream::from_key([k0, k1], nonce), "{name}");
     }
-    let [k0, k1, nonce, _] = philox4x32_10([9, 1, 0, 0], [7, 0]);
+    let [k0, k1, nonce, _] = philox4x32_10([9, 1, 0x8000_0000, 0], [7, 0]);
     assert_eq!(Stream::numbered(7, (1 << 32) + 9), Stream::from_key([k0, k1], nonce));
+    let [k0, k1, nonce, _] = philox4x32_10([9, 1, 0x8000_0001, 5], [7, 8]);
+    assert_eq!(Stream::from_key([7, 8], 5).fold_in((1 << 32) + 9), Ok(Stream::from_key([k0, k1], nonce)));
+    // As it is given: the same letters, composed otherwise, are another name.
+    assert_ne!(Stream::named(0, "Gr\u{f6}\u{df}e"), Stream::named(0, "Gro\u{308}\u{df}e"));
+}
+
+/// Whatever key and nonce a program gives a stream of its own, what it draws are blocks of which no stream is derived.
+#[test]
+fn derivations_share_no_block_with_draws_and_with_one_another() {
+    // What is drawn by a stream whose key is the seed.
+    let drawn = |block, attempt| Stream::from_key([7, 0], 0).block(block, attempt);
+    let of = |block: [u32; 4]| Stream::from_key([block[0], block[1]], block[2]);
+    for number in 0..100 {
+        let derived = [Stream::numbered(7, number), Stream::from_key([7, 0], 0).fold_in(number).unwrap()];
+        assert_ne!(derived[0], derived[1]);
+        assert!(!derived.contains(&of(drawn(number, 0))) && !derived.contains(&of(drawn(number, 1))));
+        // Attempts from 2^31 on are kept for them.
+        assert_eq!(derived, [of(drawn(number, 1 << 31)), of(drawn(number, (1 << 31) + 1))]);
+    }
+}
+
+#[test]
+fn nothing_is_folded_into_other_frameworks_streams() {
+    let key = JaxKey::new(0);
+    for (stream, framework) in [
+        (Stream::tensorflow([0, 0]), "TensorFlow"),
+        (Stream::keras(0), "TensorFlow"),
+        (Stream::jax(key), "JAX"),
+        (Stream::jax_initializer(key), "JAX"),
+    ] {
+        let error = stream.fold_in(3).unwrap_err();
+        assert_eq!(error, Error::FoldIn { framework });
+        assert!(error.to_string().contains(framework) && error.to_string().contains("from_key"), "{error}");
+        assert_eq!(stream.contract(), 1);
+    }
+    assert_eq!(Stream::numbered(0, 0).contract(), VALUE_CONTRACT);
+}
+
+/// Python: `struct.unpack("<Q", hashlib.sha256(struct.pack("<q", seed) + name.encode()).digest()[:8])`, and of JAX
+/// `struct.unpack("<2I", hashlib.sha256(name.encode()).digest()[:8])`.
+#[test]
+fn a_model_of_another_framework_has_a_seed_for_each_tensor() {
+    assert_eq!(seeds::keras(42, "weight"), 1_954_251_466);
+    assert_eq!(seeds::keras(-42, "Größe"), 536_297_256);
+    assert_eq!(seeds::tensorflow([-3, 4], "Größe"), [-3, -6_589_729_284_424_062_636]);
+    let key = JaxKey::new(42);
+    assert_eq!(seeds::jax(key, "Größe"), key.fold_in(0x803f_dcae).fold_in(0x4665_9a98));
+    // Neither another name nor a neighbouring seed makes the same tensor.
+    let mut seen = HashSet::new();
+    for seed in 0..100 {
+        for name in ["a.weight", "b.weight", "c.weight", ""] {
+            assert!((0..(1 << 31) - 2).contains(&seeds::keras(seed, name)));
+            assert!(seen.insert(Stream::keras(seeds::keras(seed, name))));
+            assert!(seen.insert(Stream::tensorflow(seeds::tensorflow([1, seed], name))));
+            assert!(seen.insert(Stream::tensorflow(seeds::tensorflow([seed + 10, 5], name))));
+            assert!(seen.insert(Stream::jax(seeds::jax(JaxKey::new(seed), name))));
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 // Distribution + dtype -> kernel and its numbers, as src/sampler.rs has it; and streams, as src/stream.rs.
 
 import { wordsOf } from "./numbers.js";
-import { truncatedMoments } from "./scheme.js";
+import { erfc, exp, expm1, exponent } from "./special.js";
 
 export const DTYPES = { f32: 0, f16: 1, bf16: 2 };
 export const SIZES = { f32: 4, f16: 2, bf16: 2 };
@@ -22,12 +22,6 @@ function f32Of(bits) {
   return words.getFloat32(0);
 }
 
-// The exponent of a normal f64.
-function exponentOf(x) {
-  words.setFloat64(0, x);
-  return ((words.getUint32(0) >>> 20) & 0x7ff) - 1023;
-}
-
 export function f16ToNumber(h) {
   const [sign, exponent, fraction] = [h & 0x8000 ? -1 : 1, (h >> 10) & 0x1f, h & 0x3ff];
   if (exponent === 0x1f) return fraction ? NaN : sign * Infinity;
@@ -42,15 +36,15 @@ export function bf16ToNumber(h) {
 function f16Bits(x) {
   const sign = x < 0 || Object.is(x, -0) ? 0x8000 : 0;
   const magnitude = Math.abs(x);
-  const step = magnitude < 2 ** -14 ? 2 ** -24 : 2 ** (exponentOf(magnitude) - 10);
+  const step = magnitude < 2 ** -14 ? 2 ** -24 : 2 ** (exponent(magnitude) - 10);
   const steps = magnitude / step;
   let rounded = Math.floor(steps);
   const rest = steps - rounded;
   if (rest > 0.5 || (rest === 0.5 && rounded % 2 === 1)) rounded += 1;
   const value = rounded * step;
   if (value < 2 ** -14) return sign | rounded;
-  const exponent = exponentOf(value);
-  return sign | ((exponent + 15) << 10) | ((value / 2 ** exponent - 1) * 1024);
+  const power = exponent(value);
+  return sign | ((power + 15) << 10) | ((value / 2 ** power - 1) * 1024);
 }
 
 function bf16Bits(x) {
@@ -101,7 +95,7 @@ function normalF32(x) {
 
 function scaled(location, scale, magnitude, bounds) {
   const ordinary = magnitude === 0 || (magnitude >= 2 ** -40 && magnitude <= 2 ** 40);
-  const unit = 2 ** (ordinary ? 0 : Math.min(Math.max(exponentOf(magnitude), -126), 127));
+  const unit = 2 ** (ordinary ? 0 : Math.min(Math.max(exponent(magnitude), -126), 127));
   const rounded = normalF32(location / unit);
   return {
     location: rounded,
@@ -159,8 +153,8 @@ function truncatedNormal({ mean, std: given, low, high }, bounds) {
   const std = Math.max(given, 1e-60);
   const [a, b] = [(low - mean) / std, (high - mean) / std];
   const mirrored = a + b < 0;
-  const start = mirrored ? -b : a;
-  if (truncatedMoments(a, b).mass >= NORMAL_ACCEPTANCE) {
+  const [start, end] = mirrored ? [-b, -a] : [a, b];
+  if (normalAcceptance(start, end) >= NORMAL_ACCEPTANCE) {
     const numbers = scaled(mean, std, Math.max(Math.abs(mean), std), bounds);
     return { kernel: "by_normal", numbers: { ...numbers, low: normalF32(a), high: normalF32(b) } };
   }
@@ -174,18 +168,24 @@ function truncatedNormal({ mean, std: given, low, high }, bounds) {
   const [near, direction] = mirrored ? [high, -1] : [low, 1];
   const scale = (direction * std) / rate;
   const numbers = scaled(near, scale, Math.max(Math.abs(near), Math.abs(scale)), bounds);
-  const mass = -Math.expm1(-rate * width);
+  const mass = -expm1(-rate * width);
   return {
     kernel: "by_exponential",
     numbers: {
       ...numbers,
       mass_per_step: normalF32(mass / 2 ** 33),
-      beyond: normalF32(Math.exp(-rate * width)),
+      beyond: normalF32(exp(-rate * width)),
       slope: normalF32(slope),
       curve: normalF32(curve),
       peak: normalF32(peak),
     },
   };
+}
+
+// Phi(b) - Phi(a).
+function normalAcceptance(a, b) {
+  const upperTail = (x) => erfc(x / Math.SQRT2) / 2;
+  return upperTail(a) - upperTail(b);
 }
 
 function bestRate(a, width) {
@@ -208,10 +208,11 @@ function philox(counter, key) {
   return [c0, c1, c2, c3];
 }
 
-// The stream of the tensor called `name` under a seed (a BigInt).
+// The stream of the tensor called `name` under a seed (a BigInt). The third word says that it is a name's.
 export async function streamNamed(seed, name) {
   const hash = new DataView(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(name)));
   const counter = [0, 4, 8, 12].map((i) => hash.getUint32(i, true));
+  counter[2] = (counter[2] | 0xc0000000) >>> 0;
   const [k0, k1, nonce] = philox(counter, [Number(seed & 0xffffffffn), Number(seed >> 32n)]);
   return { key: [k0, k1], nonce };
 }

@@ -11,6 +11,8 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { momentsOf, resolve } from "./scheme.js";
+import { samplerOf } from "./sampler.js";
+import * as special from "./special.js";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
@@ -114,6 +116,40 @@ test("schemes are the library's", () => {
       assert.deepEqual(ours, { kind, ...numbers }, `${scheme} ${shape} ${layout}`);
       const { mean, std } = momentsOf(ours);
       assert.ok(Math.abs(mean - row.mean) <= 1e-12 && Math.abs(std - row.std) <= 1e-12 * row.std, scheme);
+    }
+  }
+});
+
+test("special functions give the library's bits", () => {
+  const word = new DataView(new ArrayBuffer(8));
+  const numberOf = (hexadecimal) => {
+    word.setBigUint64(0, BigInt(`0x${hexadecimal}`));
+    return word.getFloat64(0);
+  };
+  const lines = readFileSync(join(root, "tests", "golden", "special.txt"), "utf8").trim().split("\n");
+  assert.ok(lines.length > 500);
+  for (const line of lines) {
+    const [name, argument, value] = line.split(" ");
+    word.setFloat64(0, special[name](numberOf(argument)));
+    assert.equal(word.getBigUint64(0), BigInt(`0x${value}`), line);
+  }
+});
+
+test("kernels and their numbers are the library's", () => {
+  const kernels = {
+    Constant: "constant", Uniform: "uniform", Normal: "normal", TruncatedByNormal: "by_normal", TruncatedByExponential: "by_exponential",
+  };
+  const lines = readFileSync(join(root, "tests", "golden", "numbers.txt"), "utf8").split("\n");
+  const native = lines.filter((line) => line.startsWith("native "));
+  assert.ok(native.length > 80);
+  for (const line of native) {
+    const [, dtype, scheme, made] = /^native (\S+) (\S+): (.*)$/.exec(line);
+    const [kernel, ...words] = made.split(" ");
+    const sampler = () => samplerOf(resolve(scheme, [4, 4], "out_in"), dtype);
+    if (!kernels[kernel]) assert.throws(sampler, line);
+    else {
+      const ours = sampler();
+      assert.equal([ours.kernel, ...Array.from(ours.numbers, (word) => word.toString(16))].join(" "), [kernels[kernel], ...words].join(" "), line);
     }
   }
 });

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use clap::ValueEnum;
 use fanin::{Distribution, Dtype, Element, Fill, cpu};
 use half::{bf16, f16};
 
@@ -52,6 +51,7 @@ fn seed_of(kind: Kind) -> Seed {
         Kind::Tensorflow => Seed::Tensorflow([42, 0]),
         Kind::Keras => Seed::Keras(42),
         Kind::Jax => Seed::Jax(42),
+        Kind::JaxNn => Seed::JaxNn(42),
     }
 }
 
@@ -69,13 +69,9 @@ impl Row {
     fn title(&self) -> String {
         match self.stream {
             Kind::Native => self.distribution.into(),
-            other => format!("{} {}", name_of(other), self.distribution),
+            other => format!("{} {}", other.name(), self.distribution),
         }
     }
-}
-
-fn name_of(kind: Kind) -> String {
-    kind.to_possible_value().map_or(String::new(), |value| value.get_name().into())
 }
 
 impl Bench {
@@ -121,7 +117,7 @@ impl Bench {
     }
 
     fn fill(&self, distribution: &Distribution, dtype: Dtype, stream: Kind) -> Result<Fill, Failure> {
-        let stream = seed_of(stream).stream("bench", None);
+        let stream = seed_of(stream).stream_alone("bench");
         Fill::new(distribution, stream, dtype, 0..self.size).map_err(Failure::input)
     }
 
@@ -191,7 +187,7 @@ impl Bench {
 
     fn json_row(&self, row: &Row, rows: &[Row]) -> serde_json::Value {
         serde_json::json!({
-            "device": row.device, "backend": row.backend, "stream": name_of(row.stream), "distribution": row.distribution,
+            "device": row.device, "backend": row.backend, "stream": row.stream.name(), "distribution": row.distribution,
             "dtype": row.dtype.to_string(), "elements": self.size, "seconds": row.seconds,
             "end_to_end_seconds": row.end_to_end, "values_per_second": self.size as f64 / row.seconds,
             "ratio_to_fill": to_fill(row, rows), "ratio_to_cpu": to_cpu(row, rows),

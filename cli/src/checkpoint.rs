@@ -40,8 +40,8 @@ impl Tensor {
 /// How a file was made: the value of "fanin" in its metadata.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
+    /// The version that drew it.
     pub fanin: String,
-    pub contract: u32,
     pub seed: Seed,
     /// Where the rules come from, and the SHA-256 of their text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,13 +59,30 @@ impl Provenance {
     pub fn new(seed: Seed) -> Provenance {
         Provenance {
             fanin: env!("CARGO_PKG_VERSION").into(),
-            contract: fanin::VALUE_CONTRACT,
             seed,
             rules: None,
             rules_sha256: None,
             rank: None,
             tensors: BTreeMap::new(),
         }
+    }
+
+    /// From a file's metadata.
+    pub fn read(text: &str) -> Result<Provenance, String> {
+        /// A file of contract 1, when one number stood for all kinds of streams.
+        #[derive(Deserialize)]
+        struct OfContract1 {
+            fanin: String,
+            contract: u32,
+        }
+        if let Ok(OfContract1 { fanin, contract }) = serde_json::from_str(text) {
+            return Err(format!(
+                "fanin {fanin} drew it by value contract {contract}, allowed: {} of fanin's own streams, this version's; that \
+                 version verifies it",
+                fanin::VALUE_CONTRACT
+            ));
+        }
+        serde_json::from_str(text).map_err(|e| format!("its metadata cannot be read: {e}"))
     }
 }
 

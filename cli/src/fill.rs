@@ -98,7 +98,7 @@ impl Fill {
         let distribution = self.scheme.distribution(&whole, self.layout.groups(self.groups)).map_err(Failure::input)?;
         let draw = Draw { distribution, dtype: None, stream: self.name.clone(), zero_row: None };
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
-        let recipe = Recipe { draw, number: None, whole, part };
+        let recipe = Recipe { draw, alone: true, whole, part };
         // Whether it can be drawn is known before a device is opened.
         recipe.whole_fills(seed, self.dtype).map_err(Failure::input)?;
         let shape = recipe.shape();

@@ -12,7 +12,7 @@ use crate::choice::Choice;
 use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::ranks::{Rank, Split, share};
-use crate::recipe::{Recipe, numbers};
+use crate::recipe::Recipe;
 use crate::seed::Seed;
 use crate::{Common, model};
 
@@ -141,7 +141,6 @@ impl Init {
             rules: name,
             digest: rules.digest(),
         };
-        let numbers = numbers(&tensors);
         for (planned, tensor) in rules.plan(&tensors).map_err(|e| failed(&e))?.into_iter().zip(drawable) {
             let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e}", planned.name));
             let Some(draw) = planned.draw else {
@@ -155,7 +154,7 @@ impl Init {
                 Some(dtype) => dtype,
                 None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
             };
-            let recipe = Recipe::planned(draw, &planned.name, planned.shape, &numbers);
+            let recipe = Recipe::planned(draw, planned.shape);
             // What cannot be drawn is said before anything is.
             recipe.whole_fills(seed, dtype).map_err(|e| wrong(&e))?;
             plan.tensors.push(Tensor { name: planned.name, dtype, recipe });

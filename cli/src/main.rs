@@ -48,10 +48,12 @@ enum Command {
 /// What `init` and `fill` share.
 #[derive(Args)]
 struct Common {
-    /// The seed: 0 to 2^64 - 1; for keras any whole number, for tensorflow two, --seed=S0,S1.
+    /// The seed: 0 to 2^64 - 1; for keras, jax and jax-nn -2^63 to 2^63 - 1, for tensorflow two such, --seed=S0,S1.
+    /// (JAX takes a seed's low 32 bits.)
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true)]
     seed: String,
-    /// Whose random values are drawn: fanin's own, or what another framework gives for this seed.
+    /// Whose random values are drawn: fanin's own, or what another framework gives for this seed. In a model, each tensor has a
+    /// seed of its own, made of this one and its name.
     #[arg(long, value_enum, default_value_t = seed::Kind::Native)]
     stream: seed::Kind,
     /// What draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name

@@ -1,10 +1,9 @@
 //! How a tensor of a file was made, in words that make it again.
 
-use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 
 use fanin::rules::Draw;
-use fanin::{Dtype, Fill, Scheme};
+use fanin::{Dtype, Fill, Scheme, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::seed::Seed;
@@ -13,18 +12,12 @@ use crate::seed::Seed;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     pub draw: Draw,
-    /// The number, among a model's tensors, of the one whose stream this is.
-    pub number: Option<u64>,
+    /// Whether it has the seed alone, and is no tensor of a model.
+    pub alone: bool,
     /// The whole tensor's dimensions.
     pub whole: Vec<u64>,
     /// What of it is in the file, if not all.
     pub part: Option<Part>,
-}
-
-/// Each tensor's number among those of a model, in the order of their names.
-pub fn numbers(tensors: &[fanin::rules::Tensor]) -> HashMap<&str, u64> {
-    let names: BTreeSet<_> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-    names.into_iter().zip(0..).collect()
 }
 
 /// A part of a tensor: a slice along a dimension, or, without one, some of its elements in order.
@@ -42,10 +35,12 @@ pub struct Part {
 #[serde(deny_unknown_fields)]
 pub struct Words {
     scheme: String,
+    /// The value contract of its stream.
+    pub contract: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stream: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    number: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    alone: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zero_row: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,9 +51,13 @@ pub struct Words {
 
 impl Recipe {
     /// A whole tensor of a model by its rule.
-    pub fn planned(draw: Draw, name: &str, whole: Vec<u64>, numbers: &HashMap<&str, u64>) -> Recipe {
-        let number = numbers.get(draw.stream.as_str()).or(numbers.get(name)).copied();
-        Recipe { draw, number, whole, part: None }
+    pub fn planned(draw: Draw, whole: Vec<u64>) -> Recipe {
+        Recipe { draw, alone: false, whole, part: None }
+    }
+
+    pub fn stream(&self, seed: Seed) -> Stream {
+        let name = &self.draw.stream;
+        if self.alone { seed.stream_alone(name) } else { seed.stream(name) }
     }
 
     /// The dimensions in the file.
@@ -76,7 +75,7 @@ impl Recipe {
 
     /// The fills that make up the whole tensor.
     pub fn whole_fills(&self, seed: Seed, dtype: Dtype) -> Result<Vec<Fill>, fanin::Error> {
-        self.draw.fills_of(seed.stream(&self.draw.stream, self.number), dtype, &self.whole)
+        self.draw.fills_of(self.stream(seed), dtype, &self.whole)
     }
 
     /// The fills that make up what is in the file, in order, from an element of the file's tensor on.
@@ -114,9 +113,10 @@ impl Recipe {
 
     pub fn to_words(&self, name: &str, seed: Seed) -> Words {
         Words {
-            // Of no meaning for streams by name.
-            number: self.number.filter(|_| !matches!(seed, Seed::Native(_))),
             scheme: Scheme::from(self.draw.distribution).to_string(),
+            contract: self.stream(seed).contract(),
+            // Of no meaning for streams by name.
+            alone: self.alone && !matches!(seed, Seed::Native(_)),
             stream: (self.draw.stream != name).then(|| self.draw.stream.clone()),
             zero_row: self.draw.zero_row,
             whole: self.part.is_some().then(|| self.whole.clone()),
@@ -143,7 +143,7 @@ impl Recipe {
         }
         let stream = words.stream.clone().unwrap_or_else(|| name.into());
         let draw = Draw { distribution, dtype: None, stream, zero_row: words.zero_row };
-        let recipe = Recipe { draw, number: words.number, whole, part: words.part.clone() };
+        let recipe = Recipe { draw, alone: words.alone, whole, part: words.part.clone() };
         if recipe.shape() != shape {
             return Err(format!("its shape is {shape:?}, and {:?} by the metadata", recipe.shape()));
         }
@@ -161,7 +161,7 @@ mod tests {
         let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
         let draw = Draw { distribution, dtype: None, stream: "w".into(), zero_row: Some(1) };
         let ranges = |part: Option<Part>, from: u64| {
-            let recipe = Recipe { draw: draw.clone(), number: None, whole: vec![3, 4, 2], part };
+            let recipe = Recipe { draw: draw.clone(), alone: true, whole: vec![3, 4, 2], part };
             let whole = recipe.whole_fills(Seed::Native(0), Dtype::F32).unwrap();
             recipe.fills(&whole, from).map(|f| f.range()).collect::<Vec<_>>()
         };

@@ -1,7 +1,7 @@
 //! Seeds: whose stream, and its numbers.
 
 use clap::ValueEnum;
-use fanin::{JaxKey, Stream};
+use fanin::{JaxKey, Stream, seeds};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -17,47 +17,45 @@ pub enum Kind {
     Keras,
     /// jax.random with jax.random.key(seed), threefry2x32.
     Jax,
+    /// An initializer of jax.nn.initializers, with such a key.
+    JaxNn,
 }
 
-/// A stream's seed.
+impl Kind {
+    /// As it is written.
+    pub fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
+    }
+}
+
+/// A stream's seed. In a file's metadata it is its text, which keeps all 64 bits wherever it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Words", into = "Words")]
+#[serde(try_from = "String", into = "String")]
 pub enum Seed {
     Native(u64),
     Tensorflow([i64; 2]),
     Keras(i64),
-    Jax(u64),
+    Jax(i64),
+    JaxNn(i64),
 }
 
-/// As it stands in a file's metadata: a number, or KIND:NUMBERS.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Words {
-    Native(u64),
-    Other(String),
-}
-
-impl From<Seed> for Words {
-    fn from(seed: Seed) -> Words {
-        match seed {
-            Seed::Native(seed) => Words::Native(seed),
-            other => Words::Other(other.to_string()),
-        }
+impl From<Seed> for String {
+    fn from(seed: Seed) -> String {
+        seed.to_string()
     }
 }
 
-impl TryFrom<Words> for Seed {
+/// A number, or KIND:NUMBERS.
+impl TryFrom<String> for Seed {
     type Error = String;
 
-    fn try_from(words: Words) -> Result<Seed, String> {
-        match words {
-            Words::Native(seed) => Ok(Seed::Native(seed)),
-            Words::Other(text) => {
-                let wrong = || format!("the seed is \"{text}\"");
-                let (kind, numbers) = text.split_once(':').ok_or_else(wrong)?;
-                Seed::parse(Kind::from_str(kind, false).map_err(|_| wrong())?, numbers).map_err(|e| e.message)
-            }
-        }
+    fn try_from(text: String) -> Result<Seed, String> {
+        let wrong = |_| format!("the seed is \"{text}\", allowed: a number, or KIND:NUMBERS");
+        let (kind, numbers) = match text.split_once(':') {
+            Some((kind, numbers)) => (Kind::from_str(kind, false).map_err(wrong)?, numbers),
+            None => (Kind::Native, text.as_str()),
+        };
+        Seed::parse(kind, numbers).map_err(|e| e.message)
     }
 }
 
@@ -65,9 +63,8 @@ impl std::fmt::Display for Seed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Seed::Native(seed) => write!(f, "{seed}"),
-            Seed::Tensorflow([a, b]) => write!(f, "tensorflow:{a},{b}"),
-            Seed::Keras(seed) => write!(f, "keras:{seed}"),
-            Seed::Jax(seed) => write!(f, "jax:{seed}"),
+            Seed::Tensorflow([a, b]) => write!(f, "{}:{a},{b}", self.kind().name()),
+            Seed::Keras(seed) | Seed::Jax(seed) | Seed::JaxNn(seed) => write!(f, "{}:{seed}", self.kind().name()),
         }
     }
 }
@@ -75,14 +72,14 @@ impl std::fmt::Display for Seed {
 impl Seed {
     pub fn parse(kind: Kind, text: &str) -> Result<Seed, Failure> {
         let wrong = |allowed: &str| Failure::input(format!("the seed is \"{text}\", allowed: {allowed}"));
+        let signed = || text.trim().parse().map_err(|_| wrong("a whole number from -2^63 to 2^63 - 1"));
         match kind {
-            Kind::Native | Kind::Jax => {
-                let seed = text.trim().parse().map_err(|_| wrong("a whole number from 0 to 2^64 - 1"))?;
-                Ok(if kind == Kind::Native { Seed::Native(seed) } else { Seed::Jax(seed) })
+            Kind::Native => {
+                Ok(Seed::Native(text.trim().parse().map_err(|_| wrong("a whole number from 0 to 2^64 - 1"))?))
             }
-            Kind::Keras => {
-                Ok(Seed::Keras(text.trim().parse().map_err(|_| wrong("a whole number from -2^63 to 2^63 - 1"))?))
-            }
+            Kind::Keras => Ok(Seed::Keras(signed()?)),
+            Kind::Jax => Ok(Seed::Jax(signed()?)),
+            Kind::JaxNn => Ok(Seed::JaxNn(signed()?)),
             Kind::Tensorflow => {
                 let two = || wrong("S0,S1, two whole numbers from -2^63 to 2^63 - 1");
                 let (a, b) = text.split_once(',').ok_or_else(two)?;
@@ -98,21 +95,30 @@ impl Seed {
             Seed::Tensorflow(_) => Kind::Tensorflow,
             Seed::Keras(_) => Kind::Keras,
             Seed::Jax(_) => Kind::Jax,
+            Seed::JaxNn(_) => Kind::JaxNn,
         }
     }
 
-    /// The stream of a tensor: of fanin's own by its name; of others by the seed itself, or, where it is one of many, by its
-    /// number among them: TensorFlow's second seed and Keras's seed are so much larger, and JAX's key has it folded in.
-    pub fn stream(self, name: &str, number: Option<u64>) -> Stream {
-        let by = number.unwrap_or(0) as i64;
+    /// The stream of the tensor of a model that is called `name`: of fanin's own by the name, of others from the seed that
+    /// [`seeds`] makes of this one and the name.
+    pub fn stream(self, name: &str) -> Stream {
         match self {
             Seed::Native(seed) => Stream::named(seed, name),
-            Seed::Tensorflow([a, b]) => Stream::tensorflow([a, b.wrapping_add(by)]),
-            Seed::Keras(seed) => Stream::keras(seed.wrapping_add(by)),
-            Seed::Jax(seed) => {
-                let key = JaxKey::new(seed);
-                Stream::jax(number.map_or(key, |number| key.fold_in(number as u32)))
-            }
+            Seed::Tensorflow(seed) => Stream::tensorflow(seeds::tensorflow(seed, name)),
+            Seed::Keras(seed) => Stream::keras(seeds::keras(seed, name)),
+            Seed::Jax(seed) => Stream::jax(seeds::jax(JaxKey::new(seed), name)),
+            Seed::JaxNn(seed) => Stream::jax_initializer(seeds::jax(JaxKey::new(seed), name)),
+        }
+    }
+
+    /// The stream of a tensor that has the seed alone: of fanin's own by its name, of others from the seed itself.
+    pub fn stream_alone(self, name: &str) -> Stream {
+        match self {
+            Seed::Native(seed) => Stream::named(seed, name),
+            Seed::Tensorflow(seed) => Stream::tensorflow(seed),
+            Seed::Keras(seed) => Stream::keras(seed),
+            Seed::Jax(seed) => Stream::jax(JaxKey::new(seed)),
+            Seed::JaxNn(seed) => Stream::jax_initializer(JaxKey::new(seed)),
         }
     }
 }

@@ -52,7 +52,7 @@ impl Stats {
         let mut expected = BTreeMap::new();
         for header in &headers {
             // What cannot be read says nothing; `verify` says what is wrong with it.
-            let said = header.provenance.as_deref().and_then(|text| serde_json::from_str::<Provenance>(text).ok());
+            let said = header.provenance.as_deref().and_then(|text| Provenance::read(text).ok());
             for (tensor, _) in &header.tensors {
                 let words = said.as_ref().and_then(|p| p.tensors.get(&tensor.name));
                 if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape)) {

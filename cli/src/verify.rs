@@ -14,13 +14,13 @@ use crate::engine::Engine;
 use crate::failure::Failure;
 use crate::init::own_dtype;
 use crate::model::{self, Header, Tensor};
-use crate::recipe::{Recipe, numbers};
+use crate::recipe::Recipe;
 use crate::seed::{Kind, Seed};
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///
-/// Seed and rules are those that the file says it was made with, unless others are given. Exit codes: 0 the same, 1
-/// different, 2 wrong input.
+/// Seed and rules are those that the file says it was made with, unless others are given. Tensors that a version of another value
+/// contract drew are named and not compared. Exit codes: 0 the same, 1 different, 2 wrong input or another contract.
 #[derive(clap::Args)]
 pub struct Verify {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
@@ -53,6 +53,8 @@ struct Difference {
 enum What {
     /// The first element that differs, how many do, and how many were compared.
     Values { first: u64, different: u64, compared: u64 },
+    /// It was drawn by another value contract than this version's, as this says.
+    Contract(String),
     /// It cannot be made, for this reason.
     Other(String),
 }
@@ -67,36 +69,23 @@ impl Verify {
         for header in &headers {
             let at = header.path.display();
             let provenance = match &header.provenance {
-                Some(text) => Some(
-                    serde_json::from_str::<Provenance>(text)
-                        .map_err(|e| Failure::input(format!("{at}: its metadata cannot be read: {e}")))?,
-                ),
+                Some(text) => Some(Provenance::read(text).map_err(|e| Failure::input(format!("{at}: {e}")))?),
                 None => None,
             };
-            let kind = self.stream.or(provenance.as_ref().map(|p| p.seed.kind())).unwrap_or(Kind::Native);
+            let own_kind = provenance.as_ref().map(|p| p.seed.kind());
+            let kind = self.stream.or(own_kind).unwrap_or(Kind::Native);
             let given = self.seed.as_deref().map(|text| Seed::parse(kind, text)).transpose()?;
             let seed = given.or(provenance.as_ref().map(|p| p.seed)).ok_or_else(|| {
                 Failure::input(format!(
                     "{at} does not say its seed, allowed: --seed with --rules, --preset or --scheme"
                 ))
             })?;
-            if recipes.is_none() {
-                let contract = provenance.as_ref().map(|p| p.contract);
-                match contract {
-                    Some(fanin::VALUE_CONTRACT) => {}
-                    Some(other) => {
-                        return Err(Failure::input(format!(
-                            "{at} was made by value contract {other}, allowed: {}, this version's",
-                            fanin::VALUE_CONTRACT
-                        )));
-                    }
-                    None => {
-                        return Err(Failure::input(format!(
-                            "{at} does not say how it was made, allowed: --rules, --preset or --scheme, and --seed"
-                        )));
-                    }
-                }
+            if recipes.is_none() && provenance.is_none() {
+                return Err(Failure::input(format!(
+                    "{at} does not say how it was made, allowed: --rules, --preset or --scheme, and --seed"
+                )));
             }
+            let by = provenance.as_ref().map(|p| p.fanin.clone()).unwrap_or_default();
             let said = provenance.map(|p| p.tensors).unwrap_or_default();
             for (tensor, bytes) in &header.tensors {
                 let dtype = match own_dtype(tensor.dtype) {
@@ -115,16 +104,25 @@ impl Verify {
                     },
                 };
                 tensors += 1;
-                let compared = recipe.and_then(|recipe| {
-                    let whole = recipe.whole_fills(seed, dtype).map_err(|e| e.to_string())?;
-                    Ok((recipe, whole))
-                });
-                let what = match compared {
-                    Ok((recipe, whole)) => {
-                        let runs = self.runs(tensor);
-                        let (what, compared) = compare(header, bytes, &recipe, &whole, dtype, &runs, &engine)?;
-                        values += compared;
-                        what
+                let what = match recipe {
+                    Ok(recipe) => {
+                        // Of another kind's streams, the file's contract says nothing.
+                        let drawn =
+                            said.get(&tensor.name).filter(|_| own_kind == Some(kind)).map(|words| words.contract);
+                        let ours = recipe.stream(seed).contract();
+                        match (drawn, recipe.whole_fills(seed, dtype)) {
+                            (Some(drawn), _) if drawn != ours => Some(What::Contract(format!(
+                                "fanin {by} drew it by value contract {drawn} of {} streams, allowed: {ours}, this version's",
+                                kind.name()
+                            ))),
+                            (_, Ok(whole)) => {
+                                let runs = self.runs(tensor);
+                                let (what, compared) = compare(header, bytes, &recipe, &whole, dtype, &runs, &engine)?;
+                                values += compared;
+                                what
+                            }
+                            (_, Err(reason)) => Some(What::Other(reason.to_string())),
+                        }
                     }
                     Err(reason) => Some(What::Other(reason)),
                 };
@@ -154,10 +152,13 @@ impl Verify {
                 say!("{shown}: the same: {values} values of {tensors} tensors, drawn again by {}", engine.name());
             }
         }
-        if differences.is_empty() {
-            Ok(())
-        } else {
-            Err(Failure::other(format!("{shown}: {} of {tensors} tensors differ", differences.len())))
+        let refused = differences.iter().filter(|d| matches!(d.what, What::Contract(_))).count();
+        match differences.len() - refused {
+            0 if refused == 0 => Ok(()),
+            0 => Err(Failure::input(format!(
+                "{shown}: {refused} of {tensors} tensors were drawn by another value contract, which this version does not draw"
+            ))),
+            differ => Err(Failure::other(format!("{shown}: {differ} of {tensors} tensors differ"))),
         }
     }
 
@@ -168,11 +169,7 @@ impl Verify {
         let (rules, _) = self.choice.rules(&tensors)?;
         let failed = |e: fanin::Error| Failure::input(format!("{}: {e}", self.checkpoint.display()));
         let planned = rules.plan(&tensors).map_err(failed)?;
-        let numbers = numbers(&tensors);
-        let recipe = |p: fanin::rules::Planned| {
-            let recipe = Recipe::planned(p.draw?, &p.name, p.shape, &numbers);
-            Some((p.name, recipe))
-        };
+        let recipe = |p: fanin::rules::Planned| Some((p.name, Recipe::planned(p.draw?, p.shape)));
         Ok(planned.into_iter().filter_map(recipe).collect())
     }
 
@@ -243,7 +240,7 @@ impl std::fmt::Display for Difference {
             What::Values { first, different, compared } => {
                 write!(f, "{name}: {different} of {compared} values differ, the first is element {first}")
             }
-            What::Other(reason) => write!(f, "{name}: {reason}"),
+            What::Contract(reason) | What::Other(reason) => write!(f, "{name}: {reason}"),
         }
     }
 }
@@ -254,7 +251,9 @@ impl Difference {
             What::Values { first, different, compared } => serde_json::json!({
                 "tensor": self.name, "first": first, "different": different, "compared": compared,
             }),
-            What::Other(reason) => serde_json::json!({"tensor": self.name, "reason": reason}),
+            What::Contract(reason) | What::Other(reason) => {
+                serde_json::json!({"tensor": self.name, "reason": reason})
+            }
         }
     }
 }

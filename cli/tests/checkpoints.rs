@@ -368,6 +368,44 @@ fn verify_finds_a_bit_a_seed_and_a_name() {
     assert!(text.contains("encoder.weight") && text.contains("it is missing"), "{text}");
 }
 
+/// A tensor that a version of another contract drew is refused and named; the others are compared as ever.
+#[test]
+fn verify_refuses_the_tensors_of_another_contract_alone() {
+    let folder = Folder::new();
+    folder.init("out.safetensors", &[]);
+    let file = folder.read("out.safetensors");
+    let start = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let header = String::from_utf8_lossy(&file[8..start]).into_owned();
+    // Seeds are strings, which JavaScript reads without losing a bit.
+    assert!(header.contains(r#"\"seed\":\"5\""#), "{header}");
+    let ours = format!(r#"\"contract\":{}"#, fanin::VALUE_CONTRACT);
+    assert_eq!(header.matches(&ours).count(), 8, "{header}");
+    let other = header.replacen(&ours, r#"\"contract\":9"#, 1);
+    assert_eq!(other.len(), header.len());
+    let verify = |data: &[u8], more: &[&str]| {
+        let path = folder.write("other.safetensors", [&file[..8], other.as_bytes(), data].concat());
+        let run = fanin(&[&["verify", &path, "--device", "cpu", "--json"], more].concat());
+        let report: Value = serde_json::from_slice(&run.stdout).unwrap();
+        (run.status.code(), report, String::from_utf8(run.stderr).unwrap())
+    };
+    let rules = folder.path("rules.toml");
+    for more in [&[][..], &["--rules", &rules]] {
+        let (code, report, message) = verify(&file[start..], more);
+        assert_eq!(code, Some(2), "{report}");
+        let [difference] = report["differences"].as_array().unwrap().as_slice() else { panic!("{report}") };
+        assert_eq!(difference["tensor"], "decoder.weight");
+        let reason = difference["reason"].as_str().unwrap();
+        assert!(reason.contains("fanin 0.1.0 drew it by value contract 9 of native streams"), "{reason}");
+        assert!(message.contains("1 of 8 tensors"), "{message}");
+    }
+    // And what differs is said beside it.
+    let mut data = file[start..].to_vec();
+    *data.last_mut().unwrap() ^= 1;
+    let (code, report, message) = verify(&data, &[]);
+    assert_eq!((code, report["differences"].as_array().unwrap().len()), (Some(1), 2), "{report}");
+    assert!(message.contains("1 of 8 tensors differ"), "{message}");
+}
+
 #[test]
 fn stats_are_those_of_the_values() {
     let folder = Folder::new();
@@ -424,7 +462,7 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
     let rules = |name: &str, text: &str| folder.write(name, text);
     let (model, out, toml) = (folder.path("model.json"), folder.path("new.safetensors"), folder.path("rules.toml"));
     let good_path = folder.path("good.safetensors");
-    let words = |json: &str| String::from_utf8_lossy(&good[8..start]).replace("\\\"seed\\\":5", json);
+    let words = |json: &str| String::from_utf8_lossy(&good[8..start]).replace("\\\"seed\\\":\\\"5\\\"", json);
     let stated = |name: &str, header: &str| {
         folder.write(name, [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &good[start..]].concat())
     };
@@ -559,13 +597,13 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
             ),
             &["seedless.safetensors", "how it was made"],
         ),
-        (verify(&stated("seed.safetensors", &words("\\\"seed\\\":-5")), &[]), &["seed.safetensors", "metadata"]),
         (
-            verify(
-                &stated("contract.safetensors", &words("\\\"seed\\\":5").replace("contract\\\":1", "contract\\\":9")),
-                &[],
-            ),
-            &["contract.safetensors", "contract 9"],
+            verify(&stated("seed.safetensors", &words(r#"\"seed\":\"-5\""#)), &[]),
+            &["seed.safetensors", "metadata", "the seed is \"-5\""],
+        ),
+        (
+            verify(&stated("old.safetensors", &words(r#"\"contract\":1,\"seed\":5"#)), &[]),
+            &["old.safetensors", "fanin 0.1.0 drew it", "contract 1"],
         ),
         (verify(&good_path, &["--sample", "0"]), &["--sample"]),
         (verify(&good_path, &["--preset", "resnet"]), &["good.safetensors", "met no rule"]),

@@ -220,7 +220,8 @@ fn other_frameworks_seeds_draw_what_they_draw() {
     for (case, arguments) in [
         ("tf.stateless_uniform.1_2.1.float32.0", ["uniform", "1", "--stream", "tensorflow", "--seed=1,2"]),
         ("keras.GlorotUniform.42.30x40", ["glorot_uniform", "30x40", "--stream", "keras", "--seed=42"]),
-        ("jax.nn.lecun_uniform.0.30x40", ["lecun_uniform", "30x40", "--stream", "jax", "--seed=0"]),
+        ("jax.nn.lecun_uniform.0.30x40", ["lecun_uniform", "30x40", "--stream", "jax-nn", "--seed=0"]),
+        ("jax.uniform.-1.7.float32.239", ["uniform", "7", "--stream", "jax", "--seed=-1"]),
     ] {
         let common = ["-o", path(&output), "--layout", "in_out", "--device", "cpu"];
         succeed(&[&["fill"], &arguments[..], &common].concat());
@@ -233,9 +234,12 @@ fn other_frameworks_seeds_draw_what_they_draw() {
     let model = folder.path().join("model.json");
     fs::write(&model, r#"{"b": {"dtype": "F32", "shape": [64, 64]}, "a": {"dtype": "BF16", "shape": [64, 64]}}"#)
         .unwrap();
-    for stream in
-        [["--stream", "tensorflow", "--seed=-3,4"], ["--stream", "jax", "--seed=5"], ["--stream", "keras", "--seed=-6"]]
-    {
+    for stream in [
+        ["--stream", "tensorflow", "--seed=-3,4"],
+        ["--stream", "jax", "--seed=-5"],
+        ["--stream", "jax-nn", "--seed=5"],
+        ["--stream", "keras", "--seed=-6"],
+    ] {
         let init = |device: &str| {
             let arguments = ["init", path(&model), "-o", path(&output), "--scheme", "normal", "--device", device];
             succeed(&[&arguments[..], &stream].concat());
@@ -253,6 +257,47 @@ fn other_frameworks_seeds_draw_what_they_draw() {
         let first = |name: &str| f32::from_le_bytes(tensors.tensor(name).unwrap().data()[..4].try_into().unwrap());
         assert!(first("b") != f32::from_bits(u32::from(first("a").to_bits() as u16) << 16));
     }
+}
+
+/// One tensor of a model, drawn alone from the seed that `fanin::seeds` says; and neither neighbours in the list nor seeds beside
+/// this one make the same.
+#[test]
+fn a_models_tensor_is_that_of_its_own_seed() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("out.safetensors");
+    let values = |arguments: &[&str], name: &str| {
+        succeed(&[arguments, &["-o", path(&output), "--device", "cpu"]].concat());
+        let file = fs::read(&output).unwrap();
+        SafeTensors::deserialize(&file).unwrap().tensor(name).unwrap().data().to_vec()
+    };
+    let model = |names: &[&str]| {
+        let list: BTreeMap<_, _> =
+            names.iter().map(|name| (name, serde_json::json!({"dtype": "F32", "shape": [8, 8]}))).collect();
+        let model = folder.path().join("model.json");
+        fs::write(&model, serde_json::to_vec(&list).unwrap()).unwrap();
+        path(&model).to_string()
+    };
+    let init = |names: &[&str], stream: &str, seed: &str, name: &str| {
+        values(&["init", &model(names), "--scheme", "normal", "--stream", stream, &format!("--seed={seed}")], name)
+    };
+    let fill = |stream: &str, seed: &str| {
+        values(&["fill", "normal", "8x8", "--stream", stream, &format!("--seed={seed}")], "weight")
+    };
+    let names = ["a.weight", "b.weight"];
+    for (stream, seed, next, own) in [
+        ("keras", "42", "43", fanin::seeds::keras(42, "b.weight").to_string()),
+        ("tensorflow", "1,42", "1,43", {
+            let [a, b] = fanin::seeds::tensorflow([1, 42], "b.weight");
+            format!("{a},{b}")
+        }),
+    ] {
+        let b = init(&names, stream, seed, "b.weight");
+        assert!(b == fill(stream, &own), "{stream}");
+        assert!(b != init(&names, stream, next, "a.weight"), "{stream}");
+        assert!(b == init(&["a.bias", "a.weight", "b.weight"], stream, seed, "b.weight"), "{stream}");
+    }
+    let b = init(&names, "jax", "42", "b.weight");
+    assert!(b != init(&names, "jax", "43", "a.weight") && b == init(&["b.weight"], "jax", "42", "b.weight"));
 }
 
 #[test]
@@ -396,7 +441,11 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
         (fill("normal", "4", &["--stream", "tensorflow", "--seed", "3"]), &["the seed is \"3\"", "S0,S1"]),
         (fill("normal", "4", &["--stream", "tensorflow", "--seed=1,9223372036854775808"]), &["S0,S1"]),
         (fill("normal", "4", &["--stream", "keras", "--seed=1.5"]), &["the seed is \"1.5\""]),
-        (fill("normal", "4", &["--stream", "jax", "--seed=-1"]), &["the seed is \"-1\"", "2^64"]),
+        (fill("normal", "4", &["--stream", "jax", "--seed=9223372036854775808"]), &["9223372036854775808", "2^63 - 1"]),
+        (
+            fill("uniform:low=-1,high=2", "4", &["--stream", "jax-nn"]),
+            &["low is -1", "0 or -high", "jax.nn.initializers"],
+        ),
         (fill("normal", "4", &["--stream", "torch"]), &["torch", "tensorflow"]),
         (
             fill("truncated_normal:low=0,high=1", "4", &["--stream", "tensorflow", "--seed=1,2"]),

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::philox;
-use crate::sampler::{Kernel, Numbers};
+use crate::sampler::{Kernel, Numbers, asks};
 use crate::{Dtype, Element, Error, Fill, Stream};
 
 mod constant;
@@ -246,23 +246,41 @@ fn words_of(mut pairs: Pairs<u64>) -> Batch<u32> {
     bytemuck::cast(pairs)
 }
 
-/// Distances from the location to elements. What few distributions need has a loop of its own, not a branch in this one.
+/// Distances from the location, and what they have beyond f32, to elements. What few distributions need has a loop of its own,
+/// not a branch in this one.
 #[inline(always)]
-fn store<T: Element>(numbers: &Numbers, mut distances: Batch<f32>, elements: &mut Batch<T>) {
-    if numbers.offset != 0.0 {
+fn store<T: Element>(
+    numbers: &Numbers,
+    mut distances: Batch<f32>,
+    rests: Option<&Batch<f32>>,
+    elements: &mut Batch<T>,
+) {
+    if numbers.asks & asks::OFFSET != 0 {
         for y in &mut distances {
             *y += numbers.offset;
         }
     }
-    for y in &mut distances {
-        *y += numbers.location;
+    if numbers.asks & asks::LOCATION != 0 {
+        for y in &mut distances {
+            *y += numbers.location;
+        }
     }
-    if numbers.unit != 1.0 {
+    if let Some(rests) = rests {
+        for i in 0..BATCH {
+            distances[i] += rests[i];
+        }
+    }
+    if numbers.asks & asks::UNIT != 0 {
         for y in &mut distances {
             *y = rounding::in_units(*y, numbers);
         }
     }
+    if numbers.asks & asks::BOUNDS != 0 {
+        for y in &mut distances {
+            *y = rounding::inside(*y, numbers);
+        }
+    }
     for i in 0..BATCH {
-        elements[i] = T::round(rounding::inside(distances[i], numbers));
+        elements[i] = T::round(distances[i]);
     }
 }

@@ -11,24 +11,20 @@ use crate::sampler::Numbers;
 pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
-        let mut distances = normals(&generator.pairs(&low, high, 0));
-        for z in &mut distances {
-            *z *= numbers.scale;
-        }
-        store(numbers, distances, elements);
+        store(numbers, normals(&generator.pairs(&low, high, 0), numbers.scale), None, elements);
     });
 }
 
-/// Two standard normals of each pair of words.
+/// Two normals of each pair of words.
 #[inline(always)]
-pub(super) fn normals(pairs: &Pairs<u64>) -> Batch<f32> {
+pub(super) fn normals(pairs: &Pairs<u64>, scale: f32) -> Batch<f32> {
     let (mut w0, mut w1) = ([0; 2 * LANES], [0; 2 * LANES]);
     for i in 0..2 * LANES {
         (w0[i], w1[i]) = (pairs[i] as u32, (pairs[i] >> 32) as u32);
     }
     let (mut z0, mut z1) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
     for i in 0..2 * LANES {
-        (z0[i], z1[i]) = normal_pair(w0[i], w1[i]);
+        (z0[i], z1[i]) = normal_pair(w0[i], w1[i], scale);
     }
     let mut z = [0.0; BATCH];
     for i in 0..2 * LANES {

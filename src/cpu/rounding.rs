@@ -2,17 +2,6 @@
 
 use crate::sampler::Numbers;
 
-/// A distance from the location to the f32 that is rounded to an element.
-#[inline(always)]
-pub(super) fn finish(distance: f32, n: &Numbers) -> f32 {
-    let mut y = distance;
-    if n.offset != 0.0 {
-        y += n.offset;
-    }
-    y += n.location;
-    inside(if n.unit != 1.0 { in_units(y, n) } else { y }, n)
-}
-
 /// Out of the working unit.
 #[inline(always)]
 pub(super) fn in_units(y: f32, n: &Numbers) -> f32 {

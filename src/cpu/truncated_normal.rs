@@ -4,13 +4,15 @@
 //! by side write side by side. Each block draws a candidate for each of its four elements; those that the window rejects
 //! are replaced, in order, by the accepted ones among the group's spare candidates, four per attempt.
 
+use std::hint::select_unpredictable;
+
 use multiversion::multiversion;
 
-use super::math::{middle_of, neg_ln, neg_ln_of_word};
+use super::math::{middle_of, middle_of_unsigned, neg_ln, twice_neg_ln};
 use super::normal::normals;
-use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, rounding, store};
+use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, store};
 use crate::Element;
-use crate::sampler::Numbers;
+use crate::sampler::{Numbers, asks};
 
 const TILE: usize = super::TILE as usize;
 /// Groups per tile, each with a bit per element in a word.
@@ -22,38 +24,50 @@ const ATTEMPTS: u32 = 64;
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn fill_by_normal<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, TILE>(piece, |number, tile| {
-        draw_tile(numbers, number, tile, |low, high, attempt| by_normal(generator, low, high, attempt, numbers));
+        draw_tile(numbers, number, tile, |low, high, attempt, elements| {
+            by_normal(numbers, generator, low, high, attempt, elements)
+        });
     });
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, TILE>(piece, |number, tile| {
-        draw_tile(numbers, number, tile, |low, high, attempt| by_exponential(generator, low, high, attempt, numbers));
+        draw_tile(numbers, number, tile, |low, high, attempt, elements| {
+            by_exponential(numbers, generator, low, high, attempt, elements)
+        });
     });
 }
 
-/// Four candidates for each of `LANES` blocks or groups, and a bit for each that the window rejects.
-struct Candidates {
-    distances: Batch<f32>,
-    rejected: Lanes<u32>,
-}
-
-/// Four standard normals; those outside the window are rejected.
+/// Four normals for each of `LANES` blocks or groups; gives a bit for each that is outside the window.
 #[inline(always)]
-fn by_normal(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
-    let mut distances = normals(&generator.pairs(low, high, attempt));
+fn by_normal<T: Element>(
+    n: &Numbers,
+    generator: &Generator,
+    low: &Lanes<u32>,
+    high: u32,
+    attempt: u32,
+    elements: &mut Batch<T>,
+) -> Lanes<u32> {
+    let distances = normals(&generator.pairs(low, high, attempt), n.scale);
     let mut outside = [0; BATCH];
     for i in 0..BATCH {
-        outside[i] = u32::from(distances[i] < n.low || distances[i] > n.high);
-        distances[i] *= n.scale;
+        outside[i] = u8::from(distances[i] < n.low) | u8::from(distances[i] > n.high);
     }
-    Candidates { distances, rejected: bits_of(&outside) }
+    store(n, distances, None, elements);
+    bits_of(&outside)
 }
 
 /// Four exponentials, two of each of two blocks: a word for the distance, a word to accept or reject it.
 #[inline(always)]
-fn by_exponential(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u32, n: &Numbers) -> Candidates {
+fn by_exponential<T: Element>(
+    n: &Numbers,
+    generator: &Generator,
+    low: &Lanes<u32>,
+    high: u32,
+    attempt: u32,
+    elements: &mut Batch<T>,
+) -> Lanes<u32> {
     let a = generator.pairs(low, high, 2 * attempt);
     let b = generator.pairs(low, high, 2 * attempt + 1);
     let (mut w0, mut w1) = ([0; BATCH], [0; BATCH]);
@@ -62,50 +76,70 @@ fn by_exponential(generator: &Generator, low: &Lanes<u32>, high: u32, attempt: u
             (w0[4 * lane + k], w1[4 * lane + k]) = (pair as u32, (pair >> 32) as u32);
         }
     }
-    let (mut distances, mut outside) = ([0.0; BATCH], [0; BATCH]);
-    for i in 0..BATCH {
-        let e = distance(w0[i], n);
-        distances[i] = e * n.scale;
-        outside[i] = u32::from(neg_ln_of_word(w1[i]) < n.peak - e * (n.slope - n.curve * e));
+    let mut t = [0.0; BATCH];
+    let narrow = n.asks & asks::NARROW != 0;
+    if narrow {
+        for i in 0..BATCH {
+            t[i] = middle_of_unsigned(w0[i]);
+        }
+    } else {
+        for i in 0..BATCH {
+            t[i] = middle_of(w0[i] as i32);
+        }
     }
-    Candidates { distances, rejected: bits_of(&outside) }
+    let (mut distances, mut rests, mut outside) = ([0.0; BATCH], [0.0; BATCH], [0; BATCH]);
+    for i in 0..BATCH {
+        let e = distance(t[i], narrow | (t[i] < 0.0), n);
+        let threshold = n.peak - e * (n.slope - n.curve * e);
+        outside[i] = u8::from(twice_neg_ln(middle_of(w1[i] as i32)) < threshold);
+        // Less than 2^-18 of what lies to either bound, by bits that decide nothing else: e has 24 bits, and a sum that is rounded
+        // to 24 others needs more.
+        let spread = ((w1[i] & 0xff) as i32 - 128) as f32 * 1.490_116_1e-8; // 2^-26
+        let beyond = n.width - e;
+        distances[i] = n.scale * e;
+        rests[i] = n.scale * (if beyond < e { beyond } else { e } * spread);
+    }
+    store(n, distances, Some(&rests), elements);
+    bits_of(&outside)
 }
 
-/// A bit for each of a block's four.
+/// A bit for each of a block's four, from a byte for each.
 #[inline(always)]
-fn bits_of(outside: &Batch<u32>) -> Lanes<u32> {
-    let mut bits = [0; LANES];
+fn bits_of(outside: &Batch<u8>) -> Lanes<u32> {
+    let mut bits: Lanes<u32> = bytemuck::cast(*outside);
     for lane in 0..LANES {
-        for k in 0..4 {
-            bits[lane] |= outside[4 * lane + k] << k;
-        }
+        let bytes = u32::from_le(bits[lane]);
+        bits[lane] = (bytes | bytes >> 7 | bytes >> 14 | bytes >> 21) & 0xf;
     }
     bits
 }
 
-/// A distance from the near bound, in units of the proposal's mean.
+/// A distance from the near bound, in units of the proposal's mean, from the exponential's mass that lies nearer (`near`, where it
+/// is the lesser part), or farther.
 #[inline(always)]
-fn distance(w: u32, n: &Numbers) -> f32 {
-    neg_ln(middle_of(w) * n.mass_per_step + n.beyond, middle_of(!w) * -n.mass_per_step)
+fn distance(t: f32, near: bool, n: &Numbers) -> f32 {
+    let p = t * n.mass_per_step;
+    let v = if near { 1.0 } else { n.beyond } + p;
+    neg_ln(v, if near { p } else { v - 1.0 })
 }
 
-/// Draws a tile; `candidates` takes the numbers of blocks or groups, low and high halves, and the attempt.
+/// Draws a tile; `candidates` takes the numbers of blocks or groups, low and high halves, the attempt, and where four elements of each
+/// go, and gives a bit for each that the window rejects.
 #[inline(always)]
 fn draw_tile<T: Element>(
     n: &Numbers,
     tile_number: u64,
     tile: &mut [T; TILE],
-    candidates: impl Fn(&Lanes<u32>, u32, u32) -> Candidates,
+    candidates: impl Fn(&Lanes<u32>, u32, u32, &mut Batch<T>) -> Lanes<u32>,
 ) {
     // A batch has one block of each group.
     const { assert!(LANES == GROUPS) };
     let mut rejected = [0u32; GROUPS];
     for (j, elements) in tile.chunks_exact_mut(BATCH).enumerate() {
         let (low, high) = blocks_from(tile_number * (TILE / 4) as u64 + (j * LANES) as u64);
-        let drawn = candidates(&low, high, 0);
-        store(n, drawn.distances, elements.try_into().expect("a whole batch"));
+        let outside = candidates(&low, high, 0, elements.try_into().expect("a whole batch"));
         for group in 0..GROUPS {
-            rejected[group] |= drawn.rejected[group] << (4 * j);
+            rejected[group] |= outside[group] << (4 * j);
         }
     }
     redraw(n, tile_number, tile, rejected, candidates);
@@ -118,7 +152,7 @@ fn redraw<T: Element>(
     tile_number: u64,
     tile: &mut [T; TILE],
     mut rejected: [u32; GROUPS],
-    candidates: impl Fn(&Lanes<u32>, u32, u32) -> Candidates,
+    candidates: impl Fn(&Lanes<u32>, u32, u32, &mut Batch<T>) -> Lanes<u32>,
 ) {
     let group = tile_number * GROUPS as u64;
     let (low, high) = (group as u32, (group >> 32) as u32);
@@ -137,26 +171,29 @@ fn redraw<T: Element>(
         for lane in 0..LANES {
             numbers[lane] |= waiting[lane] as u32;
         }
-        let drawn = candidates(&numbers, high, attempt);
         let mut spare = [T::zeroed(); BATCH];
-        store(n, drawn.distances, &mut spare);
+        let outside = candidates(&numbers, high, attempt, &mut spare);
         for (lane, &group) in waiting[..count].iter().enumerate() {
             let mut left = rejected[group];
             for k in 0..4 {
-                if left == 0 {
+                // Written also where the candidate is rejected, for the next one to overwrite, and where nothing waits any more,
+                // with what is there: no branch to guess, but for the one that few need.
+                let element = &mut tile[place(group, left.trailing_zeros())];
+                *element = select_unpredictable(left == 0, *element, spare[4 * lane + k]);
+                // One less, or all, of what waits.
+                left &= left.wrapping_sub(1) | (outside[lane] >> k & 1).wrapping_neg();
+                if k >= 1 && left == 0 {
                     break;
                 }
-                // Written also where the candidate is rejected, for the next one to overwrite: no branch to guess.
-                tile[place(group, left.trailing_zeros())] = spare[4 * lane + k];
-                let without_lowest = left & (left - 1);
-                left = if drawn.rejected[lane] >> k & 1 == 0 { without_lowest } else { left };
             }
             rejected[group] = left;
         }
     }
+    let mut location = [T::zeroed(); BATCH];
+    store(n, [0.0; BATCH], None, &mut location);
     for group in 0..GROUPS {
         while rejected[group] != 0 {
-            tile[place(group, rejected[group].trailing_zeros())] = T::round(rounding::finish(0.0, n));
+            tile[place(group, rejected[group].trailing_zeros())] = location[0];
             rejected[group] &= rejected[group] - 1;
         }
     }
@@ -165,5 +202,5 @@ fn redraw<T: Element>(
 /// Where a group's element is in the tile.
 #[inline(always)]
 fn place(group: usize, bit: u32) -> usize {
-    (bit as usize / 4) * 4 * GROUPS + group * 4 + bit as usize % 4
+    ((bit as usize / 4) * 4 * GROUPS + group * 4 + bit as usize % 4) % TILE
 }

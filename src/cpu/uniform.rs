@@ -15,7 +15,7 @@ pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: 
         for i in 0..BATCH {
             distances[i] = distance(words[i], numbers);
         }
-        store(numbers, distances, elements);
+        store(numbers, distances, None, elements);
     });
 }
 
@@ -23,9 +23,8 @@ pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: 
 /// been exact.
 #[inline(always)]
 fn distance(word: u32, n: &Numbers) -> f32 {
-    let i = (word ^ 0x8000_0000) as i32;
-    let high = (i >> 16) as f32;
-    let low = (i & 0xffff) as f32;
+    let high = (word as i32 >> 16) as f32;
+    let low = (word & 0xffff) as f32;
     let rest = high * n.fine + low * n.scale;
     high * n.coarse + rest
 }

@@ -5,10 +5,8 @@ use std::ops::Range;
 
 use wgpu::Buffer;
 
-use super::kernels::Writes;
+use super::kernels::{Variant, Writes};
 use super::windows::{Params, ROWS, Window};
-use crate::Dtype;
-use crate::sampler::Kernel;
 
 /// What the windows of a dispatch have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -17,9 +15,7 @@ pub(super) struct Common {
     pub level: u32,
     pub buffer: Buffer,
     pub binding: Range<u64>,
-    pub kernel: Kernel,
-    pub dtype: Dtype,
-    pub writes: Writes,
+    pub variant: Variant,
     pub workgroups: u32,
 }
 
@@ -45,12 +41,10 @@ impl Batches {
             level: self.touched.entry(buffer.clone()).or_default().level(window.words()),
             buffer: buffer.clone(),
             binding: window.binding.clone(),
-            kernel: window.kernel,
-            dtype: window.dtype,
-            writes: window.writes,
+            variant: window.variant,
             workgroups: window.workgroups,
         };
-        let most = match window.writes {
+        let most = match window.variant.writes {
             Writes::Words => ROWS,
             Writes::Blocks => 1,
         };

@@ -20,6 +20,22 @@ pub(super) enum Writes {
     Blocks,
 }
 
+/// A pipeline's kernel: what it draws, what it has to ask (`sampler::asks`), in which dtype, and how it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Variant {
+    pub kernel: Kernel,
+    pub asks: u32,
+    pub dtype: Dtype,
+    pub writes: Writes,
+}
+
+impl Variant {
+    /// The values of the WGSL's `override` constants.
+    pub fn constants(self) -> [(&'static str, f64); 2] {
+        [("dtype", f64::from(self.dtype as u32)), ("asks", f64::from(self.asks))]
+    }
+}
+
 impl Writes {
     pub const ALL: [Writes; 2] = [Writes::Words, Writes::Blocks];
 }
@@ -66,8 +82,8 @@ pub(super) fn name(kernel: Kernel) -> &'static str {
 }
 
 /// A kernel's WGSL; `wide` where the device has 64-bit integers.
-pub(super) fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
-    let write = match (writes, dtype.size()) {
+pub(super) fn source(variant: Variant, wide: bool) -> String {
+    let write = match (variant.writes, variant.dtype.size()) {
         (Writes::Words, _) => part!("write_words"),
         (Writes::Blocks, 4) => part!("write_blocks_32"),
         (Writes::Blocks, _) => part!("write_blocks_16"),
@@ -75,7 +91,7 @@ pub(super) fn source(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -
     let multiplication = if wide { part!("mul_wide_u64") } else { part!("mul_wide") };
     let shared =
         [part!("params"), multiplication, part!("philox"), part!("math"), part!("rounding"), write, part!("tile")];
-    [&shared, text(kernel).parts].concat().join("\n")
+    [&shared, text(variant.kernel).parts].concat().join("\n")
 }
 
 #[cfg(test)]
@@ -89,7 +105,7 @@ mod tests {
         for kernel in Kernel::ALL {
             for dtype in Dtype::ALL {
                 for writes in Writes::ALL {
-                    let text = source(kernel, dtype, writes, false);
+                    let text = source(Variant { kernel, asks: 0, dtype, writes }, false);
                     let module =
                         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
                     let valid = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);

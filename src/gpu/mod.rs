@@ -210,7 +210,7 @@ impl GpuFiller {
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
             for writes in Writes::ALL {
-                self.pipelines.get(&self.device, fill.sampler.kernel, fill.dtype(), writes)?;
+                self.pipelines.get(&self.device, fill.variant(writes))?;
             }
         }
         Ok(())
@@ -350,7 +350,7 @@ impl GpuFiller {
         let mut batches = batches.in_order().into_iter().peekable();
         while let Some(Batch { common, rows }) = batches.next() {
             dispatches.push(Dispatch {
-                pipeline: self.pipelines.get(&self.device, common.kernel, common.dtype, common.writes)?,
+                pipeline: self.pipelines.get(&self.device, common.variant)?,
                 workgroups: common.workgroups,
                 rows: rows.len() as u32,
                 offset: bytes.len() as u32,
@@ -379,7 +379,7 @@ impl GpuFiller {
             let mut pass = encoder
                 .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
             for dispatch in &dispatches {
-                pass.set_pipeline(dispatch.pipeline);
+                pass.set_pipeline(&dispatch.pipeline);
                 pass.set_bind_group(0, &bindings[dispatch.bindings], &[dispatch.offset]);
                 pass.dispatch_workgroups(dispatch.workgroups, dispatch.rows, 1);
             }
@@ -387,8 +387,8 @@ impl GpuFiller {
     }
 }
 
-struct Dispatch<'a> {
-    pipeline: &'a ComputePipeline,
+struct Dispatch {
+    pipeline: ComputePipeline,
     workgroups: u32,
     rows: u32,
     /// Of its parameters in their buffer.

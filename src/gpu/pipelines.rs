@@ -1,18 +1,20 @@
 //! Kernels -> pipelines, and their parameters.
 
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wgpu::{
     BindGroup, BindGroupLayout, Buffer, BufferBinding, BufferUsages, ComputePipeline, Device, PipelineCache,
     PipelineLayout,
 };
 
-use super::kernels::{Writes, name, source};
+use super::kernels::{Variant, name, source};
 use super::scopes::scoped;
 use super::windows::{Params, ROWS};
+use crate::Error;
+#[cfg(test)]
 use crate::sampler::Kernel;
-use crate::{Dtype, Error};
 
 /// Bytes of the parameters of a dispatch, whether it has one window or many.
 const TABLE: usize = ROWS * size_of::<Params>();
@@ -25,7 +27,7 @@ pub(super) struct Pipelines {
     /// A dispatch's parameters begin at a multiple of so many bytes.
     alignment: usize,
     cache: Option<PipelineCache>,
-    pipelines: [[[OnceLock<ComputePipeline>; Writes::ALL.len()]; Dtype::ALL.len()]; Kernel::ALL.len()],
+    pipelines: Mutex<HashMap<Variant, ComputePipeline>>,
 }
 
 impl Pipelines {
@@ -65,23 +67,22 @@ impl Pipelines {
     }
 
     /// A pipeline, compiled when it is first asked for; one that does not compile is compiled again when it is asked for again.
-    pub fn get(
-        &self,
-        device: &Device,
-        kernel: Kernel,
-        dtype: Dtype,
-        writes: Writes,
-    ) -> Result<&ComputePipeline, Error> {
-        let slot = &self.pipelines[kernel as usize][dtype as usize][writes as usize];
-        if let Some(pipeline) = slot.get() {
+    pub fn get(&self, device: &Device, variant: Variant) -> Result<ComputePipeline, Error> {
+        let compiled = self.compiled().get(&variant).cloned();
+        if let Some(pipeline) = compiled {
             return Ok(pipeline);
         }
-        let wide = device.features().contains(wgpu::Features::SHADER_INT64);
-        let compiled = self.compile(device, name(kernel), source(kernel, dtype, writes, wide), dtype)?;
-        Ok(slot.get_or_init(|| compiled))
+        // Others may compile meanwhile.
+        let pipeline = self.compile(device, variant, source(variant, is_wide(device)))?;
+        Ok(self.compiled().entry(variant).or_insert(pipeline).clone())
     }
 
-    fn compile(&self, device: &Device, name: &str, wgsl: String, dtype: Dtype) -> Result<ComputePipeline, Error> {
+    fn compiled(&self) -> MutexGuard<'_, HashMap<Variant, ComputePipeline>> {
+        self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn compile(&self, device: &Device, variant: Variant, wgsl: String) -> Result<ComputePipeline, Error> {
+        let (name, dtype) = (name(variant.kernel), variant.dtype);
         let label = format!("fanin {name}");
         scoped(device, &format!("the kernel {name} in {dtype} does not compile"), || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -94,7 +95,7 @@ impl Pipelines {
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &[("dtype", f64::from(dtype as u32))],
+                    constants: &variant.constants(),
                     ..Default::default()
                 },
                 cache: self.cache.as_ref(),
@@ -104,10 +105,10 @@ impl Pipelines {
 
     /// Lets one kernel draw what another one should, as a compiler might that has its own ideas.
     #[cfg(test)]
-    pub fn mistake(&self, device: &Device, [kernel, by]: [Kernel; 2], dtype: Dtype, writes: Writes) {
-        let wide = device.features().contains(wgpu::Features::SHADER_INT64);
-        let wrong = self.compile(device, name(by), source(by, dtype, writes, wide), dtype).unwrap();
-        self.pipelines[kernel as usize][dtype as usize][writes as usize].set(wrong).unwrap();
+    pub fn mistake(&self, device: &Device, variant: Variant, by: Kernel) {
+        let by = Variant { kernel: by, ..variant };
+        let wrong = self.compile(device, by, source(by, is_wide(device))).unwrap();
+        self.compiled().insert(variant, wrong);
     }
 
     /// A dispatch's parameters begin at a multiple of so many bytes.
@@ -158,9 +159,16 @@ impl Pipelines {
     }
 }
 
+/// Whether a device has 64-bit integers.
+fn is_wide(device: &Device) -> bool {
+    device.features().contains(wgpu::Features::SHADER_INT64)
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::kernels::Writes;
     use super::*;
+    use crate::Dtype;
 
     /// What a driver refuses is an error that names the kernel, and the next kernel compiles.
     #[test]
@@ -174,11 +182,12 @@ mod tests {
         for adapter in adapters {
             let (device, _queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
             let pipelines = Pipelines::new(&device).unwrap();
+            let variant = Variant { kernel: Kernel::Normal, asks: 0, dtype: Dtype::F32, writes: Writes::Words };
             for wrong in ["fn main() { let x = 1 + ; }", "@compute @workgroup_size(1) fn other() {}"] {
-                let error = pipelines.compile(&device, "wrong", wrong.into(), Dtype::F32).unwrap_err().to_string();
-                assert!(error.contains("the kernel wrong in f32 does not compile"), "{error}");
+                let error = pipelines.compile(&device, variant, wrong.into()).unwrap_err().to_string();
+                assert!(error.contains("the kernel normal in f32 does not compile"), "{error}");
             }
-            pipelines.get(&device, Kernel::Normal, Dtype::F32, Writes::Words).unwrap();
+            pipelines.get(&device, variant).unwrap();
         }
     }
 }

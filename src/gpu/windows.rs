@@ -5,9 +5,9 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
-use super::kernels::Writes;
+use super::kernels::{Variant, Writes};
 use crate::cpu::TILE;
-use crate::sampler::{Kernel, Numbers};
+use crate::sampler::{Numbers, Sampler};
 use crate::{Dtype, Error, Fill};
 
 /// Invocations per workgroup, as in the shaders.
@@ -37,26 +37,34 @@ pub(super) struct Params {
     shift: u32,
     stride: u32,
     phase: u32,
-    padding: [u32; 3],
+    /// 2^31: a sign alone.
+    sign: u32,
+    padding: [u32; 2],
     numbers: Numbers,
 }
 
 /// One dispatch.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    pub kernel: Kernel,
-    pub dtype: Dtype,
-    pub writes: Writes,
+    pub variant: Variant,
     /// The bytes of the buffer that are bound.
     pub binding: Range<u64>,
     pub params: Params,
     pub workgroups: u32,
 }
 
+impl Fill {
+    /// The pipeline that draws it.
+    pub(super) fn variant(&self, writes: Writes) -> Variant {
+        let Sampler { kernel, numbers } = self.sampler;
+        Variant { kernel, asks: numbers.asks, dtype: self.dtype(), writes }
+    }
+}
+
 impl Window {
     /// The words of the buffer that are written, or kept in part.
     pub fn words(&self) -> Range<u64> {
-        let size = self.dtype.size();
+        let size = self.variant.dtype.size();
         let byte_of = |count: u32| self.binding.start + u64::from(count.wrapping_add(self.params.shift)) * size;
         byte_of(self.params.start) / 4..byte_of(self.params.end).div_ceil(4)
     }
@@ -140,7 +148,8 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
         let shift = (place as u32).wrapping_sub((from - first) as u32);
         // Where blocks lie on multiples of their size, whole workgroups are written as such, with what is before and after
         // them apart; cuts fall on tiles, so that no group is drawn twice.
-        let limit = end.min(first + most);
+        // Inside a window, blocks are counted with 32 bits.
+        let limit = end.min(first + most).min(next_wrap(first));
         let inner = from.next_multiple_of(TILE);
         let inner_end = inner + limit.saturating_sub(inner) / PER_WORKGROUP * PER_WORKGROUP;
         let (to, writes) = if !shift.is_multiple_of(4) || inner == inner_end {
@@ -161,9 +170,7 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
                 continue;
             }
             windows.push(Window {
-                kernel: fill.sampler.kernel,
-                dtype: fill.dtype(),
-                writes,
+                variant: fill.variant(writes),
                 binding: bound..if whole { buffer_size / 4 * 4 } else { byte_of(to).next_multiple_of(4) },
                 params: Params {
                     key: fill.stream.key,
@@ -176,7 +183,8 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
                     shift,
                     stride,
                     phase,
-                    padding: [0; 3],
+                    sign: 1 << 31,
+                    padding: [0; 2],
                     numbers: fill.sampler.numbers,
                 },
                 workgroups: workgroups as u32,
@@ -185,6 +193,11 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
         from = to;
     }
     windows
+}
+
+/// The first element after this one whose block's number begins anew in its low half.
+const fn next_wrap(element: u64) -> u64 {
+    (element | 0x3_ffff_ffff) + 1
 }
 
 /// Stride and phase of the dispatches of a window: one for all blocks; or, where 16-bit elements are shifted so that
@@ -230,7 +243,7 @@ mod tests {
                             assert_eq!(window.binding.start % limits.alignment, 0);
                             assert!(window.binding.end - window.binding.start <= limits.binding);
                             assert!(window.binding.end <= (offset + len * size).next_multiple_of(4));
-                            if window.writes == Writes::Blocks {
+                            if window.variant.writes == Writes::Blocks {
                                 let elements = u64::from(p.end);
                                 assert_eq!((p.start, p.shift % 4, elements % TILE), (0, 0, 0));
                                 assert_eq!(elements, u64::from(window.workgroups) * PER_WORKGROUP);
@@ -275,6 +288,6 @@ mod tests {
         assert_eq!(drawn, len);
         assert!(windows.iter().all(|w| w.binding.end - w.binding.start <= 128 << 20 && w.workgroups < 65536));
         // Element 7 at byte 12 is in the same place of its block as of the vector there: all but the ends are whole.
-        assert!(windows[1..windows.len() - 1].iter().all(|w| w.writes == Writes::Blocks));
+        assert!(windows[1..windows.len() - 1].iter().all(|w| w.variant.writes == Writes::Blocks));
     }
 }

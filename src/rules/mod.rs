@@ -92,6 +92,9 @@ use crate::{Distribution, Dtype, Error, Fill, Layout, Scheme, Stream, elements};
 
 /// The rules that come with fanin, by name: files of `presets/`, each of which says what it follows.
 ///
+/// No value contract covers them: a tensor's distribution, which a program keeps with its checkpoint, says what was drawn. What they
+/// give is frozen by a test all the same, and a change of it is said in CHANGELOG.md under **Values**.
+///
 /// ```
 /// assert!(fanin::rules::PRESETS.iter().any(|(name, _)| *name == "gpt2"));
 /// ```

@@ -3,7 +3,7 @@
 use super::{Kernel, Numbers, Sampler, fits};
 use crate::cpu::rounding::{in_bf16, in_f16};
 use crate::distribution::require;
-use crate::{Distribution, Dtype, Error};
+use crate::{Distribution, Dtype, Error, special};
 
 /// The frameworks' own steps are followed, in no unit but theirs: a magnitude at which one of them could be subnormal or
 /// infinite, which WGSL leaves to the driver, is refused.
@@ -58,20 +58,13 @@ pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -
 pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
     let max = dtype.max() as f32;
     let of = |x: f64| in_dtype(dtype, x as f32);
-    let numbers = Numbers { first: -max, last: max, low: -max, high: max, ..Numbers::default() };
+    let numbers = unbounded(dtype);
     match *distribution {
         Distribution::Uniform { low, high } => {
             ordinary(dtype, "low", low)?;
             ordinary(dtype, "high", high)?;
-            // A symmetric window is an initializer's, which scales a value from -1 to 1.
-            let (from, to, scale) = if low == -high {
-                // Whose bound is worked out in the dtype, from the variance.
-                let thrice = in_dtype(dtype, 3.0 * of(high * high / 3.0));
-                (-1.0, 1.0, in_dtype(dtype, thrice.sqrt()))
-            } else {
-                (of(low), of(high), 1.0)
-            };
-            Ok(Sampler { kernel: Kernel::JaxUniform, numbers: Numbers { scale, ..from_to(dtype, from, to, numbers) } })
+            let numbers = Numbers { scale: 1.0, ..from_to(dtype, of(low), of(high), numbers) };
+            Ok(Sampler { kernel: Kernel::JaxUniform, numbers })
         }
         Distribution::Normal { mean, std } => {
             ordinary(dtype, "mean", mean)?;
@@ -89,7 +82,8 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
             ordinary(dtype, "mean", mean)?;
             ordinary(dtype, "std", std)?;
             let (lower, upper) = (of((low - mean) / std), of((high - mean) / std));
-            let erf = |x: f32| of(libm::erf(f64::from(in_dtype(dtype, x / in_dtype(dtype, std::f32::consts::SQRT_2)))));
+            let erf =
+                |x: f32| of(special::erf(f64::from(in_dtype(dtype, x / in_dtype(dtype, std::f32::consts::SQRT_2)))));
             let (from, to) = (erf(lower), erf(upper));
             // Beyond, the dtype's own arithmetic has no window left.
             require(lower < f32::INFINITY, "low", low, "a number of sigmas from the mean that the dtype holds")?;
@@ -110,6 +104,39 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
         }
         Distribution::Constant { .. } => unreachable!("a constant has no stream"),
     }
+}
+
+/// `jax.nn.initializers`: what `jax.random` draws around 0, times a scale. `variance_scaling` scales a uniform value of \[-1, 1),
+/// `uniform` one of \[0, 1); the normals are `jax.random`'s.
+pub(super) fn jax_initializers(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
+    match *distribution {
+        Distribution::Uniform { low, high } => {
+            ordinary(dtype, "low", low)?;
+            ordinary(dtype, "high", high)?;
+            let of = |x: f64| in_dtype(dtype, x as f32);
+            let allowed = "0 or -high in the streams of jax.nn.initializers";
+            require(low == 0.0 || low == -high, "low", low, allowed)?;
+            let (from, scale) = if low == 0.0 {
+                (0.0, of(high))
+            } else {
+                // The bound is worked out in the dtype, from the variance.
+                (-1.0, in_dtype(dtype, in_dtype(dtype, 3.0 * of(high * high / 3.0)).sqrt()))
+            };
+            let numbers = Numbers { scale, ..from_to(dtype, from, 1.0, unbounded(dtype)) };
+            Ok(Sampler { kernel: Kernel::JaxUniform, numbers })
+        }
+        Distribution::Normal { mean, .. } | Distribution::TruncatedNormal { mean, .. } => {
+            require(mean == 0.0, "mean", mean, "0 in the streams of jax.nn.initializers")?;
+            jax(distribution, dtype)
+        }
+        Distribution::Constant { .. } => unreachable!("a constant has no stream"),
+    }
+}
+
+/// No bounds but the dtype's.
+fn unbounded(dtype: Dtype) -> Numbers {
+    let max = dtype.max() as f32;
+    Numbers { first: -max, last: max, low: -max, high: max, ..Numbers::default() }
 }
 
 fn from_to(dtype: Dtype, from: f32, to: f32, numbers: Numbers) -> Numbers {

@@ -6,6 +6,9 @@ use fanin::{Distribution, Element, Fill, PhiloxRng, cpu};
 use rand::RngExt;
 use wgpu::{BufferUsages, Device, Limits, Queue};
 
+#[path = "../../src/golden.rs"]
+pub mod golden;
+
 pub struct Gpu {
     pub name: String,
     pub device: Device,

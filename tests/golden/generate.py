@@ -5,6 +5,9 @@
     python3 tests/golden/generate.py            # says which cases the installed frameworks draw otherwise
     python3 tests/golden/generate.py --write    # writes what they draw
 
+JAX's float16 cases were drawn on a CPU with AVX512-FP16: without it, XLA rounds the product of a window's width and a fraction, too,
+and jax.uniform.*.float16.* and jax.truncated_normal.*.float16.* differ by a unit in the last place of the uniform value.
+
 The cases, with their seeds, shapes, dtypes and arguments, are those of peers.json. Values are stored as float32.
 """
 
@@ -46,7 +49,8 @@ def of_jax(case):
 
 
 def of_initializers(case):
-    return getattr(jax.nn.initializers, case["op"])()(jax.random.key(case["seed"]), tuple(case["shape"]))
+    initializer = getattr(jax.nn.initializers, case["op"])(**case["args"])
+    return initializer(jax.random.key(case["seed"]), tuple(case["shape"]), case["dtype"])
 
 
 FRAMEWORKS = {

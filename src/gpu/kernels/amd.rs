@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::process::Command;
 use std::{env, mem, path::Path};
 
-use super::{Writes, source};
+use super::{Variant, Writes, source};
 use crate::Dtype;
 use crate::gpu::windows::Params;
-use crate::sampler::{Kernel, Numbers};
+use crate::sampler::{Kernel, Numbers, asks};
 
 /// Where Debian and others have the driver.
 const DRIVER: &str = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
@@ -17,12 +17,12 @@ const MARK: &str = "fanin kernel ";
 /// Set for the process that compiles, whose driver reads its environment when it is loaded.
 const CHILD: &str = "FANIN_TEST_AMD";
 
-fn spirv(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> Vec<u32> {
+fn spirv(variant: Variant, wide: bool) -> Vec<u32> {
     use naga::back::{pipeline_constants, spv};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let module = naga::front::wgsl::parse_str(&source(kernel, dtype, writes, wide)).unwrap();
+    let module = naga::front::wgsl::parse_str(&source(variant, wide)).unwrap();
     let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
-    let constants = [("dtype".to_string(), f64::from(dtype as u32))].into_iter().collect();
+    let constants = variant.constants().map(|(name, value)| (name.into(), value)).into_iter().collect();
     let entry = (naga::ShaderStage::Compute, "main");
     let (module, info) = pipeline_constants::process_overrides(&module, &info, Some(entry), &constants).unwrap();
     let options = spv::Options { lang_version: (1, 3), ..Default::default() };
@@ -56,27 +56,35 @@ fn compile_all() {
         let layouts = [device.create_descriptor_set_layout(&about, None).unwrap()];
         let about = vk::PipelineLayoutCreateInfo::default().set_layouts(&layouts);
         let layout = device.create_pipeline_layout(&about, None).unwrap();
-        for (kernel, dtype, writes, wide) in all() {
-            let code = spirv(kernel, dtype, writes, wide);
+        for (variant, wide) in all() {
+            let code = spirv(variant, wide);
             let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&code), None).unwrap();
             let stage = vk::PipelineShaderStageCreateInfo::default().stage(vk::ShaderStageFlags::COMPUTE);
             let stage = stage.module(module).name(c"main");
             let about = [vk::ComputePipelineCreateInfo::default().layout(layout).stage(stage)];
-            writeln!(std::io::stderr(), "\n{MARK}{kernel:?} {dtype} {writes:?} {wide}").unwrap();
+            writeln!(std::io::stderr(), "\n{MARK}{variant:?} {wide}").unwrap();
             device.create_compute_pipelines(vk::PipelineCache::null(), &about, None).unwrap();
         }
     }
 }
 
-fn all() -> impl Iterator<Item = (Kernel, Dtype, Writes, bool)> {
-    let ways = [Writes::Words, Writes::Blocks].into_iter().flat_map(|writes| [(writes, false), (writes, true)]);
-    let ways: Vec<_> = ways.collect();
-    let kinds = Kernel::ALL.into_iter().flat_map(|kernel| Dtype::ALL.map(|dtype| (kernel, dtype)));
-    kinds.flat_map(move |(kernel, dtype)| ways.clone().into_iter().map(move |(w, wide)| (kernel, dtype, w, wide)))
+/// Every kernel that asks nothing, and those that may ask, asking all.
+fn all() -> impl Iterator<Item = (Variant, bool)> {
+    let asking = [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByNormal, Kernel::TruncatedByExponential];
+    let everything = asks::LOCATION | asks::OFFSET | asks::REST | asks::UNIT | asks::BOUNDS | asks::NARROW;
+    let kernels = Kernel::ALL.map(|kernel| (kernel, 0)).into_iter().chain(asking.map(|kernel| (kernel, everything)));
+    kernels.flat_map(|(kernel, asks)| {
+        Dtype::ALL.into_iter().flat_map(move |dtype| {
+            Writes::ALL.into_iter().flat_map(move |writes| {
+                [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide))
+            })
+        })
+    })
 }
 
-/// The factors whose products are exact: 65536 times half a word, and the high part of ln 2, of 14 bits, times an exponent.
-const EXACT: [&str; 2] = ["0x47800000", "0x3f317200"];
+/// The factors whose products are exact: powers of two, times parts of words; and the high part of ln 2, of 14 bits, times an
+/// exponent.
+const EXACT: [&str; 4] = ["0x47800000", "0x48000000", "0x38000000", "0x3f317200"];
 
 /// Where uniforms have the factor of a word's high half, whose product is exact: `coarse`.
 const COARSE: usize = size_of::<Params>() - size_of::<Numbers>() + mem::offset_of!(Numbers, coarse);
@@ -95,6 +103,10 @@ fn fused(assembly: &str) -> (usize, Vec<String>) {
                 known.remove(&register);
                 if name == "s_mov_b32" {
                     known.insert(register, operands[1].into());
+                } else if name == "s_brev_b32"
+                    && let Ok(reversed) = operands[1].parse::<u32>()
+                {
+                    known.insert(register, format!("{:#x}", reversed.reverse_bits()));
                 } else if name.starts_with("s_buffer_load") {
                     // `0x40`, or `s5 offset:0x40`, where a register has the row of a table.
                     let from = operands[2].rsplit("offset:").next().and_then(|from| from.strip_prefix("0x"));

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs, process, thread};
 
-use super::{Writes, source};
+use super::{Variant, Writes, source};
 use crate::gpu::windows::{Limits, Params, Window, split};
 use crate::sampler::{Kernel, Numbers, Sampler};
 use crate::{Distribution, Dtype, Fill, JaxKey, Stream, cpu};
@@ -66,7 +66,7 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
         cut(1e-18, 1e-18, 0.0, 2e-18),
     ];
     let streams =
-        [Stream::named(42, "compilers"), Stream::tensorflow([-5, 1 << 40]), Stream::jax(JaxKey::new(1 << 40 | 7))];
+        [Stream::named(42, "compilers"), Stream::tensorflow([-5, 1 << 40]), Stream::jax(JaxKey::from_data([1 << 8, 7]))];
     let mut made: Vec<_> = streams
         .into_iter()
         .flat_map(|stream| distributions.map(|d| Fill::new(&d, stream, dtype, 0..1 << 40)))
@@ -85,13 +85,18 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
 }
 
 /// A kernel's text in one way of writing, as naga writes it for Metal, made C++.
-fn cpp(kernel: Kernel, dtype: Dtype, writes: Writes, wide: bool) -> String {
+///
+/// What a kernel has to ask is asked at run time where it writes words, as if it were one of its parameters.
+fn cpp(variant: Variant, wide: bool) -> String {
     use naga::back::{msl, pipeline_constants};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let wgsl = source(kernel, dtype, writes, wide);
+    let wgsl = match variant.writes {
+        Writes::Blocks => source(variant, wide),
+        Writes::Words => source(variant, wide).replace("(asks &", "(params.numbers.asks &"),
+    };
     let module = naga::front::wgsl::parse_str(&wgsl).unwrap();
     let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
-    let constants = [("dtype".to_string(), f64::from(dtype as u32))].into_iter().collect();
+    let constants = variant.constants().map(|(name, value)| (name.into(), value)).into_iter().collect();
     let entry = (naga::ShaderStage::Compute, "main");
     let (module, info) = pipeline_constants::process_overrides(&module, &info, Some(entry), &constants).unwrap();
     let options = msl::Options { lang_version: (2, 3), fake_missing_bindings: true, ..Default::default() };
@@ -130,16 +135,35 @@ fn single_precision(line: &str) -> String {
 
 const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
 
-/// Both ways of writing, the one with 16-bit pieces, the other with 64-bit integers.
-const VARIANTS: [(Writes, bool); 2] = [(Writes::Words, false), (Writes::Blocks, true)];
+/// What a kernel's fills need: both ways of writing, the one with 16-bit pieces, the other with 64-bit integers and a variant for
+/// what each fill has to ask.
+fn variants(kernel: Kernel) -> Vec<(Variant, bool)> {
+    let mut variants = Vec::new();
+    for dtype in DTYPES {
+        for fill in fills(kernel, dtype) {
+            for writes in Writes::ALL {
+                let variant = variant(&fill, writes);
+                if !variants.contains(&variant) {
+                    variants.push(variant);
+                }
+            }
+        }
+    }
+    variants
+}
+
+fn variant(fill: &Fill, writes: Writes) -> (Variant, bool) {
+    match writes {
+        Writes::Words => (Variant { asks: 0, ..fill.variant(writes) }, false),
+        Writes::Blocks => (fill.variant(writes), true),
+    }
+}
 
 fn program(kernel: Kernel) -> String {
     let mut text = String::from("#include \"harness.hpp\"\n#ifdef FLUSH\n#include <immintrin.h>\n#endif\n");
     let mut run = String::new();
-    for (i, (dtype, (writes, wide))) in
-        DTYPES.into_iter().flat_map(|dtype| VARIANTS.map(|variant| (dtype, variant))).enumerate()
-    {
-        let metal = cpp(kernel, dtype, writes, wide);
+    for (i, (variant, wide)) in variants(kernel).into_iter().enumerate() {
+        let metal = cpp(variant, wide);
         let elements = metal.lines().find_map(|line| line.strip_prefix("typedef array_of<")).unwrap();
         let (element, name) = elements.split_once("> ").unwrap();
         let name = name.trim_end_matches(';');
@@ -182,7 +206,8 @@ fn program(kernel: Kernel) -> String {
 fn jobs(kernel: Kernel) -> (Vec<u8>, Vec<u8>) {
     let limits = Limits::new(&wgpu::Limits::defaults()).unwrap();
     let (mut dispatches, mut expected) = (Vec::new(), Vec::new());
-    for (d, dtype) in DTYPES.into_iter().enumerate() {
+    let variants = variants(kernel);
+    for dtype in DTYPES {
         // Known answers are words.
         if matches!(kernel, Kernel::Words | Kernel::ThreefryWords) && dtype != Dtype::F32 {
             continue;
@@ -190,9 +215,11 @@ fn jobs(kernel: Kernel) -> (Vec<u8>, Vec<u8>) {
         let mut blocks = false;
         for fill in fills(kernel, dtype) {
             let offset = expected.len() as u64;
-            for Window { writes, binding, params, workgroups, .. } in split(&fill, u64::MAX, offset, &limits) {
+            for Window { variant: Variant { writes, .. }, binding, params, workgroups } in
+                split(&fill, u64::MAX, offset, &limits)
+            {
                 blocks |= writes == Writes::Blocks;
-                let variant = d * VARIANTS.len() + usize::from(writes == Writes::Blocks);
+                let variant = variants.iter().position(|v| *v == variant(&fill, writes)).unwrap();
                 dispatches.extend_from_slice(&(variant as u32).to_ne_bytes());
                 dispatches.extend_from_slice(&workgroups.to_ne_bytes());
                 dispatches.extend_from_slice(&binding.start.to_ne_bytes());

@@ -8,7 +8,7 @@ use naga::{
     UnaryOperator,
 };
 
-use super::{Writes, source};
+use super::{Variant, Writes, source};
 use crate::Dtype;
 use crate::sampler::Kernel;
 
@@ -174,6 +174,16 @@ impl<'a> Reader<'a> {
                 Expression::Compose { ref components, .. } if components.len() > index as usize => {
                     self.is_hidden(context, function, components[index as usize])
                 }
+                Expression::CallResult(f) => {
+                    let callee = &self.module.functions[f];
+                    let call = Call { caller: function, arguments: arguments_of(function, base), context };
+                    returned(callee).into_iter().all(|value| match callee.expressions[value] {
+                        Expression::Compose { ref components, .. } if components.len() > index as usize => {
+                            self.is_hidden(Some(&call), callee, components[index as usize])
+                        }
+                        _ => self.is_hidden(Some(&call), callee, value),
+                    })
+                }
                 _ => self.is_hidden(context, function, base),
             },
             Expression::Access { base, .. } => self.is_hidden(context, function, base),
@@ -183,11 +193,7 @@ impl<'a> Reader<'a> {
             }),
             Expression::CallResult(f) => {
                 let callee = &self.module.functions[f];
-                let arguments = statements(function).into_iter().find_map(|s| match s {
-                    Statement::Call { arguments, result, .. } if *result == Some(expression) => Some(arguments),
-                    _ => None,
-                });
-                let call = Call { caller: function, arguments: arguments.expect("a result has its call"), context };
+                let call = Call { caller: function, arguments: arguments_of(function, expression), context };
                 callee.name.as_deref() == Some("exact_product")
                     || returned(callee).iter().all(|&value| self.is_hidden(Some(&call), callee, value))
             }
@@ -239,7 +245,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether an integer is more to a compiler than an f32's bits with another sign: a word, the result of integer
-    /// arithmetic, or an XOR with the zero that arrives at run time.
+    /// arithmetic, or with a zero or a sign in it that arrives at run time.
     fn is_opaque(&self, context: Context<'_>, function: &Function, expression: Handle<Expression>) -> bool {
         match function.expressions[expression] {
             Expression::As { expr, convert: None, .. } if self.is_float(function, expr) => {
@@ -250,21 +256,24 @@ impl<'a> Reader<'a> {
                 self.is_opaque(context, function, accept) && self.is_opaque(context, function, reject)
             }
             Expression::Binary {
-                op: BinaryOperator::ExclusiveOr | BinaryOperator::And | BinaryOperator::InclusiveOr,
+                op: op @ (BinaryOperator::ExclusiveOr | BinaryOperator::And | BinaryOperator::InclusiveOr),
                 left,
                 right,
             } => {
-                let op_is_xor = matches!(
-                    function.expressions[expression],
-                    Expression::Binary { op: BinaryOperator::ExclusiveOr, .. }
-                );
-                let zero = |e| op_is_xor && self.is_runtime_zero(function, e);
-                // A sign alone is no number.
-                let sign = |e| matches!(function.expressions[e], Expression::Literal(Literal::U32(0x8000_0000)));
-                zero(left)
-                    || zero(right)
-                    || sign(left)
-                    || sign(right)
+                // Hidden, or with a sign that no compiler knows.
+                let hides = |e| match op {
+                    BinaryOperator::InclusiveOr => self.is_parameter(function, e, "zero"),
+                    BinaryOperator::ExclusiveOr => self.is_runtime_sign(function, e),
+                    _ => false,
+                };
+                // A sign, or a fraction, alone is no number.
+                let part = |e| {
+                    matches!(function.expressions[e], Expression::Literal(Literal::U32(0x8000_0000 | 0x007f_ffff)))
+                };
+                hides(left)
+                    || hides(right)
+                    || part(left)
+                    || part(right)
                     || self.is_opaque(context, function, left) && self.is_opaque(context, function, right)
             }
             Expression::FunctionArgument(i) => self.of_arguments(context, function, i, &|context, caller, argument| {
@@ -274,8 +283,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// `params.zero`.
-    fn is_runtime_zero(&self, function: &Function, expression: Handle<Expression>) -> bool {
+    /// What `params.sign` takes of a word.
+    fn is_runtime_sign(&self, function: &Function, expression: Handle<Expression>) -> bool {
+        let Expression::Binary { op: BinaryOperator::And, left, right } = function.expressions[expression] else {
+            return false;
+        };
+        self.is_parameter(function, left, "sign") || self.is_parameter(function, right, "sign")
+    }
+
+    /// One of `params`.
+    fn is_parameter(&self, function: &Function, expression: Handle<Expression>, name: &str) -> bool {
         let Expression::Load { pointer } = function.expressions[expression] else { return false };
         let Expression::AccessIndex { base, index } = function.expressions[pointer] else { return false };
         let Expression::GlobalVariable(variable) = function.expressions[base] else { return false };
@@ -283,7 +300,7 @@ impl<'a> Reader<'a> {
         else {
             return false;
         };
-        members[index as usize].name.as_deref() == Some("zero")
+        members[index as usize].name.as_deref() == Some(name)
     }
 
     fn power_of_two(&self, function: &Function, expression: Handle<Expression>) -> bool {
@@ -373,6 +390,15 @@ fn returned(function: &Function) -> Vec<Handle<Expression>> {
     statements(function).iter().filter_map(value).collect()
 }
 
+/// The arguments of the call that gave this result.
+fn arguments_of(function: &Function, result: Handle<Expression>) -> &[Handle<Expression>] {
+    let arguments = statements(function).into_iter().find_map(|s| match s {
+        Statement::Call { arguments, result: given, .. } if *given == Some(result) => Some(arguments),
+        _ => None,
+    });
+    arguments.expect("a result has its call")
+}
+
 /// The arguments of each call of the function of this name.
 fn calls<'a>(
     caller: &'a Function,
@@ -403,7 +429,7 @@ fn described(function: &Function, expression: Handle<Expression>) -> String {
 fn texts() -> Vec<(Kernel, String)> {
     let texts = |kernel| {
         Writes::ALL.into_iter().flat_map(move |writes| {
-            [Dtype::F32, Dtype::BF16].map(|dtype| (kernel, source(kernel, dtype, writes, false)))
+            [Dtype::F32, Dtype::BF16].map(|dtype| (kernel, source(Variant { kernel, asks: 0, dtype, writes }, false)))
         })
     };
     Kernel::ALL.into_iter().flat_map(texts).collect()
@@ -438,10 +464,10 @@ fn a_guard_that_is_taken_out_is_missed() {
     // A shared guard may be needed by one kernel alone.
     let mut missed = BTreeMap::<String, bool>::new();
     for kernel in Kernel::ALL {
-        let text = source(kernel, Dtype::F32, Writes::Words, false);
+        let text = source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false);
         // A function that nothing calls guards nothing.
         let used = used_functions(&text);
-        for (at, guard, bare) in [("hidden(", "("), ("product(", "bare("), (" ^ params.zero", "")]
+        for (at, guard, bare) in [("hidden(", "("), ("product(", "bare("), (" | params.zero", ""), (" ^ (w1 & params.sign)", "")]
             .into_iter()
             .flat_map(|(guard, bare)| text.match_indices(guard).map(move |(at, _)| (at, guard, bare)))
         {

@@ -1,0 +1,133 @@
+//! Presets, frozen: what each gives the tensors of its models. A checkpoint keeps the distributions themselves, so that no file
+//! hangs on a preset; but a change here changes what a seed's model draws, which is a word in CHANGELOG.md under **Values**.
+//! `FANIN_WRITE=1` writes `golden/presets.txt` anew.
+
+mod common;
+#[path = "../../src/golden.rs"]
+mod golden;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use common::models;
+use fanin::rules::{Rules, Tensor};
+use fanin::{Layout, Scheme};
+use serde_json::Value;
+
+/// The tensors of a model of `models/` that are no integers.
+fn model(name: &str) -> Vec<Tensor> {
+    let text = fs::read(models().join(format!("{name}.json"))).unwrap();
+    let list: BTreeMap<String, Value> = serde_json::from_slice(&text).unwrap();
+    let is_float = |entry: &Value| entry["dtype"].as_str().is_some_and(|dtype| dtype.contains('F'));
+    let shape = |entry: &Value| entry["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
+    let floats = list.into_iter().filter(|(_, entry)| is_float(entry));
+    floats.map(|(name, entry)| Tensor { name, shape: shape(&entry) }).collect()
+}
+
+fn tensors(list: &[(&str, &[u64])]) -> Vec<Tensor> {
+    list.iter().map(|(name, shape)| Tensor { name: (*name).into(), shape: shape.to_vec() }).collect()
+}
+
+/// The layers that the presets of frameworks know.
+fn pytorch() -> Vec<Tensor> {
+    tensors(&[
+        ("linear.weight", &[48, 64]),
+        ("linear.bias", &[48]),
+        ("conv.weight", &[16, 8, 3, 3]),
+        ("conv.bias", &[16]),
+        ("embedding.weight", &[100, 32]),
+        ("norm.weight", &[64]),
+        ("norm.bias", &[64]),
+        ("bn.running_mean", &[64]),
+        ("bn.running_var", &[64]),
+        ("bn.num_batches_tracked", &[]),
+        ("lstm.weight_ih_l0", &[128, 20]),
+        ("lstm.weight_hh_l0", &[128, 32]),
+        ("lstm.bias_ih_l0", &[128]),
+        ("cell.weight_ih", &[128, 20]),
+        ("cell.weight_hh", &[128, 32]),
+        ("cell.bias_hh", &[128]),
+        ("attn.in_proj_weight", &[96, 32]),
+        ("attn.in_proj_bias", &[96]),
+        ("attn.out_proj.weight", &[32, 32]),
+        ("attn.out_proj.bias", &[32]),
+    ])
+}
+
+fn keras() -> Vec<Tensor> {
+    tensors(&[
+        ("dense/kernel", &[64, 48]),
+        ("dense/bias", &[48]),
+        ("conv1d/kernel", &[3, 8, 16]),
+        ("conv2d/kernel", &[3, 3, 8, 16]),
+        ("separable/depthwise_kernel", &[3, 3, 8, 1]),
+        ("separable/pointwise_kernel", &[1, 1, 8, 16]),
+        ("embedding/embeddings", &[100, 32]),
+        ("bn/gamma", &[64]),
+        ("bn/beta", &[64]),
+        ("bn/moving_mean", &[64]),
+        ("bn/moving_variance", &[64]),
+    ])
+}
+
+fn flax() -> Vec<Tensor> {
+    tensors(&[
+        ("Dense_0/kernel", &[64, 48]),
+        ("Dense_0/bias", &[48]),
+        ("Conv_0/kernel", &[3, 3, 8, 16]),
+        ("Conv_1/kernel", &[3, 8, 16]),
+        ("attention/out/kernel", &[4, 16, 64]),
+        ("Embed_0/embedding", &[100, 32]),
+        ("BatchNorm_0/scale", &[64]),
+        ("BatchNorm_0/mean", &[64]),
+        ("BatchNorm_0/var", &[64]),
+    ])
+}
+
+/// What the tensors draw, each line once: those of layers have a star for the layer's number.
+fn table(of: &str, rules: &Rules, model: &[Tensor]) -> String {
+    let starred = |name: &str| {
+        let is_number = |part: &str| part.chars().all(|c| c.is_ascii_digit());
+        name.split('.').map(|part| if is_number(part) { "*" } else { part }).collect::<Vec<_>>().join(".")
+    };
+    let lines: BTreeSet<_> = rules
+        .plan(model)
+        .unwrap()
+        .into_iter()
+        .map(|planned| {
+            let draw = planned.draw.map_or("skipped".into(), |draw| {
+                let stream = if draw.stream == planned.name {
+                    String::new()
+                } else {
+                    format!(", the stream of {}", draw.stream)
+                };
+                let row = draw.zero_row.map_or(String::new(), |row| format!(", row {row} zero"));
+                let dtype = draw.dtype.map_or(String::new(), |dtype| format!(", {dtype}"));
+                format!("{}{dtype}{stream}{row}", Scheme::from(draw.distribution))
+            });
+            format!("{of} {} {:?}: {draw}\n", starred(&planned.name), planned.shape)
+        })
+        .collect();
+    lines.into_iter().collect()
+}
+
+#[test]
+fn presets_give_what_they_always_gave() {
+    let preset = |name: &str| Rules::preset(name).unwrap();
+    let mut text = String::new();
+    for (name, model) in [
+        ("gpt2", model("gpt2")),
+        ("llama", model("llama-8b")),
+        ("bert", model("all-minilm-l6-v2")),
+        ("vit", model("vit-base")),
+        ("resnet", model("resnet50")),
+        ("pytorch", pytorch()),
+        ("keras", keras()),
+        ("flax", flax()),
+    ] {
+        text += &table(name, &preset(name), &model);
+    }
+    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN);
+    text += &table("he_normal", &he, &model("resnet50"));
+    golden::agrees("presets.txt", &text);
+}

@@ -1,0 +1,182 @@
+//! The few special functions that a kernel's numbers are made with, in `+ - * /` of f64 alone, which IEEE 754 rounds the same
+//! way on every host: a seed's values hang on no mathematical library. The page's twin, line by line, is `web/special.js`.
+//!
+//! Relative errors are below 1e-15, in `erfc`'s tail too as long as it is a normal number; a unit test holds them against
+//! values of 40 digits.
+
+/// ln 2, the first 32 bits and the rest: what is left of an exponent loses nothing by it. W. J. Cody, W. Waite, "Software
+/// manual for the elementary functions", 1980.
+const LN_2_HIGH: f64 = 0.693_147_180_369_123_8;
+const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+const SQRT_PI: f64 = 1.772_453_850_905_516;
+
+/// e^x: 2^k e^r with |r| <= ln(2) / 2, and the series of e^r.
+pub(crate) fn exp(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    if x > 710.0 {
+        return f64::INFINITY;
+    }
+    if x < -746.0 {
+        return 0.0;
+    }
+    let k = (x / (LN_2_HIGH + LN_2_LOW) + 0.5).floor();
+    let r = x - k * LN_2_HIGH - k * LN_2_LOW;
+    // In two steps, neither of which leaves the normal numbers before the result does.
+    let half = (k / 2.0).floor();
+    (1.0 + r * series(r)) * power_of_two(half) * power_of_two(k - half)
+}
+
+/// e^x - 1, also where it is small.
+pub(crate) fn expm1(x: f64) -> f64 {
+    if x.abs() < 0.5 { x * series(x) } else { exp(x) - 1.0 }
+}
+
+/// The error function.
+pub(crate) fn erf(x: f64) -> f64 {
+    if x.abs() < 1.0 {
+        near_erf(x)
+    } else if x < 0.0 {
+        tail(-x) - 1.0
+    } else {
+        1.0 - tail(x)
+    }
+}
+
+/// 1 - erf(x), also where it is small.
+pub(crate) fn erfc(x: f64) -> f64 {
+    if x.abs() < 1.0 {
+        1.0 - near_erf(x)
+    } else if x < 0.0 {
+        2.0 - tail(-x)
+    } else {
+        tail(x)
+    }
+}
+
+/// The exponent of a normal number; of a smaller one, less than that of any.
+pub(crate) fn exponent(x: f64) -> i32 {
+    (x.to_bits() >> 52 & 0x7ff) as i32 - 1023
+}
+
+/// (e^x - 1) / x = 1 + x/2 (1 + x/3 (1 + ...)) for |x| <= 0.5.
+fn series(x: f64) -> f64 {
+    let mut sum = 1.0;
+    let mut n = 16.0;
+    while n > 1.0 {
+        sum = 1.0 + x / n * sum;
+        n -= 1.0;
+    }
+    sum
+}
+
+/// 2^k, for a whole k within the normal numbers' exponents.
+fn power_of_two(k: f64) -> f64 {
+    f64::from_bits(((k + 1023.0) as u64) << 52)
+}
+
+/// erf(x) = 2 x / sqrt(pi) e^(-x^2) (1 + 2x^2/3 (1 + 2x^2/5 (1 + ...))) for |x| <= 1. M. Abramowitz, I. A. Stegun, "Handbook of
+/// mathematical functions", 1964, 7.1.6.
+fn near_erf(x: f64) -> f64 {
+    let mut sum = 1.0;
+    let mut n = 45.0;
+    while n > 1.0 {
+        sum = 1.0 + 2.0 * x * x / n * sum;
+        n -= 2.0;
+    }
+    2.0 / SQRT_PI * x * exp(-x * x) * sum
+}
+
+/// erfc(x) = e^(-x^2) / sqrt(pi) / (x + 1/2 / (x + 2/2 / (x + 3/2 / (x + ...)))) for x >= 1. The same, 7.1.14.
+fn tail(x: f64) -> f64 {
+    if x.is_nan() {
+        return x;
+    }
+    if x > 28.0 {
+        return 0.0;
+    }
+    let mut fraction = x;
+    let mut n = 200.0;
+    while n > 0.0 {
+        fraction = x + n / 2.0 / fraction;
+        n -= 1.0;
+    }
+    // x^2 in two parts, the first of which is exact; its exponential by halves, which are normal numbers where erfc is not.
+    let near = (x * 1_048_576.0).floor() / 1_048_576.0;
+    let half = exp(-near * near / 2.0);
+    half * (half * exp(-(x - near) * (x + near)) / (SQRT_PI * fraction))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+
+    type Function = fn(f64) -> f64;
+    const NAMED: [(&str, Function); 4] = [("exp", exp), ("expm1", expm1), ("erf", erf), ("erfc", erfc)];
+
+    /// `tests/golden/special.txt` has on each line a function, an argument and what the function gives, as f64 words: this
+    /// module and the page's twin give these bits. `FANIN_WRITE=1` writes them anew.
+    #[test]
+    fn functions_give_the_bits_that_they_always_gave() {
+        let mut arguments: Vec<f64> = (-60..=60).map(|i| f64::from(i) * 0.37 + 1e-3).collect();
+        arguments.extend((1..=40).flat_map(|i| [10f64.powi(-i), -(10f64.powi(-i))]));
+        arguments.extend([0.0, -0.0, 0.5, -0.5, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1e300]);
+        arguments.extend([709.7, 709.8, 710.0, -708.0, -745.0, -745.2, -746.0, 26.5, 27.2, 27.3, 28.0, 28.1]);
+        let mut text = String::new();
+        for (name, function) in NAMED {
+            for &x in &arguments {
+                writeln!(text, "{name} {:016x} {:016x}", x.to_bits(), function(x).to_bits()).unwrap();
+            }
+        }
+        crate::golden::agrees("special.txt", &text);
+        assert!(NAMED.iter().all(|(_, function)| function(f64::NAN).is_nan()));
+    }
+
+    /// mpmath's, of 40 digits.
+    #[test]
+    fn functions_are_within_1e_15_of_known_values() {
+        let known = include_str!("../tests/golden/special_known.txt");
+        let (mut worst, mut count) = ([0f64; 4], 0);
+        for line in known.lines().filter(|line| !line.starts_with('#')) {
+            let fields: Vec<_> = line.split(' ').collect();
+            let at = NAMED.iter().position(|(name, _)| *name == fields[0]).unwrap();
+            let (x, exact): (f64, f64) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
+            let ours = NAMED[at].1(x);
+            // What rounding takes from a subnormal result.
+            let lost = f64::from_bits(1);
+            let error = ((ours - exact).abs() - lost).max(0.0) / exact.abs();
+            assert!(error <= 1e-15, "{line}: {ours:e}, {error:e}");
+            worst[at] = worst[at].max(error);
+            count += 1;
+        }
+        println!("{count} values, the worst relative errors of exp, expm1, erf, erfc: {worst:?}");
+        assert!(count > 2000);
+    }
+
+    /// Over many more arguments, against a library whose errors are about 1e-16.
+    #[test]
+    fn functions_are_those_of_libm() {
+        let others: [Function; 4] = [libm::exp, libm::expm1, libm::erf, libm::erfc];
+        for ((name, function), other) in NAMED.into_iter().zip(others) {
+            let at = |x: f64| {
+                let (ours, theirs) = (function(x), other(x));
+                let near = (ours - theirs).abs() <= 2e-15 * theirs.abs() + f64::from_bits(1);
+                assert!(near || ours == theirs, "{name}({x:e}) is {ours:e}, not {theirs:e}");
+            };
+            (-400_000..=400_000).for_each(|i| at(f64::from(i) * 7.31e-5));
+            (-100_000..=100_000).for_each(|i| at(f64::from(i) * 7.31e-3));
+            (0..=300).for_each(|i| at(10f64.powi(-i)));
+            (0..=300).for_each(|i| at(-(10f64.powi(-i))));
+        }
+    }
+
+    #[test]
+    fn exponents_are_those_of_libm() {
+        for x in [1.0, 1.5, 2.0, 0.999, 1e300, 1e-300, f64::MAX, f64::MIN_POSITIVE] {
+            assert_eq!(exponent(x), libm::ilogb(x));
+        }
+        assert!(exponent(1e-310) < -1022);
+    }
+}

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""Values of special functions to 20 digits, for src/special.rs: makes special_known.txt again.
+
+    pip install mpmath
+    python3 tests/golden/special_known.py
+"""
+
+import pathlib
+import random
+
+import mpmath
+
+mpmath.mp.dps = 40
+random.seed(1)
+spread = [random.uniform(-30, 30) for _ in range(150)] + [random.uniform(-3, 3) for _ in range(250)]
+small = [s * 10.0 ** -random.uniform(0, 300) for s in (1, -1) for _ in range(40)]
+points = {
+    "exp": spread + small + [random.uniform(-744, 709.7) for _ in range(250)],
+    "expm1": spread + small + [random.uniform(-744, 709.7) for _ in range(50)] + [0.4999, 0.5, -0.5, -0.4999],
+    "erf": [x / 3 for x in spread] + small + [0.9999999, 1.0, 1.0000001, -1.0],
+    "erfc": spread + small + [random.uniform(0, 27.2) for _ in range(300)] + [0.9999999, 1.0, 1.0000001, -1.0],
+}
+lines = ["# function, argument (an f64), value to 20 digits; by tests/golden/special_known.py, with mpmath"]
+for name, arguments in points.items():
+    for x in arguments:
+        value = getattr(mpmath, name)(mpmath.mpf(x))
+        if abs(value) >= mpmath.mpf(2) ** -1074:
+            lines.append(f"{name} {x!r} {mpmath.nstr(value, 20, min_fixed=0, max_fixed=0)}")
+(pathlib.Path(__file__).parent / "special_known.txt").write_text("\n".join(lines) + "\n")

@@ -108,10 +108,11 @@ fn on_gpus(c: &mut Criterion) {
                 mapped_at_creation: false,
             })
         };
-        let draw = |whole: &Fill, buffer: &wgpu::Buffer| {
-            filler.submit(&queue, whole, buffer, 0).unwrap();
+        let draw_at = |whole: &Fill, buffer: &wgpu::Buffer, offset: u64| {
+            filler.submit(&queue, whole, buffer, offset).unwrap();
             device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
         };
+        let draw = |whole: &Fill, buffer: &wgpu::Buffer| draw_at(whole, buffer, 0);
         for (name, distribution) in distributions() {
             let mut group = c.benchmark_group(format!("{} {} {name}", info.backend, info.name));
             for size in SIZES {
@@ -125,6 +126,18 @@ fn on_gpus(c: &mut Criterion) {
             }
             group.finish();
         }
+        // 64 MiB of 16-bit elements, from a multiple of a vector, of a word, and from the middle of one.
+        let mut group = c.benchmark_group(format!("{} {} unaligned bf16", info.backend, info.name));
+        let size = 1 << 25;
+        group.throughput(Throughput::Elements(size));
+        let place = buffer(size + 4, Dtype::BF16);
+        for (name, distribution) in distributions() {
+            let whole = fill(&distribution, Dtype::BF16, size);
+            for offset in [0, 4, 2] {
+                group.bench_function(BenchmarkId::new(name, offset), |b| b.iter(|| draw_at(&whole, &place, offset)));
+            }
+        }
+        group.finish();
         let mut group = c.benchmark_group(format!("{} {} window", info.backend, info.name));
         group.throughput(Throughput::Elements(WINDOW_SIZE));
         let buffer = buffer(WINDOW_SIZE, Dtype::F32);

@@ -2,7 +2,8 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
-    let first = first_of(begin(invocation));
+    let group = begin(invocation);
+    let first = first_of(group);
     for (var j = 0u; j < BLOCKS; j++) {
         let count = first + j * 4u * GROUPS;
         if (is_beyond(count)) {
@@ -10,4 +11,5 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
         }
         draw_block(count);
     }
+    finish_stores(group);
 }

@@ -38,14 +38,6 @@ fn fused(m: u32) -> f32 {
     return hidden(t.x + hidden(t.y + hidden(s.y + hidden(middle.y + product(low, n.fine)))));
 }
 
-// The sum, and what rounding took from it (Knuth).
-fn two_sum(a: f32, b: f32) -> vec2<f32> {
-    let s = hidden(a + b);
-    let b_part = hidden(s - a);
-    let a_part = hidden(s - b_part);
-    return vec2(s, hidden(hidden(a - a_part) + hidden(b - b_part)));
-}
-
 // sqrt(2) times the inverse error function, kept inside the bounds.
 fn jax_normal(u: f32) -> f32 {
     let z = in_dtype(in_dtype(inverse_erf(u)) * in_dtype(1.4142135));

@@ -3,7 +3,7 @@
 // A GPU's compiler may fuse (a * b + c in one rounding), reassociate (a * (b * c), a + (b + c)), distribute ((p - 1.0) * x as
 // p * x - x), assume that all numbers are finite, and flush subnormal numbers to zero. So the rule of all kernels:
 //
-//     Whatever an f32 +, - or * made is hidden before another one sees it.
+//     Whatever an f32 +, - or * made is hidden before another one, or a comparison, sees it.
 //
 // Hidden is an OR with a zero that arrives at run time: no compiler can look through it, and each operation is rounded as it
 // stands. (XORs would cancel where two meet.) What needs no guard: words, literals and parameters; conversions of at most 24
@@ -23,6 +23,14 @@ fn product(a: f32, b: f32) -> f32 {
 // Where the product needs no rounding.
 fn exact_product(a: f32, b: f32) -> f32 {
     return a * b;
+}
+
+// The sum, and what rounding took from it (Knuth).
+fn two_sum(a: f32, b: f32) -> vec2<f32> {
+    let s = hidden(a + b);
+    let b_part = hidden(s - a);
+    let a_part = hidden(s - b_part);
+    return vec2(s, hidden(hidden(a - a_part) + hidden(b - b_part)));
 }
 
 // A step of a polynomial, by Horner's rule.
@@ -100,7 +108,7 @@ fn cos_sin_from(quarter: u32, i: i32) -> vec2<f32> {
     return vec2(bitcast<f32>(c ^ (((quarter + 1u) & 2u) << 30u)), bitcast<f32>(d ^ ((quarter & 2u) << 30u)));
 }
 
-// -2 ln(u), where u is t / 2^33 if t > 0, and 1 + t / 2^33 if t < 0, so that neither end loses digits; |t| < 2^32. Within 7e-6 of
+// -2 ln(u), where u is t / 2^33 if t > 0, and 1 + t / 2^33 if t < 0, so that neither end loses digits; |t| <= 2^32. Within 7e-6 of
 // it: see "How good the functions must be" in DESIGN.md.
 fn twice_neg_ln(t: f32) -> f32 {
     let bits = bitcast<u32>(t);
@@ -136,11 +144,17 @@ fn normal_pair(w0: u32, w1: u32, scale: f32) -> vec2<f32> {
     // Which hides it, too: no compiler can know that the sign is all that changes.
     let turned = bitcast<f32>(bitcast<u32>(cosine) ^ (w1 & params.sign));
     let swap = (w1 & 0x40000000u) != 0u;
-    return vec2(radius * select(turned, sine, swap), radius * select(sine, turned, swap));
+    return vec2(product(radius, select(turned, sine, swap)), product(radius, select(sine, turned, swap)));
 }
 
 // Four normals from a block's words.
 fn normals(words: vec4<u32>) -> vec4<f32> {
     let scale = params.numbers.scale;
     return vec4(normal_pair(words.x, words.y, scale), normal_pair(words.z, words.w, scale));
+}
+
+// Less than 2^-10, of either sign, by bits of a word that decide nothing else. A distance of 24 bits is spread over so much of
+// itself where it meets a location: their sum is rounded to 24 other bits, and would find some of them twice, some not at all.
+fn spread(word: u32) -> f32 {
+    return f32(bitcast<i32>(((word << 1u) & 0x1feu) | 1u) - 256) * 3.8146973e-6;
 }

@@ -15,7 +15,7 @@ struct Params {
     end: u32,
     // Added to an element's count: its place in `elements`, in elements.
     shift: u32,
-    // Invocation i of those that have these parameters draws group i * stride + phase.
+    // Of those that have these parameters, invocation i draws group i * stride + phase; see `group_of`.
     stride: u32,
     phase: u32,
     // 2^31: a number's sign alone. What takes a word's sign with it is hidden from compilers as by an OR with zero.
@@ -57,5 +57,5 @@ override dtype: u32;
 // Takes the parameters; gives the group that this invocation draws, counted from the first.
 fn begin(invocation: vec3<u32>) -> u32 {
     params = given_to(invocation);
-    return invocation.x * params.stride + params.phase;
+    return group_of(invocation);
 }

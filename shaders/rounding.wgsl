@@ -6,28 +6,30 @@ fn clamped(x: f32, low: f32, high: f32) -> f32 {
     return select(y, high, y > high);
 }
 
-// What a pipeline has to ask of a distance, a bit each: `Asks` in src/sampler.rs. What it need not ask, it is compiled without.
+// What a pipeline has to ask, a bit each: `asks` in src/sampler.rs. What it need not ask, it is compiled without.
 override asks: u32 = 0u;
 const LOCATION: u32 = 1u;
 const OFFSET: u32 = 2u;
-const REST: u32 = 4u;
-const UNIT: u32 = 8u;
-const BOUNDS: u32 = 16u;
+const UNIT: u32 = 4u;
+const BOUNDS: u32 = 8u;
 
-// A distance from the location, in working units, to the f32 that is rounded to an element; `rest` is what the distance has beyond
-// f32.
-fn finish(distance: f32, rest: f32) -> f32 {
-    let n = params.numbers;
-    var y = distance;
+// The location and a distance from it, with what the distance has beyond f32, as if rounded once.
+fn joined(distance: f32, rest: f32) -> f32 {
+    if ((asks & LOCATION) == 0u) {
+        return hidden(distance) + rest;
+    }
+    let sum = two_sum(params.numbers.location, hidden(distance));
+    var small = rest;
     if ((asks & OFFSET) != 0u) {
-        y = n.offset + hidden(y);
+        small = hidden(params.numbers.offset + rest);
     }
-    if ((asks & LOCATION) != 0u) {
-        y = n.location + hidden(y);
-    }
-    if ((asks & REST) != 0u) {
-        y = hidden(y) + rest;
-    }
+    return sum.x + hidden(sum.y + small);
+}
+
+// Out of working units, inside the bounds.
+fn finish(value: f32) -> f32 {
+    let n = params.numbers;
+    var y = value;
     if ((asks & UNIT) != 0u) {
         let held = clamped(hidden(y), -n.limit, n.limit);
         y = select(held * n.unit, 0.0, abs(held) < n.tiny);
@@ -63,14 +65,14 @@ fn rounded(x: f32) -> u32 {
     }
 }
 
-// The bits of the element nearest to a distance from the location, inside the bounds.
-fn element(distance: f32, rest: f32) -> u32 {
-    return rounded(finish(distance, rest));
+// The bits of the element nearest to a value in working units, inside the bounds.
+fn element(value: f32) -> u32 {
+    return rounded(finish(value));
 }
 
 // Stores a block's four.
-fn store_distances(count: u32, d: vec4<f32>, rest: vec4<f32>) {
-    store_block(count, vec4(element(d.x, rest.x), element(d.y, rest.y), element(d.z, rest.z), element(d.w, rest.w)));
+fn store_values(count: u32, y: vec4<f32>) {
+    store_block(count, vec4(element(y.x), element(y.y), element(y.z), element(y.w)));
 }
 
 // The nearest f16, ties to even, as an f32.
@@ -80,7 +82,7 @@ fn in_f16(x: f32) -> f32 {
     // The sum's last place is 2^-24, a subnormal f16's: the addition rounds.
     let rounded = hidden(hidden(abs(hidden(x)) + 0.5) - 0.5);
     let subnormal = bitcast<u32>(rounded) | (bits & 0x80000000u);
-    return bitcast<f32>(select(normal, subnormal, abs(x) < 6.1035156e-5));
+    return bitcast<f32>(select(normal, subnormal, abs(hidden(x)) < 6.1035156e-5));
 }
 
 // The nearest bf16, ties to even, as an f32.

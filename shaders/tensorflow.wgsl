@@ -14,7 +14,7 @@ fn tensorflow_unit(word: u32) -> f32 {
 fn tensorflow_pair(w0: u32, w1: u32) -> vec2<f32> {
     let u = tensorflow_unit(w0);
     let v = select(u, 1e-7, u < 1e-7);
-    let q = 2.0 * neg_ln(v, v - 1.0);
+    let q = 2.0 * neg_ln(v, hidden(v - 1.0));
     let radius = product(q, inverse_sqrt(q));
     let k = w1 & 0x7fffffu;
     let turn = k << 9u;
@@ -22,7 +22,7 @@ fn tensorflow_pair(w0: u32, w1: u32) -> vec2<f32> {
     let d = rounding_of_angle(k);
     let sine = hidden(cs.y + product(d, cs.x));
     let cosine = hidden(cs.x - product(d, cs.y));
-    return vec2(radius * sine, radius * cosine);
+    return vec2(product(radius, sine), product(radius, cosine));
 }
 
 fn tensorflow_normals(w: vec4<u32>) -> vec4<f32> {

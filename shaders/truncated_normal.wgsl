@@ -6,9 +6,7 @@
 const ATTEMPTS: u32 = 64u;
 
 struct Candidates {
-    distances: vec4<f32>,
-    // What they have beyond f32.
-    rests: vec4<f32>,
+    values: vec4<f32>,
     // A bit for each that the window rejects.
     rejected: u32,
 }
@@ -25,19 +23,20 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
         let count = first + j * 4u * GROUPS;
         let drawn = candidates(block_at(count), 0u);
         rejected |= drawn.rejected << (4u * j);
-        store_distances(count, drawn.distances, drawn.rests);
+        store_values(count, drawn.values);
     }
     let spare = vec2(params.group.x + group, params.group.y);
     for (var attempt = 1u; attempt <= ATTEMPTS && rejected != 0u; attempt++) {
         let drawn = candidates(spare, attempt);
-        rejected = replace(first, rejected, element(drawn.distances.x, drawn.rests.x), drawn.rejected);
-        rejected = replace(first, rejected, element(drawn.distances.y, drawn.rests.y), drawn.rejected >> 1u);
-        rejected = replace(first, rejected, element(drawn.distances.z, drawn.rests.z), drawn.rejected >> 2u);
-        rejected = replace(first, rejected, element(drawn.distances.w, drawn.rests.w), drawn.rejected >> 3u);
+        rejected = replace(first, rejected, element(drawn.values.x), drawn.rejected);
+        rejected = replace(first, rejected, element(drawn.values.y), drawn.rejected >> 1u);
+        rejected = replace(first, rejected, element(drawn.values.z), drawn.rejected >> 2u);
+        rejected = replace(first, rejected, element(drawn.values.w), drawn.rejected >> 3u);
     }
     while (rejected != 0u) {
-        rejected = replace(first, rejected, element(0.0, 0.0), 0u);
+        rejected = replace(first, rejected, element(joined(0.0, 0.0)), 0u);
     }
+    finish_stores(group);
 }
 
 // Writes a spare candidate, unless its own mark's lowest bit rejects it, over the first rejected element of a group; gives the

@@ -7,6 +7,10 @@ fn given_to(invocation: vec3<u32>) -> Params {
     return given;
 }
 
+fn group_of(invocation: vec3<u32>) -> u32 {
+    return invocation.x;
+}
+
 fn is_beyond(count: u32) -> bool {
     return false;
 }
@@ -19,3 +23,5 @@ fn store(count: u32, bits: u32) {
 fn store_block(count: u32, bits: vec4<u32>) {
     elements[(count + params.shift) >> 2u] = bits;
 }
+
+fn finish_stores(group: u32) {}

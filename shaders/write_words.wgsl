@@ -8,6 +8,10 @@ fn given_to(invocation: vec3<u32>) -> Params {
     return given[invocation.y];
 }
 
+fn group_of(invocation: vec3<u32>) -> u32 {
+    return invocation.x * params.stride + params.phase;
+}
+
 // Whether this element and all after it are not wanted.
 fn is_beyond(count: u32) -> bool {
     return count >= params.end;
@@ -35,3 +39,5 @@ fn store_block(count: u32, bits: vec4<u32>) {
     store(count + 2u, bits.z);
     store(count + 3u, bits.w);
 }
+
+fn finish_stores(group: u32) {}

@@ -50,8 +50,7 @@ pub enum Distribution {
     /// N(mean, std^2) cut to [low, high], both absolute, and drawn by rejection: `mean` and `std` are those before the
     /// cut. Either bound may be infinite, and the window may lie anywhere.
     ///
-    /// Where the window holds less than 0.6 of the normal, proposals come from an exponential (Robert 1995), and a value's
-    /// distance from the near bound is drawn with 24 bits, relative: fine enough for 2^28 values in 2^16 cells.
+    /// Where the window holds less than 0.48 of the normal, proposals come from an exponential (Robert 1995).
     TruncatedNormal {
         /// The mean before the cut.
         mean: f64,

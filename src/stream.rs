@@ -15,8 +15,9 @@ use crate::{Error, philox4x32_10, threefry2x32_20};
 /// - The seed's low and high halves are a Philox key. The block at a counter of its own under that key is `(k0, k1, n, -)`:
 ///   `(k0, k1)` is the tensor's key, `n` its nonce. With 96 bits, the chance that any two of 10^6 tensors share a stream is
 ///   below 2^-56.
-/// - Element `i` takes word `i % 4` of block `i / 4`, whose counter is `(block low, block high, attempt, nonce)`.
-///   `attempt` is 0 but for what a truncated normal draws again.
+/// - Elements `4 b` to `4 b + 3` are made of the four words of block `b`, whose counter is `(b low, b high, attempt, nonce)`:
+///   uniforms of one word each, normals two of a pair. Truncated normals have more attempts than 0. `VALUES.md`, beside the
+///   sources, says how, to the last bit.
 ///
 /// A counter's third word says what the block is for, so that no derivation shares a block with another or with a draw:
 ///

@@ -23,7 +23,7 @@ fn frozen<T: Element>(scheme: &str, dtype: Dtype) -> String {
     format!("{scheme} {dtype}: {} {digest}", bits.join(" "))
 }
 
-const SCHEMES: [&str; 18] = [
+const SCHEMES: [&str; 22] = [
     "constant:value=-0.1",
     "uniform:low=0,high=1",
     "uniform:low=-0.05,high=0.05",
@@ -40,6 +40,10 @@ const SCHEMES: [&str; 18] = [
     "truncated_normal:mean=0,std=1,low=-inf,high=-10",
     "truncated_normal:mean=0,std=1,low=-0.001,high=0.001",
     "truncated_normal:mean=2,std=0.5,low=-0.5,high=0.25",
+    "truncated_normal:mean=0.3,std=0.2,low=0,high=1",
+    "truncated_normal:mean=0,std=1e-30,low=2e-30,high=inf",
+    "truncated_normal:mean=-1e9,std=1,low=0,high=inf",
+    "uniform:low=-1e-30,high=3e-30",
     "he_normal",
     "glorot_uniform",
 ];

@@ -1,6 +1,7 @@
 // Draws on the GPU with the kernels of shaders/, as they are: the browser's side of src/gpu.
 
 import { partsOf } from "./kernels.js";
+import { asksOf } from "./numbers.js";
 import { DTYPES, SIZES } from "./sampler.js";
 import { paramsBytes, paramsOf, piecesOf, windowsOf } from "./windows.js";
 
@@ -55,8 +56,8 @@ export class Gpu {
     return this.files.get(name);
   }
 
-  async pipeline(kernel, dtype, writes) {
-    const key = `${kernel} ${dtype} ${writes}`;
+  async pipeline(kernel, asks, dtype, writes) {
+    const key = `${kernel} ${asks} ${dtype} ${writes}`;
     if (!this.pipelines.has(key)) {
       const parts = partsOf(kernel, dtype, writes);
       const code = (await Promise.all(parts.map((part) => this.file(part)))).join("\n");
@@ -68,7 +69,7 @@ export class Gpu {
           compute: {
             module: this.device.createShaderModule({ label: key, code }),
             entryPoint: "main",
-            constants: { dtype: DTYPES[dtype] },
+            constants: { dtype: DTYPES[dtype], asks },
           },
         }),
       );
@@ -118,7 +119,9 @@ export class Gpu {
       let seconds = 0;
       for (const [from, to] of pieces) {
         const windows = windowsOf(from, to, dtype);
-        const pipelines = await Promise.all(windows.map(({ writes }) => this.pipeline(kernel, dtype, writes)));
+        const pipelines = await Promise.all(
+          windows.map(({ writes }) => this.pipeline(kernel, asksOf(numbers), dtype, writes)),
+        );
         const dispatches = await this.checked(() =>
           windows.map((window, i) => {
             const params = buffer(paramsBytes(window.writes), UNIFORM | COPY_DST);

@@ -93,6 +93,19 @@ function normalF32(x) {
   return Math.abs(nearest) >= F32_TINY ? nearest : 0;
 }
 
+// What a kernel has to ask, a bit each: `asks` in src/sampler.rs.
+const ASKS = { location: 1, offset: 2, unit: 4, bounds: 8, narrow: 16 };
+
+// What the radius of a normal is too large by, inverted: src/cpu/math.rs.
+const RADIUS_UNIT = 0.08465968289;
+
+// With what the numbers need asked, and this.
+function asking(numbers, asks) {
+  const { location, offset, unit } = numbers;
+  const needed = (location ? ASKS.location : 0) | (offset ? ASKS.offset : 0) | (unit !== 1 ? ASKS.unit : 0);
+  return { ...numbers, asks: asks | needed };
+}
+
 function scaled(location, scale, magnitude, bounds) {
   const ordinary = magnitude === 0 || (magnitude >= 2 ** -40 && magnitude <= 2 ** 40);
   const unit = 2 ** (ordinary ? 0 : Math.min(Math.max(exponent(magnitude), -126), 127));
@@ -109,7 +122,7 @@ function scaled(location, scale, magnitude, bounds) {
 }
 
 // Below this acceptance, proposals come from the exponential.
-const NORMAL_ACCEPTANCE = 0.6;
+const NORMAL_ACCEPTANCE = 0.48;
 
 // The kernel that draws the distribution, and the words of its numbers.
 export function samplerOf(d, dtype) {
@@ -130,7 +143,8 @@ function named(d, dtype) {
       fits(dtype, "high", d.high);
       const bounds = within(dtype, d.low, d.high, true);
       const [middle, half] = [d.low / 2 + d.high / 2, d.high / 2 - d.low / 2];
-      const numbers = scaled(middle, half / 2 ** 31, Math.max(Math.abs(d.low), Math.abs(d.high)), bounds);
+      const magnitude = Math.max(Math.abs(d.low), Math.abs(d.high));
+      const numbers = asking(scaled(middle, half / 2 ** 31, magnitude, bounds), ASKS.bounds);
       const perHighHalf = half / numbers.unit / 2 ** 15;
       numbers.coarse = f32Of((bitsOf(normalF32(perHighHalf)) & 0xffff0000) >>> 0);
       numbers.fine = normalF32(perHighHalf - numbers.coarse);
@@ -139,45 +153,62 @@ function named(d, dtype) {
     case "normal": {
       fits(dtype, "mean", d.mean);
       fits(dtype, "std", d.std);
+      if (d.std === 0) return named({ kind: "constant", value: d.mean + 0 }, dtype);
       const bounds = within(dtype, -Infinity, Infinity, false);
-      return { kernel: "normal", numbers: scaled(d.mean, d.std, Math.max(Math.abs(d.mean), d.std), bounds) };
+      const magnitude = Math.max(Math.abs(d.mean), d.std);
+      // No standard normal reaches 7.
+      const overflows = Math.abs(d.mean) + 7 * d.std > MAX[dtype];
+      const numbers = scaled(d.mean, d.std * RADIUS_UNIT, magnitude, bounds);
+      return { kernel: "normal", numbers: asking(numbers, overflows ? ASKS.bounds : 0) };
     }
     default:
       fits("f32", "mean", d.mean);
       fits("f32", "std", d.std);
-      return truncatedNormal(d, within(dtype, d.low, d.high, false));
+      // What is drawn is the f32 inside f32's bounds, rounded, in every dtype.
+      return truncatedNormal(d, within(dtype, d.low, d.high, false), within("f32", d.low, d.high, false));
   }
 }
 
-function truncatedNormal({ mean, std: given, low, high }, bounds) {
+function truncatedNormal({ mean, std: given, low, high }, bounds, window) {
   const std = Math.max(given, 1e-60);
   const [a, b] = [(low - mean) / std, (high - mean) / std];
   const mirrored = a + b < 0;
   const [start, end] = mirrored ? [-b, -a] : [a, b];
   if (normalAcceptance(start, end) >= NORMAL_ACCEPTANCE) {
-    const numbers = scaled(mean, std, Math.max(Math.abs(mean), std), bounds);
-    return { kernel: "by_normal", numbers: { ...numbers, low: normalF32(a), high: normalF32(b) } };
+    const numbers = asking(scaled(mean, std * RADIUS_UNIT, Math.max(Math.abs(mean), std), bounds), 0);
+    if (numbers.asks === 0) {
+      // A distance is what is drawn.
+      const asks = bounds.first === window.first && bounds.last === window.last ? 0 : ASKS.bounds;
+      return { kernel: "by_normal", numbers: asking({ ...numbers, low: window.first, high: window.last }, asks) };
+    }
+    const fromMean = (bound) => normalF32((bound - mean) / numbers.unit);
+    return { kernel: "by_normal", numbers: asking({ ...numbers, low: fromMean(low), high: fromMean(high) }, ASKS.bounds) };
   }
   const width = Math.max((high - low) / std, 1e-280);
   let rate = bestRate(start, width);
-  const distance = Math.fround(std / rate);
-  if (Math.abs(distance) >= F32_TINY && Number.isFinite(distance)) rate = std / distance;
+  // A rate whose distance is an f32, and not a larger one.
+  let distance = Math.fround(std / rate);
+  if (distance < std / rate) distance = f32Of(bitsOf(distance) + 1);
+  if (distance >= F32_TINY && Number.isFinite(distance)) rate = std / distance;
   const [slope, curve] = [1 - start / rate, 0.5 / rate / rate];
   const best = Math.min(Math.max(slope / (2 * curve), 0), rate * width);
   const peak = Number.isFinite(best) ? Math.max(best * (slope - curve * best), 0) : 0;
   const [near, direction] = mirrored ? [high, -1] : [low, 1];
   const scale = (direction * std) / rate;
-  const numbers = scaled(near, scale, Math.max(Math.abs(near), Math.abs(scale)), bounds);
   const mass = -expm1(-rate * width);
+  const narrow = mass <= 0.5;
+  const asks = ASKS.bounds | (narrow ? ASKS.narrow : 0);
+  const numbers = asking(scaled(near, scale, Math.max(Math.abs(near), Math.abs(scale)), bounds), asks);
   return {
     kernel: "by_exponential",
     numbers: {
       ...numbers,
-      mass_per_step: normalF32(mass / 2 ** 33),
+      mass_per_step: normalF32((narrow ? -mass : mass) / 2 ** 33),
       beyond: normalF32(exp(-rate * width)),
-      slope: normalF32(slope),
-      curve: normalF32(curve),
-      peak: normalF32(peak),
+      slope: normalF32(2 * slope),
+      curve: normalF32(2 * curve),
+      peak: normalF32(2 * peak),
+      width: normalF32(rate * width),
     },
   };
 }
@@ -190,7 +221,7 @@ function normalAcceptance(a, b) {
 
 function bestRate(a, width) {
   const robert = a > 1e8 ? a : (a + Math.sqrt(a * a + 4)) / 2;
-  return Math.max(Math.min(robert, a + width / 2), 2 ** -10 / width);
+  return Math.max(Math.min(robert, a + width / 2), 2 ** -3 / width);
 }
 
 // Philox4x32-10, for the key of a stream alone.

@@ -6,6 +6,8 @@ import { SIZES } from "./sampler.js";
 const TILE = 1024;
 const WORKGROUP = 64;
 const PER_WORKGROUP = 2048;
+// After so many elements blocks begin anew in the low half of their numbers.
+const WRAP = 2 ** 34;
 
 const PARAMS_BYTES = 64 + WORDS * 4;
 // As many as shaders/write_words.wgsl has parameters for; the page uses the first.
@@ -34,9 +36,11 @@ export function windowsOf(start, end, dtype) {
     const first = Math.floor(from / TILE) * TILE;
     const shift = from - start - (from - first);
     const inner = Math.ceil(from / TILE) * TILE;
-    const innerEnd = inner + Math.floor(Math.max(end - inner, 0) / PER_WORKGROUP) * PER_WORKGROUP;
+    // Inside a window, blocks are counted with 32 bits.
+    const limit = Math.min(end, (Math.floor(first / WRAP) + 1) * WRAP);
+    const innerEnd = inner + Math.floor(Math.max(limit - inner, 0) / PER_WORKGROUP) * PER_WORKGROUP;
     let [to, writes] = [innerEnd, "blocks"];
-    if (shift % 4 !== 0 || inner === innerEnd) [to, writes] = [end, "words"];
+    if (shift % 4 !== 0 || inner === innerEnd) [to, writes] = [limit, "words"];
     else if (from < inner) [to, writes] = [inner, "words"];
     const rest = (to - first) % TILE;
     const groups = Math.floor((to - first) / TILE) * 32 + Math.min(Math.ceil(rest / 4), 32);
@@ -55,7 +59,8 @@ export function windowsOf(start, end, dtype) {
 export function paramsOf({ first, from, to, shift, stride, phase }, numbers, { key, nonce }) {
   const halves = (n) => [n >>> 0, Math.floor(n / 2 ** 32)];
   const words = new Uint32Array(PARAMS_BYTES / 4);
-  words.set([...key, nonce, 0, ...halves(first / 4), ...halves(first / 32), from - first, to - first, shift, stride, phase]);
+  const counts = [from - first, to - first, shift, stride, phase];
+  words.set([...key, nonce, 0, ...halves(first / 4), ...halves(first / 32), ...counts, 2 ** 31]);
   words.set(numbers, 16);
   return words;
 }

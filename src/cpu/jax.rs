@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::math::{inverse_sqrt, neg_ln};
+use super::math::{inverse_sqrt, neg_ln, two_sum};
 use super::{BATCH, Piece, fill_units, rounding};
 use crate::sampler::Numbers;
 use crate::threefry::threefry2x32_20;
@@ -64,14 +64,6 @@ fn fused(m: u32, n: &Numbers) -> f32 {
     let (middle, e1) = two_sum(high * n.fine, low * n.coarse);
     let (t, e2) = two_sum(s, middle);
     t + (e2 + (e0 + (e1 + low * n.fine)))
-}
-
-/// The sum, and what rounding took from it. D. E. Knuth, The art of computer programming 2, 4.2.2.
-#[inline(always)]
-fn two_sum(a: f32, b: f32) -> (f32, f32) {
-    let s = a + b;
-    let b_part = s - a;
-    (s, (a - (s - b_part)) + (b - b_part))
 }
 
 /// sqrt(2) times the inverse error function, kept inside the bounds.

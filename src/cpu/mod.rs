@@ -246,41 +246,39 @@ fn words_of(mut pairs: Pairs<u64>) -> Batch<u32> {
     bytemuck::cast(pairs)
 }
 
-/// Distances from the location, and what they have beyond f32, to elements. What few distributions need has a loop of its own,
-/// not a branch in this one.
+/// The location and distances from it, with what the distances have beyond f32, as if rounded once.
 #[inline(always)]
-fn store<T: Element>(
-    numbers: &Numbers,
-    mut distances: Batch<f32>,
-    rests: Option<&Batch<f32>>,
-    elements: &mut Batch<T>,
-) {
-    if numbers.asks & asks::OFFSET != 0 {
-        for y in &mut distances {
-            *y += numbers.offset;
-        }
-    }
-    if numbers.asks & asks::LOCATION != 0 {
-        for y in &mut distances {
-            *y += numbers.location;
-        }
-    }
-    if let Some(rests) = rests {
+fn joined(n: &Numbers, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batch<f32> {
+    if n.asks & asks::LOCATION == 0 {
         for i in 0..BATCH {
             distances[i] += rests[i];
         }
+        return distances;
     }
-    if numbers.asks & asks::UNIT != 0 {
-        for y in &mut distances {
-            *y = rounding::in_units(*y, numbers);
+    if n.asks & asks::OFFSET != 0 {
+        rests.iter_mut().for_each(|rest| *rest += n.offset);
+    }
+    for i in 0..BATCH {
+        let (sum, lost) = math::two_sum(n.location, distances[i]);
+        distances[i] = sum + (lost + rests[i]);
+    }
+    distances
+}
+
+/// Values in working units to elements. What few distributions need has a loop of its own, not a branch in this one.
+#[inline(always)]
+fn store<T: Element>(n: &Numbers, mut values: Batch<f32>, elements: &mut Batch<T>) {
+    if n.asks & asks::UNIT != 0 {
+        for y in &mut values {
+            *y = rounding::in_units(*y, n);
         }
     }
-    if numbers.asks & asks::BOUNDS != 0 {
-        for y in &mut distances {
-            *y = rounding::inside(*y, numbers);
+    if n.asks & asks::BOUNDS != 0 {
+        for y in &mut values {
+            *y = rounding::inside(*y, n);
         }
     }
     for i in 0..BATCH {
-        elements[i] = T::round(distances[i]);
+        elements[i] = T::round(values[i]);
     }
 }

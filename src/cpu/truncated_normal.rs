@@ -8,16 +8,16 @@ use std::hint::select_unpredictable;
 
 use multiversion::multiversion;
 
-use super::math::{middle_of, middle_of_unsigned, neg_ln, twice_neg_ln};
+use super::math::{middle_of, middle_of_unsigned, neg_ln, spread, twice_neg_ln};
 use super::normal::normals;
-use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, store};
+use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, joined, store};
 use crate::Element;
 use crate::sampler::{Numbers, asks};
 
 const TILE: usize = super::TILE as usize;
 /// Groups per tile, each with a bit per element in a word.
 const GROUPS: usize = 32;
-/// After so many spare attempts what is left becomes `location`; with an acceptance of 0.6 or more that happens to fewer
+/// After so many spare attempts what is left becomes `location`; with an acceptance of 0.48 or more that happens to fewer
 /// than one group in 2^100.
 const ATTEMPTS: u32 = 64;
 
@@ -49,12 +49,25 @@ fn by_normal<T: Element>(
     attempt: u32,
     elements: &mut Batch<T>,
 ) -> Lanes<u32> {
-    let distances = normals(&generator.pairs(low, high, attempt), n.scale);
+    let pairs = generator.pairs(low, high, attempt);
+    let distances = normals(&pairs, n.scale);
     let mut outside = [0; BATCH];
     for i in 0..BATCH {
         outside[i] = u8::from(distances[i] < n.low) | u8::from(distances[i] > n.high);
     }
-    store(n, distances, None, elements);
+    if n.asks & asks::LOCATION == 0 {
+        store(n, distances, elements);
+    } else {
+        let mut rests = [0.0; BATCH];
+        for i in 0..BATCH {
+            // Spread by nothing at a bound, so that none is passed.
+            let d = distances[i];
+            let (above, below) = (d - n.low, n.high - d);
+            let room = if below < above { below } else { above };
+            rests[i] = if d.abs() < room { d.abs() } else { room } * spread((pairs[i / 2] >> 32) as u32);
+        }
+        store(n, joined(n, distances, rests), elements);
+    }
     bits_of(&outside)
 }
 
@@ -92,14 +105,12 @@ fn by_exponential<T: Element>(
         let e = distance(t[i], narrow | (t[i] < 0.0), n);
         let threshold = n.peak - e * (n.slope - n.curve * e);
         outside[i] = u8::from(twice_neg_ln(middle_of(w1[i] as i32)) < threshold);
-        // Less than 2^-18 of what lies to either bound, by bits that decide nothing else: e has 24 bits, and a sum that is rounded
-        // to 24 others needs more.
-        let spread = ((w1[i] & 0xff) as i32 - 128) as f32 * 1.490_116_1e-8; // 2^-26
+        // Spread by nothing at a bound, so that none is passed.
         let beyond = n.width - e;
         distances[i] = n.scale * e;
-        rests[i] = n.scale * (if beyond < e { beyond } else { e } * spread);
+        rests[i] = n.scale * (if beyond < e { beyond } else { e } * spread(w1[i]));
     }
-    store(n, distances, Some(&rests), elements);
+    store(n, joined(n, distances, rests), elements);
     bits_of(&outside)
 }
 
@@ -190,7 +201,7 @@ fn redraw<T: Element>(
         }
     }
     let mut location = [T::zeroed(); BATCH];
-    store(n, [0.0; BATCH], None, &mut location);
+    store(n, joined(n, [0.0; BATCH], [0.0; BATCH]), &mut location);
     for group in 0..GROUPS {
         while rejected[group] != 0 {
             tile[place(group, rejected[group].trailing_zeros())] = location[0];

@@ -2,7 +2,7 @@
 
 use multiversion::multiversion;
 
-use super::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, store, words_of};
+use super::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, joined, store, words_of};
 use crate::Element;
 use crate::sampler::Numbers;
 
@@ -11,20 +11,13 @@ pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: 
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
         let words = words_of(generator.pairs(&low, high, 0));
-        let mut distances = [0.0; BATCH];
+        let (mut distances, mut rests) = ([0.0; BATCH], [0.0; BATCH]);
         for i in 0..BATCH {
-            distances[i] = distance(words[i], numbers);
+            let high = (words[i] as i32 >> 16) as f32;
+            distances[i] = high * numbers.coarse;
+            // All 32 bits count: the product of the high half is exact, and what it leaves out is small beside it.
+            rests[i] = high * numbers.fine + (words[i] & 0xffff) as f32 * numbers.scale;
         }
-        store(numbers, distances, None, elements);
+        store(numbers, joined(numbers, distances, rests), elements);
     });
-}
-
-/// All 32 bits count: the first product is exact, and the others are small beside it, so that the sum is rounded as if it had
-/// been exact.
-#[inline(always)]
-fn distance(word: u32, n: &Numbers) -> f32 {
-    let high = (word as i32 >> 16) as f32;
-    let low = (word & 0xffff) as f32;
-    let rest = high * n.fine + low * n.scale;
-    high * n.coarse + rest
 }

@@ -46,7 +46,7 @@ impl Batches {
         };
         let most = match window.variant.writes {
             Writes::Words => ROWS,
-            Writes::Blocks => 1,
+            Writes::Blocks | Writes::Whole | Writes::Odd => 1,
         };
         let open = self.open.get(&common).map(|&at| &mut self.batches[at]).filter(|batch| batch.rows.len() < most);
         match open {

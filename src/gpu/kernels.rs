@@ -18,6 +18,10 @@ pub(super) enum Writes {
     /// A block as one vector, which must lie on a multiple of its size; whole workgroups of them, so that nothing needs to
     /// be asked.
     Blocks,
+    /// Whole workgroups at any place, but for those of the next.
+    Whole,
+    /// Whole workgroups of 16-bit elements from the middle of a word on: two dispatches, every other workgroup each.
+    Odd,
 }
 
 /// A pipeline's kernel: what it draws, what it has to ask (`sampler::asks`), in which dtype, and how it writes.
@@ -37,7 +41,13 @@ impl Variant {
 }
 
 impl Writes {
-    pub const ALL: [Writes; 2] = [Writes::Words, Writes::Blocks];
+    /// What a dtype can need.
+    pub const fn of(dtype: Dtype) -> &'static [Writes] {
+        match dtype.size() {
+            4 => &[Writes::Words, Writes::Blocks, Writes::Whole],
+            _ => &[Writes::Words, Writes::Blocks, Writes::Whole, Writes::Odd],
+        }
+    }
 }
 
 /// A kernel's name, as its file's, and what is its own in `shaders/`.
@@ -87,6 +97,8 @@ pub(super) fn source(variant: Variant, wide: bool) -> String {
         (Writes::Words, _) => part!("write_words"),
         (Writes::Blocks, 4) => part!("write_blocks_32"),
         (Writes::Blocks, _) => part!("write_blocks_16"),
+        (Writes::Whole, _) => part!("write_whole"),
+        (Writes::Odd, _) => part!("write_odd"),
     };
     let multiplication = if wide { part!("mul_wide_u64") } else { part!("mul_wide") };
     let shared =
@@ -104,7 +116,7 @@ mod tests {
         use naga::valid::{Capabilities, ValidationFlags, Validator};
         for kernel in Kernel::ALL {
             for dtype in Dtype::ALL {
-                for writes in Writes::ALL {
+                for &writes in Writes::of(dtype) {
                     let text = source(Variant { kernel, asks: 0, dtype, writes }, false);
                     let module =
                         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));

@@ -209,7 +209,7 @@ impl GpuFiller {
     /// ```
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
-            for writes in Writes::ALL {
+            for &writes in Writes::of(fill.dtype()) {
                 self.pipelines.get(&self.device, fill.variant(writes))?;
             }
         }

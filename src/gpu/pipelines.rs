@@ -96,7 +96,8 @@ impl Pipelines {
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     constants: &variant.constants(),
-                    ..Default::default()
+                    // What is read of it was written before.
+                    zero_initialize_workgroup_memory: false,
                 },
                 cache: self.cache.as_ref(),
             })

@@ -20,8 +20,10 @@ pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -
         Distribution::Uniform { low, high } => {
             ordinary(dtype, "low", low)?;
             ordinary(dtype, "high", high)?;
-            let low = in_dtype(dtype, low as f32);
-            (Kernel::TensorFlowUniform, low, in_dtype(dtype, in_dtype(dtype, high as f32) - low))
+            let from = in_dtype(dtype, low as f32);
+            let range = in_dtype(dtype, in_dtype(dtype, high as f32) - from);
+            require(range.is_finite(), "high", high, WIDTH)?;
+            (Kernel::TensorFlowUniform, from, range)
         }
         Distribution::Normal { mean, std } => {
             ordinary(dtype, "mean", mean)?;
@@ -63,7 +65,7 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
         Distribution::Uniform { low, high } => {
             ordinary(dtype, "low", low)?;
             ordinary(dtype, "high", high)?;
-            let numbers = Numbers { scale: 1.0, ..from_to(dtype, of(low), of(high), numbers) };
+            let numbers = Numbers { scale: 1.0, ..from_to(dtype, of(low), of(high), numbers)? };
             Ok(Sampler { kernel: Kernel::JaxUniform, numbers })
         }
         Distribution::Normal { mean, std } => {
@@ -75,7 +77,7 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
                 Dtype::F16 => -1.0 + 2f32.powi(-11),
                 Dtype::BF16 => -1.0 + 2f32.powi(-8),
             };
-            let numbers = Numbers { scale: of(std), location: of(mean), ..from_to(dtype, from, 1.0, numbers) };
+            let numbers = Numbers { scale: of(std), location: of(mean), ..from_to(dtype, from, 1.0, numbers)? };
             Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
         }
         Distribution::TruncatedNormal { mean, std, low, high } => {
@@ -98,7 +100,7 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
                 location: of(mean),
                 low: next(dtype, lower, true).max(-max),
                 high: next(dtype, upper, false).min(max),
-                ..from_to(dtype, from, to, numbers)
+                ..from_to(dtype, from, to, numbers)?
             };
             Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
         }
@@ -122,7 +124,13 @@ pub(super) fn jax_initializers(distribution: &Distribution, dtype: Dtype) -> Res
                 // The bound is worked out in the dtype, from the variance.
                 (-1.0, in_dtype(dtype, in_dtype(dtype, 3.0 * of(high * high / 3.0)).sqrt()))
             };
-            let numbers = Numbers { scale, ..from_to(dtype, from, 1.0, unbounded(dtype)) };
+            require(
+                scale.is_finite(),
+                "high",
+                high,
+                "a bound whose square the dtype holds in the streams of jax.nn.initializers",
+            )?;
+            let numbers = Numbers { scale, ..from_to(dtype, from, 1.0, unbounded(dtype))? };
             Ok(Sampler { kernel: Kernel::JaxUniform, numbers })
         }
         Distribution::Normal { mean, .. } | Distribution::TruncatedNormal { mean, .. } => {
@@ -139,11 +147,16 @@ fn unbounded(dtype: Dtype) -> Numbers {
     Numbers { first: -max, last: max, low: -max, high: max, ..Numbers::default() }
 }
 
-fn from_to(dtype: Dtype, from: f32, to: f32, numbers: Numbers) -> Numbers {
+/// From `from` to `to`, which nothing but a uniform's own bounds can have too far apart.
+fn from_to(dtype: Dtype, from: f32, to: f32, numbers: Numbers) -> Result<Numbers, Error> {
     let range = in_dtype(dtype, to - from);
+    require(range.is_finite(), "high", to.into(), WIDTH)?;
     let coarse = f32::from_bits(range.to_bits() & 0xffff_f000);
-    Numbers { offset: from, coarse, fine: range - coarse, ..numbers }
+    Ok(Numbers { offset: from, coarse, fine: range - coarse, ..numbers })
 }
+
+/// Their steps go through `high - low`, in the dtype.
+const WIDTH: &str = "a bound whose distance from the other the dtype holds, in other frameworks' streams";
 
 fn in_dtype(dtype: Dtype, x: f32) -> f32 {
     match dtype {

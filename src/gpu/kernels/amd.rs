@@ -3,12 +3,11 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::process::Command;
-use std::{env, mem, path::Path};
+use std::{env, path::Path};
 
 use super::{Variant, Writes, source};
 use crate::Dtype;
-use crate::gpu::windows::Params;
-use crate::sampler::{Kernel, Numbers, asks};
+use crate::sampler::{Kernel, asks};
 
 /// Where Debian and others have the driver.
 const DRIVER: &str = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
@@ -71,13 +70,13 @@ fn compile_all() {
 /// Every kernel that asks nothing, and those that may ask, asking all.
 fn all() -> impl Iterator<Item = (Variant, bool)> {
     let asking = [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByNormal, Kernel::TruncatedByExponential];
-    let everything = asks::LOCATION | asks::OFFSET | asks::REST | asks::UNIT | asks::BOUNDS | asks::NARROW;
+    let everything = asks::LOCATION | asks::OFFSET | asks::UNIT | asks::BOUNDS | asks::NARROW;
     let kernels = Kernel::ALL.map(|kernel| (kernel, 0)).into_iter().chain(asking.map(|kernel| (kernel, everything)));
     kernels.flat_map(|(kernel, asks)| {
         Dtype::ALL.into_iter().flat_map(move |dtype| {
-            Writes::ALL.into_iter().flat_map(move |writes| {
-                [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide))
-            })
+            Writes::of(dtype)
+                .iter()
+                .flat_map(move |&writes| [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide)))
         })
     })
 }
@@ -85,9 +84,6 @@ fn all() -> impl Iterator<Item = (Variant, bool)> {
 /// The factors whose products are exact: powers of two, times parts of words; and the high part of ln 2, of 14 bits, times an
 /// exponent.
 const EXACT: [&str; 4] = ["0x47800000", "0x48000000", "0x38000000", "0x3f317200"];
-
-/// Where uniforms have the factor of a word's high half, whose product is exact: `coarse`.
-const COARSE: usize = size_of::<Params>() - size_of::<Numbers>() + mem::offset_of!(Numbers, coarse);
 
 /// The fused multiply-adds of one kernel, and those among them of a product that need not be exact.
 fn fused(assembly: &str) -> (usize, Vec<String>) {
@@ -120,7 +116,7 @@ fn fused(assembly: &str) -> (usize, Vec<String>) {
             count += 1;
             let exact = |operand: &&str| {
                 let value = registers(operand).next().and_then(|r| known.get(&r)).map_or(*operand, String::as_str);
-                EXACT.contains(&value) || value == format!("parameter {COARSE}")
+                EXACT.contains(&value)
             };
             // In v_fmamk the constant stands second, in all others the product's factors come first.
             if !operands.iter().skip(1).take(2).any(exact) {

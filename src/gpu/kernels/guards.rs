@@ -15,7 +15,7 @@ use crate::sampler::Kernel;
 /// Exact products, which a sum may take bare: who calls `exact_product`, and why it is exact.
 const EXACT: [(&str, &str); 2] = [
     ("neg_ln", "an exponent of 8 bits times the 15 bits of ln 2's first part"),
-    ("distance_of", "a signed half of a word times the 8 bits of `coarse`"),
+    ("value_of", "a signed half of a word times the 8 bits of `coarse`"),
 ];
 
 /// A violation: the function, and the operand that is not hidden.
@@ -57,6 +57,18 @@ impl<'a> Reader<'a> {
                             let scaled = op == BinaryOperator::Multiply && self.power_of_two(function, other);
                             // Scaling is as good as its operand: whoever takes the result asks again.
                             if !scaled && !self.is_hidden(None, function, operand) {
+                                found.insert(format!("{name}: {op:?} of {}", described(function, operand)));
+                            }
+                        }
+                    }
+                    // In `clamped`, either choice at a bound is the bound.
+                    Expression::Binary { op, left, right }
+                        if is_comparison(op) && self.is_float(function, left) && name != "clamped" =>
+                    {
+                        for (operand, other) in [(left, right), (right, left)] {
+                            // No order of rounding changes a sign.
+                            let of_sign = matches!(function.expressions[other], Expression::Literal(Literal::F32(0.0)));
+                            if !of_sign && !self.is_hidden(None, function, operand) {
                                 found.insert(format!("{name}: {op:?} of {}", described(function, operand)));
                             }
                         }
@@ -267,9 +279,8 @@ impl<'a> Reader<'a> {
                     _ => false,
                 };
                 // A sign, or a fraction, alone is no number.
-                let part = |e| {
-                    matches!(function.expressions[e], Expression::Literal(Literal::U32(0x8000_0000 | 0x007f_ffff)))
-                };
+                let part =
+                    |e| matches!(function.expressions[e], Expression::Literal(Literal::U32(0x8000_0000 | 0x007f_ffff)));
                 hides(left)
                     || hides(right)
                     || part(left)
@@ -345,6 +356,11 @@ impl<'a> Reader<'a> {
 
 fn is_arithmetic(op: BinaryOperator) -> bool {
     matches!(op, BinaryOperator::Add | BinaryOperator::Subtract | BinaryOperator::Multiply)
+}
+
+fn is_comparison(op: BinaryOperator) -> bool {
+    use BinaryOperator::{Equal, Greater, GreaterEqual, Less, LessEqual, NotEqual};
+    matches!(op, Equal | NotEqual | Less | LessEqual | Greater | GreaterEqual)
 }
 
 /// The local variable that a pointer leads to.
@@ -428,8 +444,9 @@ fn described(function: &Function, expression: Handle<Expression>) -> String {
 /// Each kernel's text, in each way of writing: dtypes are cases of the same text.
 fn texts() -> Vec<(Kernel, String)> {
     let texts = |kernel| {
-        Writes::ALL.into_iter().flat_map(move |writes| {
-            [Dtype::F32, Dtype::BF16].map(|dtype| (kernel, source(Variant { kernel, asks: 0, dtype, writes }, false)))
+        [Dtype::F32, Dtype::BF16].into_iter().flat_map(move |dtype| {
+            let text = move |&writes| (kernel, source(Variant { kernel, asks: 0, dtype, writes }, false));
+            Writes::of(dtype).iter().map(text)
         })
     };
     Kernel::ALL.into_iter().flat_map(texts).collect()
@@ -467,9 +484,10 @@ fn a_guard_that_is_taken_out_is_missed() {
         let text = source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false);
         // A function that nothing calls guards nothing.
         let used = used_functions(&text);
-        for (at, guard, bare) in [("hidden(", "("), ("product(", "bare("), (" | params.zero", ""), (" ^ (w1 & params.sign)", "")]
-            .into_iter()
-            .flat_map(|(guard, bare)| text.match_indices(guard).map(move |(at, _)| (at, guard, bare)))
+        for (at, guard, bare) in
+            [("hidden(", "("), ("product(", "bare("), (" | params.zero", ""), (" ^ (w1 & params.sign)", "")]
+                .into_iter()
+                .flat_map(|(guard, bare)| text.match_indices(guard).map(move |(at, _)| (at, guard, bare)))
         {
             let before = &text[..at];
             let in_name = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');

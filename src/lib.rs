@@ -90,7 +90,8 @@
 //! - **Any shard is the slice of the whole.** Element `i` depends on the stream, the distribution and `i` alone: not on
 //!   ranges, offsets, dispatches, threads or the order of calls.
 //! - **The bounds hold in every dtype.** `low <= x < high` for uniform, `low <= x <= high` for truncated normal, after
-//!   rounding to f32, f16 or bf16. Nothing that is drawn is subnormal in f32 or bf16: what would be is zero.
+//!   rounding to f32, f16 or bf16. Nothing that is drawn is subnormal in f32 or bf16: what would be is zero. (A
+//!   constant is what it is.)
 //! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do, and [`Stream::contract`] of another
 //!   framework's streams if theirs do.
 //!

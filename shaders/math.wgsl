@@ -125,7 +125,7 @@ fn twice_neg_ln(t: f32) -> f32 {
     return hidden(product(p, y) + product(e, 1.3862944));
 }
 
-// 1 / RADIUS_UNIT (in src/sampler.rs) times sqrt(q), within 5e-7 of it: a guess from the exponent, and two steps like Newton's.
+// 1 / RADIUS_UNIT (in src/cpu/math.rs) times sqrt(q), within 5e-7 of it: a guess from the exponent, and two steps like Newton's.
 fn root(q: f32) -> f32 {
     var y = bitcast<f32>(0x5f304000u - (bitcast<u32>(q) >> 1u));
     y = product(y, hidden(2.8057482 - product(product(q, y), y)));
@@ -153,7 +153,7 @@ fn normals(words: vec4<u32>) -> vec4<f32> {
     return vec4(normal_pair(words.x, words.y, scale), normal_pair(words.z, words.w, scale));
 }
 
-// Less than 2^-10, of either sign, by bits of a word that decide nothing else. A distance of 24 bits is spread over so much of
+// Less than 2^-10, of either sign, by bits of a word that decide next to nothing else. A distance of 24 bits is spread over so much of
 // itself where it meets a location: their sum is rounded to 24 other bits, and would find some of them twice, some not at all.
 fn spread(word: u32) -> f32 {
     return f32(bitcast<i32>(((word << 1u) & 0x1feu) | 1u) - 256) * 3.8146973e-6;

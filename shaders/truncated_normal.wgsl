@@ -28,24 +28,24 @@ fn main(@builtin(global_invocation_id) invocation: vec3<u32>) {
     let spare = vec2(params.group.x + group, params.group.y);
     for (var attempt = 1u; attempt <= ATTEMPTS && rejected != 0u; attempt++) {
         let drawn = candidates(spare, attempt);
-        rejected = replace(first, rejected, element(drawn.values.x), drawn.rejected);
-        rejected = replace(first, rejected, element(drawn.values.y), drawn.rejected >> 1u);
-        rejected = replace(first, rejected, element(drawn.values.z), drawn.rejected >> 2u);
-        rejected = replace(first, rejected, element(drawn.values.w), drawn.rejected >> 3u);
+        rejected = replace(first, rejected, drawn.values.x, drawn.rejected);
+        rejected = replace(first, rejected, drawn.values.y, drawn.rejected >> 1u);
+        rejected = replace(first, rejected, drawn.values.z, drawn.rejected >> 2u);
+        rejected = replace(first, rejected, drawn.values.w, drawn.rejected >> 3u);
     }
     while (rejected != 0u) {
-        rejected = replace(first, rejected, element(joined(0.0, 0.0)), 0u);
+        rejected = replace(first, rejected, joined(0.0, 0.0), 0u);
     }
     finish_stores(group);
 }
 
 // Writes a spare candidate, unless its own mark's lowest bit rejects it, over the first rejected element of a group; gives the
 // marks that are left.
-fn replace(first: u32, rejected: u32, bits: u32, mark: u32) -> u32 {
+fn replace(first: u32, rejected: u32, value: f32, mark: u32) -> u32 {
     if (rejected == 0u || (mark & 1u) != 0u) {
         return rejected;
     }
     let bit = countTrailingZeros(rejected);
-    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, bits);
+    store(first + (bit / 4u) * 4u * GROUPS + bit % 4u, element(value));
     return rejected & (rejected - 1u);
 }

@@ -204,7 +204,7 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
 /// Any byte offset, any first element: what lies before and after the fill keeps its bits, also the other half of a word.
 #[test]
 fn a_fill_leaves_its_neighbours_intact() {
-    let before: Vec<u8> = (0..6000u32).map(|i| (i * 7 % 251) as u8).collect();
+    let before: Vec<u8> = (0..10_000u32).map(|i| (i * 7 % 251) as u8).collect();
     for gpu in adapters() {
         for distribution in [
             Distribution::Constant { value: 2.0 },
@@ -216,7 +216,7 @@ fn a_fill_leaves_its_neighbours_intact() {
             for dtype in Dtype::ALL {
                 for offset in [0, 2, 4, 6, 254, 256, 258, 1000] {
                     for (start, size) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 7), (3, 1030), (1021, 2100), (1022, 3)] {
-                        if offset % dtype.size() != 0 || offset + size * dtype.size() > 6000 {
+                        if offset % dtype.size() != 0 || offset + size * dtype.size() > 10_000 {
                             continue;
                         }
                         for_dtype!(dtype, T => {

@@ -1,4 +1,5 @@
-// A range of elements -> pieces that fit a buffer, and their dispatches, as src/gpu/windows.rs has it.
+// A range of elements -> pieces that fit a buffer, and their dispatches, as src/gpu/windows.rs has it; but what lies on no multiple
+// of a vector is written word by word.
 
 import { WORDS } from "./numbers.js";
 import { SIZES } from "./sampler.js";

@@ -145,7 +145,7 @@ pub(crate) fn normal_pair(w0: u32, w1: u32, scale: f32) -> (f32, f32) {
     (radius * if swap { sine } else { cosine }, radius * if swap { cosine } else { sine })
 }
 
-/// Less than 2^-10, of either sign, by bits of a word that decide nothing else. A distance of 24 bits is spread over so much of
+/// Less than 2^-10, of either sign, by bits of a word that decide next to nothing else. A distance of 24 bits is spread over so much of
 /// itself where it meets a location: their sum is rounded to 24 other bits, and would find some of them twice, some not at all.
 #[inline(always)]
 pub(super) fn spread(word: u32) -> f32 {

@@ -151,8 +151,7 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
         let first = from / TILE * TILE;
         let shift = (place as u32).wrapping_sub((from - first) as u32);
         // Whole workgroups are written as such, with what is before and after them apart; cuts fall on tiles, so that no group
-        // is drawn twice.
-        // Inside a window, blocks are counted with 32 bits.
+        // is drawn twice, and where blocks begin anew in 32 bits, with which a window counts them.
         let limit = end.min(first + most).min(next_wrap(first));
         let inner = from.next_multiple_of(TILE);
         let inner_end = inner + limit.saturating_sub(inner) / PER_WORKGROUP * PER_WORKGROUP;

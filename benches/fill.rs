@@ -103,7 +103,7 @@ fn on_gpus(c: &mut Criterion) {
         let buffer = |size: u64, dtype: Dtype| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
-                size: size * dtype.size(),
+                size: size * dtype.bytes(1),
                 usage: wgpu::BufferUsages::STORAGE,
                 mapped_at_creation: false,
             })
@@ -178,8 +178,8 @@ fn recording(c: &mut Criterion) {
         group.throughput(Throughput::Elements(TENSORS));
         let one = buffer_of(&device, TENSORS * 64 * 32 * 4);
         let many: Vec<_> = fills.iter().map(|fill| buffer_of(&device, fill.len() * 4)).collect();
-        let in_one = |i: usize| Target { fill: &fills[i], buffer: &one, offset: i as u64 * 64 * 32 * 4 };
-        let in_many = |i: usize| Target { fill: &fills[i], buffer: &many[i], offset: 0 };
+        let in_one = |i: usize| Target::new(&fills[i], &one, i as u64 * 64 * 32 * 4);
+        let in_many = |i: usize| Target::new(&fills[i], &many[i], 0);
         let targets: [(_, Vec<_>); 2] = [
             ("in one buffer", (0..fills.len()).map(in_one).collect()),
             ("each in its own", (0..fills.len()).map(in_many).collect()),

@@ -4,8 +4,8 @@
 //! Run it with `cargo run --release --example own_device`.
 
 use fanin::gpu::GpuFiller;
-use fanin::{Dtype, Fill, Layout, Scheme, Stream};
-use wgpu::BufferUsages;
+use fanin::gpu::wgpu::{self, BufferUsages};
+use fanin::{Dtype, Layout, Scheme, Stream};
 
 const OUT: u64 = 4096;
 const IN: u64 = 1024;
@@ -57,8 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // fanin: what to draw, recorded ahead of the pass that reads it.
     let filler = GpuFiller::new(&device, &queue)?;
-    let distribution = "he_normal".parse::<Scheme>()?.distribution(&[OUT, IN], Layout::OUT_IN)?;
-    let fill = Fill::new(&distribution, Stream::named(42, "dense.weight"), Dtype::F32, 0..OUT * IN)?;
+    let he: Scheme = "he_normal".parse()?;
+    let fill = he.fill(&[OUT, IN], Layout::OUT_IN, Stream::named(42, "dense.weight"), Dtype::F32)?;
     let mut encoder = device.create_command_encoder(&Default::default());
     filler.record(&mut encoder, &fill, &weight, 0)?;
 
@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let view = read.get_mapped_range(..)?;
     let y: &[f32] = bytemuck::cast_slice(&view);
     let variance = y.iter().map(|y| f64::from(*y).powi(2)).sum::<f64>() / OUT as f64;
-    println!("W is {distribution}, drawn on {}", adapter.get_info().name);
+    println!("W is {}, drawn on {}", fill.distribution(), adapter.get_info().name);
     println!("y = W x for x of ones has variance {variance:.3}; He et al. promise 2");
     Ok(())
 }

@@ -44,7 +44,7 @@ fn jax_normal(u: f32) -> f32 {
     return clamped(z, params.numbers.low, params.numbers.high);
 }
 
-// Giles 2011: the single-precision polynomials.
+// Giles 2011, https://doi.org/10.1016/B978-0-12-385963-1.00010-1: the single-precision polynomials.
 fn inverse_erf(x: f32) -> f32 {
     let y = product(x, x);
     let w = neg_ln(1.0 - y, -y);

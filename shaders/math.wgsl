@@ -133,7 +133,8 @@ fn root(q: f32) -> f32 {
     return product(r, hidden(9.802052 - product(r, y)));
 }
 
-// Two independent normals from two words (Box and Muller 1958), of standard deviation `scale` / RADIUS_UNIT.
+// Two independent normals from two words (Box and Muller 1958, https://doi.org/10.1214/aoms/1177706645), of
+// standard deviation `scale` / RADIUS_UNIT.
 fn normal_pair(w0: u32, w1: u32, scale: f32) -> vec2<f32> {
     let radius = product(scale, root(twice_neg_ln(middle_of(bitcast<i32>(w0)))));
     // The lowest 30 bits are an angle of up to an eighth of a turn, in units of 2^-15 of it, the others its octant.

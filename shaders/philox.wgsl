@@ -1,4 +1,4 @@
-// Philox4x32-10 (Salmon et al. 2011): the twin of src/philox.rs.
+// Philox4x32-10 (Salmon et al. 2011, https://doi.org/10.1145/2063384.2063405): the twin of src/philox.rs.
 
 // The multipliers' halves: 0xd251 + 0x1f53 is less than 2^16, so that its product loses no carry.
 fn philox_round(c: vec4<u32>, k: vec2<u32>) -> vec4<u32> {

@@ -1,4 +1,4 @@
-// Threefry2x32-20 (Salmon et al. 2011): the twin of src/threefry.rs.
+// Threefry2x32-20 (Salmon et al. 2011, https://doi.org/10.1145/2063384.2063405): the twin of src/threefry.rs.
 
 fn rotated(x: u32, by: u32) -> u32 {
     return (x << by) | (x >> (32u - by));

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Error, moments};
+use crate::number::Number;
+use crate::{Error, ErrorKind, moments};
 
 /// The standard deviation of N(0, 1) cut to [-2, 2].
 ///
@@ -27,13 +28,15 @@ pub const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Distribution {
     /// The value itself.
     Constant {
         /// Any finite number.
         value: f64,
     },
-    /// The uniform distribution on [low, high): no value that is drawn, in any dtype, equals `high`.
+    /// The uniform distribution on [low, high): no value that is drawn, in any dtype, equals `high`. (In other frameworks'
+    /// streams some may, by rounding, as there.)
     Uniform {
         /// The lower bound, which can be drawn.
         low: f64,
@@ -47,10 +50,11 @@ pub enum Distribution {
         /// The standard deviation, at least 0.
         std: f64,
     },
-    /// N(mean, std^2) cut to [low, high], both absolute, and drawn by rejection: `mean` and `std` are those before the
-    /// cut. Either bound may be infinite, and the window may lie anywhere.
+    /// N(mean, std^2) cut to [low, high], both absolute: `mean` and `std` are those before the cut. Either bound may be
+    /// infinite, and the window may lie anywhere. (Other frameworks' streams have the windows that are drawn there.)
     ///
-    /// Where the window holds less than 0.48 of the normal, proposals come from an exponential (Robert 1995).
+    /// It is drawn by rejection. Where the window holds less than 0.48 of the normal, proposals come from an exponential (Robert 1995,
+    /// <https://doi.org/10.1007/BF00143942>).
     TruncatedNormal {
         /// The mean before the cut.
         mean: f64,
@@ -81,7 +85,7 @@ impl Distribution {
     /// Says whether the parameters make a distribution.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a parameter outside its domain, [`Error::Window`] unless low < high.
+    /// [`ErrorKind::Parameter`] for a parameter outside its domain, [`ErrorKind::Window`] unless low < high.
     ///
     /// ```
     /// assert!(fanin::Distribution::Uniform { low: 1.0, high: 1.0 }.check().is_err());
@@ -118,9 +122,7 @@ impl Distribution {
             Distribution::Constant { value } => value,
             Distribution::Uniform { low, high } => low / 2.0 + high / 2.0,
             Distribution::Normal { mean, .. } => mean,
-            Distribution::TruncatedNormal { mean, std, low, high } => {
-                mean + std * moments::truncated_normal((low - mean) / std, (high - mean) / std).0
-            }
+            Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).0,
         }
     }
 
@@ -135,21 +137,20 @@ impl Distribution {
             Distribution::Constant { .. } => 0.0,
             Distribution::Uniform { low, high } => (high / 2.0 - low / 2.0) / 3f64.sqrt(),
             Distribution::Normal { std, .. } => std,
-            Distribution::TruncatedNormal { mean, std, low, high } => {
-                std * moments::truncated_normal((low - mean) / std, (high - mean) / std).1
-            }
+            Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).1,
         }
     }
 }
 
 impl fmt::Display for Distribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = Number;
         match *self {
-            Distribution::Constant { value } => write!(f, "constant({value})"),
-            Distribution::Uniform { low, high } => write!(f, "uniform[{low}, {high})"),
-            Distribution::Normal { mean, std } => write!(f, "normal({mean}, {std}^2)"),
+            Distribution::Constant { value } => write!(f, "constant({})", n(value)),
+            Distribution::Uniform { low, high } => write!(f, "uniform[{}, {})", n(low), n(high)),
+            Distribution::Normal { mean, std } => write!(f, "normal({}, {}^2)", n(mean), n(std)),
             Distribution::TruncatedNormal { mean, std, low, high } => {
-                write!(f, "normal({mean}, {std}^2) in [{low}, {high}]")
+                write!(f, "normal({}, {}^2) in [{}, {}]", n(mean), n(std), n(low), n(high))
             }
         }
     }
@@ -157,7 +158,7 @@ impl fmt::Display for Distribution {
 
 /// A parameter that must be within its domain.
 pub(crate) fn require(holds: bool, name: &'static str, value: f64, allowed: &'static str) -> Result<(), Error> {
-    if holds { Ok(()) } else { Err(Error::Parameter { name, value, allowed }) }
+    if holds { Ok(()) } else { Err(Error::new(ErrorKind::Parameter, name, Number(value), allowed)) }
 }
 
 fn finite(name: &'static str, value: f64) -> Result<(), Error> {
@@ -165,5 +166,9 @@ fn finite(name: &'static str, value: f64) -> Result<(), Error> {
 }
 
 fn window(low: f64, high: f64) -> Result<(), Error> {
-    if low < high { Ok(()) } else { Err(Error::Window { low, high }) }
+    if low < high {
+        return Ok(());
+    }
+    let window = format!("[{}, {}]", Number(low), Number(high));
+    Err(Error::new(ErrorKind::Window, "the window", window, "low < high"))
 }

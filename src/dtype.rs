@@ -1,26 +1,25 @@
 //! The element types that weights are drawn in.
 
-use std::fmt;
-use std::str::FromStr;
-
 use half::{bf16, f16};
 
-use crate::Error;
 use crate::cpu::rounding;
+use crate::names::{Named, as_text};
 
 /// An element type of a tensor.
 ///
-/// The dtype never changes the stream: an [`F16`](Dtype::F16) or [`BF16`](Dtype::BF16) tensor is the
-/// [`F32`](Dtype::F32) one rounded to nearest, ties to even, then kept inside its bounds.
+/// In fanin's own streams the dtype never changes what is drawn: an [`F16`](Dtype::F16) or [`BF16`](Dtype::BF16) tensor is the
+/// [`F32`](Dtype::F32) one rounded to nearest, ties to even, then kept inside its bounds. (Other frameworks draw other values in
+/// each dtype, and so do their streams here.)
 ///
 /// ```
 /// use fanin::Dtype;
 ///
 /// assert_eq!("bf16".parse::<Dtype>()?, Dtype::BF16);
-/// assert_eq!(Dtype::BF16.size(), 2);
+/// assert_eq!(Dtype::BF16.bits(), 16);
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Dtype {
     /// IEEE 754 binary32.
     F32,
@@ -34,16 +33,30 @@ impl Dtype {
     /// Every dtype.
     ///
     /// ```
-    /// assert_eq!(fanin::Dtype::ALL.len(), 3);
+    /// assert!(fanin::Dtype::ALL.contains(&fanin::Dtype::F16));
     /// ```
-    pub const ALL: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::BF16];
+    pub const ALL: &'static [Dtype] = &[Dtype::F32, Dtype::F16, Dtype::BF16];
 
-    /// Bytes per element.
+    /// Bits per element.
     ///
     /// ```
-    /// assert_eq!(fanin::Dtype::F32.size(), 4);
+    /// assert_eq!(fanin::Dtype::F32.bits(), 32);
     /// ```
-    pub const fn size(self) -> u64 {
+    pub const fn bits(self) -> u32 {
+        8 * self.size() as u32
+    }
+
+    /// How many bytes so many elements take; [u64::MAX] for more, which no tensor has.
+    ///
+    /// ```
+    /// assert_eq!(fanin::Dtype::F16.bytes(1000), 2000);
+    /// ```
+    pub const fn bytes(self, elements: u64) -> u64 {
+        elements.saturating_mul(self.size())
+    }
+
+    /// Bytes per element.
+    pub(crate) const fn size(self) -> u64 {
         match self {
             Dtype::F32 => 4,
             Dtype::F16 | Dtype::BF16 => 2,
@@ -116,28 +129,15 @@ fn neighbours(bits: u16, negative_infinity: u16, value: impl Fn(u16) -> f32) -> 
         .collect()
 }
 
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Dtype::F32 => "f32",
-            Dtype::F16 => "f16",
-            Dtype::BF16 => "bf16",
-        })
-    }
+impl Named for Dtype {
+    const WHAT: &'static str = "dtype";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        (Dtype::F32, "f32", &["float32"]),
+        (Dtype::F16, "f16", &["float16", "half"]),
+        (Dtype::BF16, "bf16", &["bfloat16"]),
+    ];
 }
-
-impl FromStr for Dtype {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        match text.to_ascii_lowercase().as_str() {
-            "f32" | "float32" => Ok(Dtype::F32),
-            "f16" | "float16" | "half" => Ok(Dtype::F16),
-            "bf16" | "bfloat16" => Ok(Dtype::BF16),
-            _ => Err(Error::UnknownName { what: "dtype", name: text.into(), allowed: "f32, f16, bf16" }),
-        }
-    }
-}
+as_text!(Dtype);
 
 /// An element of a slice that the CPU twin fills: `f32`, `half::f16` or `half::bf16`.
 ///
@@ -146,32 +146,30 @@ impl FromStr for Dtype {
 ///
 /// assert_eq!(<half::f16 as Element>::DTYPE, Dtype::F16);
 /// ```
-pub trait Element: bytemuck::Pod + Send + Sync + sealed::Sealed {
+pub trait Element: sealed::Sealed {
     /// The dtype of this type.
     const DTYPE: Dtype;
-
-    /// The element from the kernels' bit pattern (its low bits).
-    #[doc(hidden)]
-    fn from_word(word: u32) -> Self;
-
-    /// The element nearest to `x`, ties to even.
-    #[doc(hidden)]
-    fn round(x: f32) -> Self;
-
-    #[doc(hidden)]
-    fn in_dtype(x: f32) -> f32;
 }
 
 mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for half::f16 {}
-    impl Sealed for half::bf16 {}
+    /// What an element is to the kernels' twins.
+    pub trait Sealed: bytemuck::Pod + Send + Sync {
+        /// The element from the kernels' bit pattern (its low bits).
+        fn from_word(word: u32) -> Self;
+
+        /// The element nearest to `x`, ties to even.
+        fn round(x: f32) -> Self;
+
+        /// The same as an f32.
+        fn in_dtype(x: f32) -> f32;
+    }
 }
 
 impl Element for f32 {
     const DTYPE: Dtype = Dtype::F32;
+}
 
+impl sealed::Sealed for f32 {
     #[inline(always)]
     fn from_word(word: u32) -> Self {
         f32::from_bits(word)
@@ -190,7 +188,9 @@ impl Element for f32 {
 
 impl Element for f16 {
     const DTYPE: Dtype = Dtype::F16;
+}
 
+impl sealed::Sealed for f16 {
     #[inline(always)]
     fn from_word(word: u32) -> Self {
         f16::from_bits(word as u16)
@@ -209,7 +209,9 @@ impl Element for f16 {
 
 impl Element for bf16 {
     const DTYPE: Dtype = Dtype::BF16;
+}
 
+impl sealed::Sealed for bf16 {
     #[inline(always)]
     fn from_word(word: u32) -> Self {
         bf16::from_bits(word as u16)

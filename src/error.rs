@@ -1,271 +1,246 @@
 //! What can be wrong with a request, in the words of the request.
 
-use crate::dtype::Dtype;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
 
-/// Everything fanin refuses. Each message names the thing, its value and what is allowed; when one is returned, nothing
-/// was drawn, recorded or submitted.
+/// What fanin refuses, and why. Each message names the thing, its value and what is allowed; when one is returned, nothing was
+/// drawn, recorded or submitted.
+///
+/// What went wrong underneath, in a driver or in another crate's reader, is the [`source`](std::error::Error::source). `{}` leaves
+/// it out, as errors do; `{:#}` puts it behind.
 ///
 /// ```
-/// use fanin::Distribution;
+/// use fanin::{Distribution, ErrorKind};
 ///
-/// let wrong = Distribution::Normal { mean: 0.0, std: -1.0 };
-/// assert_eq!(wrong.check().unwrap_err().to_string(), "std is -1, allowed: finite and at least 0");
+/// let error = Distribution::Normal { mean: 0.0, std: -1.0 }.check().unwrap_err();
+/// assert_eq!(error.to_string(), "std is -1, allowed: finite and at least 0");
+/// assert_eq!((error.kind(), error.thing(), error.value()), (ErrorKind::Parameter, "std", "-1"));
+/// assert_eq!(error.allowed(), Some("finite and at least 0"));
 /// ```
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone)]
+pub struct Error(Box<Parts>);
+
+#[derive(Clone)]
+struct Parts {
+    kind: ErrorKind,
+    /// Where in a text or a model it is.
+    place: Option<String>,
+    thing: Cow<'static, str>,
+    /// Between the thing and its value.
+    verb: &'static str,
+    value: String,
+    allowed: Option<Cow<'static, str>>,
+    source: Option<Cause>,
+}
+
+type Cause = Arc<dyn std::error::Error + Send + Sync>;
+
+/// What an [`Error`] is about.
+///
+/// ```
+/// use fanin::{Dtype, ErrorKind};
+///
+/// assert_eq!("f33".parse::<Dtype>().unwrap_err().kind(), ErrorKind::Text);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Error {
-    /// A number of a scheme or distribution is outside its domain.
-    #[error("{name} is {value}, allowed: {allowed}")]
-    Parameter {
-        /// The parameter's name.
-        name: &'static str,
-        /// What was given.
-        value: f64,
-        /// What is allowed.
-        allowed: &'static str,
-    },
-    /// `low` is not below `high`.
-    #[error("the window [{low}, {high}] is empty, allowed: low < high")]
-    Window {
-        /// The lower bound that was given.
-        low: f64,
-        /// The upper bound that was given.
-        high: f64,
-    },
-    /// No value of the dtype lies between the bounds.
-    #[error(
-        "no {dtype} value lies in the window from {low} to {high} (subnormal f32 and bf16 values are not drawn), \
-         allowed: a window that holds at least one"
-    )]
-    NoValueInWindow {
-        /// The dtype that has no value there.
-        dtype: Dtype,
-        /// The lower bound that was given.
-        low: f64,
-        /// The upper bound that was given.
-        high: f64,
-    },
-    /// A number does not fit the dtype's finite range.
-    #[error("{name} is {value}, allowed in {dtype}: from -{max} to {max}")]
-    OutsideDtype {
-        /// The parameter's name.
-        name: &'static str,
-        /// What was given.
-        value: f64,
-        /// The dtype that cannot hold it.
-        dtype: Dtype,
-        /// The dtype's largest finite value.
-        max: f64,
-    },
-    /// The shape has no fan_in and fan_out.
-    #[error(
-        "the shape {shape:?} has no fan_in and fan_out: {why}; give a scheme without fans (zeros, ones, constant, uniform, \
-         normal, truncated_normal), or the fans themselves with Fans::new"
-    )]
-    NoFans {
-        /// The shape that was given.
-        shape: Vec<u64>,
-        /// What is missing in it.
-        why: &'static str,
-    },
-    /// A fan is zero.
-    #[error("{name} is 0, allowed: at least 1")]
-    ZeroFan {
-        /// `fan_in` or `fan_out`.
-        name: &'static str,
-    },
-    /// The groups do not divide the dimension that they split.
-    #[error("groups is {groups}, allowed for the shape {shape:?}: at least 1 and a divisor of {dimension}")]
-    Groups {
-        /// The number of groups that was given.
-        groups: u64,
-        /// The dimension that the groups split.
-        dimension: u64,
-        /// The shape that was given.
-        shape: Vec<u64>,
-    },
-    /// The product of a shape's dimensions is too large to count.
-    #[error("the shape {shape:?} holds more elements than fanin addresses, allowed: at most 2^63")]
-    ShapeOverflow {
-        /// The shape that was given.
-        shape: Vec<u64>,
-    },
-    /// A range of elements runs backwards or past the last element that can be addressed.
-    #[error("the element range {start}..{end} is not valid, allowed: start <= end <= {limit}")]
-    Range {
-        /// The first element.
-        start: u64,
-        /// One past the last element.
-        end: u64,
-        /// The largest end.
-        limit: u64,
-    },
-    /// The slice's length is not the fill's.
-    #[error("the slice holds {slice} elements, allowed for this fill: exactly {fill}")]
-    SliceLength {
-        /// Elements in the slice.
-        slice: u64,
-        /// Elements of the fill.
-        fill: u64,
-    },
-    /// The slice's element type is not the fill's dtype.
-    #[error("the slice holds {slice} values, allowed for this fill: {fill}")]
-    SliceDtype {
-        /// The slice's dtype.
-        slice: Dtype,
-        /// The fill's dtype.
-        fill: Dtype,
-    },
-    /// The buffer ends before the fill does.
-    #[error(
-        "the buffer holds {size} bytes, allowed for this fill: at least {needed} (the end of the last element, rounded up \
-         to a 32-bit word)"
-    )]
-    BufferTooSmall {
-        /// The buffer's size in bytes.
-        size: u64,
-        /// The size needed in bytes.
-        needed: u64,
-    },
-    /// The buffer was created without the usage that a kernel needs.
-    #[error("the buffer's usages are {usages:?}, allowed: any that include STORAGE")]
-    BufferUsage {
-        /// The usages that the buffer has.
-        usages: wgpu::BufferUsages,
-    },
-    /// The byte offset cuts an element in two.
-    #[error("the byte offset is {offset}, allowed for {dtype}: a multiple of {size}")]
-    Offset {
-        /// The offset that was given, in bytes.
-        offset: u64,
-        /// The fill's dtype.
-        dtype: Dtype,
-        /// The dtype's size in bytes.
-        size: u64,
-    },
-    /// The device lacks what the kernels need.
-    #[error("the device's limit {limit} is {value}, allowed: at least {needed}")]
-    DeviceLimit {
-        /// The limit's name in `wgpu::Limits`.
-        limit: &'static str,
-        /// The device's value.
-        value: u64,
-        /// What the kernels need.
-        needed: u64,
-    },
-    /// The device draws other bits than the CPU: it cannot be used.
-    #[error(
-        "the device draws other bits than the CPU: {failed} of {checks} checks failed, the first of them {check}, in \
-         {different} of {values} values, allowed: a device that passes the self-test, or GpuFiller::untested"
-    )]
-    SelfTest {
-        /// The first check that failed.
-        check: String,
-        /// How many of its values differ.
-        different: u64,
-        /// How many values it has.
-        values: u64,
-        /// How many checks failed.
-        failed: usize,
-        /// How many checks there are.
-        checks: usize,
-    },
-    /// Nothing can be folded into the stream.
-    #[error(
-        "fold_in is of a stream of {framework}, allowed: fanin's own streams, Stream::named, numbered and from_key (and keys of \
-         JAX, JaxKey::fold_in)"
-    )]
-    FoldIn {
-        /// Whose stream it is.
-        framework: &'static str,
-    },
-    /// The device failed, or was lost.
-    #[error("the device failed: {reason}")]
-    Device {
-        /// What the device or its driver said.
-        reason: String,
-    },
-    /// The text names no scheme.
-    #[error("there is no scheme named \"{name}\", allowed: {allowed}")]
-    UnknownScheme {
-        /// The name that was given.
-        name: String,
-        /// The names that are known.
-        allowed: String,
-    },
-    /// The scheme has no such parameter.
-    #[error("the scheme {scheme} has no parameter \"{name}\", allowed: {allowed}")]
-    UnknownParameter {
-        /// The scheme's name.
-        scheme: String,
-        /// The parameter that was given.
-        name: String,
-        /// The parameters it has.
-        allowed: String,
-    },
-    /// A parameter in a text cannot be read.
-    #[error("the scheme {scheme} cannot read {name}=\"{value}\", allowed: {allowed}")]
-    ParameterText {
-        /// The scheme's name.
-        scheme: String,
-        /// The parameter's name.
-        name: String,
-        /// The text that was given.
-        value: String,
-        /// What is allowed.
-        allowed: String,
-    },
-    /// A text is not one of a fixed set of names.
-    #[error("there is no {what} named \"{name}\", allowed: {allowed}")]
-    UnknownName {
-        /// What was looked for.
-        what: &'static str,
-        /// The name that was given.
-        name: String,
-        /// The names that are known.
-        allowed: &'static str,
-    },
-    /// Rules cannot be read.
-    #[error("line {line}: {reason}")]
-    Rules {
-        /// The line of the text, from 1 on.
-        line: usize,
-        /// What is wrong, and what is allowed.
-        reason: String,
-    },
-    /// A rule cannot be applied to a tensor.
-    #[error("tensor \"{name}\", by the rule of line {line}: {reason}")]
-    OfTensor {
-        /// The tensor's name.
-        name: String,
-        /// The rule's line in its text, from 1 on.
-        line: usize,
-        /// What is wrong, and what is allowed.
-        reason: String,
-    },
+pub enum ErrorKind {
+    /// A number of a scheme or a distribution is outside its domain.
+    Parameter,
+    /// A window is empty, or holds no value of the dtype.
+    Window,
+    /// A number is beyond what the dtype holds.
+    Dtype,
+    /// A shape has no fans, too many elements, or no such dimension or row.
+    Shape,
+    /// Elements are none of the tensor's or of the fill's.
+    Range,
+    /// The length or the element type of memory on the host is not the fill's.
+    Slice,
+    /// The host has no memory for what would be drawn.
+    Memory,
+    /// A buffer is too small, has not the usage that it needs, or would be written from within an element.
+    Buffer,
+    /// A stream is not of the kind that is needed.
+    Stream,
+    /// A device lacks what the kernels need.
+    DeviceLimit,
+    /// A device draws other bits than the CPU.
+    SelfTest,
+    /// A device failed, or was lost.
+    Device,
+    /// A text cannot be read: a name that is unknown, a number that is none.
+    Text,
+    /// Rules cannot be read, or applied to a tensor.
+    Rules,
     /// Tensors meet no rule.
-    #[error("{} met no rule, allowed: a rule for each, or one for \"*\" at the end: {}", count(names), some(names))]
-    Unmatched {
-        /// The tensors' names.
-        names: Vec<String>,
-    },
-    /// A tensor has no such row.
-    #[error("the zero row is {row}, allowed: below {rows}")]
-    Row {
-        /// The row that was asked for.
-        row: u64,
-        /// How many the tensor has.
-        rows: u64,
-    },
+    Unmatched,
+    /// A model's list of tensors cannot be read, or has a name twice.
+    Model,
 }
 
-fn count(names: &[String]) -> String {
-    if names.len() == 1 { "1 tensor".into() } else { format!("{} tensors", names.len()) }
+#[cfg_attr(not(all(feature = "gpu", feature = "rules")), allow(dead_code))] // Not every part needs each.
+impl Error {
+    /// "{thing} is {value}, allowed: {allowed}"
+    pub(crate) fn new(
+        kind: ErrorKind,
+        thing: impl Into<Cow<'static, str>>,
+        value: impl fmt::Display,
+        allowed: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        let (thing, value, allowed) = (thing.into(), value.to_string(), Some(allowed.into()));
+        Error(Box::new(Parts { kind, place: None, thing, verb: "is ", value, allowed, source: None }))
+    }
+
+    /// "{thing} {what happened}": nothing that a person could have given otherwise.
+    pub(crate) fn failed(kind: ErrorKind, thing: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Error {
+        let (thing, value) = (thing.into(), value.to_string());
+        Error(Box::new(Parts { kind, place: None, thing, verb: "", value, allowed: None, source: None }))
+    }
+
+    /// The same, if something else is given.
+    pub(crate) fn allowing(mut self, allowed: impl Into<Cow<'static, str>>) -> Error {
+        self.0.allowed = Some(allowed.into());
+        self
+    }
+
+    /// The same, of that place in a text or a model.
+    pub(crate) fn at(mut self, place: impl fmt::Display) -> Error {
+        self.0.place = Some(match self.0.place.take() {
+            Some(inner) => format!("{place}, {inner}"),
+            None => place.to_string(),
+        });
+        self
+    }
+
+    /// The same, of another kind, which is the whole's.
+    pub(crate) fn of(mut self, kind: ErrorKind) -> Error {
+        self.0.kind = kind;
+        self
+    }
+
+    /// The same, with what is underneath.
+    pub(crate) fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        self.0.source = Some(cause.into().into());
+        self
+    }
+
+    /// What it is about.
+    ///
+    /// ```
+    /// let error = fanin::Fans::new(0, 8).unwrap_err();
+    /// assert_eq!(error.kind(), fanin::ErrorKind::Shape);
+    /// ```
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Where it is, where there is a text or a model: a line, a tensor.
+    ///
+    /// ```
+    /// let error = fanin::Fans::new(0, 8).unwrap_err();
+    /// assert_eq!(error.place(), None);
+    /// ```
+    pub fn place(&self) -> Option<&str> {
+        self.0.place.as_deref()
+    }
+
+    /// What is wrong.
+    ///
+    /// ```
+    /// let error = fanin::Fans::new(0, 8).unwrap_err();
+    /// assert_eq!(error.thing(), "fan_in");
+    /// ```
+    pub fn thing(&self) -> &str {
+        &self.0.thing
+    }
+
+    /// What it is: the value that was given, or what happened to it.
+    ///
+    /// ```
+    /// let error = fanin::Fans::new(0, 8).unwrap_err();
+    /// assert_eq!(error.value(), "0");
+    /// ```
+    pub fn value(&self) -> &str {
+        &self.0.value
+    }
+
+    /// What it may be; nothing, where no other request would have helped.
+    ///
+    /// ```
+    /// let error = fanin::Fans::new(0, 8).unwrap_err();
+    /// assert_eq!(error.allowed(), Some("at least 1"));
+    /// ```
+    pub fn allowed(&self) -> Option<&str> {
+        self.0.allowed.as_deref()
+    }
 }
 
-/// The first of a list that may be long.
-fn some(names: &[String]) -> String {
-    const SHOWN: usize = 20;
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+/// A text that was given, between quotes, with what is not printable escaped; the beginning of one that is long.
+pub(crate) fn quoted(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        None => format!("{text:?}"),
+        Some((end, _)) => format!("{:?} and {} bytes more", &text[..end], text.len() - end),
+    }
+}
+
+/// A shape, or the beginning of one that has very many dimensions.
+pub(crate) fn dimensions(shape: &[u64]) -> String {
+    const MOST: usize = 64;
+    if shape.len() <= MOST {
+        return format!("{shape:?}");
+    }
+    format!("{:?} and {} dimensions more", &shape[..MOST], shape.len() - MOST)
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Parts { place, thing, verb, value, allowed, source, .. } = &*self.0;
+        if let Some(place) = place {
+            write!(f, "{place}: ")?;
+        }
+        write!(f, "{thing} {verb}{value}")?;
+        if let Some(allowed) = allowed {
+            write!(f, ", allowed: {allowed}")?;
+        }
+        let mut cause = source.as_deref().filter(|_| f.alternate()).map(|cause| cause as &dyn std::error::Error);
+        while let Some(next) = cause {
+            write!(f, ": {}", next.to_string().trim_end())?;
+            cause = next.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({self:#})", self.0.kind)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|cause| cause as &(dyn std::error::Error + 'static))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small_keeps_its_cause_and_says_where_it_is() {
+        assert_eq!(size_of::<Error>(), size_of::<usize>());
+        let cause = "x".parse::<u8>().unwrap_err();
+        let error =
+            Error::new(ErrorKind::Rules, "the size", "\"x\"", "a number").because(cause).at("line 3").at("a.toml");
+        assert_eq!(error.to_string(), "a.toml, line 3: the size is \"x\", allowed: a number");
+        assert_eq!(format!("{error:#}"), format!("{error}: invalid digit found in string"));
+        let source = std::error::Error::source(&error).unwrap();
+        assert!(source.is::<std::num::ParseIntError>());
+        fn thread_safe<T: Send + Sync + 'static>() {}
+        thread_safe::<Error>();
+    }
 }

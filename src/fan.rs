@@ -3,10 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::error::{dimensions, quoted};
+use crate::names::{Named, plain};
+use crate::{Error, ErrorKind};
 
-/// The largest number of elements that a tensor may have, and the largest end of an element range.
-pub(crate) const MAX_ELEMENTS: u64 = 1 << 63;
+/// The largest number of elements that a tensor may have, and the largest end of an element range: in no dtype do so many take
+/// more bytes than 64 bits count.
+pub(crate) const MAX_ELEMENTS: u64 = 1 << 60;
 
 /// How many inputs feed one output (`fan_in`), and how many outputs one input feeds (`fan_out`).
 ///
@@ -30,7 +33,7 @@ impl Fans {
     /// Fans given outright, for layers whose weight has no standard layout.
     ///
     /// # Errors
-    /// [`Error::ZeroFan`] if either is 0.
+    /// [`ErrorKind::Shape`] if either is 0.
     ///
     /// ```
     /// assert!(fanin::Fans::new(0, 8).is_err());
@@ -38,7 +41,7 @@ impl Fans {
     pub fn new(fan_in: u64, fan_out: u64) -> Result<Fans, Error> {
         for (name, fan) in [("fan_in", fan_in), ("fan_out", fan_out)] {
             if fan == 0 {
-                return Err(Error::ZeroFan { name });
+                return Err(Error::new(ErrorKind::Shape, name, fan, "at least 1"));
             }
         }
         Ok(Fans { fan_in, fan_out })
@@ -47,8 +50,8 @@ impl Fans {
     /// The fans of a weight of this shape.
     ///
     /// # Errors
-    /// [`Error::NoFans`] for fewer than two dimensions or a dimension of 0, [`Error::Groups`] if the groups do not
-    /// divide the dimension that they split, [`Error::ShapeOverflow`].
+    /// [`ErrorKind::Shape`] for fewer than two dimensions or a dimension of 0, for groups that do not divide the dimension that they
+    /// split, and for more than 2^60 elements.
     ///
     /// ```
     /// use fanin::{Fans, Layout};
@@ -61,7 +64,11 @@ impl Fans {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn from_shape(shape: &[u64], layout: Layout) -> Result<Fans, Error> {
-        let none = |why| Error::NoFans { shape: shape.to_vec(), why };
+        let none = |why| {
+            let allowed = "a shape with fan_in and fan_out, the fans themselves (Scheme::distribution_of_fans), or a scheme \
+                           without fans (zeros, ones, constant, uniform, normal, truncated_normal)";
+            Error::new(ErrorKind::Shape, "the shape", format!("{}, of which {why}", dimensions(shape)), allowed)
+        };
         elements(shape)?;
         if shape.contains(&0) {
             return Err(none("a dimension is 0"));
@@ -70,7 +77,7 @@ impl Fans {
             Order::OutIn => shape.split_first_chunk::<2>(),
             Order::InOut => shape.split_last_chunk::<2>().map(|(kernel, pair)| (pair, kernel)),
         }
-        .ok_or_else(|| none("it has fewer than two dimensions"))?;
+        .ok_or_else(|| none("there are fewer than two dimensions"))?;
         let kernel: u64 = kernel.iter().product();
         // `whole` counts all of the channels on its side, `part` one group's on the other.
         let (whole, part) = match layout.order {
@@ -78,7 +85,8 @@ impl Fans {
             Order::InOut => (second, first),
         };
         if layout.groups == 0 || whole % layout.groups != 0 {
-            return Err(Error::Groups { groups: layout.groups, dimension: whole, shape: shape.to_vec() });
+            let allowed = format!("at least 1, and a divisor of {whole} in the shape {}", dimensions(shape));
+            return Err(Error::new(ErrorKind::Shape, "groups", layout.groups, allowed));
         }
         let (whole, part) = (whole / layout.groups * kernel, part * kernel);
         if layout.transposed { Fans::new(whole, part) } else { Fans::new(part, whole) }
@@ -119,7 +127,7 @@ impl Fans {
 /// use fanin::{Fans, Layout};
 ///
 /// // torch.nn.ConvTranspose2d(8, 4, 3, groups=2).weight
-/// let fans = Fans::from_shape(&[8, 2, 3, 3], Layout::OUT_IN.transposed().groups(2))?;
+/// let fans = Fans::from_shape(&[8, 2, 3, 3], Layout::OUT_IN.transposed().with_groups(2))?;
 /// assert_eq!((fans.fan_in(), fans.fan_out()), (8 / 2 * 9, 2 * 9));
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -146,7 +154,8 @@ impl Layout {
     /// `[*kernel, in, out]`.
     ///
     /// ```
-    /// assert_eq!("in_out".parse(), Ok(fanin::Layout::IN_OUT));
+    /// assert_eq!("in_out".parse::<fanin::Layout>()?, fanin::Layout::IN_OUT);
+    /// # Ok::<(), fanin::Error>(())
     /// ```
     pub const IN_OUT: Layout = Layout { order: Order::InOut, transposed: false, groups: 1 };
 
@@ -161,59 +170,84 @@ impl Layout {
         Layout { transposed: true, ..self }
     }
 
-    /// The same layout for a convolution in `groups` groups.
+    /// The same layout for a convolution in `groups` groups, which must divide the dimension that they split.
     ///
     /// ```
-    /// let depthwise = fanin::Layout::OUT_IN.groups(32);
+    /// let depthwise = fanin::Layout::OUT_IN.with_groups(32); // as text: out_in:groups=32
     /// let fans = fanin::Fans::from_shape(&[32, 1, 3, 3], depthwise)?;
     /// assert_eq!((fans.fan_in(), fans.fan_out()), (9, 9));
     /// # Ok::<(), fanin::Error>(())
     /// ```
     #[must_use]
-    pub const fn groups(self, groups: u64) -> Layout {
+    pub const fn with_groups(self, groups: u64) -> Layout {
         Layout { groups, ..self }
     }
-}
 
-impl fmt::Display for Layout {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.order {
-            Order::OutIn => "out_in",
-            Order::InOut => "in_out",
-        })?;
-        f.write_str(if self.transposed { "_transposed" } else { "" })
+    /// How many groups there are, 1 unless something else is said.
+    ///
+    /// ```
+    /// assert_eq!(fanin::Layout::OUT_IN.groups(), 1);
+    /// ```
+    pub const fn groups(self) -> u64 {
+        self.groups
     }
 }
 
+impl Named for (Order, bool) {
+    const WHAT: &'static str = "layout";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        ((Order::OutIn, false), "out_in", &[]),
+        ((Order::InOut, false), "in_out", &[]),
+        ((Order::OutIn, true), "out_in_transposed", &[]),
+        ((Order::InOut, true), "in_out_transposed", &[]),
+    ];
+}
+
+/// The text that reads back as the same layout: `out_in`, or `out_in:groups=32`.
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = (self.order, self.transposed).name();
+        if self.groups == 1 { f.pad(name) } else { f.pad(&format!("{name}:groups={}", self.groups)) }
+    }
+}
+
+/// Reads `out_in`, `in_out`, and both with `_transposed`; behind it `:groups=N`, if there are groups. Neither case nor `-` for `_`
+/// matters.
 impl FromStr for Layout {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        match text {
-            "out_in" => Ok(Layout::OUT_IN),
-            "in_out" => Ok(Layout::IN_OUT),
-            "out_in_transposed" => Ok(Layout::OUT_IN.transposed()),
-            "in_out_transposed" => Ok(Layout::IN_OUT.transposed()),
-            _ => Err(Error::UnknownName {
-                what: "layout",
-                name: text.into(),
-                allowed: "out_in, in_out, out_in_transposed, in_out_transposed",
-            }),
-        }
+        let (name, groups) = match text.split_once(':') {
+            Some((name, parameter)) => (name, Some(parameter)),
+            None => (text, None),
+        };
+        let (order, transposed) = Named::named(name)?;
+        let groups = match groups {
+            None => 1,
+            Some(parameter) => parameter
+                .split_once('=')
+                .filter(|(key, _)| plain(key) == "groups")
+                .and_then(|(_, groups)| groups.trim().parse().ok())
+                .filter(|&groups| groups > 0)
+                .ok_or_else(|| {
+                    Error::new(ErrorKind::Text, "what follows a layout", quoted(parameter), "groups=N, 1 or more")
+                })?,
+        };
+        Ok(Layout { order, transposed, groups })
     }
 }
 
 /// How many elements a tensor of this shape has; a scalar (no dimensions) has 1.
 ///
 /// # Errors
-/// [`Error::ShapeOverflow`] above 2^63.
+/// [`ErrorKind::Shape`] above 2^60.
 ///
 /// ```
 /// assert_eq!(fanin::elements(&[4096, 16384])?, 67_108_864);
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn elements(shape: &[u64]) -> Result<u64, Error> {
-    let overflow = || Error::ShapeOverflow { shape: shape.to_vec() };
+    let overflow = || Error::new(ErrorKind::Shape, "the shape", dimensions(shape), "at most 2^60 elements");
     // A zero makes the tensor empty wherever it stands, but never hides an overflow of the other dimensions, so that
     // fans, which leave dimensions out, cannot overflow either.
     let nonzero =
@@ -236,35 +270,52 @@ mod tests {
     #[test]
     fn one_layer_has_the_same_fans_in_every_layout() {
         // 6 inputs, 10 outputs, 3x5 kernel, 2 groups: fan_in 3 * 15, fan_out 5 * 15.
-        assert_eq!(fans(&[10, 3, 3, 5], Layout::OUT_IN.groups(2)), (45, 75));
-        assert_eq!(fans(&[3, 5, 3, 10], Layout::IN_OUT.groups(2)), (45, 75));
-        assert_eq!(fans(&[6, 5, 3, 5], Layout::OUT_IN.groups(2).transposed()), (45, 75));
-        assert_eq!(fans(&[3, 5, 5, 6], Layout::IN_OUT.groups(2).transposed()), (45, 75));
+        assert_eq!(fans(&[10, 3, 3, 5], Layout::OUT_IN.with_groups(2)), (45, 75));
+        assert_eq!(fans(&[3, 5, 3, 10], Layout::IN_OUT.with_groups(2)), (45, 75));
+        assert_eq!(fans(&[6, 5, 3, 5], Layout::OUT_IN.with_groups(2).transposed()), (45, 75));
+        assert_eq!(fans(&[3, 5, 5, 6], Layout::IN_OUT.with_groups(2).transposed()), (45, 75));
     }
 
     #[test]
     fn a_shape_without_fans_says_what_to_do() {
         for shape in [&[][..], &[768], &[0, 768], &[768, 0], &[4, 4, 0]] {
             let error = Fans::from_shape(shape, Layout::OUT_IN).unwrap_err();
-            assert!(matches!(error, Error::NoFans { .. }), "{shape:?}: {error}");
-            assert!(error.to_string().contains("Fans::new"), "{error}");
+            assert_eq!(error.kind(), ErrorKind::Shape);
+            assert!(error.to_string().contains("Scheme::distribution_of_fans"), "{error}");
         }
     }
 
     #[test]
     fn groups_must_divide_what_they_split() {
         for groups in [0, 3] {
-            assert!(matches!(Fans::from_shape(&[4, 4], Layout::OUT_IN.groups(groups)), Err(Error::Groups { .. })));
+            let error = Fans::from_shape(&[4, 4], Layout::OUT_IN.with_groups(groups)).unwrap_err();
+            assert_eq!((error.kind(), error.thing()), (ErrorKind::Shape, "groups"));
         }
     }
 
     #[test]
     fn a_product_that_overflows_is_an_error() {
-        assert_eq!(elements(&[1 << 63]), Ok(1 << 63));
-        for shape in [&[1 << 32, 1 << 32][..], &[u64::MAX], &[1 << 63, 2, 0], &[1 << 62, 3]] {
-            assert!(matches!(elements(shape), Err(Error::ShapeOverflow { .. })), "{shape:?}");
+        assert_eq!(elements(&[1 << 60]).unwrap(), 1 << 60);
+        for shape in [&[1 << 32, 1 << 32][..], &[u64::MAX], &[1 << 60, 2, 0], &[1 << 59, 3]] {
+            assert_eq!(elements(shape).unwrap_err().kind(), ErrorKind::Shape, "{shape:?}");
         }
-        assert_eq!(elements(&[0, 1 << 40]), Ok(0));
-        assert_eq!(elements(&[]), Ok(1));
+        assert_eq!(elements(&[0, 1 << 40]).unwrap(), 0);
+        assert_eq!(elements(&[]).unwrap(), 1);
+    }
+
+    #[test]
+    fn layouts_are_read_as_they_are_written() {
+        for layout in [
+            Layout::OUT_IN,
+            Layout::IN_OUT.transposed(),
+            Layout::OUT_IN.with_groups(32),
+            Layout::IN_OUT.with_groups(2).transposed(),
+        ] {
+            assert_eq!(layout.to_string().parse::<Layout>().unwrap(), layout);
+        }
+        assert_eq!("Out-In:Groups=4".parse::<Layout>().unwrap(), Layout::OUT_IN.with_groups(4));
+        for wrong in ["", "out", "out_in:", "out_in:groups", "out_in:groups=0", "out_in:groups=-1", "out_in:group=2"] {
+            assert_eq!(wrong.parse::<Layout>().unwrap_err().kind(), ErrorKind::Text, "{wrong}");
+        }
     }
 }

@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Error;
+use crate::error::quoted;
+use crate::names::{Named, plain};
+use crate::number::Number;
+use crate::{Error, ErrorKind};
 
 /// A nonlinearity, for its recommended gain. The values are PyTorch's `calculate_gain`.
 ///
@@ -11,7 +14,7 @@ use crate::Error;
 /// | --- | --- |
 /// | linear, conv, sigmoid | 1 |
 /// | tanh | 5/3 |
-/// | relu | sqrt(2) (He et al. 2015) |
+/// | relu | sqrt(2) (He et al. 2015, <https://doi.org/10.1109/ICCV.2015.123>) |
 /// | leaky_relu with negative slope a | sqrt(2 / (1 + a^2)) |
 /// | selu | 3/4 |
 ///
@@ -22,6 +25,7 @@ use crate::Error;
 /// assert_eq!(Nonlinearity::LeakyRelu { negative_slope: 1.0 }.gain(), 1.0);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Nonlinearity {
     /// No nonlinearity.
     Linear,
@@ -59,40 +63,67 @@ impl Nonlinearity {
     }
 }
 
+/// PyTorch's, where none is given.
+const NEGATIVE_SLOPE: f64 = 0.01;
+
+impl Named for Nonlinearity {
+    const WHAT: &'static str = "nonlinearity";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        (Nonlinearity::Linear, "linear", &[]),
+        (Nonlinearity::Conv, "conv", &["conv1d", "conv2d", "conv3d"]),
+        (Nonlinearity::Sigmoid, "sigmoid", &[]),
+        (Nonlinearity::Tanh, "tanh", &[]),
+        (Nonlinearity::Relu, "relu", &[]),
+        (Nonlinearity::LeakyRelu { negative_slope: NEGATIVE_SLOPE }, "leaky_relu", &[]),
+        (Nonlinearity::Selu, "selu", &[]),
+    ];
+}
+
+/// The text that reads back as the same nonlinearity: `relu`, or `leaky_relu:negative_slope=0.2`.
 impl fmt::Display for Nonlinearity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Nonlinearity::Linear => "linear",
-            Nonlinearity::Conv => "conv",
-            Nonlinearity::Sigmoid => "sigmoid",
-            Nonlinearity::Tanh => "tanh",
-            Nonlinearity::Relu => "relu",
-            Nonlinearity::LeakyRelu { .. } => "leaky_relu",
-            Nonlinearity::Selu => "selu",
-        })
+        match *self {
+            Nonlinearity::LeakyRelu { negative_slope } => {
+                f.pad(&format!("leaky_relu:negative_slope={}", Number(negative_slope)))
+            }
+            other => f.pad(other.name()),
+        }
     }
 }
 
+/// Reads a name, and of `leaky_relu` the slope behind it, `:negative_slope=NUMBER`, which is 0.01 if it is left out. Neither case nor
+/// `-` for `_` matters.
 impl FromStr for Nonlinearity {
     type Err = Error;
 
-    /// Reads a name; `leaky_relu` has PyTorch's default slope of 0.01.
     fn from_str(text: &str) -> Result<Self, Error> {
-        Ok(match text {
-            "linear" => Nonlinearity::Linear,
-            "conv" | "conv1d" | "conv2d" | "conv3d" => Nonlinearity::Conv,
-            "sigmoid" => Nonlinearity::Sigmoid,
-            "tanh" => Nonlinearity::Tanh,
-            "relu" => Nonlinearity::Relu,
-            "leaky_relu" => Nonlinearity::LeakyRelu { negative_slope: 0.01 },
-            "selu" => Nonlinearity::Selu,
+        let Some((name, parameter)) = text.split_once(':') else { return Nonlinearity::named(text) };
+        let slope = parameter.split_once('=').filter(|(key, _)| plain(key) == "negative_slope");
+        let slope = slope.and_then(|(_, number)| number.trim().parse().ok()).filter(|slope: &f64| slope.is_finite());
+        match (Nonlinearity::named(name)?, slope) {
+            (Nonlinearity::LeakyRelu { .. }, Some(negative_slope)) => Ok(Nonlinearity::LeakyRelu { negative_slope }),
             _ => {
-                return Err(Error::UnknownName {
-                    what: "nonlinearity",
-                    name: text.into(),
-                    allowed: "linear, conv, sigmoid, tanh, relu, leaky_relu, selu",
-                });
+                let allowed = "nothing, or of leaky_relu negative_slope=NUMBER, a finite number";
+                Err(Error::new(ErrorKind::Text, format!("what follows {name}"), quoted(parameter), allowed))
             }
-        })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nonlinearities_are_read_as_they_are_written() {
+        for &(nonlinearity, _, _) in Nonlinearity::NAMES {
+            assert_eq!(nonlinearity.to_string().parse::<Nonlinearity>().unwrap(), nonlinearity);
+        }
+        let leaky = Nonlinearity::LeakyRelu { negative_slope: 0.2 };
+        assert_eq!(leaky.to_string(), "leaky_relu:negative_slope=0.2");
+        assert_eq!("Leaky-ReLU:negative_slope=0.2".parse::<Nonlinearity>().unwrap(), leaky);
+        for wrong in ["", "gelu", "relu:negative_slope=1", "leaky_relu:", "leaky_relu:negative_slope=inf"] {
+            assert_eq!(wrong.parse::<Nonlinearity>().unwrap_err().kind(), ErrorKind::Text, "{wrong}");
+        }
     }
 }

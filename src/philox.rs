@@ -1,6 +1,7 @@
 //! Philox4x32-10, the counter-based generator under every draw.
 //!
-//! J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+//! J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
+//! <https://doi.org/10.1145/2063384.2063405>.
 //! The twin of `shaders/philox.wgsl`.
 
 pub(crate) const MULTIPLIER: [u32; 2] = [0xd251_1f53, 0xcd9e_8d57];

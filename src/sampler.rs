@@ -3,70 +3,57 @@
 //! This is the last place with f64 and with transcendental functions; they are fanin's own, which give the same bits on every
 //! host. What comes out is read by the WGSL kernels and by their CPU twins alike.
 
-use bytemuck::{Pod, Zeroable};
-
 use crate::cpu::math::RADIUS_UNIT;
+use crate::number::Number;
 use crate::stream::Origin;
-use crate::{Distribution, Dtype, Error, Stream, special};
+use crate::{Distribution, Dtype, Error, ErrorKind, Stream, special};
 
 mod frameworks;
 #[cfg(test)]
 mod frozen;
+#[cfg(any(feature = "gpu", test))]
+mod numbers;
 
-/// The kernels; one WGSL file and one Rust file each, but for the two proposals of the truncated normal, which share one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kernel {
-    Constant,
-    Uniform,
-    Normal,
+#[cfg(feature = "gpu")]
+pub(crate) use numbers::Kernel;
+#[cfg(any(feature = "gpu", test))]
+pub(crate) use numbers::Numbers;
+
+/// A kernel and what it works with; each has one WGSL file and one Rust file, but for the two proposals of the truncated normal,
+/// which share one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code))] // The words alone are drawn for devices.
+pub(crate) enum Sampler {
+    /// A constant's bit pattern.
+    Constant(u32),
+    Uniform(Uniform),
+    Normal(Line),
     /// Truncated normal, proposals from the normal itself.
-    TruncatedByNormal,
+    TruncatedByNormal(ByNormal),
     /// Truncated normal, proposals from an exponential cut to the window.
-    TruncatedByExponential,
-    /// The stream's words; no distribution has it.
-    Words,
+    TruncatedByExponential(ByExponential),
+    /// The stream's words of an attempt; no distribution has it.
+    Words(u32),
     /// Threefry's words, for known answers.
     ThreefryWords,
-    TensorFlowUniform,
-    TensorFlowNormal,
-    TensorFlowTruncated,
-    JaxUniform,
+    TensorFlowUniform(TensorFlow),
+    TensorFlowNormal(TensorFlow),
+    TensorFlowTruncated(TensorFlow),
+    JaxUniform(JaxUniform),
     /// Normal and truncated normal, by the inverse error function.
-    JaxNormal,
+    JaxNormal(JaxNormal),
 }
 
-#[cfg(test)]
-impl Kernel {
-    pub const ALL: [Kernel; 12] = [
-        Kernel::Constant,
-        Kernel::Uniform,
-        Kernel::Normal,
-        Kernel::TruncatedByNormal,
-        Kernel::TruncatedByExponential,
-        Kernel::Words,
-        Kernel::ThreefryWords,
-        Kernel::TensorFlowUniform,
-        Kernel::TensorFlowNormal,
-        Kernel::TensorFlowTruncated,
-        Kernel::JaxUniform,
-        Kernel::JaxNormal,
-    ];
-}
-
-/// The numbers of a kernel, in the order of `Numbers` in `shaders/params.wgsl`.
-#[derive(Clone, Copy, Debug, PartialEq, Default, Pod, Zeroable)]
-#[repr(C)]
-pub(crate) struct Numbers {
+/// location + scale * z, and how it becomes an element.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub(crate) struct Line {
     /// Uniform: the middle. Normal: the mean. Exponential proposal: the bound nearest to the mode.
     pub location: f32,
-    /// What `location` lost when it was rounded to f32. JAX: where its uniform values begin.
+    /// What `location` lost when it was rounded to f32.
     pub offset: f32,
-    /// Uniform: half the width, per 2^31. Normal: the standard deviation times `RADIUS_UNIT`. Exponential proposal: the signed mean distance.
+    /// Uniform: half the width, per 2^31. Normal: the standard deviation times `RADIUS_UNIT`. Exponential proposal: the signed mean
+    /// distance.
     pub scale: f32,
-    /// Uniform: `scale` times 2^16, in two parts, the first of which has 8 bits. JAX: how wide its uniform values reach, the
-    /// first part of 12 bits.
-    pub coarse: f32,
-    pub fine: f32,
     /// The smallest and largest value that the dtype holds inside the bounds.
     pub first: f32,
     pub last: f32,
@@ -75,23 +62,72 @@ pub(crate) struct Numbers {
     /// In those units, what is as large as the largest f32, and what is smaller than the smallest normal one.
     pub limit: f32,
     pub tiny: f32,
-    /// A constant's bit pattern. TensorFlow: the third word of its counters.
-    pub word: u32,
-    /// Normal proposal: the window, from the location. JAX: in sigmas.
+    /// What the kernel has to [ask](asks).
+    pub asks: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Uniform {
+    pub line: Line,
+    /// The line's scale times 2^16, in two parts, the first of which has 8 bits.
+    pub coarse: f32,
+    pub fine: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ByNormal {
+    pub line: Line,
+    /// The window, from the location.
     pub low: f32,
     pub high: f32,
-    /// Exponential proposal: the mass of the unit exponential between the bounds, per doubled step of a word (2^-33), negative
-    /// for [`asks::NARROW`]; and the mass beyond the far bound.
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ByExponential {
+    pub line: Line,
+    /// The mass of the unit exponential between the bounds, per doubled step of a word (2^-33), negative for [`asks::NARROW`]; and
+    /// the mass beyond the far bound.
     pub mass_per_step: f32,
     pub beyond: f32,
-    /// Exponential proposal at distance e: accepted with log-probability (e (slope - curve e) - peak) / 2.
+    /// At distance e a proposal is accepted with log-probability (e (slope - curve e) - peak) / 2.
     pub slope: f32,
     pub curve: f32,
     pub peak: f32,
-    /// Exponential proposal: the far bound's distance.
+    /// The far bound's distance.
     pub width: f32,
-    /// What the kernel has to ask.
-    pub asks: u32,
+}
+
+/// A framework's value times the scale and plus the location, each step rounded to the dtype, and kept inside what it holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Placed {
+    pub location: f32,
+    pub scale: f32,
+    /// The largest value, of either sign.
+    pub last: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TensorFlow {
+    pub placed: Placed,
+    /// The third word of its counters.
+    pub base: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct JaxUniform {
+    pub placed: Placed,
+    /// Where uniform values begin, and how wide they reach, in two parts, the first of which has 12 bits.
+    pub from: f32,
+    pub coarse: f32,
+    pub fine: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct JaxNormal {
+    pub uniform: JaxUniform,
+    /// The bounds, in sigmas.
+    pub low: f32,
+    pub high: f32,
 }
 
 /// What a kernel has to ask, a bit each: pipelines are compiled for it. The bits of `asks` in `shaders/rounding.wgsl`.
@@ -106,13 +142,6 @@ pub(crate) mod asks {
     pub const BOUNDS: u32 = 8;
     /// Exponential proposal: the window holds half of its mass or less, which words share out from the near bound on.
     pub const NARROW: u32 = 16;
-}
-
-/// A kernel with its numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Sampler {
-    pub kernel: Kernel,
-    pub numbers: Numbers,
 }
 
 /// Below this acceptance, proposals come from the exponential. Over all windows, either accepts at least so many; a unit
@@ -130,24 +159,26 @@ impl Sampler {
         }
     }
 
+    /// What draws zeros.
+    pub const ZERO: Sampler = Sampler::Constant(0);
+
     fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
         match *distribution {
             Distribution::Constant { value } => {
                 fits(dtype, "value", value)?;
-                let numbers = Numbers { word: word(value as f32, dtype), ..Numbers::default() };
-                Ok(Sampler { kernel: Kernel::Constant, numbers })
+                Ok(Sampler::Constant(word(value as f32, dtype)))
             }
             Distribution::Uniform { low, high } => {
                 fits(dtype, "low", low)?;
                 fits(dtype, "high", high)?;
                 let bounds = within(dtype, low, high, true)?;
                 let (middle, half) = (low / 2.0 + high / 2.0, high / 2.0 - low / 2.0);
-                let numbers =
+                let line =
                     asking(scaled(middle, half / 2f64.powi(31), low.abs().max(high.abs()), bounds), asks::BOUNDS);
-                let per_high_half = half / f64::from(numbers.unit) / 2f64.powi(15);
+                let per_high_half = half / f64::from(line.unit) / 2f64.powi(15);
                 let coarse = f32::from_bits(normal_f32(per_high_half).to_bits() & 0xffff_0000);
                 let fine = normal_f32(per_high_half - f64::from(coarse));
-                Ok(Sampler { kernel: Kernel::Uniform, numbers: Numbers { coarse, fine, ..numbers } })
+                Ok(Sampler::Uniform(Uniform { line, coarse, fine }))
             }
             Distribution::Normal { mean, std } => {
                 fits(dtype, "mean", mean)?;
@@ -157,13 +188,10 @@ impl Sampler {
                     return Sampler::native(&Distribution::Constant { value: mean + 0.0 }, dtype);
                 }
                 let bounds = within(dtype, f64::NEG_INFINITY, f64::INFINITY, false)?;
-                let numbers = scaled(mean, std * RADIUS_UNIT, mean.abs().max(std), bounds);
+                let line = scaled(mean, std * RADIUS_UNIT, mean.abs().max(std), bounds);
                 // No standard normal reaches 7.
                 let overflows = mean.abs() + 7.0 * std > dtype.max();
-                Ok(Sampler {
-                    kernel: Kernel::Normal,
-                    numbers: asking(numbers, if overflows { asks::BOUNDS } else { 0 }),
-                })
+                Ok(Sampler::Normal(asking(line, if overflows { asks::BOUNDS } else { 0 })))
             }
             Distribution::TruncatedNormal { mean, std, low, high } => {
                 // Before the cut, the normal may lie anywhere that f32 reaches, also where the dtype does not.
@@ -180,7 +208,11 @@ impl Sampler {
 
 fn fits(dtype: Dtype, name: &'static str, value: f64) -> Result<(), Error> {
     let max = dtype.max();
-    if value.abs() <= max { Ok(()) } else { Err(Error::OutsideDtype { name, value, dtype, max }) }
+    if value.abs() <= max {
+        return Ok(());
+    }
+    let allowed = format!("from -{max} to {max} in {dtype}", max = Number(max));
+    Err(Error::new(ErrorKind::Dtype, name, Number(value), allowed))
 }
 
 /// The bit pattern of a constant; unlike what is drawn, it may be subnormal.
@@ -193,17 +225,21 @@ fn word(value: f32, dtype: Dtype) -> u32 {
 }
 
 fn within(dtype: Dtype, low: f64, high: f64, open: bool) -> Result<(f32, f32), Error> {
-    dtype.within(low, high, open).ok_or(Error::NoValueInWindow { dtype, low, high })
+    dtype.within(low, high, open).ok_or_else(|| {
+        let window = format!("[{}, {}], which holds no {dtype}", Number(low), Number(high));
+        let allowed = "one that holds at least one value (subnormal f32 and bf16 values are not drawn)";
+        Error::new(ErrorKind::Window, "the window", window, allowed)
+    })
 }
 
-/// The numbers of location + scale * z. Where their magnitude is beyond 2^+-40 the kernel works in units of a power of
+/// location + scale * z. Where their magnitude is beyond 2^+-40 the kernel works in units of a power of
 /// two, so that no intermediate result is subnormal or infinite: WGSL leaves both to the driver.
-fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) -> Numbers {
+fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) -> Line {
     let ordinary = magnitude == 0.0 || (2f64.powi(-40)..=2f64.powi(40)).contains(&magnitude);
     let exponent = if ordinary { 0 } else { special::exponent(magnitude).clamp(-126, 127) };
     let unit = 2f64.powi(exponent);
     let rounded = normal_f32(location / unit);
-    Numbers {
+    Line {
         location: rounded,
         offset: normal_f32(location / unit - f64::from(rounded)),
         scale: normal_f32(scale / unit),
@@ -212,14 +248,15 @@ fn scaled(location: f64, scale: f64, magnitude: f64, (first, last): (f32, f32)) 
         unit: unit as f32,
         limit: (f64::from(f32::MAX) / unit).min(f32::MAX.into()) as f32,
         tiny: normal_f32(f64::from(f32::MIN_POSITIVE) / unit),
-        ..Numbers::default()
+        asks: 0,
     }
 }
 
-/// The numbers of a kernel that has to ask for what they need, and for this.
-fn asking(n: Numbers, asks: u32) -> Numbers {
-    let needed = [(n.location != 0.0, asks::LOCATION), (n.offset != 0.0, asks::OFFSET), (n.unit != 1.0, asks::UNIT)];
-    Numbers { asks: needed.iter().filter(|(needs, _)| *needs).fold(asks, |asks, (_, ask)| asks | ask), ..n }
+/// A line whose kernel asks for what it needs, and for this.
+fn asking(line: Line, asks: u32) -> Line {
+    let needed =
+        [(line.location != 0.0, asks::LOCATION), (line.offset != 0.0, asks::OFFSET), (line.unit != 1.0, asks::UNIT)];
+    Line { asks: needed.iter().filter(|(needs, _)| *needs).fold(asks, |asks, (_, ask)| asks | ask), ..line }
 }
 
 /// The nearest f32, with zero for what would be subnormal or negative zero.
@@ -241,15 +278,15 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
     let (a, b) = ((low - mean) / std, (high - mean) / std);
     let sigmas = if a + b < 0.0 { Window { a: -b, b: -a, mirrored: true } } else { Window { a, b, mirrored: false } };
     if normal_acceptance(&sigmas) >= NORMAL_ACCEPTANCE {
-        let numbers = asking(scaled(mean, std * RADIUS_UNIT, mean.abs().max(std), bounds), 0);
+        let line = asking(scaled(mean, std * RADIUS_UNIT, mean.abs().max(std), bounds), 0);
         // Without anything to ask, a distance is what is drawn.
-        let ((low, high), asks) = if numbers.asks == 0 {
+        let ((low, high), asks) = if line.asks == 0 {
             (window, if bounds == window { 0 } else { asks::BOUNDS })
         } else {
-            let from_mean = |bound: f64| normal_f32((bound - mean) / f64::from(numbers.unit));
+            let from_mean = |bound: f64| normal_f32((bound - mean) / f64::from(line.unit));
             ((from_mean(low), from_mean(high)), asks::BOUNDS)
         };
-        return Sampler { kernel: Kernel::TruncatedByNormal, numbers: asking(Numbers { low, high, ..numbers }, asks) };
+        return Sampler::TruncatedByNormal(ByNormal { line: asking(line, asks), low, high });
     }
     // Not zero, also where the quotient is.
     let width = ((high - low) / std).max(1e-280);
@@ -260,17 +297,15 @@ fn truncated_normal(mean: f64, std: f64, low: f64, high: f64, bounds: (f32, f32)
     let mass = -special::expm1(-tilt.rate * width);
     let narrow = mass <= 0.5;
     let asks = asks::BOUNDS | if narrow { asks::NARROW } else { 0 };
-    let numbers = asking(scaled(near, scale, near.abs().max(scale.abs()), bounds), asks);
-    let numbers = Numbers {
+    Sampler::TruncatedByExponential(ByExponential {
+        line: asking(scaled(near, scale, near.abs().max(scale.abs()), bounds), asks),
         mass_per_step: normal_f32(if narrow { -mass } else { mass } / 2f64.powi(33)),
         beyond: normal_f32(special::exp(-tilt.rate * width)),
         slope: normal_f32(2.0 * tilt.slope),
         curve: normal_f32(2.0 * tilt.curve),
         peak: normal_f32(2.0 * tilt.peak),
         width: normal_f32(tilt.rate * width),
-        ..numbers
-    };
-    Sampler { kernel: Kernel::TruncatedByExponential, numbers }
+    })
 }
 
 /// Phi(b) - Phi(a).
@@ -280,7 +315,8 @@ fn normal_acceptance(window: &Window) -> f64 {
 }
 
 /// An exponential proposal for the standard normal on [a, a + width], after C. P. Robert, "Simulation of truncated normal
-/// variables", Statistics and Computing 5, 1995, with the exponential itself cut to the window, so that one proposal
+/// variables", Statistics and Computing 5, 1995, <https://doi.org/10.1007/BF00143942>,
+/// with the exponential itself cut to the window, so that one proposal
 /// serves tails and narrow windows alike.
 ///
 /// At distance s from a, with e = rate * s, the ratio of target to proposal is exp(e (slope - curve e)) up to a
@@ -368,7 +404,7 @@ mod tests {
                     Distribution::TruncatedNormal { mean, std, low: f64::NEG_INFINITY, high: 0.0 },
                     Distribution::TruncatedNormal { mean, std, low: -1e-30, high: 1e-36 },
                 ] {
-                    let n = Sampler::native(&distribution, Dtype::F32).unwrap().numbers;
+                    let n = Sampler::native(&distribution, Dtype::F32).unwrap().numbers();
                     for x in bytemuck::cast::<Numbers, [f32; 20]>(Numbers { asks: 0, ..n }) {
                         assert!(x == 0.0 || x.is_normal(), "{distribution}: {n:?}");
                     }
@@ -385,7 +421,7 @@ mod tests {
             [0.0, 1e-45, 1e-38, 1e-30, 1e-18, 1e-7, 0.02, 1.0, 300.0, 4e4, 65504.0, 7e4, 1e18, 1e30, f64::INFINITY];
         let key = JaxKey::new(1);
         for stream in [Stream::jax(key), Stream::jax_initializer(key), Stream::tensorflow([1, 2])] {
-            for dtype in Dtype::ALL {
+            for &dtype in Dtype::ALL {
                 for mean in [0.0, 1e-18, 0.5, 1e10] {
                     for std in numbers {
                         for (low, high) in numbers.into_iter().flat_map(|a| numbers.map(|b| (mean - a, mean + b))) {
@@ -400,7 +436,7 @@ mod tests {
                                     continue;
                                 };
                                 drawn += 1;
-                                let n = Numbers { word: 0, ..sampler.numbers };
+                                let n = Numbers { word: 0, ..sampler.numbers() };
                                 for x in bytemuck::cast::<Numbers, [f32; 20]>(Numbers { asks: 0, ..n }) {
                                     assert!(x == 0.0 || x.is_normal(), "{stream:?} {dtype} {distribution:?}: {n:?}");
                                 }

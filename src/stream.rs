@@ -1,16 +1,13 @@
 //! Streams: which random words a tensor is made of.
 
-use rand_core::block::{BlockRng, Generator};
-use rand_core::{SeedableRng, TryRng};
 use sha2::{Digest, Sha256};
-use std::convert::Infallible;
 
-use crate::{Error, philox4x32_10, threefry2x32_20};
+use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 
 /// The random words of one tensor: a pure function from a block number to four words.
 ///
 /// A stream is a value. It holds no position, so that any element of any tensor can be drawn alone, anywhere, in any
-/// order. The value contract:
+/// order. The value contract of fanin's own streams:
 ///
 /// - The seed's low and high halves are a Philox key. The block at a counter of its own under that key is `(k0, k1, n, -)`:
 ///   `(k0, k1)` is the tensor's key, `n` its nonce. With 96 bits, the chance that any two of 10^6 tensors share a stream is
@@ -130,7 +127,7 @@ impl Stream {
     /// Another stream for each `data` (a replica, a restart, a step of dropout), independent of this one and of the others.
     ///
     /// # Errors
-    /// [`Error::FoldIn`] for a stream of another framework: what is folded in there is theirs to say, as
+    /// [`ErrorKind::Stream`] for a stream of another framework: what is folded in there is theirs to say, as
     /// [`JaxKey::fold_in`] does.
     ///
     /// ```
@@ -151,7 +148,8 @@ impl Stream {
             Origin::TensorFlow => "TensorFlow",
             Origin::Jax | Origin::JaxInitializers => "JAX",
         };
-        Err(Error::FoldIn { framework })
+        let allowed = "fanin's own (Stream::named, numbered, from_key); keys of JAX have JaxKey::fold_in";
+        Err(Error::new(ErrorKind::Stream, "the stream that is folded into", format!("{framework}'s"), allowed))
     }
 
     /// The version of the value contract of streams of this kind: it changes if and only if what some of them draw does.
@@ -237,7 +235,7 @@ impl Stream {
     /// distributions those that the initializers have, scaled as they do.
     ///
     /// Those are uniform from `-high` to `high` (`variance_scaling`) and from 0 to `high` (`uniform`), normal and truncated
-    /// normal of mean 0; [`Fill::new`](crate::Fill::new) refuses others with [`Error::Parameter`].
+    /// normal of mean 0; [`Fill::new`](crate::Fill::new) refuses others with [`ErrorKind::Parameter`].
     ///
     /// ```
     /// use fanin::{Dtype, Fill, JaxKey, Layout, Scheme, Stream};
@@ -255,7 +253,7 @@ impl Stream {
     /// The four words of one block: those of elements `4 block` to `4 block + 3`.
     ///
     /// Draws make attempts below 2^31; those from 2^31 on are kept for what streams are derived from. JAX's streams have no
-    /// attempts.
+    /// attempts, and 2^62 blocks, after which they begin anew; no tensor has as many.
     ///
     /// ```
     /// let stream = fanin::Stream::named(1, "weight");
@@ -272,83 +270,6 @@ impl Stream {
             });
         }
         philox4x32_10([block as u32, (block >> 32) as u32, self.base.wrapping_add(attempt), self.nonce], self.key)
-    }
-
-    /// A random number generator over the same words in the same order, for the crates that draw through [rand]'s
-    /// traits.
-    ///
-    /// [rand]: https://docs.rs/rand
-    ///
-    /// ```
-    /// use fanin::Stream;
-    /// use rand::{Rng, RngExt};
-    ///
-    /// let stream = Stream::named(42, "weight");
-    /// let mut rng = stream.rng();
-    /// assert_eq!(rng.next_u32(), stream.block(0, 0)[0]);
-    /// let die: u8 = rng.random_range(1..=6);
-    /// # let _ = die;
-    /// ```
-    pub fn rng(self) -> PhiloxRng {
-        PhiloxRng(BlockRng::new(Blocks { stream: self, next: 0 }))
-    }
-}
-
-/// A [`Stream`] as a sequential generator of [rand]'s traits: block 0, block 1, and so on.
-///
-/// It is not a cryptographic generator. Seeding with `seed_from_u64(n)` follows rand's convention; to draw what a
-/// tensor draws, use [`Stream::rng`].
-///
-/// [rand]: https://docs.rs/rand
-///
-/// ```
-/// use rand::{Rng, SeedableRng};
-///
-/// let mut rng = fanin::PhiloxRng::from_seed([0; 12]);
-/// assert_eq!(rng.next_u32(), 0x6627_e8d5);
-/// ```
-#[derive(Clone, Debug)]
-pub struct PhiloxRng(BlockRng<Blocks>);
-
-#[derive(Clone, Debug)]
-struct Blocks {
-    stream: Stream,
-    next: u64,
-}
-
-impl Generator for Blocks {
-    type Output = [u32; 4];
-
-    fn generate(&mut self, words: &mut [u32; 4]) {
-        *words = self.stream.block(self.next, 0);
-        self.next = self.next.wrapping_add(1);
-    }
-}
-
-impl SeedableRng for PhiloxRng {
-    /// Key (two words) and nonce (one), little-endian.
-    type Seed = [u8; 12];
-
-    fn from_seed(seed: [u8; 12]) -> Self {
-        let [k0, k1, nonce] = rand_core::utils::read_words(&seed);
-        Stream::from_key([k0, k1], nonce).rng()
-    }
-}
-
-impl TryRng for PhiloxRng {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.0.next_word())
-    }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.0.next_u64_from_u32())
-    }
-
-    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0.fill_bytes(bytes);
-        Ok(())
     }
 }
 

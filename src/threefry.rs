@@ -1,6 +1,7 @@
 //! Threefry2x32-20, the counter-based generator of JAX.
 //!
-//! J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+//! J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011,
+//! <https://doi.org/10.1145/2063384.2063405>.
 //! The twin of `shaders/threefry.wgsl`.
 
 const ROTATIONS: [[u32; 4]; 2] = [[13, 15, 26, 6], [17, 29, 16, 24]];
@@ -27,7 +28,7 @@ pub fn threefry2x32_20(counter: [u32; 2], key: [u32; 2]) -> [u32; 2] {
     [x, y]
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gpu"))]
 mod tests {
     #[test]
     fn random123_known_answers() {

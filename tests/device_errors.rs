@@ -5,7 +5,7 @@ mod common;
 
 use common::{Gpu, adapters, assert_same_bits, draw};
 use fanin::gpu::{GpuFiller, Target};
-use fanin::{Distribution, Dtype, Error, Fill, Stream};
+use fanin::{Distribution, Dtype, Error, ErrorKind, Fill, Stream};
 use std::process::Command;
 use wgpu::{Buffer, BufferDescriptor, BufferUsages, Device, Queue};
 
@@ -23,7 +23,9 @@ fn buffer_with(device: &Device, size: u64, usage: BufferUsages) -> Buffer {
 #[track_caller]
 fn assert_device_error(result: Result<(), Error>, says: &str, on: &str) {
     match result {
-        Err(Error::Device { reason }) => assert!(reason.contains(says), "{on}: {reason}"),
+        Err(error) if error.kind() == ErrorKind::Device => {
+            assert!(format!("{error:#}").contains(says), "{on}: {error:#}")
+        }
         other => panic!("{on}: an error of the device is wanted that says \"{says}\", got {other:?}"),
     }
 }
@@ -60,7 +62,7 @@ fn a_destroyed_buffer_is_an_error_and_nothing_is_recorded() {
 
         // The encoder is as it was: what is recorded next is drawn.
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let targets = [&kept, &gone].map(|buffer| Target { fill: &fill, buffer, offset: 0 });
+        let targets = [&kept, &gone].map(|buffer| Target::new(&fill, buffer, 0));
         assert_device_error(gpu.filler.record_all(&mut encoder, &targets), "destroyed", &gpu.name);
         let half = Fill::new(&NORMAL, Stream::named(7, "weight"), Dtype::F32, 0..8).unwrap();
         gpu.filler.record(&mut encoder, &half, &kept, 0).unwrap();
@@ -106,7 +108,7 @@ fn a_device_that_is_destroyed_in_the_middle_is_an_error() {
         gpu.device.destroy();
         assert_device_error(gpu.filler.record(&mut encoder, &fill, &buffer, 0), "", &gpu.name);
         assert_device_error(gpu.filler.submit(&gpu.queue, &fill, &buffer, 0), "", &gpu.name);
-        let targets = [Target { fill: &fill, buffer: &buffer, offset: 0 }];
+        let targets = [Target::new(&fill, &buffer, 0)];
         assert_device_error(gpu.filler.submit_all(&gpu.queue, &targets, 1 << 20), "", &gpu.name);
         assert!(gpu.filler.self_test(&gpu.queue).is_err(), "{}", gpu.name);
         assert!(GpuFiller::new(&gpu.device, &gpu.queue).is_err(), "{}", gpu.name);
@@ -129,7 +131,7 @@ fn many_fills_in_several_submissions_are_those_of_one() {
             let mut offset = 0;
             let mut targets = Vec::new();
             for fill in &fills {
-                targets.push(Target { fill, buffer: &buffer, offset });
+                targets.push(Target::new(fill, &buffer, offset));
                 offset += 2 * fill.len();
             }
             gpu.filler.submit_all(&gpu.queue, &targets, most).unwrap();
@@ -218,7 +220,7 @@ fn a_million_tiny_fills_take_bounded_memory() {
         let fills: Vec<_> =
             (0..count as u64).map(|i| Fill::new(&one, Stream::numbered(0, i), Dtype::F32, i..i + 1).unwrap()).collect();
         let targets: Vec<_> =
-            fills.iter().enumerate().map(|(i, fill)| Target { fill, buffer: &buffer, offset: 4 * i as u64 }).collect();
+            fills.iter().enumerate().map(|(i, fill)| Target::new(fill, &buffer, 4 * i as u64)).collect();
         let (before, started) = (megabytes("VmHWM"), std::time::Instant::now());
         gpu.filler.submit_all(&gpu.queue, &targets, 1 << 28).unwrap();
         let submitted = started.elapsed().as_secs_f64();

@@ -107,6 +107,7 @@ fn cdf(distribution: &Distribution, x: f64) -> f64 {
             };
             within / beyond_mass(a, (high - low) / std, beyond)
         }
+        ref other => panic!("{other} has no distribution function here"),
     }
 }
 
@@ -192,6 +193,7 @@ impl Cells {
             Dtype::F32 => f32::MAX.ordinal(),
             Dtype::F16 => f16::MAX.ordinal(),
             Dtype::BF16 => bf16::MAX.ordinal(),
+            other => panic!("{other} has no lattice here"),
         };
         // What rounds to an element outside the bounds becomes the first or last one inside.
         let allowed = |o: i32| match *distribution {

@@ -91,6 +91,7 @@ fn drawn(fill: &Fill) -> Vec<f32> {
         Dtype::F32 => draw::<f32>(fill),
         Dtype::F16 => draw::<f16>(fill).into_iter().map(f32::from).collect(),
         Dtype::BF16 => draw::<bf16>(fill).into_iter().map(f32::from).collect(),
+        other => panic!("{other} has no element type here"),
     }
 }
 
@@ -100,6 +101,7 @@ fn ulp(x: f32, dtype: Dtype) -> f32 {
         Dtype::F32 => 23,
         Dtype::F16 => 10,
         Dtype::BF16 => 7,
+        other => panic!("{other} has no digits here"),
     };
     let least = if dtype == Dtype::F16 { -14 } else { -126 };
     2f32.powi((x.abs().log2().floor() as i32).max(least) - digits)

@@ -72,7 +72,7 @@ fn schemes() -> Vec<(&'static str, f64, f64, Shape)> {
         ("glorot_normal:truncated=true", 0.0, (2.0 / (FAN_IN + FAN_OUT)).sqrt(), cut()),
         ("kaiming_uniform", 0.0, uniform((6.0 / FAN_IN).sqrt()), Shape::Uniform),
         ("he_uniform:mode=fan_out,nonlinearity=tanh", 0.0, uniform(5.0 / 3.0 * (3.0 / FAN_OUT).sqrt()), Shape::Uniform),
-        ("msra", 0.0, (2.0 / FAN_IN).sqrt(), Shape::Normal),
+        ("kaiming_normal", 0.0, (2.0 / FAN_IN).sqrt(), Shape::Normal),
         (
             "he_normal:nonlinearity=leaky_relu,negative_slope=0.2,truncated=true",
             0.0,

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Gpu, adapters, adapters_with, assert_same_bits, distributions, draw};
 use fanin::gpu::Target;
-use fanin::{Distribution, Dtype, Element, Error, Fill, JaxKey, Stream, cpu};
+use fanin::{Distribution, Dtype, Element, Error, ErrorKind, Fill, JaxKey, Stream, cpu};
 use half::{bf16, f16};
 
 const SIZES: [u64; 13] = [0, 1, 2, 3, 4, 5, 63, 64, 65, 1023, 1024, 1025, 1_000_003];
@@ -32,7 +32,7 @@ fn every_adapter_passes_the_self_test() {
 fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
     for gpu in adapters() {
         for distribution in distributions() {
-            for dtype in Dtype::ALL {
+            for &dtype in Dtype::ALL {
                 for size in SIZES {
                     for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 0..size)));
                 }
@@ -45,7 +45,7 @@ fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
 fn every_adapter_draws_what_the_cpu_draws_from_any_element_on() {
     for gpu in adapters() {
         for distribution in distributions() {
-            for dtype in Dtype::ALL {
+            for &dtype in Dtype::ALL {
                 for start in STARTS {
                     for size in [1, 2, 5, 1025, 4099] {
                         for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, start..start + size)));
@@ -81,7 +81,7 @@ fn other_frameworks_streams_are_the_same_everywhere() {
     let streams: Vec<_> = streams.chain(initializers.map(|d| (d, Stream::jax_initializer(key)))).collect();
     let gpus = adapters();
     for (distribution, stream) in streams {
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             let fill = |range| Fill::new(&distribution, stream, dtype, range).unwrap();
             for (start, size) in
                 [(0, 1), (0, 70_003), (1, 5), (1023, 4099), ((1 << 32) + 3, 2050), ((1 << 34) - 2112, 5000)]
@@ -104,7 +104,7 @@ fn other_frameworks_streams_are_the_same_everywhere() {
 #[test]
 fn a_shard_is_the_slice_of_the_whole() {
     for distribution in distributions() {
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             for_dtype!(dtype, T => {
                 let base = (1 << 33) - 2000;
                 let whole = draw::<T>(&fill(&distribution, dtype, base..base + 5000));
@@ -194,7 +194,7 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
     let narrow = |limits: wgpu::Limits| wgpu::Limits { max_compute_workgroups_per_dimension: 256, ..limits };
     for gpu in adapters_with(small).into_iter().chain(adapters_with(narrow)) {
         for distribution in [Distribution::Normal { mean: 0.0, std: 1.0 }, Distribution::truncated_at(0.0, 1.0, 2.0)] {
-            for dtype in Dtype::ALL {
+            for &dtype in Dtype::ALL {
                 for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
             }
         }
@@ -213,10 +213,10 @@ fn a_fill_leaves_its_neighbours_intact() {
             Distribution::truncated_at(0.0, 1.0, 1.0),
             Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: 3.0, high: 4.0 },
         ] {
-            for dtype in Dtype::ALL {
+            for &dtype in Dtype::ALL {
                 for offset in [0, 2, 4, 6, 254, 256, 258, 1000] {
                     for (start, size) in [(0, 1), (0, 2), (1, 1), (1, 2), (2, 7), (3, 1030), (1021, 2100), (1022, 3)] {
-                        if offset % dtype.size() != 0 || offset + size * dtype.size() > 10_000 {
+                        if offset % dtype.bytes(1) != 0 || offset + size * dtype.bytes(1) > 10_000 {
                             continue;
                         }
                         for_dtype!(dtype, T => {
@@ -224,7 +224,7 @@ fn a_fill_leaves_its_neighbours_intact() {
                             let buffer = gpu.buffer(&before);
                             gpu.filler.submit(&gpu.queue, &fill, &buffer, offset).unwrap();
                             let mut expected = before.clone();
-                            let bytes = offset as usize..(offset + size * dtype.size()) as usize;
+                            let bytes = offset as usize..(offset + size * dtype.bytes(1)) as usize;
                             expected[bytes].copy_from_slice(bytemuck::cast_slice(&draw::<T>(&fill)));
                             let what = format!("{} {distribution} {dtype} {start}+{size} at {offset}", gpu.name);
                             assert!(gpu.read(&buffer) == expected, "{what}");
@@ -248,7 +248,7 @@ fn many_tensors_are_recorded_in_one_pass() {
         }
         let buffer = gpu.buffer(&vec![0; offsets[300] as usize]);
         let targets: Vec<_> =
-            fills.iter().zip(&offsets).map(|(fill, &offset)| Target { fill, buffer: &buffer, offset }).collect();
+            fills.iter().zip(&offsets).map(|(fill, &offset)| Target::new(fill, &buffer, offset)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);
@@ -272,8 +272,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
     }
     for gpu in adapters() {
         let buffer = gpu.buffer(&vec![0; 280 * fills.len()]);
-        let targets: Vec<_> =
-            fills.iter().zip(0..).map(|((_, fill), i)| Target { fill, buffer: &buffer, offset: 280 * i }).collect();
+        let targets: Vec<_> = fills.iter().zip(0..).map(|((_, fill), i)| Target::new(fill, &buffer, 280 * i)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);
@@ -300,16 +299,27 @@ fn a_wrong_target_is_an_error_and_nothing_is_recorded() {
         let unusable = create(32, usages);
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         for (fill, buffer, offset, error) in [
-            (&wide, &unusable, 0, Error::BufferUsage { usages }),
-            (&wide, &good, 2, Error::Offset { offset: 2, dtype: Dtype::F32, size: 4 }),
-            (&narrow, &good, 1, Error::Offset { offset: 1, dtype: Dtype::F16, size: 2 }),
-            (&wide, &good, 4, Error::BufferTooSmall { size: 32, needed: 36 }),
-            (&narrow, &good, 18, Error::BufferTooSmall { size: 32, needed: 36 }),
-            (&wide, &good, u64::MAX - 3, Error::BufferTooSmall { size: 32, needed: u64::MAX }),
+            (
+                &wide,
+                &unusable,
+                0,
+                "the buffer's usage is BufferUsages(COPY_SRC | COPY_DST), allowed: any that includes STORAGE",
+            ),
+            (&wide, &good, 2, "the byte offset is 2, allowed: a multiple of 4, the size of an f32"),
+            (&narrow, &good, 1, "the byte offset is 1, allowed: a multiple of 2, the size of an f16"),
+            (&wide, &good, 4, "the buffer's size is 32, allowed: at least 36, where the fill's last word ends"),
+            (&narrow, &good, 18, "the buffer's size is 32, allowed: at least 36, where the fill's last word ends"),
+            (
+                &wide,
+                &good,
+                u64::MAX - 3,
+                "the buffer's size is 32, allowed: at least 18446744073709551615, where the fill's last word ends",
+            ),
         ] {
             // The wrong one stands behind a right one: neither is recorded.
-            let targets = [Target { fill: &wide, buffer: &good, offset: 0 }, Target { fill, buffer, offset }];
-            assert_eq!(gpu.filler.record_all(&mut encoder, &targets), Err(error));
+            let targets = [Target::new(&wide, &good, 0), Target::new(fill, buffer, offset)];
+            let refused = gpu.filler.record_all(&mut encoder, &targets).unwrap_err();
+            assert_eq!((refused.kind(), refused.to_string().as_str()), (ErrorKind::Buffer, error));
         }
         gpu.queue.submit([encoder.finish()]);
         assert_eq!(gpu.read(&good), [0; 32]);
@@ -320,10 +330,14 @@ fn a_wrong_target_is_an_error_and_nothing_is_recorded() {
 fn a_wrong_slice_is_an_error_and_stays_as_it_was() {
     let fill = fill(&Distribution::Constant { value: 1.0 }, Dtype::F32, 0..4);
     let mut short = [7f32; 3];
-    assert_eq!(cpu::fill(&fill, &mut short), Err(Error::SliceLength { slice: 3, fill: 4 }));
+    let said = |refused: Result<(), Error>| refused.unwrap_err().to_string();
+    assert_eq!(said(cpu::fill(&fill, &mut short)), "the slice's length is 3, allowed: 4, the fill's");
     assert_eq!(short, [7.0; 3]);
     let mut other = [f16::ZERO; 4];
-    assert_eq!(cpu::fill(&fill, &mut other), Err(Error::SliceDtype { slice: Dtype::F16, fill: Dtype::F32 }));
+    assert_eq!(said(cpu::fill(&fill, &mut other)), "the slice's dtype is f16, allowed: f32, the fill's");
+    assert!(cpu::vec::<f16>(&fill).is_err() && cpu::fill_bytes(&fill, &mut [0; 15]).is_err());
+    let endless = Fill::new(&Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..1 << 60).unwrap();
+    assert_eq!(cpu::bytes(&endless).unwrap_err().kind(), ErrorKind::Memory);
 }
 
 #[test]
@@ -345,7 +359,7 @@ fn overlapping_targets_are_written_in_their_order() {
             let len = rng.random_range(1..if i % 20 == 0 { 9000 } else { 40 });
             let start = rng.random_range(0..2000);
             let fill = Fill::new(distribution, Stream::numbered(3, i), dtype, start..start + len).unwrap();
-            let offset = rng.random_range(0..(1u64 << 16) / dtype.size() - len) * dtype.size();
+            let offset = rng.random_range(0..(1u64 << 16) / dtype.bytes(1) - len) * dtype.bytes(1);
             (fill, offset)
         })
         .collect();
@@ -356,8 +370,7 @@ fn overlapping_targets_are_written_in_their_order() {
     }
     for gpu in adapters() {
         let buffer = gpu.buffer(&vec![0; 1 << 16]);
-        let targets: Vec<_> =
-            fills.iter().map(|(fill, offset)| Target { fill, buffer: &buffer, offset: *offset }).collect();
+        let targets: Vec<_> = fills.iter().map(|(fill, offset)| Target::new(fill, &buffer, *offset)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);

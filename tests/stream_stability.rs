@@ -94,7 +94,7 @@ fn streams_are_what_they_always_were() {
         ("jax_initializer 42", Stream::jax_initializer(key), &of_initializers),
     ] {
         for distribution in distributions {
-            for dtype in Dtype::ALL {
+            for &dtype in Dtype::ALL {
                 let values = for_dtype!(dtype, T => values::<T>(distribution, stream));
                 text += &format!("{name} {dtype} {distribution}: {values}\n");
             }

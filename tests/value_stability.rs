@@ -53,7 +53,7 @@ fn contract_2_draws_what_it_always_drew() {
     assert_eq!(fanin::VALUE_CONTRACT, 2);
     let mut drawn = String::new();
     for scheme in SCHEMES {
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             drawn += &for_dtype!(dtype, T => frozen::<T>(scheme, dtype));
             drawn += "\n";
         }

@@ -1,4 +1,4 @@
-// Schemes: text + shape + layout -> distribution, as src/scheme.rs, src/fan.rs and src/moments.rs have it.
+// Schemes: text + shape + layout -> distribution, as src/scheme/, src/fan.rs and src/moments.rs have it.
 
 export const TRUNCATED_STD = 0.8796256610342398;
 
@@ -44,17 +44,22 @@ export function parseShape(text) {
 
 // The distribution that a scheme's text draws into a weight of this shape.
 export function resolve(text, shape, layout) {
-  const [name, rest = ""] = text.trim().split(/:(.*)/s);
-  const known = PARAMETERS[name];
+  // Neither case nor - for _ matters, as in the library.
+  const plain = (text) => text.trim().toLowerCase().replaceAll("-", "_");
+  const [givenName, rest = ""] = text.trim().split(/:(.*)/s);
+  const name = plain(givenName);
+  const known = Object.hasOwn(PARAMETERS, name) && PARAMETERS[name];
   if (!known) {
     throw new Error(`there is no scheme named "${name}" on this page, allowed: ${SCHEMES.join(", ")}`);
   }
   const given = {};
-  for (const pair of rest.split(",").filter((pair) => pair.trim())) {
-    const [key, value] = pair.split("=").map((part) => part.trim());
+  for (const pair of rest.trim() ? rest.split(",") : []) {
+    const [written, value] = pair.split(/=(.*)/s).map((part) => part.trim());
+    const key = plain(written);
     if (!known.includes(key) || value === undefined) {
       throw new Error(`${name} has no parameter "${key}", allowed: ${known.join(", ") || "none"}`);
     }
+    if (key in given) throw new Error(`${key} is given twice, allowed: each key once`);
     given[key] = value;
   }
   const number = (key, otherwise) => {
@@ -62,12 +67,14 @@ export function resolve(text, shape, layout) {
       if (otherwise === undefined) throw new Error(`${name} needs ${key}=...`);
       return otherwise;
     }
-    const value = { inf: Infinity, "-inf": -Infinity }[given[key]] ?? (given[key] === "" ? NaN : Number(given[key]));
+    // As Rust reads numbers.
+    const [, sign, size] = given[key].match(/^([+-]?)(inf(?:inity)?|(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)$/i) ?? [];
+    const value = size ? (sign === "-" ? -1 : 1) * (/^i/i.test(size) ? Infinity : Number(size)) : NaN;
     if (Number.isNaN(value)) throw new Error(`${key} is "${given[key]}", allowed: a number`);
     return value;
   };
   const choice = (key, allowed, otherwise) => {
-    const value = given[key] ?? otherwise;
+    const value = key in given ? plain(given[key]) : otherwise;
     if (!allowed.includes(value)) throw new Error(`${key} is "${value}", allowed: ${allowed.join(", ")}`);
     return value;
   };
@@ -83,14 +90,29 @@ export function resolve(text, shape, layout) {
     case "normal":
       return checked({ kind: "normal", mean: number("mean", 0), std: number("std", 1) });
     case "truncated_normal": {
-      const [mean, std, sigmas] = [number("mean", 0), number("std", 1), number("sigmas", 2)];
-      const [low, high] = [number("low", mean - sigmas * std), number("high", mean + sigmas * std)];
+      const [mean, std] = [number("mean", 0), number("std", 1)];
+      const bounded = "low" in given || "high" in given;
+      if (bounded && "sigmas" in given) {
+        throw new Error(`sigmas is "${given.sigmas}", allowed: sigmas, or low and high, not both`);
+      }
+      const sigmas = number("sigmas", 2);
+      if (!(sigmas > 0)) throw new Error(`sigmas is ${sigmas}, allowed: above 0`);
+      // A bound that is not given is none.
+      const [low, high] = bounded
+        ? [number("low", -Infinity), number("high", Infinity)]
+        : [mean - sigmas * std, mean + sigmas * std];
       return checked({ kind: "truncated_normal", mean, std, low, high });
     }
     default: {
       let [scale, mode, spread] = SCALED[name];
       if (name === "variance_scaling") scale = number("scale", scale);
-      if ("gain" in given) scale = number("gain") * Math.abs(number("gain"));
+      if ("gain" in given) {
+        const gain = number("gain");
+        if (!(gain > 0 && gain * gain > 0 && gain * gain < Infinity)) {
+          throw new Error(`gain is ${gain}, allowed: finite and above 0, as must be its square`);
+        }
+        scale = gain * gain;
+      }
       mode = choice("mode", ["fan_in", "fan_out", "fan_avg"], mode);
       spread = choice("distribution", ["uniform", "normal", "truncated_normal", "truncated_normal_uncorrected"], spread);
       if (choice("truncated", ["true", "false"], "false") === "true") spread = "truncated_normal";
@@ -115,7 +137,7 @@ export function fansOf(shape, layout) {
 
 function scaled(scale, mode, spread, [fanIn, fanOut]) {
   if (!(scale > 0 && scale < Infinity)) {
-    throw new Error(`scale (the square of gain) is ${scale}, allowed: finite and above 0`);
+    throw new Error(`scale is ${scale}, allowed: finite and above 0`);
   }
   const fan = { fan_in: fanIn, fan_out: fanOut, fan_avg: (fanIn + fanOut) / 2 }[mode];
   const std = Math.sqrt(scale / fan);

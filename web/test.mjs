@@ -103,6 +103,7 @@ test("schemes are the library's", () => {
     "glorot_normal:truncated=true", "he_uniform", "he_normal:mode=fan_out", "he_normal:gain=1,truncated=true", "lecun_uniform",
     "lecun_normal", "lecun_normal:truncated=true", "variance_scaling:scale=0.3,mode=fan_avg",
     "variance_scaling:distribution=truncated_normal_uncorrected", "variance_scaling:distribution=uniform,mode=fan_out",
+    "He-Normal:GAIN=2,mode=Fan-Out", "truncated_normal:mean=5,low=0", "truncated_normal:high=+.5e0",
   ];
   for (const scheme of schemes) {
     for (const [shape, layout] of [["300x20", "out_in"], ["300x20", "in_out"], ["64x32x3x3", "out_in"], ["3x3x32x64", "in_out"]]) {
@@ -182,6 +183,11 @@ test("wrong input is named", async () => {
     ["scheme=uniform:low=1,high=1", "empty"],
     ["scheme=constant:value=1e9&dtype=f16", "65504"],
     ["scheme=normal:sigma=1", "sigma"],
+    ["scheme=constructor", "no scheme named"],
+    ["scheme=normal:std=0x10", "0x10"],
+    ["scheme=normal:std=1,", "no parameter"],
+    ["scheme=truncated_normal:sigmas=2,low=0", "not both"],
+    ["scheme=he_normal:gain=-1", "gain is -1"],
   ]) {
     await page.goto(`${origin}/web/?${query}`);
     await settled();

@@ -2,9 +2,8 @@
 
 use super::{BATCH, Piece, fill_units};
 use crate::Element;
-use crate::sampler::Numbers;
 
-pub(super) fn fill<T: Element>(numbers: &Numbers, piece: Piece<'_, T>) {
-    let value = T::from_word(numbers.word);
+pub(super) fn fill<T: Element>(word: u32, piece: Piece<'_, T>) {
+    let value = T::from_word(word);
     fill_units::<T, BATCH>(piece, |_, elements| elements.fill(value));
 }

@@ -1,4 +1,4 @@
-//! The CPU twin: the same bits as the kernels, for slices.
+//! The CPU twin: the same bits as the kernels, in memory of the host.
 //!
 //! A tensor is drawn in tiles of 1,024 elements (256 blocks of four), which is also the unit that a truncated normal
 //! shares spare candidates in. Each file here is the twin of the WGSL file of the same name.
@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::philox;
-use crate::sampler::{Kernel, Numbers, asks};
-use crate::{Dtype, Element, Error, Fill, Stream};
+use crate::sampler::{Line, Sampler, asks};
+use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
 
 mod constant;
 mod jax;
@@ -36,38 +36,138 @@ const ELEMENTS_PER_THREAD: u64 = 1 << 18;
 /// Draws a fill into a slice, on all cores if it is large.
 ///
 /// # Errors
-/// [`Error::SliceLength`] or [`Error::SliceDtype`] if the slice is not of the fill's length and dtype; the slice is then
-/// untouched.
+/// [`ErrorKind::Slice`] if the slice is not of the fill's length and dtype; the slice is then untouched.
 ///
 /// ```
-/// use fanin::{Dtype, Fill, Layout, Scheme, Stream, cpu};
+/// use fanin::{Dtype, Layout, Scheme, Stream, cpu};
 /// use half::bf16;
 ///
-/// let shape = [256, 128];
-/// let he = "he_normal".parse::<Scheme>()?.distribution(&shape, Layout::OUT_IN)?;
+/// let he: Scheme = "he_normal".parse()?;
 /// let mut weight = vec![bf16::ZERO; 256 * 128];
-/// cpu::fill(&Fill::new(&he, Stream::named(42, "weight"), Dtype::BF16, 0..256 * 128)?, &mut weight)?;
+/// cpu::fill(&he.fill(&[256, 128], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::BF16)?, &mut weight)?;
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn fill<T: Element>(fill: &Fill, slice: &mut [T]) -> Result<(), Error> {
     // Asking costs as much as drawing thousands of values.
-    let worth_asking = fill.len() >= 2 * ELEMENTS_PER_THREAD;
+    let worth_asking = cost(fill) >= 2 * ELEMENTS_PER_THREAD;
     let threads = if worth_asking { thread::available_parallelism().map_or(1, usize::from) } else { 1 };
     fill_with_threads(fill, slice, threads)
 }
 
-/// The bytes that a fill of any dtype draws.
-pub(crate) fn bytes(fill: &Fill) -> Result<Vec<u8>, Error> {
-    fn drawn<T: Element>(fill: &Fill) -> Result<Vec<u8>, Error> {
-        let mut values = vec![T::zeroed(); fill.len() as usize];
-        self::fill(fill, &mut values)?;
-        Ok(bytemuck::cast_slice(&values).to_vec())
+/// What a fill draws, in memory of its own.
+///
+/// # Errors
+/// [`ErrorKind::Slice`] if the element type is not the fill's dtype; [`ErrorKind::Memory`].
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::normal(0.0, 0.02).fill(&[1000, 8], Layout::OUT_IN, Stream::named(42, "wte"), Dtype::F32)?;
+/// let weight: Vec<f32> = cpu::vec(&fill)?;
+/// assert_eq!(weight.len(), 8000);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn vec<T: Element>(fill: &Fill) -> Result<Vec<T>, Error> {
+    check_dtype::<T>(fill)?;
+    let mut values = zeroed(fill.len(), fill)?;
+    self::fill(fill, &mut values)?;
+    Ok(values)
+}
+
+/// The little-endian bytes of what a fill of any dtype draws.
+///
+/// # Errors
+/// [`ErrorKind::Memory`].
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let dtype: Dtype = "bf16".parse()?; // known at run time alone
+/// let fill = scheme::normal(0.0, 0.02).fill(&[1000, 8], Layout::OUT_IN, Stream::named(42, "wte"), dtype)?;
+/// let bytes: Vec<u8> = cpu::bytes(&fill)?;
+/// assert_eq!(bytes.len(), 16000);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn bytes(fill: &Fill) -> Result<Vec<u8>, Error> {
+    let mut bytes = zeroed(fill.byte_len(), fill)?;
+    fill_bytes(fill, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Draws a fill of any dtype into memory, as little-endian bytes.
+///
+/// # Errors
+/// [`ErrorKind::Slice`] if the length is not the fill's; the memory is then untouched.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::ones().fill(&[3], Layout::OUT_IN, Stream::named(42, "norm"), Dtype::BF16)?;
+/// let mut bytes = [0; 6];
+/// cpu::fill_bytes(&fill, &mut bytes)?;
+/// assert_eq!(bytes, [0x80, 0x3f, 0x80, 0x3f, 0x80, 0x3f]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn fill_bytes(fill: &Fill, bytes: &mut [u8]) -> Result<(), Error> {
+    fn drawn<T: Element>(fill: &Fill, bytes: &mut [u8]) -> Result<(), Error> {
+        match bytemuck::try_cast_slice_mut(bytes) {
+            Ok(elements) => self::fill::<T>(fill, elements)?,
+            // Bytes may lie anywhere, elements may not.
+            Err(_) => {
+                let mut elements = zeroed::<T>(fill.len().min(1 << 22), fill)?;
+                let mut rest = fill.clone();
+                for bytes in bytes.chunks_mut(size_of_val(elements.as_slice()).max(1)) {
+                    let some = &mut elements[..bytes.len() / size_of::<T>()];
+                    let (first, after) = rest.split_at(some.len() as u64);
+                    self::fill(&first, some)?;
+                    bytes.copy_from_slice(bytemuck::cast_slice(some));
+                    rest = after;
+                }
+            }
+        }
+        if cfg!(target_endian = "big") {
+            bytes.chunks_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+        }
+        Ok(())
+    }
+    if bytes.len() as u64 != fill.byte_len() {
+        let allowed = format!("{}, the fill's", fill.byte_len());
+        return Err(Error::new(ErrorKind::Slice, "how many bytes there are", bytes.len(), allowed));
     }
     match fill.dtype() {
-        Dtype::F32 => drawn::<f32>(fill),
-        Dtype::F16 => drawn::<half::f16>(fill),
-        Dtype::BF16 => drawn::<half::bf16>(fill),
+        Dtype::F32 => drawn::<f32>(fill, bytes),
+        Dtype::F16 => drawn::<half::f16>(fill, bytes),
+        Dtype::BF16 => drawn::<half::bf16>(fill, bytes),
     }
+}
+
+/// How many elements are drawn, with those that are dropped.
+fn cost(fill: &Fill) -> u64 {
+    fill.len().max(fill.runs().saturating_mul(unit(&fill.sampler)))
+}
+
+/// Elements that are drawn together.
+fn unit(sampler: &Sampler) -> u64 {
+    match sampler {
+        Sampler::TruncatedByNormal(_) | Sampler::TruncatedByExponential(_) => TILE,
+        _ => BATCH as u64,
+    }
+}
+
+fn check_dtype<T: Element>(fill: &Fill) -> Result<(), Error> {
+    if T::DTYPE == fill.dtype() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Slice, "the slice's dtype", T::DTYPE, format!("{}, the fill's", fill.dtype())))
+}
+
+/// Memory for so many elements.
+fn zeroed<T: bytemuck::Zeroable>(len: u64, fill: &Fill) -> Result<Vec<T>, Error> {
+    let made = usize::try_from(len).ok().and_then(|len| bytemuck::allocation::try_zeroed_vec(len).ok());
+    made.ok_or_else(|| {
+        let bytes = format!("{} bytes", fill.byte_len());
+        Error::new(ErrorKind::Memory, "what the fill takes", bytes, "what this machine can allocate")
+    })
 }
 
 /// As [`fill`], on at most this many threads (0 counts as 1). The values do not depend on it.
@@ -84,46 +184,32 @@ pub(crate) fn bytes(fill: &Fill) -> Result<Vec<u8>, Error> {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usize) -> Result<(), Error> {
-    if T::DTYPE != fill.dtype() {
-        return Err(Error::SliceDtype { slice: T::DTYPE, fill: fill.dtype() });
-    }
+    check_dtype::<T>(fill)?;
     if slice.len() as u64 != fill.len() {
-        return Err(Error::SliceLength { slice: slice.len() as u64, fill: fill.len() });
+        let allowed = format!("{}, the fill's", fill.len());
+        return Err(Error::new(ErrorKind::Slice, "the slice's length", slice.len(), allowed));
     }
-    let threads = (fill.len() / ELEMENTS_PER_THREAD).clamp(1, threads.max(1) as u64);
+    let threads = (cost(fill) / ELEMENTS_PER_THREAD).clamp(1, threads.max(1) as u64);
     // Whole tiles to each thread but the first and last, which take what the range leaves of theirs.
-    let share = fill.len().div_ceil(threads).next_multiple_of(TILE);
+    let share = fill.len().div_ceil(threads);
+    let share = if fill.runs() == 1 { share.next_multiple_of(TILE) } else { share.max(1) };
     let past_cache = size_of_val(slice) >= past_cache::WORTHWHILE;
-    let mut pieces = Vec::new();
-    let (mut start, mut rest) = (fill.range().start, slice);
+    let mut shares = Vec::new();
+    let (mut left, mut rest) = (fill.clone(), slice);
     while !rest.is_empty() {
-        let end = (start / TILE * TILE + share).min(fill.range().end);
-        let (elements, after) = rest.split_at_mut((end - start) as usize);
-        pieces.push(Piece { range: start..end, elements, past_cache });
-        (start, rest) = (end, after);
+        let before = if left.runs() == 1 { left.range().start % TILE } else { 0 };
+        let (part, after) = left.split_at(share - before);
+        let (elements, after_elements) = rest.split_at_mut(part.len() as usize);
+        shares.push((part, elements));
+        (left, rest) = (after, after_elements);
     }
-    let (kernel, numbers, generator) = (fill.sampler.kernel, fill.sampler.numbers, Generator::new(fill.stream));
-    let draw = |piece: Piece<'_, T>| match kernel {
-        Kernel::Constant => constant::fill(&numbers, piece),
-        Kernel::Words => words::fill(numbers.word, fill.stream, piece),
-        Kernel::Uniform => uniform::fill(&numbers, &generator, piece),
-        Kernel::Normal => normal::fill(&numbers, &generator, piece),
-        Kernel::TruncatedByNormal => truncated_normal::fill_by_normal(&numbers, &generator, piece),
-        Kernel::TruncatedByExponential => truncated_normal::fill_by_exponential(&numbers, &generator, piece),
-        Kernel::ThreefryWords => words::fill_threefry(fill.stream.key, piece),
-        Kernel::TensorFlowUniform => tensorflow::fill_uniform(&numbers, &generator, piece),
-        Kernel::TensorFlowNormal => tensorflow::fill_normal(&numbers, &generator, piece),
-        Kernel::TensorFlowTruncated => tensorflow::fill_truncated(&numbers, fill.stream, piece),
-        Kernel::JaxUniform => jax::fill_uniform(&numbers, fill.stream.key, piece),
-        Kernel::JaxNormal => jax::fill_normal(&numbers, fill.stream.key, piece),
-    };
     // This thread works too, so that all is drawn even where no other can be started.
-    let pieces = Mutex::new(pieces.into_iter());
+    let shares = Mutex::new(shares.into_iter());
     let work = || {
-        // The guard is dropped before the piece is drawn.
-        let next = || pieces.lock().unwrap_or_else(PoisonError::into_inner).next();
-        while let Some(piece) = next() {
-            draw(piece);
+        // The guard is dropped before the share is drawn.
+        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some((fill, elements)) = next() {
+            draw_spans(&fill, elements, past_cache);
         }
     };
     thread::scope(|scope| {
@@ -135,6 +221,59 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         work();
     });
     Ok(())
+}
+
+/// Draws what one thread draws, a span after the other.
+fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
+    let generator = Generator::new(fill.stream);
+    let mut rest = elements;
+    let scattered = fill.runs() > 1;
+    // Of spans shorter than what is drawn together, the next may begin where one ends: it is drawn once.
+    let unit = unit(&fill.sampler);
+    let (mut apart, mut drawn) = ([T::zeroed(); TILE as usize], None);
+    let apart = &mut apart[..unit as usize];
+    for span in fill.spans() {
+        let (elements, after) = rest.split_at_mut((span.range.end - span.range.start) as usize);
+        rest = after;
+        let sampler = fill.sampler_of(&span);
+        if !scattered || elements.len() as u64 >= unit || span.zero {
+            let piece = Piece { range: span.range, elements, past_cache: past_cache && !scattered };
+            draw(&sampler, fill.stream, &generator, piece);
+            continue;
+        }
+        let (mut start, mut rest) = (span.range.start, elements);
+        while !rest.is_empty() {
+            let (number, skip) = (start / unit, (start % unit) as usize);
+            if drawn != Some(number) {
+                let range = number * unit..(number + 1) * unit;
+                draw(&sampler, fill.stream, &generator, Piece { range, elements: &mut *apart, past_cache: false });
+                drawn = Some(number);
+            }
+            let count = rest.len().min(unit as usize - skip);
+            let (part, after) = rest.split_at_mut(count);
+            part.copy_from_slice(&apart[skip..skip + count]);
+            start += count as u64;
+            rest = after;
+        }
+    }
+}
+
+/// Draws elements that follow one another.
+fn draw<T: Element>(sampler: &Sampler, stream: Stream, generator: &Generator, piece: Piece<'_, T>) {
+    match sampler {
+        Sampler::Constant(word) => constant::fill(*word, piece),
+        Sampler::Words(attempt) => words::fill(*attempt, stream, piece),
+        Sampler::Uniform(uniform) => uniform::fill(uniform, generator, piece),
+        Sampler::Normal(line) => normal::fill(line, generator, piece),
+        Sampler::TruncatedByNormal(n) => truncated_normal::fill_by_normal(n, generator, piece),
+        Sampler::TruncatedByExponential(n) => truncated_normal::fill_by_exponential(n, generator, piece),
+        Sampler::ThreefryWords => words::fill_threefry(stream.key, piece),
+        Sampler::TensorFlowUniform(n) => tensorflow::fill_uniform(n, generator, piece),
+        Sampler::TensorFlowNormal(n) => tensorflow::fill_normal(n, generator, piece),
+        Sampler::TensorFlowTruncated(n) => tensorflow::fill_truncated(n, stream, piece),
+        Sampler::JaxUniform(n) => jax::fill_uniform(n, stream.key, piece),
+        Sampler::JaxNormal(n) => jax::fill_normal(n, stream.key, piece),
+    }
 }
 
 /// One value of each of `LANES` blocks; then two, and all four, in element order. Every step of a draw is one loop over such
@@ -248,18 +387,18 @@ fn words_of(mut pairs: Pairs<u64>) -> Batch<u32> {
 
 /// The location and distances from it, with what the distances have beyond f32, as if rounded once.
 #[inline(always)]
-fn joined(n: &Numbers, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batch<f32> {
-    if n.asks & asks::LOCATION == 0 {
+fn joined(line: &Line, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batch<f32> {
+    if line.asks & asks::LOCATION == 0 {
         for i in 0..BATCH {
             distances[i] += rests[i];
         }
         return distances;
     }
-    if n.asks & asks::OFFSET != 0 {
-        rests.iter_mut().for_each(|rest| *rest += n.offset);
+    if line.asks & asks::OFFSET != 0 {
+        rests.iter_mut().for_each(|rest| *rest += line.offset);
     }
     for i in 0..BATCH {
-        let (sum, lost) = math::two_sum(n.location, distances[i]);
+        let (sum, lost) = math::two_sum(line.location, distances[i]);
         distances[i] = sum + (lost + rests[i]);
     }
     distances
@@ -267,15 +406,15 @@ fn joined(n: &Numbers, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batc
 
 /// Values in working units to elements. What few distributions need has a loop of its own, not a branch in this one.
 #[inline(always)]
-fn store<T: Element>(n: &Numbers, mut values: Batch<f32>, elements: &mut Batch<T>) {
-    if n.asks & asks::UNIT != 0 {
+fn store<T: Element>(line: &Line, mut values: Batch<f32>, elements: &mut Batch<T>) {
+    if line.asks & asks::UNIT != 0 {
         for y in &mut values {
-            *y = rounding::in_units(*y, n);
+            *y = rounding::in_units(*y, line);
         }
     }
-    if n.asks & asks::BOUNDS != 0 {
+    if line.asks & asks::BOUNDS != 0 {
         for y in &mut values {
-            *y = rounding::inside(*y, n);
+            *y = rounding::inside(*y, line);
         }
     }
     for i in 0..BATCH {

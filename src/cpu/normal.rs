@@ -5,22 +5,22 @@ use multiversion::multiversion;
 use super::math::{normal_pair, spread};
 use super::{BATCH, Batch, Generator, LANES, Pairs, Piece, blocks_from, fill_units, joined, store};
 use crate::Element;
-use crate::sampler::{Numbers, asks};
+use crate::sampler::{Line, asks};
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
+pub(super) fn fill<T: Element>(line: &Line, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
         let pairs = generator.pairs(&low, high, 0);
-        let distances = normals(&pairs, numbers.scale);
-        if numbers.asks & asks::LOCATION == 0 {
-            return store(numbers, distances, elements);
+        let distances = normals(&pairs, line.scale);
+        if line.asks & asks::LOCATION == 0 {
+            return store(line, distances, elements);
         }
         let mut rests = [0.0; BATCH];
         for i in 0..BATCH {
             rests[i] = distances[i] * spread((pairs[i / 2] >> 32) as u32);
         }
-        store(numbers, joined(numbers, distances, rests), elements);
+        store(line, joined(line, distances, rests), elements);
     });
 }
 

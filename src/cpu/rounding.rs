@@ -1,18 +1,18 @@
 //! From the kernels' working values to elements: the twin of `shaders/rounding.wgsl`.
 
-use crate::sampler::Numbers;
+use crate::sampler::{Line, Placed};
 
 /// Out of the working unit.
 #[inline(always)]
-pub(super) fn in_units(y: f32, n: &Numbers) -> f32 {
-    let held = clamp(y, -n.limit, n.limit);
-    if held.abs() < n.tiny { 0.0 } else { held * n.unit }
+pub(super) fn in_units(y: f32, line: &Line) -> f32 {
+    let held = clamp(y, -line.limit, line.limit);
+    if held.abs() < line.tiny { 0.0 } else { held * line.unit }
 }
 
 /// Inside the bounds.
 #[inline(always)]
-pub(super) fn inside(x: f32, n: &Numbers) -> f32 {
-    clamp(x, n.first, n.last)
+pub(super) fn inside(x: f32, line: &Line) -> f32 {
+    clamp(x, line.first, line.last)
 }
 
 /// By comparisons, since WGSL's min and max may give either zero for 0 and -0.
@@ -61,9 +61,9 @@ pub(crate) fn in_bf16(x: f32) -> f32 {
 
 /// A value of a framework, times the scale and plus the location, each step rounded to the dtype as the framework does.
 #[inline(always)]
-pub(super) fn placed<T: crate::Element>(z: f32, n: &Numbers) -> f32 {
+pub(super) fn placed<T: crate::Element>(z: f32, n: &Placed) -> f32 {
     let x = T::in_dtype(T::in_dtype(z) * n.scale);
-    clamp(T::in_dtype(x + n.location), n.first, n.last)
+    clamp(T::in_dtype(x + n.location), -n.last, n.last)
 }
 
 #[cfg(test)]

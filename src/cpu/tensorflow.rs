@@ -4,38 +4,38 @@ use multiversion::multiversion;
 
 use super::math::{cos_sin_from, inverse_sqrt, neg_ln};
 use super::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, rounding};
-use crate::sampler::Numbers;
+use crate::sampler::TensorFlow;
 use crate::{Dtype, Element, Stream};
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_uniform<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
+pub(super) fn fill_uniform<T: Element>(n: &TensorFlow, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
-        let words = super::words_of(generator.pairs(&low, high, numbers.word));
+        let words = super::words_of(generator.pairs(&low, high, n.base));
         for i in 0..BATCH {
-            elements[i] = T::round(rounding::placed::<T>(unit(words[i], T::DTYPE), numbers));
+            elements[i] = T::round(rounding::placed::<T>(unit(words[i], T::DTYPE), &n.placed));
         }
     });
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_normal<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
+pub(super) fn fill_normal<T: Element>(n: &TensorFlow, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, BATCH>(piece, |number, elements| {
         let (low, high) = blocks_from(number * LANES as u64);
-        let pairs = generator.pairs(&low, high, numbers.word);
+        let pairs = generator.pairs(&low, high, n.base);
         let (mut z0, mut z1) = ([0.0; 2 * LANES], [0.0; 2 * LANES]);
         for i in 0..2 * LANES {
             (z0[i], z1[i]) = normal_pair(pairs[i] as u32, (pairs[i] >> 32) as u32);
         }
         for i in 0..2 * LANES {
-            elements[2 * i] = T::round(rounding::placed::<T>(z0[i], numbers));
-            elements[2 * i + 1] = T::round(rounding::placed::<T>(z1[i], numbers));
+            elements[2 * i] = T::round(rounding::placed::<T>(z0[i], &n.placed));
+            elements[2 * i + 1] = T::round(rounding::placed::<T>(z1[i], &n.placed));
         }
     });
 }
 
 /// Four elements take their words from 256 blocks of their own, pair by pair, and keep what is within two sigmas.
-pub(super) fn fill_truncated<T: Element>(numbers: &Numbers, stream: Stream, piece: Piece<'_, T>) {
+pub(super) fn fill_truncated<T: Element>(n: &TensorFlow, stream: Stream, piece: Piece<'_, T>) {
     fill_units::<T, 4>(piece, |number, elements| {
         let mut kept = 0;
         for j in 0..BLOCKS {
@@ -43,7 +43,7 @@ pub(super) fn fill_truncated<T: Element>(numbers: &Numbers, stream: Stream, piec
             let ((z0, z1), (z2, z3)) = (normal_pair(a, b), normal_pair(c, d));
             for z in [z0, z1, z2, z3] {
                 if kept < 4 && z.abs() < 2.0 {
-                    elements[kept] = T::round(rounding::placed::<T>(z, numbers));
+                    elements[kept] = T::round(rounding::placed::<T>(z, &n.placed));
                     kept += 1;
                 }
             }
@@ -52,7 +52,7 @@ pub(super) fn fill_truncated<T: Element>(numbers: &Numbers, stream: Stream, piec
             }
         }
         for element in &mut elements[kept..] {
-            *element = T::round(rounding::placed::<T>(0.0, numbers));
+            *element = T::round(rounding::placed::<T>(0.0, &n.placed));
         }
     });
 }

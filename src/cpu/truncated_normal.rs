@@ -12,7 +12,7 @@ use super::math::{middle_of, middle_of_unsigned, neg_ln, spread, twice_neg_ln};
 use super::normal::normals;
 use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, joined, store};
 use crate::Element;
-use crate::sampler::{Numbers, asks};
+use crate::sampler::{ByExponential, ByNormal, Line, asks};
 
 const TILE: usize = super::TILE as usize;
 /// Groups per tile, each with a bit per element in a word.
@@ -22,19 +22,19 @@ const GROUPS: usize = 32;
 const ATTEMPTS: u32 = 64;
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_by_normal<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
+pub(super) fn fill_by_normal<T: Element>(n: &ByNormal, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, TILE>(piece, |number, tile| {
-        draw_tile(numbers, number, tile, |low, high, attempt, elements| {
-            by_normal(numbers, generator, low, high, attempt, elements)
+        draw_tile(&n.line, number, tile, |low, high, attempt, elements| {
+            by_normal(n, generator, low, high, attempt, elements)
         });
     });
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, generator: &Generator, piece: Piece<'_, T>) {
+pub(super) fn fill_by_exponential<T: Element>(n: &ByExponential, generator: &Generator, piece: Piece<'_, T>) {
     fill_units::<T, TILE>(piece, |number, tile| {
-        draw_tile(numbers, number, tile, |low, high, attempt, elements| {
-            by_exponential(numbers, generator, low, high, attempt, elements)
+        draw_tile(&n.line, number, tile, |low, high, attempt, elements| {
+            by_exponential(n, generator, low, high, attempt, elements)
         });
     });
 }
@@ -42,7 +42,7 @@ pub(super) fn fill_by_exponential<T: Element>(numbers: &Numbers, generator: &Gen
 /// Four normals for each of `LANES` blocks or groups; gives a bit for each that is outside the window.
 #[inline(always)]
 fn by_normal<T: Element>(
-    n: &Numbers,
+    n: &ByNormal,
     generator: &Generator,
     low: &Lanes<u32>,
     high: u32,
@@ -50,13 +50,13 @@ fn by_normal<T: Element>(
     elements: &mut Batch<T>,
 ) -> Lanes<u32> {
     let pairs = generator.pairs(low, high, attempt);
-    let distances = normals(&pairs, n.scale);
+    let distances = normals(&pairs, n.line.scale);
     let mut outside = [0; BATCH];
     for i in 0..BATCH {
         outside[i] = u8::from(distances[i] < n.low) | u8::from(distances[i] > n.high);
     }
-    if n.asks & asks::LOCATION == 0 {
-        store(n, distances, elements);
+    if n.line.asks & asks::LOCATION == 0 {
+        store(&n.line, distances, elements);
     } else {
         let mut rests = [0.0; BATCH];
         for i in 0..BATCH {
@@ -66,7 +66,7 @@ fn by_normal<T: Element>(
             let room = if below < above { below } else { above };
             rests[i] = if d.abs() < room { d.abs() } else { room } * spread((pairs[i / 2] >> 32) as u32);
         }
-        store(n, joined(n, distances, rests), elements);
+        store(&n.line, joined(&n.line, distances, rests), elements);
     }
     bits_of(&outside)
 }
@@ -74,7 +74,7 @@ fn by_normal<T: Element>(
 /// Four exponentials, two of each of two blocks: a word for the distance, a word to accept or reject it.
 #[inline(always)]
 fn by_exponential<T: Element>(
-    n: &Numbers,
+    n: &ByExponential,
     generator: &Generator,
     low: &Lanes<u32>,
     high: u32,
@@ -90,7 +90,7 @@ fn by_exponential<T: Element>(
         }
     }
     let mut t = [0.0; BATCH];
-    let narrow = n.asks & asks::NARROW != 0;
+    let narrow = n.line.asks & asks::NARROW != 0;
     if narrow {
         for i in 0..BATCH {
             t[i] = middle_of_unsigned(w0[i]);
@@ -107,10 +107,10 @@ fn by_exponential<T: Element>(
         outside[i] = u8::from(twice_neg_ln(middle_of(w1[i] as i32)) < threshold);
         // Spread by nothing at a bound, so that none is passed.
         let beyond = n.width - e;
-        distances[i] = n.scale * e;
-        rests[i] = n.scale * (if beyond < e { beyond } else { e } * spread(w1[i]));
+        distances[i] = n.line.scale * e;
+        rests[i] = n.line.scale * (if beyond < e { beyond } else { e } * spread(w1[i]));
     }
-    store(n, joined(n, distances, rests), elements);
+    store(&n.line, joined(&n.line, distances, rests), elements);
     bits_of(&outside)
 }
 
@@ -128,7 +128,7 @@ fn bits_of(outside: &Batch<u8>) -> Lanes<u32> {
 /// A distance from the near bound, in units of the proposal's mean, from the exponential's mass that lies nearer (`near`, where it
 /// is the lesser part), or farther.
 #[inline(always)]
-fn distance(t: f32, near: bool, n: &Numbers) -> f32 {
+fn distance(t: f32, near: bool, n: &ByExponential) -> f32 {
     let p = t * n.mass_per_step;
     let v = if near { 1.0 } else { n.beyond } + p;
     neg_ln(v, if near { p } else { v - 1.0 })
@@ -138,7 +138,7 @@ fn distance(t: f32, near: bool, n: &Numbers) -> f32 {
 /// go, and gives a bit for each that the window rejects.
 #[inline(always)]
 fn draw_tile<T: Element>(
-    n: &Numbers,
+    line: &Line,
     tile_number: u64,
     tile: &mut [T; TILE],
     candidates: impl Fn(&Lanes<u32>, u32, u32, &mut Batch<T>) -> Lanes<u32>,
@@ -153,13 +153,13 @@ fn draw_tile<T: Element>(
             rejected[group] |= outside[group] << (4 * j);
         }
     }
-    redraw(n, tile_number, tile, rejected, candidates);
+    redraw(line, tile_number, tile, rejected, candidates);
 }
 
 /// Replaces what was rejected. Only groups that wait are drawn.
 #[inline(always)]
 fn redraw<T: Element>(
-    n: &Numbers,
+    line: &Line,
     tile_number: u64,
     tile: &mut [T; TILE],
     mut rejected: [u32; GROUPS],
@@ -201,7 +201,7 @@ fn redraw<T: Element>(
         }
     }
     let mut location = [T::zeroed(); BATCH];
-    store(n, joined(n, [0.0; BATCH], [0.0; BATCH]), &mut location);
+    store(line, joined(line, [0.0; BATCH], [0.0; BATCH]), &mut location);
     for group in 0..GROUPS {
         while rejected[group] != 0 {
             tile[place(group, rejected[group].trailing_zeros())] = location[0];

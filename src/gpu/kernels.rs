@@ -50,12 +50,6 @@ impl Writes {
     }
 }
 
-/// A kernel's name, as its file's, and what is its own in `shaders/`.
-struct Text {
-    name: &'static str,
-    parts: &'static [&'static str],
-}
-
 macro_rules! part {
     ($name:literal) => {
         include_str!(concat!("../../shaders/", $name, ".wgsl"))
@@ -68,27 +62,22 @@ const THREEFRY: &str = part!("threefry");
 const JAX: &str = part!("jax");
 const REDRAW: &str = part!("truncated_normal");
 
-fn text(kernel: Kernel) -> Text {
-    let (name, parts): (_, &[_]) = match kernel {
-        Kernel::Constant => ("constant", &[part!("constant"), BLOCKS]),
-        Kernel::Uniform => ("uniform", &[part!("uniform"), BLOCKS]),
-        Kernel::Normal => ("normal", &[part!("normal"), BLOCKS]),
-        Kernel::TruncatedByNormal => ("by_normal", &[part!("by_normal"), REDRAW]),
-        Kernel::TruncatedByExponential => ("by_exponential", &[part!("by_exponential"), REDRAW]),
-        Kernel::Words => ("words", &[part!("words"), BLOCKS]),
-        Kernel::ThreefryWords => ("threefry_words", &[THREEFRY, part!("threefry_words"), BLOCKS]),
-        Kernel::TensorFlowUniform => ("tensorflow_uniform", &[TENSORFLOW, part!("tensorflow_uniform"), BLOCKS]),
-        Kernel::TensorFlowNormal => ("tensorflow_normal", &[TENSORFLOW, part!("tensorflow_normal"), BLOCKS]),
-        Kernel::TensorFlowTruncated => ("tensorflow_truncated", &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS]),
-        Kernel::JaxUniform => ("jax_uniform", &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS]),
-        Kernel::JaxNormal => ("jax_normal", &[THREEFRY, JAX, part!("jax_normal"), BLOCKS]),
-    };
-    Text { name, parts }
-}
-
-/// The kernel's name, as its file's.
-pub(super) fn name(kernel: Kernel) -> &'static str {
-    text(kernel).name
+/// What is a kernel's own in `shaders/`.
+fn parts(kernel: Kernel) -> &'static [&'static str] {
+    match kernel {
+        Kernel::Constant => &[part!("constant"), BLOCKS],
+        Kernel::Uniform => &[part!("uniform"), BLOCKS],
+        Kernel::Normal => &[part!("normal"), BLOCKS],
+        Kernel::TruncatedByNormal => &[part!("by_normal"), REDRAW],
+        Kernel::TruncatedByExponential => &[part!("by_exponential"), REDRAW],
+        Kernel::Words => &[part!("words"), BLOCKS],
+        Kernel::ThreefryWords => &[THREEFRY, part!("threefry_words"), BLOCKS],
+        Kernel::TensorFlowUniform => &[TENSORFLOW, part!("tensorflow_uniform"), BLOCKS],
+        Kernel::TensorFlowNormal => &[TENSORFLOW, part!("tensorflow_normal"), BLOCKS],
+        Kernel::TensorFlowTruncated => &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS],
+        Kernel::JaxUniform => &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS],
+        Kernel::JaxNormal => &[THREEFRY, JAX, part!("jax_normal"), BLOCKS],
+    }
 }
 
 /// A kernel's WGSL; `wide` where the device has 64-bit integers.
@@ -103,7 +92,7 @@ pub(super) fn source(variant: Variant, wide: bool) -> String {
     let multiplication = if wide { part!("mul_wide_u64") } else { part!("mul_wide") };
     let shared =
         [part!("params"), multiplication, part!("philox"), part!("math"), part!("rounding"), write, part!("tile")];
-    [&shared, text(variant.kernel).parts].concat().join("\n")
+    [&shared, parts(variant.kernel)].concat().join("\n")
 }
 
 #[cfg(test)]
@@ -114,8 +103,8 @@ mod tests {
     #[test]
     fn kernels_are_core_wgsl() {
         use naga::valid::{Capabilities, ValidationFlags, Validator};
-        for kernel in Kernel::ALL {
-            for dtype in Dtype::ALL {
+        for &kernel in Kernel::ALL {
+            for &dtype in Dtype::ALL {
                 for &writes in Writes::of(dtype) {
                     let text = source(Variant { kernel, asks: 0, dtype, writes }, false);
                     let module =

@@ -9,12 +9,12 @@ use wgpu::{
     PipelineLayout,
 };
 
-use super::kernels::{Variant, name, source};
+use super::kernels::{Variant, source};
 use super::scopes::scoped;
 use super::windows::{Params, ROWS};
-use crate::Error;
 #[cfg(test)]
 use crate::sampler::Kernel;
+use crate::{Error, ErrorKind};
 
 /// Bytes of the parameters of a dispatch, whether it has one window or many.
 const TABLE: usize = ROWS * size_of::<Params>();
@@ -82,7 +82,7 @@ impl Pipelines {
     }
 
     fn compile(&self, device: &Device, variant: Variant, wgsl: String) -> Result<ComputePipeline, Error> {
-        let (name, dtype) = (name(variant.kernel), variant.dtype);
+        let (name, dtype) = (variant.kernel.name(), variant.dtype);
         let label = format!("fanin {name}");
         scoped(device, &format!("the kernel {name} in {dtype} does not compile"), || {
             let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -134,7 +134,7 @@ impl Pipelines {
             buffer.unmap();
             Some(buffer)
         })?;
-        made.ok_or_else(|| Error::Device { reason: "it was lost or destroyed".into() })
+        made.ok_or_else(|| Error::failed(ErrorKind::Device, "the device", "was lost or destroyed"))
     }
 
     pub fn bindings(
@@ -185,7 +185,9 @@ mod tests {
             let pipelines = Pipelines::new(&device).unwrap();
             let variant = Variant { kernel: Kernel::Normal, asks: 0, dtype: Dtype::F32, writes: Writes::Words };
             for wrong in ["fn main() { let x = 1 + ; }", "@compute @workgroup_size(1) fn other() {}"] {
-                let error = pipelines.compile(&device, variant, wrong.into()).unwrap_err().to_string();
+                let error = pipelines.compile(&device, variant, wrong.into()).unwrap_err();
+                assert!(std::error::Error::source(&error).is_some());
+                let error = error.to_string();
                 assert!(error.contains("the kernel normal in f32 does not compile"), "{error}");
             }
             pipelines.get(&device, variant).unwrap();

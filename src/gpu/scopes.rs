@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use wgpu::{Device, ErrorFilter};
 
-use crate::Error;
+use crate::{Error, ErrorKind};
 
 /// Does some work on a device; what goes wrong in it is an error: `what` says in what.
 ///
@@ -21,12 +21,23 @@ pub(super) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -
     // The last one pushed is the first one popped.
     let [validation, memory, internal] = guards;
     let reported = [internal, memory, validation].map(|guard| at_once(guard.pop()).flatten());
-    let reason = match (reported.into_iter().flatten().next(), done) {
-        (None, Ok(done)) => return Ok(done),
-        (Some(error), _) => error.to_string(),
-        (None, Err(panic)) => said(panic.as_ref()),
-    };
-    Err(Error::Device { reason: format!("{what}: {}", reason.trim_end()) })
+    let failed = Error::failed(ErrorKind::Device, "the device", format!("failed: {what}"));
+    match (reported.into_iter().flatten().next(), done) {
+        (None, Ok(done)) => Ok(done),
+        (Some(error), _) => Err(failed.because(cause(error))),
+        (None, Err(panic)) => Err(failed.because(said(panic.as_ref()))),
+    }
+}
+
+/// A device's error, which in a browser belongs to its thread.
+#[cfg(not(target_family = "wasm"))]
+fn cause(error: wgpu::Error) -> wgpu::Error {
+    error
+}
+
+#[cfg(target_family = "wasm")]
+fn cause(error: wgpu::Error) -> String {
+    error.to_string()
 }
 
 /// What a future gives that is ready; a browser's is not, and reports to its console.

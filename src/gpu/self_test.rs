@@ -6,11 +6,10 @@ use sha2::{Digest, Sha256};
 use wgpu::{Buffer, BufferUsages, Queue};
 
 use super::batches::Batches;
-use super::kernels::name;
 use super::scopes::scoped;
 use super::{GpuFiller, Part, Target, parts, windows};
-use crate::sampler::{Kernel, Numbers, Sampler};
-use crate::{Distribution, Dtype, Error, Fill, JaxKey, Stream, cpu};
+use crate::sampler::Sampler;
+use crate::{Distribution, Dtype, Error, ErrorKind, Fill, JaxKey, Stream, cpu};
 
 /// Random123's known answers for philox4x32-10: counter, key, words.
 const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
@@ -87,7 +86,7 @@ impl SelfTest {
     /// Nothing, if every bit is the CPU's.
     ///
     /// # Errors
-    /// [`Error::SelfTest`] with the first check that failed.
+    /// [`ErrorKind::SelfTest`] with the first check that failed.
     ///
     /// ```
     /// assert!(fanin::gpu::SelfTest::default().into_result().is_err());
@@ -96,12 +95,16 @@ impl SelfTest {
         if self.agrees() {
             return Ok(());
         }
-        let failed = self.checks.iter().filter(|check| check.different > 0);
-        let (check, different, values) = match failed.clone().next() {
-            Some(check) => (check.name.clone(), check.different, check.values),
-            None => ("that there is one".into(), 0, 0),
+        let (failed, checks) = (self.checks.iter().filter(|check| check.different > 0), self.checks.len());
+        let said = match failed.clone().next() {
+            None => "compared nothing".into(),
+            Some(Check { name, values, different }) => format!(
+                "draws other bits than the CPU: {} of {checks} checks failed, the first of them {name}, in {different} of {values} values",
+                failed.count()
+            ),
         };
-        Err(Error::SelfTest { check, different, values, failed: failed.count(), checks: self.checks.len() })
+        let error = Error::failed(ErrorKind::SelfTest, "the device", said);
+        Err(error.allowing("a device that passes the self-test, or GpuFiller::untested"))
     }
 }
 
@@ -143,7 +146,7 @@ fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
             Distribution::Uniform { low: -0.05, .. } | Distribution::TruncatedNormal { low: -0.04, .. }
         );
         let most = if both { 1 << 13 } else { 1 << 10 };
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             for (start, most) in [((1 << 34) - 2112, u64::MAX), ((1 << 34) - 2111, most), ((1 << 34) - 2110, most)] {
                 if start % 4 == 2 && !both {
                     continue;
@@ -158,7 +161,7 @@ fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
 
 /// The kernel and the dtype.
 fn kind(fill: &Fill) -> String {
-    format!("{} {}", name(fill.sampler.kernel), fill.dtype())
+    format!("{} {}", fill.sampler.kernel().name(), fill.dtype())
 }
 
 /// What was drawn, for people.
@@ -177,7 +180,7 @@ impl GpuFiller {
     /// It waits for the device and reads back, which nothing else here does; it needs a native device.
     ///
     /// # Errors
-    /// [`Error::Device`] if the device does not give its results back.
+    /// [`ErrorKind::Device`] if the device does not give its results back.
     ///
     /// See [`SelfTest`] for an example.
     pub fn self_test(&self, queue: &Queue) -> Result<SelfTest, Error> {
@@ -189,23 +192,22 @@ impl GpuFiller {
         for (i, (counter, key, words)) in KNOWN_ANSWERS.into_iter().enumerate() {
             let name = |place| format!("philox4x32-10 known answer {i} on the {place}");
             let [low, high, attempt, nonce] = counter;
-            let numbers = Numbers { word: attempt, ..Numbers::default() };
             let stream = Stream::from_key(key, nonce);
-            check(name("device"), &self.known_answer(queue, Kernel::Words, numbers, stream, [low, high])?, &words);
+            check(name("device"), &self.known_answer(queue, Sampler::Words(attempt), stream, [low, high])?, &words);
             check(name("CPU"), &crate::philox4x32_10(counter, key), &words);
         }
         for (i, (counter, key, words)) in THREEFRY_KNOWN_ANSWERS.into_iter().enumerate() {
             let name = |place| format!("threefry2x32-20 known answer {i} on the {place}");
             let [high, low] = counter;
             let stream = Stream::from_key(key, 0);
-            let drawn = self.known_answer(queue, Kernel::ThreefryWords, Numbers::default(), stream, [low, high])?;
+            let drawn = self.known_answer(queue, Sampler::ThreefryWords, stream, [low, high])?;
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
         let mut digests = Vec::<(String, Sha256)>::new();
         for (distribution, fill, most) in known_fills()? {
             let buffer = self.scratch(fill.len() * fill.dtype().size())?;
-            let parts: Vec<_> = parts(&Target { fill: &fill, buffer: &buffer, offset: 0 }, most).collect();
+            let parts: Vec<_> = parts(&Target::new(&fill, &buffer, 0), most).collect();
             let targets: Vec<_> = parts.iter().map(Part::target).collect();
             self.submit_recorded(queue, |encoder| self.record_all(encoder, &targets))?;
             let drawn = self.read_back(queue, &buffer)?;
@@ -228,14 +230,13 @@ impl GpuFiller {
     fn known_answer(
         &self,
         queue: &Queue,
-        kernel: Kernel,
-        numbers: Numbers,
+        sampler: Sampler,
         stream: Stream,
         block: [u32; 2],
     ) -> Result<[u32; 4], Error> {
         let zero = Distribution::Constant { value: 0.0 };
         let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
-        fill.sampler = Sampler { kernel, numbers };
+        fill.sampler = sampler;
         let buffer = self.scratch(16)?;
         let mut batches = Batches::default();
         for mut window in windows::plan(&fill, &buffer, 0, &self.limits)? {
@@ -250,7 +251,7 @@ impl GpuFiller {
     }
 
     fn scratch(&self, bytes: u64) -> Result<Buffer, Error> {
-        self.buffer(bytes.next_multiple_of(4), BufferUsages::STORAGE | BufferUsages::COPY_SRC)
+        self.create_buffer("fanin self-test", bytes, BufferUsages::COPY_SRC)
     }
 
     fn buffer(&self, size: u64, usage: BufferUsages) -> Result<Buffer, Error> {
@@ -262,7 +263,7 @@ impl GpuFiller {
 
     /// The buffer's bytes, once the device has written them.
     fn read_back(&self, queue: &Queue, buffer: &Buffer) -> Result<Vec<u8>, Error> {
-        let failed = |reason: String| Error::Device { reason };
+        let failed = || Error::failed(ErrorKind::Device, "the device", "did not give its results back");
         let copy = self.buffer(buffer.size(), BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
         scoped(&self.device, "reading back", || {
             let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -273,10 +274,10 @@ impl GpuFiller {
                 // The receiver is there until the answer is.
                 let _ = sender.send(result);
             });
-            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(e.to_string()))?;
-            let answer = receiver.try_recv().map_err(|_| failed("the device did not answer".into()))?;
-            answer.map_err(|e| failed(e.to_string()))?;
-            Ok(copy.get_mapped_range(..).map_err(|e| failed(e.to_string()))?.to_vec())
+            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed().because(e))?;
+            let answer = receiver.try_recv().map_err(|_| failed())?;
+            answer.map_err(|e| failed().because(e))?;
+            Ok(copy.get_mapped_range(..).map_err(|e| failed().because(e))?.to_vec())
         })?
     }
 }
@@ -285,6 +286,7 @@ impl GpuFiller {
 mod tests {
     use super::super::kernels::Writes;
     use super::*;
+    use crate::sampler::Kernel;
 
     /// A device that draws something else with one kernel, in one dtype and one way of writing, is refused, and the error says
     /// with which.
@@ -299,11 +301,13 @@ mod tests {
         let normal = known.iter().map(|(_, fill, _)| fill).find(|f| kind(f) == "normal f16").unwrap();
         filler.pipelines.mistake(&device, normal.variant(Writes::Blocks), Kernel::Uniform);
         let refused = filler.tested(&queue).unwrap_err();
-        let Error::SelfTest { ref check, different, values, failed, checks } = refused else { panic!("{refused:?}") };
-        assert!(check.starts_with("normal f16, "), "{check}");
+        assert_eq!(refused.kind(), ErrorKind::SelfTest);
         // Of three distributions of this kernel, the one that asks nothing, written in blocks.
-        assert_eq!((failed, checks, values), (1, 105, elements(Dtype::F16)));
-        assert!(different > values / 2 && refused.to_string().contains("1 of 105 checks failed"), "{refused}");
+        assert!(refused.value().contains("1 of 105 checks failed, the first of them normal f16, "), "{refused}");
+        let values = elements(Dtype::F16);
+        let (_, counts) = refused.value().rsplit_once(" in ").unwrap();
+        let different: u64 = counts.strip_suffix(&format!(" of {values} values")).unwrap().parse().unwrap();
+        assert!(different > values / 2, "{refused}");
     }
 
     /// The page draws what the self-test draws, and has the digests with it. `FANIN_WRITE=1` writes them anew.
@@ -314,9 +318,9 @@ mod tests {
             .unwrap()
             .into_iter()
             .map(|(distribution, fill, _)| {
-                let words: [u32; 20] = bytemuck::cast(fill.sampler.numbers);
+                let words: [u32; 20] = bytemuck::cast(fill.sampler.numbers());
                 let check = serde_json::json!({
-                    "name": described(&distribution, &fill), "kernel": name(fill.sampler.kernel),
+                    "name": described(&distribution, &fill), "kernel": fill.sampler.kernel().name(),
                     "dtype": fill.dtype().to_string(), "start": fill.range().start, "end": fill.range().end,
                     "key": fill.stream.key, "nonce": fill.stream.nonce, "numbers": words,
                     "sha256": hexadecimal(Sha256::new_with_prefix(cpu::bytes(&fill).unwrap())),

@@ -7,8 +7,8 @@ use wgpu::{Buffer, BufferUsages};
 
 use super::kernels::{Variant, Writes};
 use crate::cpu::TILE;
-use crate::sampler::{Kernel, Numbers, Sampler};
-use crate::{Dtype, Error, Fill};
+use crate::sampler::{Numbers, Sampler};
+use crate::{Dtype, Error, ErrorKind, Fill};
 
 /// Invocations per workgroup, as in the shaders.
 pub(super) const WORKGROUP: u64 = 64;
@@ -21,6 +21,9 @@ const PER_WORKGROUP: u64 = WORKGROUP * GROUP;
 pub(super) const ROWS: usize = 28;
 /// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
 const MAX_WINDOW: u64 = 1 << 30;
+
+/// No more runs of elements are recorded of one fill: each has parameters of its own.
+const MOST_RUNS: u64 = 1 << 20;
 
 /// The parameters of a dispatch, in the order of `Params` in `shaders/params.wgsl`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -56,9 +59,12 @@ pub(super) struct Window {
 impl Fill {
     /// The pipeline that draws it.
     pub(super) fn variant(&self, writes: Writes) -> Variant {
-        let Sampler { kernel, numbers } = self.sampler;
-        Variant { kernel, asks: numbers.asks, dtype: self.dtype(), writes }
+        variant(&self.sampler, self.dtype(), writes)
     }
+}
+
+pub(super) fn variant(sampler: &Sampler, dtype: Dtype, writes: Writes) -> Variant {
+    Variant { kernel: sampler.kernel(), asks: sampler.numbers().asks, dtype, writes }
 }
 
 impl Window {
@@ -80,8 +86,10 @@ pub(super) struct Limits {
 
 impl Limits {
     pub fn new(limits: &wgpu::Limits) -> Result<Limits, Error> {
-        let need = |limit, value: u64, needed: u64| {
-            if value >= needed { Ok(()) } else { Err(Error::DeviceLimit { limit, value, needed }) }
+        let need = |limit: &str, value: u64, needed: u64| {
+            let thing = format!("the device's limit {limit}");
+            let allowed = format!("at least {needed}");
+            if value >= needed { Ok(()) } else { Err(Error::new(ErrorKind::DeviceLimit, thing, value, allowed)) }
         };
         need("max_bind_groups", limits.max_bind_groups.into(), 1)?;
         need("max_storage_buffers_per_shader_stage", limits.max_storage_buffers_per_shader_stage.into(), 1)?;
@@ -110,6 +118,10 @@ impl Limits {
 /// The dispatches that write `fill` at `offset` into the buffer.
 pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
     check(fill, buffer, offset)?;
+    if fill.runs() > MOST_RUNS {
+        let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
+        return Err(Error::new(ErrorKind::Shape, "how many runs of elements the slice has", fill.runs(), allowed));
+    }
     Ok(split(fill, buffer.size(), offset, limits))
 }
 
@@ -117,19 +129,42 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
 pub(super) fn check(fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
     let size = fill.dtype().size();
     if !buffer.usage().contains(BufferUsages::STORAGE) {
-        return Err(Error::BufferUsage { usages: buffer.usage() });
+        let usages = format!("{:?}", buffer.usage());
+        return Err(Error::new(ErrorKind::Buffer, "the buffer's usage", usages, "any that includes STORAGE"));
     }
     if !offset.is_multiple_of(size) {
-        return Err(Error::Offset { offset, dtype: fill.dtype(), size });
+        let allowed = format!("a multiple of {size}, the size of an {}", fill.dtype());
+        return Err(Error::new(ErrorKind::Buffer, "the byte offset", offset, allowed));
     }
-    let needed = fill.len().saturating_mul(size).saturating_add(offset).checked_next_multiple_of(4).unwrap_or(u64::MAX);
+    let needed = fill.byte_len().saturating_add(offset).checked_next_multiple_of(4).unwrap_or(u64::MAX);
     if needed > buffer.size() {
-        return Err(Error::BufferTooSmall { size: buffer.size(), needed });
+        let allowed = format!("at least {needed}, where the fill's last word ends");
+        return Err(Error::new(ErrorKind::Buffer, "the buffer's size", buffer.size(), allowed));
     }
     Ok(())
 }
 
+/// The dispatches that write `fill` at `offset` into a buffer of this size.
 pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
+    let (mut windows, mut offset) = (Vec::new(), offset);
+    for span in fill.spans() {
+        let len = span.range.end - span.range.start;
+        split_span(fill, &fill.sampler_of(&span), span.range, buffer_size, offset, limits, &mut windows);
+        offset += fill.dtype().bytes(len);
+    }
+    windows
+}
+
+/// The same of elements that follow one another, drawn by this.
+fn split_span(
+    fill: &Fill,
+    sampler: &Sampler,
+    range: Range<u64>,
+    buffer_size: u64,
+    offset: u64,
+    limits: &Limits,
+    windows: &mut Vec<Window>,
+) {
     let size = fill.dtype().size();
     // One binding of the whole buffer, where that may be, serves all that is written to it.
     let whole = buffer_size <= limits.binding;
@@ -138,11 +173,10 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
     let most = per_dispatch.min(per_binding).min(MAX_WINDOW) / PER_WORKGROUP * PER_WORKGROUP;
 
     // A constant does not care how its elements are numbered: from the buffer's beginning on, each is in its place of a block.
-    let Range { start, end } = match fill.sampler.kernel {
-        Kernel::Constant => offset / size..offset / size + fill.len(),
-        _ => fill.range(),
+    let Range { start, end } = match sampler {
+        Sampler::Constant(_) => offset / size..offset / size + (range.end - range.start),
+        _ => range,
     };
-    let mut windows = Vec::new();
     let mut from = start;
     while from < end {
         let byte_of = |element| offset + (element - start) * size;
@@ -181,7 +215,7 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
                 continue;
             }
             windows.push(Window {
-                variant: fill.variant(writes),
+                variant: variant(sampler, fill.dtype(), writes),
                 binding: bound..if whole { buffer_size / 4 * 4 } else { byte_of(to).next_multiple_of(4) },
                 params: Params {
                     key: fill.stream.key,
@@ -196,14 +230,13 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
                     phase,
                     sign: 1 << 31,
                     padding: [0; 2],
-                    numbers: fill.sampler.numbers,
+                    numbers: sampler.numbers(),
                 },
                 workgroups: workgroups as u32,
             });
         }
         from = to;
     }
-    windows
 }
 
 /// The first element after this one whose block's number begins anew in its low half.

@@ -2,61 +2,107 @@
 
 use std::collections::BTreeMap;
 
-use exmex::Express;
+use exmex::{BinOp, Express, FlatEx, MakeOperators, MatchLiteral, Operator};
+
+use crate::error::quoted;
+use crate::names::{Named, plain};
+use crate::number::Number;
+use crate::scheme::{FanMode, NUMBERS, Spread};
+use crate::{Error, ErrorKind, Nonlinearity};
+
+/// Arithmetic as IEEE 754 rounds it and as people read it: products and quotients, then sums and differences, from left to right.
+#[derive(Clone, Debug)]
+struct Arithmetic;
+
+impl MakeOperators<f64> for Arithmetic {
+    fn make<'a>() -> Vec<Operator<'a, f64>> {
+        // What commutes the parser would reorder.
+        let op = |apply, prio| BinOp { apply, prio, is_commutative: false };
+        vec![
+            Operator::make_bin("*", op(|a, b| a * b, 1)),
+            Operator::make_bin("/", op(|a, b| a / b, 1)),
+            Operator::make_bin_unary("+", op(|a, b| a + b, 0), |a| a),
+            Operator::make_bin_unary("-", op(|a, b| a - b, 0), |a| -a),
+            Operator::make_unary("sqrt", f64::sqrt),
+        ]
+    }
+}
+
+exmex::literal_matcher_from_pattern!(Decimal, r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?");
+
+type Formula = FlatEx<f64, Arithmetic, Decimal>;
 
 /// A scheme's text with the formulas among its numbers worked out: `normal:std=0.02/sqrt(2*n_layers)`.
 ///
 /// Operators are those that IEEE 754 rounds correctly, so that every host gets the same number.
-pub(super) fn evaluated(scheme: &str, variables: &BTreeMap<String, f64>) -> Result<String, String> {
+pub(super) fn evaluated(scheme: &str, variables: &BTreeMap<String, f64>) -> Result<String, Error> {
     let Some((name, parameters)) = scheme.split_once(':') else { return Ok(scheme.into()) };
     let parameters = parameters
         .split(',')
         .map(|parameter| match parameter.split_once('=') {
-            Some((key, value)) if is_formula(value, variables) => Ok(format!("{key}={}", number(value, variables)?)),
+            // What is no number of a scheme is its own word.
+            Some((key, value)) if NUMBERS.contains(&plain(key).as_str()) && value.trim().parse::<f64>().is_err() => {
+                Ok(format!("{key}={}", number(value.trim(), variables)?))
+            }
             _ => Ok(parameter.into()),
         })
-        .collect::<Result<Vec<String>, String>>()?;
+        .collect::<Result<Vec<String>, Error>>()?;
     Ok(format!("{name}:{}", parameters.join(",")))
 }
 
-/// Numbers, and words such as `fan_out` or `true`, are the scheme's own.
-fn is_formula(value: &str, variables: &BTreeMap<String, f64>) -> bool {
-    let value = value.trim();
-    let is_word = value.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    value.parse::<f64>().is_err() && (variables.contains_key(value) || !is_word)
+/// A name that formulas can have for a number: neither one of the schemes' own words nor one of the formulas'.
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
+    let wrong =
+        |allowed: &'static str| Error::new(ErrorKind::Rules, "the name of a constant or count", quoted(name), allowed);
+    let is_word = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_word {
+        return Err(wrong("letters, digits and _, no digit first"));
+    }
+    let has = |known: &str, others: &[&str]| known == plain(name) || others.contains(&plain(name).as_str());
+    let of_schemes = FanMode::NAMES.iter().any(|(_, known, others)| has(known, others))
+        || Spread::NAMES.iter().any(|(_, known, others)| has(known, others))
+        || Nonlinearity::NAMES.iter().any(|(_, known, others)| has(known, others))
+        || has("true", &["false"]);
+    // So have numbers: inf, nan.
+    let of_formulas = name.parse::<f64>().is_ok() || name == "sqrt";
+    if of_schemes || of_formulas {
+        return Err(wrong("another one: schemes or formulas have this word for something else"));
+    }
+    Ok(())
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '.'
 }
 
 /// The value of a formula.
-pub(super) fn number(formula: &str, variables: &BTreeMap<String, f64>) -> Result<f64, String> {
-    let wrong = |reason: &dyn std::fmt::Display| format!("the formula \"{formula}\": {reason}");
+pub(super) fn number(formula: &str, variables: &BTreeMap<String, f64>) -> Result<f64, Error> {
+    let thing = || format!("the formula {}", quoted(formula));
+    let failed = |reason: &str| Error::failed(ErrorKind::Rules, thing(), reason);
     // The parser recurses.
     if formula.len() > 1000 {
-        return Err(wrong(&"longer than 1000 characters"));
+        return Err(Error::new(ErrorKind::Rules, thing(), "longer than 1000 characters", "a shorter one"));
     }
-    // The parser knows more than it may use here, and works out constants by itself.
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-    let unknown = |what: &str| wrong(&format!("there is no \"{what}\" here, allowed: + - * / sqrt and parentheses"));
+    let unknown = |what: &str| failed(&format!("has \"{what}\"")).allowing("+ - * / sqrt and parentheses");
     if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/() ".contains(c)) {
-        return Err(unknown(&c.to_string()));
+        return Err(unknown(&c.escape_debug().to_string()));
     }
-    let words =
-        || formula.split(|c| !is_word(c)).filter(|word| word.starts_with(|c: char| !c.is_ascii_digit() && c != '.'));
-    if let Some(word) = words().find(|word| *word != "sqrt" && !variables.contains_key(*word)) {
-        if formula.contains(&format!("{word}(")) {
-            return Err(unknown(word));
-        }
-        let all: Vec<_> = variables.keys().map(String::as_str).collect();
-        let all = if all.is_empty() { "none".into() } else { all.join(", ") };
-        return Err(wrong(&format!("\"{word}\" is not defined, allowed: {all}")));
+    let unreadable = |e: exmex::ExError| failed("cannot be read").because(e);
+    let parsed = Formula::parse_wo_compile(formula).map_err(unreadable)?;
+    let mut values = Vec::new();
+    for word in parsed.var_names() {
+        values.push(*variables.get(word).ok_or_else(|| {
+            let all = variables.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let all = if all.is_empty() { "none".into() } else { all };
+            failed(&format!("has \"{word}\", which is not defined")).allowing(all)
+        })?);
     }
-    let parsed = exmex::parse::<f64>(formula).map_err(|e| wrong(&e))?;
-    let used = parsed.var_names();
-    if let Some(word) = words().find(|word| *word != "sqrt" && !used.iter().any(|name| name == word)) {
-        return Err(wrong(&format!("\"{word}\" means something else here, allowed: another name")));
+    let value = parsed.eval(&values).map_err(unreadable)?;
+    if value.is_finite() {
+        return Ok(value);
     }
-    let values: Vec<_> = used.iter().map(|name| variables.get(name).copied().unwrap_or(f64::NAN)).collect();
-    let value = parsed.eval(&values).map_err(|e| wrong(&e))?;
-    if value.is_finite() { Ok(value) } else { Err(wrong(&format!("its value is {value}, allowed: a finite number"))) }
+    Err(Error::new(ErrorKind::Rules, format!("the value of {}", thing()), Number(value), "a finite number"))
 }
 
 #[cfg(test)]
@@ -70,7 +116,25 @@ mod tests {
         assert_eq!(of("normal:std=0.02/sqrt(2*n_layers)"), format!("normal:std={}", 0.02 / 24f64.sqrt()));
         assert_eq!(of("normal:std=std"), "normal:std=0.02");
         assert_eq!(of("uniform:low=-std,high=std * 2"), "uniform:low=-0.02,high=0.04");
-        for text in ["he_normal", "he_normal:mode=fan_out", "truncated_normal:low=-inf,high=1e-3,std=1", "x:a=b"] {
+        assert_eq!(of("normal:std=1e-3*n_layers"), "normal:std=0.012");
+        assert_eq!(of("normal:std=(2E3-1.5e+1)/n_layers+0e0"), format!("normal:std={}", 1985.0 / 12.0));
+        assert_eq!(of("normal:std=1e-300*1e300*std"), format!("normal:std={}", 1e-300 * 1e300 * 0.02));
+        // From left to right, as IEEE 754 rounds each step.
+        assert_eq!(of("normal:std=0.1*3/0.7"), format!("normal:std={}", 0.1 * 3.0 / 0.7));
+        assert_eq!(of("normal:std=0.1+0.7-0.3"), format!("normal:std={}", 0.1 + 0.7 - 0.3));
+        assert_eq!(of("normal:std=1-2-3*4/5/6"), format!("normal:std={}", 1.0 - 2.0 - 3.0 * 4.0 / 5.0 / 6.0));
+        assert_eq!(
+            of("normal:std=-std/(3-1)*sqrt(std*-2*-3)"),
+            format!("normal:std={}", -0.02 / 2.0 * (0.02f64 * -2.0 * -3.0).sqrt())
+        );
+        for text in [
+            "he_normal",
+            "he_normal:mode=fan-out",
+            "truncated_normal:low=-inf,high=1e-3,std=1",
+            "x:a=b",
+            "he_normal:nonlinearity=leaky_relu:negative_slope=0.2",
+            "variance_scaling:distribution=truncated-normal",
+        ] {
             assert_eq!(of(text), text);
         }
     }
@@ -79,25 +143,38 @@ mod tests {
     fn a_wrong_formula_says_what_is_wrong() {
         let variables = BTreeMap::from([("n".to_string(), 0.0)]);
         for (formula, says) in [
-            ("1/n", "its value is inf"),
-            ("2*m", "\"m\" is not defined, allowed: n"),
-            ("sin(n)", "there is no \"sin\""),
-            ("2^n", "there is no \"^\""),
-            ("2^3", "there is no \"^\""),
-            ("sin(1)", "there is no \"sin\""),
-            ("PI", "\"PI\" is not defined"),
-            ("(1", "the formula \"(1\""),
+            ("1/n", "the value of the formula \"1/n\" is inf, allowed: a finite number"),
+            ("2*m", "has \"m\", which is not defined, allowed: n"),
+            ("PI", "has \"PI\", which is not defined"),
+            ("sin", "has \"sin\", which is not defined"),
+            ("sin(n)", "the formula \"sin(n)\""),
+            ("2^n", "has \"^\", allowed: +"),
+            ("é", "has \"é\", allowed: +"),
+            ("(1", "the formula \"(1\" cannot be read"),
             ("1+", "the formula \"1+\""),
+            ("1e*n", "the formula \"1e*n\""),
+            ("1e-*n", "the formula \"1e-*n\""),
+            ("1..2", "the formula \"1..2\""),
+            ("n n", "the formula \"n n\""),
             ("", "the formula \"\""),
-            ("sqrt(0-1)", "its value is NaN"),
+            ("1e999*n", "is NaN"),
+            ("sqrt(0-1)", "is NaN"),
         ] {
-            let error = number(formula, &variables).unwrap_err();
+            let error = number(formula, &variables).unwrap_err().to_string();
             assert!(error.contains(says), "{formula}: {error}");
         }
-        let taken = BTreeMap::from([("PI".to_string(), 3.0)]);
-        assert!(number("2*PI", &taken).unwrap_err().contains("\"PI\" means something else"));
-        assert!(number(&"(".repeat(2000), &variables).unwrap_err().contains("longer than"));
+        assert!(number(&"(".repeat(2000), &variables).unwrap_err().to_string().contains("longer than"));
         assert!(number(&"(".repeat(999), &variables).is_err());
         assert!(number(&format!("{}1{}", "(".repeat(499), ")".repeat(499)), &variables).is_ok());
+    }
+
+    #[test]
+    fn names_of_numbers_mean_nothing_else() {
+        for name in ["n_layers", "std", "_x1", "scale", "PI", "e"] {
+            check_name(name).unwrap();
+        }
+        for name in ["fan_in", "FAN_AVG", "uniform", "relu", "true", "inf", "NaN", "sqrt", "1a", "a-b", ""] {
+            check_name(name).unwrap_err();
+        }
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! ```toml
 //! layout = "in_out"                   # of all rules that say no other; out_in if left out
-//! dtype = "bf16"                      # likewise; each tensor's own if left out
+//! dtype = "bf16"                      # likewise; each tensor's own if left out, or the program's where it has none
 //!
 //! [constants]                         # numbers for formulas
 //! std = 0.02
@@ -35,52 +35,17 @@
 //! ```
 //!
 //! A number of a scheme may be a formula of constants and counts with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
-//! correctly, so that every host gets the same number.
+//! correctly, so that every host gets the same number. Products and quotients come before sums and differences, and both go from
+//! left to right.
 //!
-//! # A whole model in one submission
-//! ```
-//! use fanin::Dtype;
-//! use fanin::gpu::{GpuFiller, Target};
-//! use fanin::rules::{Rules, Tensor};
+//! Patterns are those of the glob crate, and regard case: `*` is any text, also of dots and slashes, `?` one character, `[abc]` and
+//! `[a-z]` one of these, `[!abc]` none of these; `[*]`, `[?]` and `[[]` are the characters themselves. `**` stands between slashes
+//! alone.
 //!
-//! # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-//! # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-//! # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-//! let model = [
-//!     Tensor { name: "h.0.attn.c_attn.weight".into(), shape: vec![64, 192] },
-//!     Tensor { name: "h.0.attn.c_attn.bias".into(), shape: vec![192] },
-//! ];
-//! let mut fills = Vec::new();
-//! for planned in Rules::preset("gpt2")?.plan(&model)? {
-//!     if let Some(draw) = &planned.draw {
-//!         fills.push(draw.fills(42, Dtype::F32, &planned.shape)?);
-//!     }
-//! }
-//! let size = |fills: &[fanin::Fill]| fills.iter().map(|f| f.len() * f.dtype().size()).sum();
-//! let buffers: Vec<_> = fills
-//!     .iter()
-//!     .map(|fills| device.create_buffer(&wgpu::BufferDescriptor {
-//!         label: None,
-//!         size: size(fills),
-//!         usage: wgpu::BufferUsages::STORAGE,
-//!         mapped_at_creation: false,
-//!     }))
-//!     .collect();
-//! let mut targets = Vec::new();
-//! for (fills, buffer) in fills.iter().zip(&buffers) {
-//!     let mut offset = 0;
-//!     for fill in fills {
-//!         targets.push(Target { fill, buffer, offset });
-//!         offset += fill.len() * fill.dtype().size();
-//!     }
-//! }
-//! let mut encoder = device.create_command_encoder(&Default::default());
-//! GpuFiller::new(&device, &queue)?.record_all(&mut encoder, &targets)?;
-//! queue.submit([encoder.finish()]);
-//! # Ok::<(), fanin::Error>(())
-//! ```
+#![cfg_attr(feature = "gpu", doc = include_str!("buffers.md"))]
 
 mod formula;
+mod model;
 mod text;
 
 use std::collections::{BTreeMap, HashMap};
@@ -88,17 +53,14 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-use crate::{Distribution, Dtype, Error, Fill, Layout, Scheme, Stream, elements};
+pub use model::{Model, Tensor};
 
-/// The rules that come with fanin, by name: files of `presets/`, each of which says what it follows.
-///
-/// No value contract covers them: a tensor's distribution, which a program keeps with its checkpoint, says what was drawn. What they
-/// give is frozen by a test all the same, and a change of it is said in CHANGELOG.md under **Values**.
-///
-/// ```
-/// assert!(fanin::rules::PRESETS.iter().any(|(name, _)| *name == "gpt2"));
-/// ```
-pub const PRESETS: [(&str, &str); 8] = [
+use crate::error::quoted;
+use crate::names::{plain, unknown};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Scheme, Stream};
+
+/// The rules that come with fanin: files of `presets/`, each of which says what it follows.
+const PRESETS: &[(&str, &str)] = &[
     ("gpt2", include_str!("../../presets/gpt2.toml")),
     ("llama", include_str!("../../presets/llama.toml")),
     ("bert", include_str!("../../presets/bert.toml")),
@@ -123,9 +85,9 @@ const SCHEME: &str = include_str!("../../presets/scheme.toml");
 ///     name = "*.proj.weight"
 ///     scheme = "normal:std=0.02/sqrt(2*n_layers)"
 /// "#.parse()?;
-/// let model = [0, 1].map(|i| Tensor { name: format!("h.{i}.proj.weight"), shape: vec![64, 64] });
-/// let planned = rules.plan(&model)?;
-/// assert_eq!(planned[1].draw.as_ref().unwrap().distribution.to_string(), "normal(0, 0.01^2)");
+/// let model = [0, 1].map(|i| Tensor::new(format!("h.{i}.proj.weight"), [64, 64]));
+/// let plan = rules.plan(&model)?;
+/// assert_eq!(plan.tensors()[1].draw.as_ref().unwrap().distribution.to_string(), "normal(0, 0.01^2)");
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -151,6 +113,8 @@ struct Rule {
 enum Action {
     Skip,
     Draw {
+        /// Of the scheme.
+        line: usize,
         scheme: String,
         dtype: Option<Dtype>,
         layout: Layout,
@@ -160,65 +124,120 @@ enum Action {
     },
 }
 
-/// A tensor of a model.
-///
-/// ```
-/// let tensor = fanin::rules::Tensor { name: "lm_head.weight".into(), shape: vec![50257, 768] };
-/// # let _ = tensor;
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tensor {
-    /// Its name, which its values depend on.
-    pub name: String,
-    /// Its dimensions.
-    pub shape: Vec<u64>,
-}
-
-/// What rules say of a tensor.
+/// What rules say of a model, in the model's order.
 ///
 /// ```
 /// use fanin::rules::{Rules, Tensor};
 ///
-/// let norm = Tensor { name: "model.norm.weight".into(), shape: vec![4096] };
-/// let planned = Rules::preset("llama")?.plan(&[norm])?;
-/// assert_eq!(planned[0].draw.as_ref().unwrap().distribution, fanin::Distribution::Constant { value: 1.0 });
+/// let norm = Tensor::new("model.norm.weight", [4096]);
+/// let plan = Rules::preset("llama")?.plan(&[norm])?;
+/// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution, fanin::Distribution::Constant { value: 1.0 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+pub struct Plan(Vec<Planned>);
+
+impl Plan {
+    /// The tensors.
+    ///
+    /// See [`Plan`] for an example.
+    pub fn tensors(&self) -> &[Planned] {
+        &self.0
+    }
+
+    /// The same, to be taken apart.
+    ///
+    /// ```
+    /// # use fanin::rules::{Rules, Tensor};
+    /// let plan = Rules::preset("llama")?.plan(&[Tensor::new("model.norm.weight", [4096])])?;
+    /// let names: Vec<String> = plan.into_tensors().into_iter().map(|planned| planned.name).collect();
+    /// # let _ = names;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn into_tensors(self) -> Vec<Planned> {
+        self.0
+    }
+
+    /// Whatever is drawn, with its name, for this seed; in this dtype, where neither a rule nor the model says another.
+    ///
+    /// # Errors
+    /// Those of [`Draw::fill`], with the tensor's name.
+    ///
+    /// ```
+    /// use fanin::rules::{Rules, Tensor};
+    /// use fanin::{Dtype, cpu};
+    ///
+    /// let plan = Rules::preset("llama")?.plan(&[Tensor::new("lm_head.weight", [320, 64])])?;
+    /// for (name, fill) in plan.fills(42, Dtype::BF16)? {
+    ///     let bytes = cpu::bytes(&fill)?;
+    ///     assert_eq!((name, bytes.len()), ("lm_head.weight", 320 * 64 * 2));
+    /// }
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fills(&self, seed: u64, dtype: Dtype) -> Result<Vec<(&str, Fill)>, Error> {
+        let drawn = self.0.iter().filter_map(|planned| Some((planned, planned.draw.as_ref()?)));
+        drawn
+            .map(|(planned, draw)| {
+                let fill = draw.fill(seed, dtype).map_err(|e| e.at(of_tensor(&planned.name)))?;
+                Ok((planned.name.as_str(), fill))
+            })
+            .collect()
+    }
+}
+
+/// What rules say of a tensor.
+///
+/// See [`Plan`] for an example.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Planned {
     /// The tensor's name.
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<u64>,
-    /// The pattern that it met.
-    pub pattern: String,
-    /// The line of the rule, from 1 on.
-    pub line: usize,
-    /// What is drawn; nothing, where the rule says `skip`.
+    /// The rule that it met; none, where it holds integers, of which no rule is asked.
+    pub rule: Option<Met>,
+    /// What is drawn; nothing, where the rule says `skip`, or there is none.
     pub draw: Option<Draw>,
+}
+
+/// The rule that a tensor met.
+///
+/// ```
+/// use fanin::rules::{Rules, Tensor};
+///
+/// let plan = Rules::preset("llama")?.plan(&[Tensor::new("model.norm.weight", [4096])])?;
+/// assert_eq!(plan.tensors()[0].rule.as_ref().unwrap().pattern, "*norm.weight");
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Met {
+    /// The pattern that the tensor's name has.
+    pub pattern: String,
+    /// The rule's line in the text, from 1 on.
+    pub line: usize,
 }
 
 /// How a tensor is drawn: all but the seed.
 ///
 /// ```
 /// use fanin::rules::Draw;
-/// use fanin::{Distribution, Dtype};
+/// use fanin::{Distribution, Dtype, cpu};
 ///
-/// let draw = Draw {
-///     distribution: Distribution::Normal { mean: 0.0, std: 0.02 },
-///     dtype: None,
-///     stream: "word_embeddings.weight".into(),
-///     zero_row: Some(0),
-/// };
-/// let fills = draw.fills(42, Dtype::F32, &[100, 8])?;
-/// assert_eq!(fills.iter().map(|f| f.range()).collect::<Vec<_>>(), [0..8, 8..800]);
+/// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+/// let draw = Draw::new(normal, [100, 8], "word_embeddings.weight").with_zero_row(0);
+/// assert_eq!(cpu::vec::<f32>(&draw.fill(42, Dtype::F32)?)?[..8], [0.0; 8]);
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Draw {
     /// What is drawn.
     pub distribution: Distribution,
-    /// The dtype that the rule asks for, if it does.
+    /// The tensor's dimensions.
+    pub shape: Vec<u64>,
+    /// The dtype that the rule asks for, or else the tensor's own, if it is known.
     pub dtype: Option<Dtype>,
     /// The name that the stream is made of: the tensor's own, unless the rule names another.
     pub stream: String,
@@ -227,43 +246,55 @@ pub struct Draw {
 }
 
 impl Draw {
-    /// The fills that make up the whole tensor, in order; one, unless a row is zero.
-    ///
-    /// # Errors
-    /// Those of [`Fill::new`] and [`elements`]; [`Error::Row`] if the zero row is not in the tensor.
+    /// This distribution in a tensor of this shape, with the stream of this name.
     ///
     /// See [`Draw`] for an example.
-    pub fn fills(&self, seed: u64, dtype: Dtype, shape: &[u64]) -> Result<Vec<Fill>, Error> {
-        self.fills_of(Stream::named(seed, &self.stream), dtype, shape)
+    pub fn new(distribution: Distribution, shape: impl Into<Vec<u64>>, stream: impl Into<String>) -> Draw {
+        Draw { distribution, shape: shape.into(), dtype: None, stream: stream.into(), zero_row: None }
     }
 
-    /// The same with another stream than that of a seed and a name.
+    /// The same, but for a row along the first dimension that is zero.
+    ///
+    /// See [`Draw`] for an example.
+    #[must_use]
+    pub fn with_zero_row(self, row: u64) -> Draw {
+        Draw { zero_row: Some(row), ..self }
+    }
+
+    /// The whole tensor, for this seed; in this dtype, if [`dtype`](Draw::dtype) says no other.
     ///
     /// # Errors
-    /// Those of [`fills`](Draw::fills).
+    /// Those of [`Fill::tensor`] and [`Fill::with_zero_row`].
+    ///
+    /// See [`Draw`] for an example.
+    pub fn fill(&self, seed: u64, dtype: Dtype) -> Result<Fill, Error> {
+        self.fill_of(Stream::named(seed, &self.stream), self.dtype.unwrap_or(dtype))
+    }
+
+    /// The same in this dtype whatever the rule says, and with another stream than that of a seed and a name.
+    ///
+    /// # Errors
+    /// Those of [`fill`](Draw::fill).
     ///
     /// ```
     /// use fanin::rules::Draw;
     /// use fanin::{Distribution, Dtype, Stream};
     ///
-    /// let distribution = Distribution::Normal { mean: 0.0, std: 0.02 };
-    /// let draw = Draw { distribution, dtype: None, stream: "w".into(), zero_row: None };
-    /// assert_eq!(draw.fills_of(Stream::keras(42), Dtype::F32, &[4, 4])?.len(), 1);
+    /// let draw = Draw::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [4, 4], "w");
+    /// assert_eq!(draw.fill_of(Stream::keras(42), Dtype::F32)?.len(), 16);
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn fills_of(&self, stream: Stream, dtype: Dtype, shape: &[u64]) -> Result<Vec<Fill>, Error> {
-        let all = elements(shape)?;
-        let fill = |range| Fill::new(&self.distribution, stream, dtype, range);
-        let Some(row) = self.zero_row else { return Ok(vec![fill(0..all)?]) };
-        let rows = shape.first().copied().unwrap_or(0);
-        if row >= rows {
-            return Err(Error::Row { row, rows });
+    pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
+        let fill = Fill::tensor(&self.distribution, stream, dtype, &self.shape)?;
+        match self.zero_row {
+            Some(row) => fill.with_zero_row(row),
+            None => Ok(fill),
         }
-        let per_row = all / rows;
-        let (start, end) = (row * per_row, (row + 1) * per_row);
-        let zeros = Fill::new(&Distribution::Constant { value: 0.0 }, stream, dtype, start..end)?;
-        Ok([fill(0..start)?, zeros, fill(end..all)?].into_iter().filter(|f| !f.is_empty()).collect())
     }
+}
+
+fn of_tensor(name: &str) -> String {
+    format!("tensor {}", quoted(name))
 }
 
 /// Reads the TOML text.
@@ -276,10 +307,24 @@ impl FromStr for Rules {
 }
 
 impl Rules {
-    /// The rules of [`PRESETS`] with this name.
+    /// The names of the rules that come with fanin.
+    ///
+    /// No value contract covers them: a tensor's distribution, which a program keeps with its checkpoint, says what was drawn. What
+    /// they give is frozen by a test all the same, and a change of it is said in CHANGELOG.md under **Values**.
+    ///
+    /// ```
+    /// use fanin::rules::Rules;
+    ///
+    /// assert!(Rules::presets().any(|name| name == "gpt2"));
+    /// ```
+    pub fn presets() -> impl Iterator<Item = &'static str> {
+        PRESETS.iter().map(|(name, _)| *name)
+    }
+
+    /// Those of the [presets](Rules::presets) with this name. Neither case nor `-` for `_` matters.
     ///
     /// # Errors
-    /// [`Error::UnknownName`].
+    /// [`ErrorKind::Text`] if there are none.
     ///
     /// ```
     /// use fanin::rules::Rules;
@@ -288,13 +333,9 @@ impl Rules {
     /// assert!(Rules::preset("brt").unwrap_err().to_string().contains("bert"));
     /// ```
     pub fn preset(name: &str) -> Result<Rules, Error> {
-        match PRESETS.iter().find(|(preset, _)| *preset == name) {
+        match PRESETS.iter().find(|(preset, _)| *preset == plain(name)) {
             Some((_, text)) => text.parse(),
-            None => Err(Error::UnknownName {
-                what: "preset",
-                name: name.into(),
-                allowed: "gpt2, llama, bert, vit, resnet, pytorch, keras, flax",
-            }),
+            None => Err(unknown("preset", name, Rules::presets())),
         }
     }
 
@@ -304,7 +345,7 @@ impl Rules {
     /// use fanin::rules::{Rules, Tensor};
     ///
     /// let names = ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"];
-    /// let model = names.map(|name| Tensor { name: name.into(), shape: vec![8, 8] });
+    /// let model = names.map(|name| Tensor::new(name, [8, 8]));
     /// assert_eq!(Rules::recognise(&model), Some("llama"));
     /// assert_eq!(Rules::recognise(&model[..1]), None);
     /// ```
@@ -319,18 +360,26 @@ impl Rules {
     /// One scheme for all matrices and convolutions (two or more dimensions). Vectors and scalars start at 1 where they
     /// multiply (the weight, gamma or scale of a norm; a running variance) and at 0 otherwise (biases and all else).
     ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] or [`ErrorKind::Window`] if the scheme's numbers are outside their domains, [`ErrorKind::Shape`] if the
+    /// layout has no groups at all.
+    ///
     /// ```
     /// use fanin::Layout;
     /// use fanin::rules::{Rules, Tensor};
     ///
-    /// let rules = Rules::of_scheme(&"he_normal".parse()?, Layout::OUT_IN);
-    /// let planned = rules.plan(&[Tensor { name: "bn.running_var".into(), shape: vec![8] }])?;
-    /// assert_eq!(planned[0].draw.as_ref().unwrap().distribution.to_string(), "constant(1)");
+    /// let rules = Rules::of_scheme(&"he_normal".parse()?, Layout::OUT_IN)?;
+    /// let plan = rules.plan(&[Tensor::new("bn.running_var", [8])])?;
+    /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution.to_string(), "constant(1)");
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn of_scheme(scheme: &Scheme, layout: Layout) -> Rules {
-        let text = SCHEME.replace("SCHEME", &scheme.to_string()).replace("LAYOUT", &layout.to_string());
-        text.parse().expect("a scheme's and a layout's text can be read")
+    pub fn of_scheme(scheme: &Scheme, layout: Layout) -> Result<Rules, Error> {
+        if layout.groups() == 0 {
+            return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
+        }
+        // Of fans of 1, all that can be wrong with it is said.
+        scheme.distribution_of_fans(Fans::new(1, 1)?)?;
+        SCHEME.replace("SCHEME", &scheme.to_string()).replace("LAYOUT", &layout.to_string()).parse()
     }
 
     /// The TOML text.
@@ -356,32 +405,52 @@ impl Rules {
     /// What each tensor of the model draws, in the model's order.
     ///
     /// # Errors
-    /// [`Error::Unmatched`] with the tensors that meet no rule; [`Error::OfTensor`] with what else is wrong, and where.
+    /// [`ErrorKind::Unmatched`] with the tensors that meet no rule; [`ErrorKind::Model`] if a name stands twice;
+    /// [`ErrorKind::Dtype`] if a tensor holds floats that are not drawn, such as F64, and its rule says no dtype; what else is wrong,
+    /// with the tensor's name and the line.
     ///
     /// See [`Rules`] for an example.
-    pub fn plan(&self, model: &[Tensor]) -> Result<Vec<Planned>, Error> {
+    pub fn plan(&self, model: &[Tensor]) -> Result<Plan, Error> {
+        let floats = || model.iter().filter(|tensor| !tensor.is_integer());
         let mut variables = self.constants.clone();
         for (name, pattern) in &self.counts {
-            let count = model.iter().filter(|tensor| pattern.matches(&tensor.name)).count();
+            let count = floats().filter(|tensor| pattern.matches(&tensor.name)).count();
             variables.insert(name.clone(), count as f64);
         }
-        let shapes: HashMap<_, _> = model.iter().map(|t| (t.name.as_str(), t.shape.as_slice())).collect();
+        let mut shapes = HashMap::new();
+        for tensor in model {
+            if shapes.insert(tensor.name.as_str(), tensor.shape.as_slice()).is_some() {
+                // They would have one stream.
+                return Err(model::twice(&tensor.name));
+            }
+        }
         let (mut planned, mut unmatched) = (Vec::new(), Vec::new());
         for tensor in model {
+            let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
+            if tensor.is_integer() {
+                planned.push(Planned { name, shape, rule: None, draw: None });
+                continue;
+            }
             let Some((rule, pattern)) = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?))) else {
-                unmatched.push(tensor.name.clone());
+                unmatched.push(name);
                 continue;
             };
-            let draw = rule.draw(tensor, &shapes, &variables).map_err(|reason| Error::OfTensor {
-                name: tensor.name.clone(),
-                line: rule.line,
-                reason,
-            })?;
-            let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
-            planned.push(Planned { name, shape, pattern: pattern.into(), line: rule.line, draw });
+            let draw = rule.draw(tensor, &shapes, &variables).map_err(|e| e.at(of_tensor(&name)))?;
+            planned.push(Planned { name, shape, rule: Some(Met { pattern: pattern.into(), line: rule.line }), draw });
         }
-        if unmatched.is_empty() { Ok(planned) } else { Err(Error::Unmatched { names: unmatched }) }
+        if unmatched.is_empty() { Ok(Plan(planned)) } else { Err(met_no_rule(&unmatched)) }
     }
+}
+
+fn met_no_rule(names: &[String]) -> Error {
+    const SHOWN: usize = 20;
+    let mut shown = names[..names.len().min(SHOWN)].iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        shown += &format!(" and {} more", names.len() - SHOWN);
+    }
+    let which = if names.len() == 1 { "1 tensor".into() } else { format!("{} tensors", names.len()) };
+    let error = Error::failed(ErrorKind::Unmatched, which, format!("met no rule: {shown}"));
+    error.allowing("a rule for each, or one for \"*\" at the end")
 }
 
 impl Rule {
@@ -409,16 +478,24 @@ impl Rule {
         tensor: &Tensor,
         shapes: &HashMap<&str, &[u64]>,
         variables: &BTreeMap<String, f64>,
-    ) -> Result<Option<Draw>, String> {
-        let Action::Draw { scheme, dtype, layout, fans_from, stream, zero_row } = &self.action else { return Ok(None) };
-        let shape = match fans_from {
+    ) -> Result<Option<Draw>, Error> {
+        let Action::Draw { line, scheme, dtype, layout, fans_from, stream, zero_row } = &self.action else {
+            return Ok(None);
+        };
+        let fans_shape = match fans_from {
             Some(last) => sibling(&tensor.name, last, shapes).unwrap_or(&tensor.shape),
             None => &tensor.shape,
         };
-        let scheme: Scheme = formula::evaluated(scheme, variables)?.parse().map_err(|e: Error| e.to_string())?;
-        let distribution = scheme.distribution(shape, *layout).map_err(|e| e.to_string())?;
+        let distribution = formula::evaluated(scheme, variables)
+            .and_then(|text| text.parse::<Scheme>())
+            .and_then(|scheme| scheme.distribution(fans_shape, *layout))
+            .map_err(|e| e.at(format_args!("by the scheme of line {line}")))?;
+        let dtype = match dtype {
+            Some(dtype) => Some(*dtype),
+            None => tensor.drawn_in()?,
+        };
         let stream = stream.clone().unwrap_or_else(|| tensor.name.clone());
-        Ok(Some(Draw { distribution, dtype: *dtype, stream, zero_row: *zero_row }))
+        Ok(Some(Draw { distribution, shape: tensor.shape.clone(), dtype, stream, zero_row: *zero_row }))
     }
 }
 

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::str::FromStr;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::{Action, Rule, Rules, formula};
-use crate::{Dtype, Error, Layout, Scheme};
+use crate::error::quoted;
+use crate::number::Number;
+use crate::{Dtype, Error, ErrorKind, Layout, Scheme};
+
+/// No pattern is longer.
+const LONGEST_PATTERN: usize = 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,7 +22,7 @@ struct File {
     #[serde(rename = "source")]
     _source: Option<String>,
     #[serde(default)]
-    recognise: Vec<String>,
+    recognise: Vec<Spanned<String>>,
     dtype: Option<Spanned<String>>,
     layout: Option<Spanned<String>>,
     #[serde(default)]
@@ -30,134 +36,187 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RuleText {
-    name: OneOrMany<String>,
-    rank: Option<OneOrMany<u64>>,
-    shape: Option<Vec<Dimension>>,
-    scheme: Option<String>,
-    #[serde(default)]
-    skip: bool,
-    dtype: Option<String>,
-    layout: Option<String>,
-    fans_from: Option<String>,
-    stream: Option<String>,
-    zero_row: Option<u64>,
+    name: Spanned<Names>,
+    rank: Option<Spanned<Ranks>>,
+    shape: Option<Spanned<Vec<Dimension>>>,
+    scheme: Option<Spanned<String>>,
+    skip: Option<Spanned<bool>>,
+    dtype: Option<Spanned<String>>,
+    layout: Option<Spanned<String>>,
+    fans_from: Option<Spanned<String>>,
+    stream: Option<Spanned<String>>,
+    zero_row: Option<Spanned<u64>>,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a string, or a list of strings")]
-enum OneOrMany<T> {
-    One(T),
-    Many(Vec<T>),
-}
-
-impl<T> OneOrMany<T> {
-    fn into_vec(self) -> Vec<T> {
-        match self {
-            OneOrMany::One(one) => vec![one],
-            OneOrMany::Many(many) => many,
-        }
-    }
+#[serde(untagged, expecting = "name is neither a text nor a list of texts")]
+enum Names {
+    One(String),
+    Many(Vec<String>),
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "a number, or \"*\"")]
+#[serde(untagged, expecting = "rank is neither a number of dimensions nor a list of such")]
+enum Ranks {
+    One(u64),
+    Many(Vec<u64>),
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "a dimension is neither a number nor \"*\"")]
 enum Dimension {
     Size(u64),
     Any(String),
 }
 
+/// Of a text, where its lines end: errors name the line.
+struct Reader {
+    ends: Vec<usize>,
+}
+
+impl Reader {
+    fn line(&self, span: &Range<usize>) -> usize {
+        self.ends.partition_point(|&end| end < span.start) + 1
+    }
+
+    fn at(&self, span: &Range<usize>, error: Error) -> Error {
+        error.of(ErrorKind::Rules).at(format_args!("line {}", self.line(span)))
+    }
+
+    fn pattern(&self, span: &Range<usize>, text: &str) -> Result<glob::Pattern, Error> {
+        // Matching recurses, at each star.
+        if text.len() > LONGEST_PATTERN {
+            let length = format!("{} bytes", text.len());
+            let allowed = format!("at most {LONGEST_PATTERN}");
+            return Err(self.at(span, Error::new(ErrorKind::Rules, "the length of a pattern", length, allowed)));
+        }
+        let wrong =
+            |e| Error::failed(ErrorKind::Rules, format!("the pattern {}", quoted(text)), "cannot be read").because(e);
+        glob::Pattern::new(text).map_err(|e: glob::PatternError| self.at(span, wrong(e)))
+    }
+
+    fn parsed<T: FromStr<Err = Error>>(&self, text: Option<Spanned<String>>) -> Result<Option<T>, Error> {
+        text.map(|text| text.as_ref().parse().map_err(|e| self.at(&text.span(), e))).transpose()
+    }
+
+    fn wrong(&self, span: &Range<usize>, thing: &'static str, value: &str, allowed: &'static str) -> Error {
+        self.at(span, Error::new(ErrorKind::Rules, thing, value, allowed))
+    }
+}
+
 pub(super) fn read(text: &str) -> Result<Rules, Error> {
-    let line = |span: Range<usize>| text[..span.start.min(text.len())].matches('\n').count() + 1;
-    let wrong = |span: Range<usize>, reason: String| Error::Rules { line: line(span), reason };
-    let file: File =
-        toml::from_str(text).map_err(|e| wrong(e.span().unwrap_or(0..0), e.message().trim().replace('\n', ", ")))?;
-    let pattern = |span: Range<usize>, text: &str| {
-        glob::Pattern::new(text).map_err(|e| wrong(span, format!("the pattern \"{text}\": {e}")))
-    };
-    let parsed = |span: &Range<usize>, e: Error| wrong(span.clone(), e.to_string());
-    let dtype = file.dtype.map(|d| d.as_ref().parse::<Dtype>().map_err(|e| parsed(&d.span(), e))).transpose()?;
-    let layout = file.layout.map(|l| l.as_ref().parse::<Layout>().map_err(|e| parsed(&l.span(), e))).transpose()?;
+    let reader = Reader { ends: text.match_indices('\n').map(|(at, _)| at).collect() };
+    let file: File = toml::from_str(text).map_err(|e| {
+        let message = e.message().trim().replace('\n', ", ");
+        reader.at(
+            &e.span().unwrap_or(0..0),
+            Error::failed(ErrorKind::Rules, "the text", format!("cannot be read: {message}")),
+        )
+    })?;
+    let dtype = reader.parsed::<Dtype>(file.dtype)?;
+    let layout = reader.parsed::<Layout>(file.layout)?;
 
     let mut constants = BTreeMap::new();
     for (name, value) in file.constants {
+        formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
         if !value.as_ref().is_finite() {
-            return Err(wrong(value.span(), format!("{name} is {}, allowed: a finite number", value.as_ref())));
+            let error = Error::new(ErrorKind::Rules, name, Number(*value.as_ref()), "a finite number");
+            return Err(reader.at(&value.span(), error));
         }
         constants.insert(name, *value.as_ref());
     }
     let mut counts = BTreeMap::new();
     for (name, text) in file.count {
+        formula::check_name(&name).map_err(|e| reader.at(&text.span(), e))?;
         if constants.contains_key(&name) {
-            return Err(wrong(text.span(), format!("\"{name}\" is both a constant and a count")));
+            let error = Error::new(ErrorKind::Rules, name, "both a constant and a count", "one of them");
+            return Err(reader.at(&text.span(), error));
         }
-        counts.insert(name, pattern(text.span(), text.as_ref())?);
+        counts.insert(name, reader.pattern(&text.span(), text.as_ref())?);
     }
-    // To find what is wrong before there is a model, anything may be counted.
-    let mut variables = constants.clone();
-    variables.extend(counts.keys().map(|name| (name.clone(), 1.0)));
-    if let Some(name) = variables.keys().find(|name| !is_word(name)) {
-        return Err(wrong(0..0, format!("\"{name}\" cannot stand in a formula, allowed: letters, digits and _")));
-    }
+    // To find what is wrong before there is a model, something is counted: of these, one must do.
+    let examples: Vec<BTreeMap<_, _>> = [12.0, 1.0, 2.0, 100.0]
+        .map(|count| constants.clone().into_iter().chain(counts.keys().map(|name| (name.clone(), count))).collect())
+        .into();
+    let check = |scheme: &str| {
+        let mut tried = examples
+            .iter()
+            .map(|variables| formula::evaluated(scheme, variables).and_then(|text| text.parse::<Scheme>()));
+        match tried.next() {
+            Some(Err(error)) if !tried.any(|scheme| scheme.is_ok()) => Err(error),
+            _ => Ok(()),
+        }
+    };
 
     let mut rules = Vec::new();
     for rule in file.rule {
         let span = rule.span();
         let rule = rule.into_inner();
-        let names = rule.name.into_vec();
-        if names.is_empty() {
-            return Err(wrong(span, "a rule without a name, allowed: at least one pattern".into()));
-        }
-        let patterns = names.iter().map(|name| pattern(span.clone(), name)).collect::<Result<_, _>>()?;
-        let own = |text: Option<String>| match text {
-            Some(text) => text.parse::<Layout>().map(Some).map_err(|e| parsed(&span, e)),
-            None => Ok(layout),
+        let names_span = rule.name.span();
+        let names = match rule.name.into_inner() {
+            Names::One(name) => vec![name],
+            Names::Many(names) => names,
         };
-        let layout = own(rule.layout)?.unwrap_or(Layout::OUT_IN);
-        let action = match (rule.scheme, rule.skip) {
-            (Some(scheme), false) => {
-                formula::evaluated(&scheme, &variables)
-                    .and_then(|text| text.parse::<Scheme>().map_err(|e| e.to_string()))
-                    .map_err(|reason| wrong(span.clone(), reason))?;
-                let dtype = match rule.dtype {
-                    Some(text) => Some(text.parse::<Dtype>().map_err(|e| parsed(&span, e))?),
-                    None => dtype,
-                };
-                let (fans_from, stream, zero_row) = (rule.fans_from, rule.stream, rule.zero_row);
-                Action::Draw { scheme, dtype, layout, fans_from, stream, zero_row }
+        if names.is_empty() {
+            return Err(reader.wrong(&names_span, "the list of a rule's names", "empty", "at least one pattern"));
+        }
+        let patterns = names.iter().map(|name| reader.pattern(&names_span, name)).collect::<Result<_, _>>()?;
+        let skip = rule.skip.as_ref().is_some_and(|skip| *skip.as_ref());
+        let beside = [
+            ("dtype", rule.dtype.as_ref().map(Spanned::span)),
+            ("layout", rule.layout.as_ref().map(Spanned::span)),
+            ("fans_from", rule.fans_from.as_ref().map(Spanned::span)),
+            ("stream", rule.stream.as_ref().map(Spanned::span)),
+            ("zero_row", rule.zero_row.as_ref().map(Spanned::span)),
+        ];
+        if let (true, Some((key, Some(span)))) = (skip, beside.into_iter().find(|(_, span)| span.is_some())) {
+            let value = format!("one with skip and {key}");
+            return Err(reader.wrong(&span, "a rule", &value, "name, rank and shape beside skip = true"));
+        }
+        let own_layout = reader.parsed::<Layout>(rule.layout)?;
+        let own_dtype = reader.parsed::<Dtype>(rule.dtype)?;
+        let action = match rule.scheme {
+            Some(scheme) if !skip => {
+                check(scheme.as_ref()).map_err(|e| reader.at(&scheme.span(), e))?;
+                Action::Draw {
+                    line: reader.line(&scheme.span()),
+                    scheme: scheme.into_inner(),
+                    dtype: own_dtype.or(dtype),
+                    layout: own_layout.or(layout).unwrap_or(Layout::OUT_IN),
+                    fans_from: rule.fans_from.map(Spanned::into_inner),
+                    stream: rule.stream.map(Spanned::into_inner),
+                    zero_row: rule.zero_row.map(Spanned::into_inner),
+                }
             }
-            (None, true) => Action::Skip,
-            (Some(_), true) => return Err(wrong(span, "a rule with a scheme and skip, allowed: one of them".into())),
-            (None, false) => return Err(wrong(span, "a rule without a scheme, allowed: scheme or skip = true".into())),
+            None if skip => Action::Skip,
+            Some(scheme) => {
+                return Err(reader.wrong(&scheme.span(), "a rule", "one with a scheme and skip", "one of them"));
+            }
+            None => return Err(reader.wrong(&span, "a rule", "one without a scheme", "scheme, or skip = true")),
+        };
+        let ranks = match rule.rank.map(|rank| (rank.span(), rank.into_inner())) {
+            None => None,
+            Some((_, Ranks::One(rank))) => Some(vec![rank]),
+            Some((span, Ranks::Many(ranks))) if ranks.is_empty() => {
+                return Err(reader.wrong(&span, "the list of a rule's ranks", "empty", "at least one"));
+            }
+            Some((_, Ranks::Many(ranks))) => Some(ranks),
         };
         let shape = rule.shape.map(|dimensions| {
-            dimensions
-                .into_iter()
-                .map(|d| match d {
-                    Dimension::Size(size) => Ok(Some(size)),
-                    Dimension::Any(any) if any == "*" => Ok(None),
-                    Dimension::Any(other) => {
-                        Err(wrong(span.clone(), format!("a dimension is \"{other}\", allowed: a number or \"*\"")))
-                    }
-                })
-                .collect::<Result<Vec<_>, _>>()
+            let span = dimensions.span();
+            let size = |dimension| match dimension {
+                Dimension::Size(size) => Ok(Some(size)),
+                Dimension::Any(any) if any == "*" => Ok(None),
+                Dimension::Any(other) => Err(reader.wrong(&span, "a dimension", &quoted(&other), "a number or \"*\"")),
+            };
+            dimensions.into_inner().into_iter().map(size).collect::<Result<Vec<_>, _>>()
         });
-        rules.push(Rule {
-            line: line(span.clone()),
-            names,
-            patterns,
-            ranks: rule.rank.map(OneOrMany::into_vec),
-            shape: shape.transpose()?,
-            action,
-        });
+        rules.push(Rule { line: reader.line(&span), names, patterns, ranks, shape: shape.transpose()?, action });
     }
     if rules.is_empty() {
-        return Err(wrong(0..0, "there is no [[rule]]".into()));
+        return Err(Error::failed(ErrorKind::Rules, "the text", "has no [[rule]]").allowing("at least one"));
     }
-    let recognise = file.recognise.iter().map(|text| pattern(0..0, text)).collect::<Result<_, _>>()?;
+    let recognise =
+        file.recognise.iter().map(|text| reader.pattern(&text.span(), text.as_ref())).collect::<Result<_, _>>()?;
     Ok(Rules { text: text.into(), recognise, constants, counts, rules })
-}
-
-fn is_word(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

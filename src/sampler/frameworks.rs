@@ -1,6 +1,6 @@
 //! The numbers of kernels that draw what other frameworks draw: in the dtype's own arithmetic, as they do.
 
-use super::{Kernel, Numbers, Sampler, fits};
+use super::{JaxNormal, JaxUniform, Placed, Sampler, TensorFlow, fits};
 use crate::cpu::rounding::{in_bf16, in_f16};
 use crate::distribution::require;
 use crate::{Distribution, Dtype, Error, special};
@@ -16,19 +16,19 @@ fn ordinary(dtype: Dtype, name: &'static str, value: f64) -> Result<(), Error> {
 
 /// TensorFlow's stateless operations: `value * scale + location`.
 pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -> Result<Sampler, Error> {
-    let (kernel, location, scale) = match *distribution {
+    let (sampler, location, scale): (fn(TensorFlow) -> Sampler, _, _) = match *distribution {
         Distribution::Uniform { low, high } => {
             ordinary(dtype, "low", low)?;
             ordinary(dtype, "high", high)?;
             let from = in_dtype(dtype, low as f32);
             let range = in_dtype(dtype, in_dtype(dtype, high as f32) - from);
             require(range.is_finite(), "high", high, WIDTH)?;
-            (Kernel::TensorFlowUniform, from, range)
+            (Sampler::TensorFlowUniform, from, range)
         }
         Distribution::Normal { mean, std } => {
             ordinary(dtype, "mean", mean)?;
             ordinary(dtype, "std", std)?;
-            (Kernel::TensorFlowNormal, mean as f32, std as f32)
+            (Sampler::TensorFlowNormal, mean as f32, std as f32)
         }
         Distribution::TruncatedNormal { mean, std, low, high } => {
             ordinary(dtype, "mean", mean)?;
@@ -36,37 +36,26 @@ pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -
             for (sigmas, name) in [((mean - low) / std, "low"), ((high - mean) / std, "high")] {
                 if (sigmas - 2.0).abs() > 1e-6 {
                     let value = if name == "low" { low } else { high };
-                    return Err(Error::Parameter {
-                        name,
-                        value,
-                        allowed: "two sigmas from the mean in TensorFlow's streams",
-                    });
+                    require(false, name, value, "two sigmas from the mean in TensorFlow's streams")?;
                 }
             }
-            (Kernel::TensorFlowTruncated, mean as f32, std as f32)
+            (Sampler::TensorFlowTruncated, mean as f32, std as f32)
         }
         Distribution::Constant { .. } => unreachable!("a constant has no stream"),
     };
-    let max = dtype.max() as f32;
-    let (location, scale) = (in_dtype(dtype, location), in_dtype(dtype, scale));
-    Ok(Sampler {
-        kernel,
-        numbers: Numbers { location, scale, first: -max, last: max, word: base, ..Numbers::default() },
-    })
+    let placed = placed(dtype, in_dtype(dtype, location), in_dtype(dtype, scale));
+    Ok(sampler(TensorFlow { placed, base }))
 }
 
-/// `jax.random`: a uniform value from `offset` on, as wide as `coarse` and `fine` together, two parts of 12 bits; for normals the
-/// inverse error function of it; then `value * scale + location`.
+/// `jax.random`: a uniform value; for normals the inverse error function of it; then `value * scale + location`.
 pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
     let max = dtype.max() as f32;
     let of = |x: f64| in_dtype(dtype, x as f32);
-    let numbers = unbounded(dtype);
     match *distribution {
         Distribution::Uniform { low, high } => {
             ordinary(dtype, "low", low)?;
             ordinary(dtype, "high", high)?;
-            let numbers = Numbers { scale: 1.0, ..from_to(dtype, of(low), of(high), numbers)? };
-            Ok(Sampler { kernel: Kernel::JaxUniform, numbers })
+            Ok(Sampler::JaxUniform(from_to(dtype, of(low), of(high), placed(dtype, 0.0, 1.0))?))
         }
         Distribution::Normal { mean, std } => {
             ordinary(dtype, "mean", mean)?;
@@ -77,8 +66,8 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
                 Dtype::F16 => -1.0 + 2f32.powi(-11),
                 Dtype::BF16 => -1.0 + 2f32.powi(-8),
             };
-            let numbers = Numbers { scale: of(std), location: of(mean), ..from_to(dtype, from, 1.0, numbers)? };
-            Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
+            let uniform = from_to(dtype, from, 1.0, placed(dtype, of(mean), of(std)))?;
+            Ok(Sampler::JaxNormal(JaxNormal { uniform, low: -max, high: max }))
         }
         Distribution::TruncatedNormal { mean, std, low, high } => {
             ordinary(dtype, "mean", mean)?;
@@ -95,14 +84,11 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
                 let allowed = "the mean, or 2^-60 sigmas from it or more, in JAX's streams";
                 require(value == 0.0 || value.abs() >= 2f32.powi(-60), name, bound, allowed)?;
             }
-            let numbers = Numbers {
-                scale: of(std),
-                location: of(mean),
+            Ok(Sampler::JaxNormal(JaxNormal {
+                uniform: from_to(dtype, from, to, placed(dtype, of(mean), of(std)))?,
                 low: next(dtype, lower, true).max(-max),
                 high: next(dtype, upper, false).min(max),
-                ..from_to(dtype, from, to, numbers)?
-            };
-            Ok(Sampler { kernel: Kernel::JaxNormal, numbers })
+            }))
         }
         Distribution::Constant { .. } => unreachable!("a constant has no stream"),
     }
@@ -130,8 +116,7 @@ pub(super) fn jax_initializers(distribution: &Distribution, dtype: Dtype) -> Res
                 high,
                 "a bound whose square the dtype holds in the streams of jax.nn.initializers",
             )?;
-            let numbers = Numbers { scale, ..from_to(dtype, from, 1.0, unbounded(dtype))? };
-            Ok(Sampler { kernel: Kernel::JaxUniform, numbers })
+            Ok(Sampler::JaxUniform(from_to(dtype, from, 1.0, placed(dtype, 0.0, scale))?))
         }
         Distribution::Normal { mean, .. } | Distribution::TruncatedNormal { mean, .. } => {
             require(mean == 0.0, "mean", mean, "0 in the streams of jax.nn.initializers")?;
@@ -141,18 +126,16 @@ pub(super) fn jax_initializers(distribution: &Distribution, dtype: Dtype) -> Res
     }
 }
 
-/// No bounds but the dtype's.
-fn unbounded(dtype: Dtype) -> Numbers {
-    let max = dtype.max() as f32;
-    Numbers { first: -max, last: max, low: -max, high: max, ..Numbers::default() }
+fn placed(dtype: Dtype, location: f32, scale: f32) -> Placed {
+    Placed { location, scale, last: dtype.max() as f32 }
 }
 
 /// From `from` to `to`, which nothing but a uniform's own bounds can have too far apart.
-fn from_to(dtype: Dtype, from: f32, to: f32, numbers: Numbers) -> Result<Numbers, Error> {
+fn from_to(dtype: Dtype, from: f32, to: f32, placed: Placed) -> Result<JaxUniform, Error> {
     let range = in_dtype(dtype, to - from);
     require(range.is_finite(), "high", to.into(), WIDTH)?;
     let coarse = f32::from_bits(range.to_bits() & 0xffff_f000);
-    Ok(Numbers { offset: from, coarse, fine: range - coarse, ..numbers })
+    Ok(JaxUniform { placed, from, coarse, fine: range - coarse })
 }
 
 /// Their steps go through `high - low`, in the dtype.

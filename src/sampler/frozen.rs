@@ -54,11 +54,13 @@ fn the_numbers_of_kernels_are_what_they_always_were() {
     ];
     let mut text = String::new();
     for (of, stream) in streams {
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             for distribution in distributions() {
                 let made = match Sampler::new(&distribution, dtype, &stream) {
-                    Ok(Sampler { kernel, numbers }) => {
-                        let words = bytemuck::cast::<Numbers, [u32; 20]>(numbers).map(|word| format!("{word:x}"));
+                    Ok(sampler) => {
+                        let kernel = sampler.kernel();
+                        let words =
+                            bytemuck::cast::<Numbers, [u32; 20]>(sampler.numbers()).map(|word| format!("{word:x}"));
                         format!("{kernel:?} {}", words.join(" "))
                     }
                     Err(error) => error.to_string(),

@@ -1,88 +1,17 @@
-//! The adapters that tests run on, and reading back what they drew.
+//! What tests share.
 #![allow(dead_code)]
 
-use fanin::gpu::GpuFiller;
-use fanin::{Distribution, Element, Fill, PhiloxRng, cpu};
-use rand::RngExt;
-use wgpu::{BufferUsages, Device, Limits, Queue};
+use fanin::{Distribution, Element, Fill, cpu};
+use rand::{Rng, RngExt};
 
 #[path = "../../src/golden.rs"]
 pub mod golden;
 
-pub struct Gpu {
-    pub name: String,
-    pub device: Device,
-    pub queue: Queue,
-    pub filler: GpuFiller,
-}
-
-/// Every adapter of this machine, with all of its limits.
-pub fn adapters() -> Vec<Gpu> {
-    adapters_with(|adapter| adapter)
-}
-
-/// Every adapter of this machine, with the limits that `change` makes of its own. None is a failure, never a pass.
-pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    assert!(!found.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
-    let mut gpus = Vec::new();
-    for adapter in found {
-        let info = adapter.get_info();
-        // With and without 64-bit integers where there are any: the bits must be the same.
-        let wide = adapter.features() & wgpu::Features::SHADER_INT64;
-        for features in if wide.is_empty() { vec![wide] } else { vec![wide, wgpu::Features::empty()] } {
-            let descriptor = wgpu::DeviceDescriptor {
-                required_features: features,
-                required_limits: change(adapter.limits()),
-                ..Default::default()
-            };
-            let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-            let name = format!("{} {} {features:?}", info.backend, info.name);
-            let filler = GpuFiller::untested(&device).unwrap();
-            gpus.push(Gpu { name, device, queue, filler });
-        }
-    }
-    gpus
-}
-
-impl Gpu {
-    /// A buffer that holds `bytes`, rounded up to words.
-    pub fn buffer(&self, bytes: &[u8]) -> wgpu::Buffer {
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: (bytes.len() as u64).next_multiple_of(4).max(4),
-            usage: BufferUsages::STORAGE | BufferUsages::COPY_SRC | BufferUsages::COPY_DST,
-            mapped_at_creation: true,
-        });
-        buffer.get_mapped_range_mut(..).unwrap().slice(..bytes.len()).copy_from_slice(bytes);
-        buffer.unmap();
-        buffer
-    }
-
-    pub fn read(&self, buffer: &wgpu::Buffer) -> Vec<u8> {
-        let copy = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: buffer.size(),
-            usage: BufferUsages::COPY_DST | BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, buffer.size());
-        self.queue.submit([encoder.finish()]);
-        copy.map_async(wgpu::MapMode::Read, .., |result| result.unwrap());
-        self.device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
-        copy.get_mapped_range(..).unwrap().to_vec()
-    }
-
-    /// What the device draws into a buffer of its own.
-    pub fn draw<T: Element>(&self, fill: &Fill) -> Vec<T> {
-        let bytes = vec![0; fill.len() as usize * size_of::<T>()];
-        let buffer = self.buffer(&bytes);
-        self.filler.submit(&self.queue, fill, &buffer, 0).unwrap();
-        bytemuck::pod_collect_to_vec(&self.read(&buffer)[..bytes.len()])
-    }
-}
+#[cfg(feature = "gpu")]
+#[allow(unused_imports)]
+pub use adapters::*;
+#[cfg(feature = "gpu")]
+mod adapters;
 
 /// What the CPU draws.
 pub fn draw<T: Element>(fill: &Fill) -> Vec<T> {
@@ -134,7 +63,7 @@ pub fn distributions() -> Vec<Distribution> {
 }
 
 /// A distribution with parameters of any magnitude, also infinite, NaN, equal and nearly equal ones.
-pub fn any_distribution(rng: &mut PhiloxRng) -> Distribution {
+pub fn any_distribution(rng: &mut impl Rng) -> Distribution {
     let mut number = |others: &[f64]| -> f64 {
         let sign = if rng.random() { 1.0 } else { -1.0 };
         sign * match rng.random_range(0..12) {
@@ -179,6 +108,7 @@ macro_rules! for_dtype {
                 type $T = half::bf16;
                 $body
             }
+            other => panic!("{other} has no element type here"),
         }
     };
 }

@@ -71,9 +71,9 @@ fn compile_all() {
 fn all() -> impl Iterator<Item = (Variant, bool)> {
     let asking = [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByNormal, Kernel::TruncatedByExponential];
     let everything = asks::LOCATION | asks::OFFSET | asks::UNIT | asks::BOUNDS | asks::NARROW;
-    let kernels = Kernel::ALL.map(|kernel| (kernel, 0)).into_iter().chain(asking.map(|kernel| (kernel, everything)));
+    let kernels = Kernel::ALL.iter().map(|&kernel| (kernel, 0)).chain(asking.map(|kernel| (kernel, everything)));
     kernels.flat_map(|(kernel, asks)| {
-        Dtype::ALL.into_iter().flat_map(move |dtype| {
+        Dtype::ALL.iter().flat_map(move |&dtype| {
             Writes::of(dtype)
                 .iter()
                 .flat_map(move |&writes| [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide)))

@@ -9,7 +9,7 @@ use std::{env, fs, process, thread};
 
 use super::{Variant, Writes, source};
 use crate::gpu::windows::{Limits, Params, Window, split};
-use crate::sampler::{Kernel, Numbers, Sampler};
+use crate::sampler::{Kernel, Sampler};
 use crate::{Distribution, Dtype, Fill, JaxKey, Stream, cpu};
 
 /// A compiler, its options, and what the processor needs to run what it makes.
@@ -74,11 +74,11 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
         .into_iter()
         .flat_map(|stream| distributions.map(|d| Fill::new(&d, stream, dtype, 0..1 << 40)))
         .flatten()
-        .filter(|fill| fill.sampler.kernel == kernel)
+        .filter(|fill| fill.sampler.kernel() == kernel)
         .collect();
     if matches!(kernel, Kernel::Words | Kernel::ThreefryWords) {
         let mut words = Fill::new(&distributions[0], streams[0], dtype, 0..1 << 40).unwrap();
-        words.sampler = Sampler { kernel, numbers: Numbers { word: 3, ..Numbers::default() } };
+        words.sampler = if kernel == Kernel::Words { Sampler::Words(3) } else { Sampler::ThreefryWords };
         made.push(words);
     }
     // Whole blocks for the first half of each; single elements, in parts that are less than a workgroup's, for the second; past
@@ -290,8 +290,8 @@ fn no_compiler_changes_a_bit() {
     let folder = Folder(env::temp_dir().join(format!("fanin-compilers-{}", process::id())));
     fs::create_dir_all(&folder.0).unwrap();
     let expected: HashMap<_, _> = Kernel::ALL
-        .into_iter()
-        .map(|kernel| {
+        .iter()
+        .map(|&kernel| {
             let (file, expected) = jobs(kernel);
             fs::write(folder.0.join(format!("{kernel:?}.jobs")), file).unwrap();
             fs::write(folder.0.join(format!("{kernel:?}.cpp")), program(kernel)).unwrap();
@@ -304,7 +304,7 @@ fn no_compiler_changes_a_bit() {
     }
     // What most processors have is asked for.
     assert!(here.len() >= MODES.len() - 1, "these tests need a processor with AVX2");
-    let work = Mutex::new(Kernel::ALL.into_iter().flat_map(|kernel| here.iter().map(move |&mode| (kernel, mode))));
+    let work = Mutex::new(Kernel::ALL.iter().flat_map(|&kernel| here.iter().map(move |&mode| (kernel, mode))));
     let wrong = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {

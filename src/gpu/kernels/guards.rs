@@ -449,7 +449,7 @@ fn texts() -> Vec<(Kernel, String)> {
             Writes::of(dtype).iter().map(text)
         })
     };
-    Kernel::ALL.into_iter().flat_map(texts).collect()
+    Kernel::ALL.iter().copied().flat_map(texts).collect()
 }
 
 fn violations(text: &str) -> BTreeSet<Violation> {
@@ -480,7 +480,7 @@ fn calls_exact(reader: &Reader<'_>, name: &str) -> bool {
 fn a_guard_that_is_taken_out_is_missed() {
     // A shared guard may be needed by one kernel alone.
     let mut missed = BTreeMap::<String, bool>::new();
-    for kernel in Kernel::ALL {
+    for &kernel in Kernel::ALL {
         let text = source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false);
         // A function that nothing calls guards nothing.
         let used = used_functions(&text);

@@ -1,0 +1,322 @@
+//! A model's list of tensors.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+
+use crate::error::quoted;
+use crate::{Dtype, Error, ErrorKind};
+
+/// No tensor has more dimensions. NumPy and PyTorch have 64 at most.
+const MOST_DIMENSIONS: usize = 256;
+
+/// A tensor of a model.
+///
+/// ```
+/// use fanin::rules::Tensor;
+///
+/// let tensor = Tensor::new("lm_head.weight", [50257, 768]).with_dtype("BF16");
+/// assert_eq!(tensor.drawn_in()?, Some(fanin::Dtype::BF16));
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Tensor {
+    /// Its name, which its values depend on.
+    pub name: String,
+    /// Its dimensions.
+    pub shape: Vec<u64>,
+    /// Its element type as safetensors has it, such as `F32` or `I64`, in whatever case, if it is known.
+    pub dtype: Option<String>,
+    /// Where its bytes are in a safetensors file, from the end of the header on, if it is known.
+    pub data_offsets: Option<Range<u64>>,
+}
+
+impl Tensor {
+    /// Of this name and shape, and an element type that is not known.
+    ///
+    /// ```
+    /// let tensor = fanin::rules::Tensor::new("bias", [768]);
+    /// assert_eq!(tensor.dtype, None);
+    /// ```
+    pub fn new(name: impl Into<String>, shape: impl Into<Vec<u64>>) -> Tensor {
+        Tensor { name: name.into(), shape: shape.into(), dtype: None, data_offsets: None }
+    }
+
+    /// The same with an element type, as safetensors writes it.
+    ///
+    /// ```
+    /// let tensor = fanin::rules::Tensor::new("position_ids", [512]).with_dtype("I64");
+    /// assert!(tensor.is_integer());
+    /// ```
+    #[must_use]
+    pub fn with_dtype(self, dtype: impl Into<String>) -> Tensor {
+        Tensor { dtype: Some(dtype.into()), ..self }
+    }
+
+    /// Whether it holds integers or truths, which are not drawn.
+    ///
+    /// ```
+    /// assert!(!fanin::rules::Tensor::new("weight", [8]).with_dtype("F8_E4M3").is_integer());
+    /// ```
+    pub fn is_integer(&self) -> bool {
+        let dtype = self.dtype.as_deref().map(str::to_ascii_uppercase);
+        matches!(dtype.as_deref(), Some("BOOL" | "I8" | "U8" | "I16" | "U16" | "I32" | "U32" | "I64" | "U64"))
+    }
+
+    /// The dtype to draw it in, if one is known and nobody says another.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Dtype`] if fanin draws none such.
+    ///
+    /// ```
+    /// use fanin::rules::Tensor;
+    ///
+    /// assert_eq!(Tensor::new("weight", [8]).drawn_in()?, None);
+    /// assert!(Tensor::new("weight", [8]).with_dtype("F64").drawn_in().is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn drawn_in(&self) -> Result<Option<Dtype>, Error> {
+        let Some(dtype) = &self.dtype else { return Ok(None) };
+        dtype.parse().map(Some).map_err(|_| {
+            let allowed = "F32, F16, BF16, or any float that is drawn in one of them";
+            Error::new(ErrorKind::Dtype, "the dtype", quoted(dtype), allowed)
+        })
+    }
+}
+
+/// A model: its tensors, each name once.
+///
+/// ```
+/// use fanin::rules::Model;
+///
+/// // The header of a safetensors file, or a list that is written by hand.
+/// let model = Model::from_json(br#"{
+///     "__metadata__": {"format": "pt"},
+///     "wte.weight": {"dtype": "F32", "shape": [50257, 768]},
+///     "ln_f.bias": {"dtype": "F32", "shape": [768]}
+/// }"#)?;
+/// assert_eq!(model.tensors()[1].shape, [768]);
+/// assert_eq!(model.metadata()["format"], "pt");
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Model {
+    tensors: Vec<Tensor>,
+    metadata: BTreeMap<String, String>,
+}
+
+impl Model {
+    /// Of these tensors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] if a name stands twice, a tensor has more than 256 dimensions, or its bytes end before they begin.
+    ///
+    /// ```
+    /// use fanin::rules::{Model, Tensor};
+    ///
+    /// let model = Model::new(vec![Tensor::new("weight", [8, 4]), Tensor::new("bias", [8])])?;
+    /// assert!(Model::new([model.into_tensors(), vec![Tensor::new("bias", [8])]].concat()).is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn new(tensors: Vec<Tensor>) -> Result<Model, Error> {
+        let mut seen = HashSet::new();
+        for Tensor { name, shape, data_offsets, .. } in &tensors {
+            if !seen.insert(name) {
+                return Err(twice(name));
+            }
+            let wrong = |said: String, allowed: &'static str| {
+                let error = Error::failed(ErrorKind::Model, format!("tensor {}", quoted(name)), said);
+                Err(error.allowing(allowed))
+            };
+            if shape.len() > MOST_DIMENSIONS {
+                return wrong(format!("has {} dimensions", shape.len()), "at most 256");
+            }
+            if let Some(Range { start, end }) = data_offsets
+                && start > end
+            {
+                return wrong(format!("has its bytes from {start} to {end}"), "a start that is not after the end");
+            }
+        }
+        Ok(Model { tensors, metadata: BTreeMap::new() })
+    }
+
+    /// Reads a JSON object from names to `{"dtype": .., "shape": [..]}`, which a safetensors file's header is: the text that begins
+    /// at its ninth byte. The order is kept. What else an entry has is passed over.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] if the text is no such object; those of [`new`](Model::new).
+    ///
+    /// See [`Model`] for an example.
+    pub fn from_json(text: &[u8]) -> Result<Model, Error> {
+        let List { entries, metadata } = serde_json::from_slice(text).map_err(|e| {
+            let error = Error::failed(ErrorKind::Model, "the list of tensors", "cannot be read");
+            error.allowing("an object from tensor names to {dtype, shape}").because(e)
+        })?;
+        let tensor = |(name, Entry { dtype, shape, data_offsets })| Tensor {
+            name,
+            shape,
+            dtype,
+            data_offsets: data_offsets.map(|(start, end)| start..end),
+        };
+        let model = Model::new(entries.into_iter().map(tensor).collect())?;
+        let mut texts = BTreeMap::new();
+        // Of two, one reader takes the first and another the last.
+        match metadata.as_slice() {
+            [] => {}
+            [pairs] => {
+                for (key, text) in pairs.iter().flat_map(|Pairs(pairs)| pairs) {
+                    if texts.insert(key.clone(), text.clone()).is_some() {
+                        return Err(twice(key).at(METADATA));
+                    }
+                }
+            }
+            _ => return Err(twice(METADATA)),
+        }
+        Ok(Model { metadata: texts, ..model })
+    }
+
+    /// The tensors, in the order of the text.
+    ///
+    /// See [`Model`] for an example.
+    pub fn tensors(&self) -> &[Tensor] {
+        &self.tensors
+    }
+
+    /// The same, to be taken apart.
+    ///
+    /// See [`Model::new`] for an example.
+    pub fn into_tensors(self) -> Vec<Tensor> {
+        self.tensors
+    }
+
+    /// What stands under `__metadata__`.
+    ///
+    /// See [`Model`] for an example.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+}
+
+const METADATA: &str = "__metadata__";
+
+pub(super) fn twice(name: &str) -> Error {
+    let error = Error::failed(ErrorKind::Model, format!("the name {}", quoted(name)), "stands twice");
+    error.allowing("each name once")
+}
+
+/// What a text says, in its order.
+#[derive(Default)]
+struct List {
+    entries: Vec<(String, Entry)>,
+    metadata: Vec<Option<Pairs>>,
+}
+
+#[derive(serde::Deserialize)]
+struct Entry {
+    dtype: Option<String>,
+    shape: Vec<u64>,
+    data_offsets: Option<(u64, u64)>,
+}
+
+struct Pairs(Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for List {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = List;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<List, A::Error> {
+                let mut list = List::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    let of = |e: A::Error| A::Error::custom(format!("tensor {}: {e}", quoted(&name)));
+                    if name == METADATA {
+                        list.metadata.push(map.next_value().map_err(of)?);
+                    } else {
+                        let entry = map.next_value().map_err(of)?;
+                        list.entries.push((name, entry));
+                    }
+                }
+                Ok(list)
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Keys;
+
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object from texts to texts")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut pairs = Vec::new();
+                while let Some(pair) = map.next_entry()? {
+                    pairs.push(pair);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_in_order_and_what_is_none_is_said() {
+        let text =
+            br#"{"b": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}, "a": {"shape": [], "more": [1]}}"#;
+        let model = Model::from_json(text).unwrap();
+        let [b, a] = model.tensors() else { panic!("{model:?}") };
+        assert_eq!((b.name.as_str(), &b.shape[..], b.data_offsets.clone()), ("b", &[2, 3][..], Some(0..24)));
+        assert_eq!((a.name.as_str(), a.shape.len(), &a.dtype), ("a", 0, &None));
+        assert_eq!(Model::from_json(br#"{"__metadata__": null}"#).unwrap(), Model::default());
+        let deep = format!("{{\"a\": {{\"shape\": [{}1]}}}}", "1,".repeat(256));
+        assert!(
+            Model::from_json(deep.as_bytes())
+                .unwrap_err()
+                .to_string()
+                .contains("has 257 dimensions, allowed: at most 256")
+        );
+        for (text, says) in [
+            (
+                &b""[..],
+                "the list of tensors cannot be read, allowed: an object from tensor names to {dtype, shape}: EOF",
+            ),
+            (b"[]", "expected an object"),
+            (br#"{"a": 1}"#, "tensor \"a\""),
+            (br#"{"a": {"shape": [-1]}}"#, "tensor \"a\""),
+            (br#"{"a": {"shape": [1]}, "a": {"shape": [1]}}"#, "the name \"a\" stands twice, allowed: each name once"),
+            (br#"{"__metadata__": {"a": "", "a": ""}}"#, "the name \"a\" stands twice, allowed: each name once"),
+            (br#"{"__metadata__": null, "__metadata__": null}"#, "the name \"__metadata__\" stands twice"),
+            (br#"{"__metadata__": {"a": 1}}"#, "__metadata__"),
+            (b"{\"\\u001b[31m\": 1}", "\\u{1b}[31m"),
+            (br#"{"a": {"shape": [1], "data_offsets": [4, 0]}}"#, "tensor \"a\" has its bytes from 4 to 0"),
+            (br#"{"a": {"shape": [1]}} x"#, "trailing"),
+        ] {
+            let error = Model::from_json(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Model);
+            let said = format!("{error:#}");
+            assert!(said.contains(says) && said.matches("allowed:").count() <= 1, "{said}");
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! Schemes: what a person asks for, resolved by a weight's shape into what a kernel draws.
+
+mod named;
+mod text;
+
+use std::fmt;
+
+pub use named::{
+    constant, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform, normal, ones,
+    standard, truncated_normal, uniform, uniform_unit_scaling, variance_scaling_initializer, zeros,
+};
+
+use crate::distribution::require;
+use crate::names::{Named, as_text};
+use crate::number::Number;
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream, TRUNCATED_STD};
+#[cfg(feature = "rules")]
+pub(crate) use text::NUMBERS;
+
+/// An initialisation scheme.
+///
+/// | scheme, and its other names | draws | keys of its text, with their defaults |
+/// | --- | --- | --- |
+/// | `zeros`, `ones` | 0, 1 | |
+/// | `constant` | the value | `value` (must be given) |
+/// | `uniform` (`random_uniform`) | U\[low, high) | `low=0`, `high=1` |
+/// | `normal` (`random_normal`) | N(mean, std^2) | `mean=0`, `std=1` |
+/// | `truncated_normal` (`trunc_normal`) | N(mean, std^2) cut to \[low, high\] | `mean=0`, `std=1`; `low=-inf`, `high=inf`, both absolute, or `sigmas`: how many standard deviations from the mean. Without any of them `sigmas=2` |
+/// | `standard` | U(+-1 / sqrt(fan_in)) | |
+/// | `uniform_unit_scaling` | U(+-factor sqrt(3 / fan_in)) | `factor=1` |
+/// | `glorot_uniform` (`xavier_uniform`) | U(+-gain sqrt(6 / (fan_in + fan_out))) | `gain=1` |
+/// | `glorot_normal` (`xavier_normal`) | std gain sqrt(2 / (fan_in + fan_out)) | `gain=1`, `truncated=false` |
+/// | `he_uniform` (`kaiming_uniform`) | U(+-gain sqrt(3 / fan)) | `mode=fan_in`, `gain=sqrt(2)` or `nonlinearity` (with `negative_slope=0.01` of `leaky_relu`) |
+/// | `he_normal` (`kaiming_normal`) | std gain / sqrt(fan) | the same, `truncated=false` |
+/// | `lecun_uniform` | U(+-sqrt(3 / fan_in)) | |
+/// | `lecun_normal` | std sqrt(1 / fan_in); also the old "Xavier", randn / sqrt(n) | `truncated=false` |
+/// | `variance_scaling` | variance scale / fan, see [`VarianceScaling`] | `scale=1`, `mode=fan_in`, `distribution=truncated_normal` |
+/// | `variance_scaling_initializer` | TensorFlow 1's contrib: U(+-sqrt(3 factor / n)), or N cut at two sigmas of sqrt(1.3 factor / n) | `factor=2`, `mode=fan_in`, `uniform=false` |
+///
+/// All from `standard` down are one mechanism, [`VarianceScaling`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
+/// `nonlinearity` a [`Nonlinearity`](crate::Nonlinearity), `truncated=true` [`Spread::TruncatedNormal`].
+///
+/// # Which scheme is which
+/// | elsewhere | here |
+/// | --- | --- |
+/// | PyTorch `kaiming_normal_`, `xavier_normal_` | `he_normal`, `glorot_normal` |
+/// | PyTorch `kaiming_uniform_(w, a=sqrt(5))`, the default of Linear and Conv | `standard` |
+/// | PyTorch `trunc_normal_(w, std=s)` | `truncated_normal:std=s,low=-2,high=2` |
+/// | Keras `HeNormal`, `GlorotNormal`, `LecunNormal`; `jax.nn.initializers.he_normal` and so on | `he_normal:truncated=true`, `glorot_normal:truncated=true`, `lecun_normal:truncated=true` |
+/// | Keras, JAX `VarianceScaling(scale, mode, "truncated_normal")` | `variance_scaling:scale=..,mode=..` |
+/// | Keras, JAX `VarianceScaling(.., "untruncated_normal")`, JAX `"normal"` | `variance_scaling:..,distribution=normal` |
+/// | Keras `RandomUniform(low, high)`, `RandomNormal(mean, std)` | `uniform:low=..,high=..`, `normal:mean=..,std=..` |
+/// | Caffe's and MXNet's MSRA | `he_normal` |
+/// | Keras `TruncatedNormal(stddev=s)`, JAX `truncated_normal(s)`, TF 1 `truncated_normal_initializer` | `truncated_normal:std=s` |
+/// | TF 1 `uniform_unit_scaling_initializer` | `uniform_unit_scaling` |
+/// | TF 1 `contrib.layers.xavier_initializer`, `variance_scaling_initializer` | `glorot_uniform`, `variance_scaling_initializer` |
+/// | Burn `KaimingUniform`, `KaimingNormal { fan_out_only }` | `he_uniform:gain=..`, `he_normal:gain=..,mode=..` |
+/// | Burn `XavierUniform`, `XavierNormal` | `glorot_uniform`, `glorot_normal` |
+///
+/// # As text
+/// A name, then keys: `NAME[:key=value,...]`. Neither case nor `-` for `_` matters.
+///
+/// ```
+/// use fanin::{Distribution, Layout, Scheme};
+///
+/// let scheme: Scheme = "he_normal:mode=fan_out".parse()?;
+/// let distribution = scheme.distribution(&[64, 32, 3, 3], Layout::OUT_IN)?;
+/// assert_eq!(distribution, Distribution::Normal { mean: 0.0, std: (2.0f64 / (64.0 * 9.0)).sqrt() });
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Scheme {
+    /// The distribution itself, whatever the shape.
+    Fixed(Distribution),
+    /// A distribution whose variance is scaled to the fans.
+    Scaled(VarianceScaling),
+}
+
+impl Scheme {
+    /// What this scheme draws into a weight of this shape. Shapes matter only to schemes that need fans.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`], as of [`Fans::from_shape`], if fans are needed; those of [`Distribution::check`].
+    ///
+    /// ```
+    /// use fanin::{Layout, Scheme, scheme};
+    ///
+    /// let glorot = Scheme::from(scheme::glorot_uniform());
+    /// assert_eq!(glorot.distribution(&[2, 4], Layout::IN_OUT)?.to_string(), "uniform[-1, 1)");
+    /// assert!(glorot.distribution(&[768], Layout::IN_OUT).is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn distribution(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
+        match self {
+            Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
+            Scheme::Scaled(scaling) => scaling.distribution(shape, layout),
+        }
+    }
+
+    /// What this scheme draws into a weight of these fans, whatever its shape.
+    ///
+    /// # Errors
+    /// Those of [`Distribution::check`].
+    ///
+    /// ```
+    /// use fanin::{Fans, Scheme};
+    ///
+    /// // A stack of experts, [experts, out, in], each a matrix of its own.
+    /// let he: Scheme = "he_normal".parse()?;
+    /// assert_eq!(he.distribution_of_fans(Fans::new(512, 2048)?)?.to_string(), "normal(0, 0.0625^2)");
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn distribution_of_fans(&self, fans: Fans) -> Result<Distribution, Error> {
+        match self {
+            Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
+            Scheme::Scaled(scaling) => scaling.distribution_of_fans(fans),
+        }
+    }
+
+    /// The whole of a tensor of this shape, ready to be drawn.
+    ///
+    /// # Errors
+    /// Those of [`distribution`](Scheme::distribution) and [`Fill::tensor`].
+    ///
+    /// ```
+    /// use fanin::{Dtype, Layout, Scheme, Stream, cpu};
+    ///
+    /// let he: Scheme = "he_normal".parse()?;
+    /// let fill = he.fill(&[256, 128], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
+    /// let weight: Vec<f32> = cpu::vec(&fill)?;
+    /// assert_eq!(weight.len(), 256 * 128);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fill(&self, shape: &[u64], layout: Layout, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
+        Fill::tensor(&self.distribution(shape, layout)?, stream, dtype, shape)
+    }
+
+    /// Whether the scheme needs fan_in or fan_out, and so a shape that has them.
+    ///
+    /// ```
+    /// assert!("he_normal".parse::<fanin::Scheme>()?.needs_fans());
+    /// assert!(!"normal:std=0.02".parse::<fanin::Scheme>()?.needs_fans());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub const fn needs_fans(&self) -> bool {
+        matches!(self, Scheme::Scaled(_))
+    }
+}
+
+/// The text that reads back as the same scheme.
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = Number;
+        match *self {
+            Scheme::Fixed(Distribution::Constant { value }) => write!(f, "constant:value={}", n(value)),
+            Scheme::Fixed(Distribution::Uniform { low, high }) => write!(f, "uniform:low={},high={}", n(low), n(high)),
+            Scheme::Fixed(Distribution::Normal { mean, std }) => write!(f, "normal:mean={},std={}", n(mean), n(std)),
+            Scheme::Fixed(Distribution::TruncatedNormal { mean, std, low, high }) => {
+                write!(f, "truncated_normal:mean={},std={},low={},high={}", n(mean), n(std), n(low), n(high))
+            }
+            Scheme::Scaled(VarianceScaling { scale, mode, spread }) => {
+                write!(f, "variance_scaling:scale={},mode={mode},distribution={spread}", n(scale))
+            }
+        }
+    }
+}
+
+impl From<Distribution> for Scheme {
+    fn from(distribution: Distribution) -> Self {
+        Scheme::Fixed(distribution)
+    }
+}
+
+impl From<VarianceScaling> for Scheme {
+    fn from(scaling: VarianceScaling) -> Self {
+        Scheme::Scaled(scaling)
+    }
+}
+
+/// Weights of mean 0 and variance `scale / fan`.
+///
+/// | spread | draws |
+/// | --- | --- |
+/// | [`Uniform`](Spread::Uniform) | U(+-sqrt(3 scale / fan)) |
+/// | [`Normal`](Spread::Normal) | N with std sqrt(scale / fan), untruncated, as the papers and PyTorch |
+/// | [`TruncatedNormal`](Spread::TruncatedNormal) | N cut at two of its standard deviations, which are sqrt(scale / fan) / 0.8796, so that the variance is right *after* the cut, as Keras and JAX |
+/// | [`TruncatedNormalUncorrected`](Spread::TruncatedNormalUncorrected) | N cut at two of its standard deviations sqrt(scale / fan): the variance after the cut is 0.774 of that, as TensorFlow 1 |
+///
+/// ```
+/// use fanin::scheme::{self, FanMode, Spread};
+/// use fanin::{Fans, Nonlinearity};
+///
+/// let scaling = scheme::he_normal()
+///     .with_mode(FanMode::FanOut)
+///     .with_gain(Nonlinearity::LeakyRelu { negative_slope: 0.1 }.gain())?
+///     .with_spread(Spread::TruncatedNormal);
+/// let distribution = scaling.distribution_of_fans(Fans::new(256, 1024)?)?;
+/// assert!((distribution.std() - (2.0f64 / 1.01 / 1024.0).sqrt()).abs() < 1e-9);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct VarianceScaling {
+    scale: f64,
+    mode: FanMode,
+    spread: Spread,
+}
+
+/// Which fan a variance is divided by.
+///
+/// ```
+/// assert_eq!("fan_avg".parse::<fanin::scheme::FanMode>()?, fanin::scheme::FanMode::FanAvg);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FanMode {
+    /// fan_in: keeps the variance of activations on the way forward.
+    FanIn,
+    /// fan_out: keeps the variance of gradients on the way back.
+    FanOut,
+    /// (fan_in + fan_out) / 2: the compromise of Glorot and Bengio.
+    FanAvg,
+}
+
+/// The shape of a scaled distribution.
+///
+/// ```
+/// use fanin::scheme::Spread;
+///
+/// assert_eq!("truncated_normal".parse::<Spread>()?, Spread::TruncatedNormal);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Spread {
+    /// Uniform, symmetric about 0.
+    Uniform,
+    /// Normal.
+    Normal,
+    /// Normal, cut at two sigmas, with the standard deviation corrected for the cut.
+    TruncatedNormal,
+    /// Normal, cut at two sigmas, with the standard deviation as it is before the cut.
+    TruncatedNormalUncorrected,
+}
+
+impl VarianceScaling {
+    /// A variance of `scale / fan`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] unless scale is finite and above 0.
+    ///
+    /// ```
+    /// use fanin::scheme::{FanMode, Spread, VarianceScaling, he_normal};
+    ///
+    /// assert_eq!(VarianceScaling::new(2.0, FanMode::FanIn, Spread::Normal)?, he_normal());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn new(scale: f64, mode: FanMode, spread: Spread) -> Result<VarianceScaling, Error> {
+        require(scale.is_finite() && scale > 0.0, "scale", scale, "finite and above 0")?;
+        Ok(VarianceScaling { scale, mode, spread })
+    }
+
+    /// The same with `scale = gain^2`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] unless gain is above 0 and f64 holds its square.
+    ///
+    /// ```
+    /// assert_eq!(fanin::scheme::glorot_normal().with_gain(2.0)?.scale(), 4.0);
+    /// assert!(fanin::scheme::glorot_normal().with_gain(-2.0).is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn with_gain(self, gain: f64) -> Result<VarianceScaling, Error> {
+        self.with_factor("gain", gain)
+    }
+
+    fn with_factor(self, name: &'static str, factor: f64) -> Result<VarianceScaling, Error> {
+        let scale = factor * factor;
+        let holds = factor > 0.0 && scale.is_normal();
+        require(holds, name, factor, "finite and above 0, as must be its square in f64")?;
+        Ok(VarianceScaling { scale, ..self })
+    }
+
+    /// The same with another fan.
+    ///
+    /// ```
+    /// use fanin::scheme::{FanMode, he_uniform};
+    ///
+    /// assert_eq!(he_uniform().with_mode(FanMode::FanOut).mode(), FanMode::FanOut);
+    /// ```
+    #[must_use]
+    pub const fn with_mode(self, mode: FanMode) -> Self {
+        VarianceScaling { mode, ..self }
+    }
+
+    /// The same in another shape: [`Spread::TruncatedNormal`] is how Keras and JAX draw their normal schemes.
+    ///
+    /// ```
+    /// use fanin::scheme::{Spread, lecun_normal};
+    ///
+    /// assert_eq!(lecun_normal().with_spread(Spread::TruncatedNormal).spread(), Spread::TruncatedNormal);
+    /// ```
+    #[must_use]
+    pub const fn with_spread(self, spread: Spread) -> Self {
+        VarianceScaling { spread, ..self }
+    }
+
+    /// The whole of a tensor of this shape, ready to be drawn: as [`Scheme::fill`].
+    ///
+    /// # Errors
+    /// Those of [`Scheme::fill`].
+    ///
+    /// ```
+    /// use fanin::{Dtype, Layout, Stream, scheme};
+    ///
+    /// let fill = scheme::he_normal().fill(&[256, 128], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
+    /// assert_eq!(fill.len(), 256 * 128);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fill(&self, shape: &[u64], layout: Layout, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
+        Scheme::from(*self).fill(shape, layout, stream, dtype)
+    }
+
+    /// The variance times the fan.
+    ///
+    /// ```
+    /// assert_eq!(fanin::scheme::he_normal().scale(), 2.0);
+    /// ```
+    pub const fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// Which fan.
+    ///
+    /// ```
+    /// assert_eq!(fanin::scheme::glorot_normal().mode().to_string(), "fan_avg");
+    /// ```
+    pub const fn mode(&self) -> FanMode {
+        self.mode
+    }
+
+    /// The shape of the distribution.
+    ///
+    /// ```
+    /// assert_eq!(fanin::scheme::standard().spread().to_string(), "uniform");
+    /// ```
+    pub const fn spread(&self) -> Spread {
+        self.spread
+    }
+
+    /// What is drawn into a weight of this shape: as [`Scheme::distribution`].
+    ///
+    /// # Errors
+    /// Those of [`Fans::from_shape`] and [`distribution_of_fans`](VarianceScaling::distribution_of_fans).
+    ///
+    /// ```
+    /// use fanin::{Layout, scheme};
+    ///
+    /// let distribution = scheme::he_normal().distribution(&[512, 128], Layout::OUT_IN)?;
+    /// assert_eq!(distribution.to_string(), "normal(0, 0.125^2)");
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn distribution(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
+        self.distribution_of_fans(Fans::from_shape(shape, layout)?)
+    }
+
+    /// What is drawn for these fans.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] where the scale is so small or so large that f64 does not hold the bounds or the deviation.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Fans, scheme};
+    ///
+    /// let distribution = scheme::lecun_uniform().distribution_of_fans(Fans::new(3, 7)?)?;
+    /// assert_eq!(distribution, Distribution::Uniform { low: -1.0, high: 1.0 });
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn distribution_of_fans(&self, fans: Fans) -> Result<Distribution, Error> {
+        let scale = self.scale;
+        let (fan_in, fan_out) = (fans.fan_in() as f64, fans.fan_out() as f64);
+        let fan = match self.mode {
+            FanMode::FanIn => fan_in,
+            FanMode::FanOut => fan_out,
+            FanMode::FanAvg => (fan_in + fan_out) / 2.0,
+        };
+        let std = (scale / fan).sqrt();
+        require(
+            std.is_normal() && 3.0 * scale < f64::INFINITY,
+            "scale",
+            scale,
+            "one whose deviation and bounds f64 holds",
+        )?;
+        let distribution = match self.spread {
+            Spread::Uniform => {
+                let limit = (3.0 * scale / fan).sqrt();
+                Distribution::Uniform { low: -limit, high: limit }
+            }
+            Spread::Normal => Distribution::Normal { mean: 0.0, std },
+            Spread::TruncatedNormal => Distribution::truncated_at(0.0, std / TRUNCATED_STD, 2.0),
+            Spread::TruncatedNormalUncorrected => Distribution::truncated_at(0.0, std, 2.0),
+        };
+        distribution.check()?;
+        Ok(distribution)
+    }
+}
+
+impl Named for FanMode {
+    const WHAT: &'static str = "mode";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] =
+        &[(FanMode::FanIn, "fan_in", &[]), (FanMode::FanOut, "fan_out", &[]), (FanMode::FanAvg, "fan_avg", &[])];
+}
+as_text!(FanMode);
+
+impl Named for Spread {
+    const WHAT: &'static str = "distribution";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        (Spread::Uniform, "uniform", &[]),
+        (Spread::Normal, "normal", &["untruncated_normal"]),
+        (Spread::TruncatedNormal, "truncated_normal", &[]),
+        (Spread::TruncatedNormalUncorrected, "truncated_normal_uncorrected", &[]),
+    ];
+}
+as_text!(Spread);

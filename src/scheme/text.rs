@@ -1,0 +1,244 @@
+//! Schemes as text.
+
+use std::str::FromStr;
+
+use super::*;
+use crate::error::quoted;
+use crate::gain::Nonlinearity;
+use crate::names::plain;
+
+/// What a text may begin with.
+#[derive(Clone, Copy, PartialEq)]
+enum Name {
+    Zeros,
+    Ones,
+    Constant,
+    Uniform,
+    Normal,
+    TruncatedNormal,
+    Standard,
+    UniformUnitScaling,
+    GlorotUniform,
+    GlorotNormal,
+    HeUniform,
+    HeNormal,
+    LecunUniform,
+    LecunNormal,
+    VarianceScaling,
+    VarianceScalingInitializer,
+}
+
+impl Named for Name {
+    const WHAT: &'static str = "scheme";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
+        (Name::Zeros, "zeros", &[]),
+        (Name::Ones, "ones", &[]),
+        (Name::Constant, "constant", &[]),
+        (Name::Uniform, "uniform", &["random_uniform"]),
+        (Name::Normal, "normal", &["random_normal"]),
+        (Name::TruncatedNormal, "truncated_normal", &["trunc_normal"]),
+        (Name::Standard, "standard", &[]),
+        (Name::UniformUnitScaling, "uniform_unit_scaling", &[]),
+        (Name::GlorotUniform, "glorot_uniform", &["xavier_uniform"]),
+        (Name::GlorotNormal, "glorot_normal", &["xavier_normal"]),
+        (Name::HeUniform, "he_uniform", &["kaiming_uniform"]),
+        (Name::HeNormal, "he_normal", &["kaiming_normal"]),
+        (Name::LecunUniform, "lecun_uniform", &[]),
+        (Name::LecunNormal, "lecun_normal", &[]),
+        (Name::VarianceScaling, "variance_scaling", &[]),
+        // TensorFlow 1's, whose parameters mean something else.
+        (Name::VarianceScalingInitializer, "variance_scaling_initializer", &[]),
+    ];
+}
+
+/// The keys whose values are numbers.
+#[cfg(feature = "rules")]
+pub(crate) const NUMBERS: &[&str] =
+    &["value", "low", "high", "mean", "std", "sigmas", "factor", "gain", "negative_slope", "scale"];
+
+impl FromStr for Scheme {
+    type Err = Error;
+
+    /// Reads `NAME[:key=value,...]`. Neither case nor `-` for `_` matters.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let (name, keys) = text.split_once(':').map_or((text, None), |(name, keys)| (name, Some(keys)));
+        let name = Name::named(name)?;
+        let mut keys = Keys::read(name.name(), keys)?;
+        let scheme = match name {
+            Name::Zeros => zeros(),
+            Name::Ones => ones(),
+            Name::Constant => constant(keys.required("value")?),
+            Name::Uniform => uniform(keys.number("low", 0.0)?, keys.number("high", 1.0)?),
+            Name::Normal => normal(keys.number("mean", 0.0)?, keys.number("std", 1.0)?),
+            Name::TruncatedNormal => keys.window()?,
+            Name::Standard => standard().into(),
+            Name::UniformUnitScaling => uniform_unit_scaling(keys.number("factor", 1.0)?)?.into(),
+            Name::GlorotUniform => glorot_uniform().with_gain(keys.number("gain", 1.0)?)?.into(),
+            Name::GlorotNormal => {
+                let scaling = glorot_normal().with_gain(keys.number("gain", 1.0)?)?;
+                keys.truncated(scaling)?.into()
+            }
+            Name::HeUniform => keys.he(he_uniform())?.into(),
+            Name::HeNormal => {
+                let scaling = keys.he(he_normal())?;
+                keys.truncated(scaling)?.into()
+            }
+            Name::LecunUniform => lecun_uniform().into(),
+            Name::LecunNormal => keys.truncated(lecun_normal())?.into(),
+            Name::VarianceScaling => VarianceScaling::new(
+                keys.number("scale", 1.0)?,
+                keys.value("mode", FanMode::FanIn)?,
+                keys.value("distribution", Spread::TruncatedNormal)?,
+            )?
+            .into(),
+            Name::VarianceScalingInitializer => variance_scaling_initializer(
+                keys.number("factor", 2.0)?,
+                keys.value("mode", FanMode::FanIn)?,
+                keys.truth("uniform")?,
+            )?
+            .into(),
+        };
+        keys.finish()?;
+        // Fans of 1 serve to look at the numbers.
+        scheme.distribution_of_fans(Fans::new(1, 1)?)?;
+        Ok(scheme)
+    }
+}
+
+/// The `key=value` pairs of a text, taken one by one; what is left over is an error that lists what was looked for.
+struct Keys<'a> {
+    scheme: &'static str,
+    given: Vec<(String, &'a str)>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Keys<'a> {
+    fn read(scheme: &'static str, text: Option<&'a str>) -> Result<Self, Error> {
+        let mut keys = Keys { scheme, given: Vec::new(), known: Vec::new() };
+        let Some(text) = text else { return Ok(keys) };
+        for pair in text.split(',').map(str::trim) {
+            let Some((key, value)) = pair.split_once('=') else {
+                let thing = format!("a parameter of the scheme {scheme}");
+                return Err(Error::new(ErrorKind::Text, thing, quoted(pair), "key=value"));
+            };
+            let (key, value) = (plain(key), value.trim());
+            if keys.given.iter().any(|(known, _)| *known == key) {
+                return Err(keys.wrong(&key, value, "each key once"));
+            }
+            keys.given.push((key, value));
+        }
+        Ok(keys)
+    }
+
+    fn take(&mut self, key: &'static str) -> Option<&'a str> {
+        self.known.push(key);
+        let at = self.given.iter().position(|(k, _)| *k == key)?;
+        Some(self.given.remove(at).1)
+    }
+
+    fn wrong(&self, key: &str, value: &str, allowed: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+        Error::new(ErrorKind::Text, format!("{key} of the scheme {}", self.scheme), quoted(value), allowed)
+    }
+
+    fn parse(&self, key: &str, text: &str) -> Result<f64, Error> {
+        let number: f64 = text.parse().map_err(|_| self.wrong(key, text, "a number"))?;
+        // Of a number that is too small or too large, f64 reads another one.
+        let digits = text.split(['e', 'E']).next().unwrap_or_default();
+        let is_held = match number {
+            0.0 => !digits.contains(|c: char| ('1'..='9').contains(&c)),
+            _ => number.is_finite() || !digits.contains(|c: char| c.is_ascii_digit()),
+        };
+        if is_held { Ok(number) } else { Err(self.wrong(key, text, "a number that f64 holds")) }
+    }
+
+    fn maybe(&mut self, key: &'static str) -> Result<Option<f64>, Error> {
+        self.take(key).map(|text| self.parse(key, text)).transpose()
+    }
+
+    fn number(&mut self, key: &'static str, default: f64) -> Result<f64, Error> {
+        Ok(self.maybe(key)?.unwrap_or(default))
+    }
+
+    fn required(&mut self, key: &'static str) -> Result<f64, Error> {
+        self.maybe(key)?.ok_or_else(|| self.wrong(key, "", "a number, which must be given"))
+    }
+
+    fn value<T: FromStr<Err = Error>>(&mut self, key: &'static str, default: T) -> Result<T, Error> {
+        let Some(text) = self.take(key) else { return Ok(default) };
+        text.parse().map_err(|e: Error| self.wrong(key, text, e.allowed().unwrap_or_default().to_string()))
+    }
+
+    /// `true` or `false`, which it is if nothing is said.
+    fn truth(&mut self, key: &'static str) -> Result<bool, Error> {
+        match self.take(key) {
+            None => Ok(false),
+            Some(text) => plain(text).parse().map_err(|_| self.wrong(key, text, "true, false")),
+        }
+    }
+
+    /// `truncated=true`: cut at two sigmas, corrected.
+    fn truncated(&mut self, scaling: VarianceScaling) -> Result<VarianceScaling, Error> {
+        Ok(if self.truth("truncated")? { scaling.with_spread(Spread::TruncatedNormal) } else { scaling })
+    }
+
+    /// A truncated normal's `mean` and `std`, with bounds or with `sigmas`.
+    fn window(&mut self) -> Result<Scheme, Error> {
+        let (mean, std) = (self.number("mean", 0.0)?, self.number("std", 1.0)?);
+        let (low, high, sigmas) = (self.maybe("low")?, self.maybe("high")?, self.take("sigmas"));
+        let Some(text) = sigmas else {
+            return Ok(match (low, high) {
+                (None, None) => Distribution::truncated_at(mean, std, 2.0).into(),
+                // A bound that is not given is none.
+                (low, high) => {
+                    truncated_normal(mean, std, low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY))
+                }
+            });
+        };
+        if low.is_some() || high.is_some() {
+            return Err(self.wrong("sigmas", text, "sigmas, or low and high, not both"));
+        }
+        let sigmas = self.parse("sigmas", text)?;
+        require(sigmas > 0.0, "sigmas", sigmas, "above 0")?;
+        Ok(Distribution::truncated_at(mean, std, sigmas).into())
+    }
+
+    /// He's parameters: `mode`, and either `gain` or `nonlinearity` with its `negative_slope`.
+    fn he(&mut self, scaling: VarianceScaling) -> Result<VarianceScaling, Error> {
+        let scaling = scaling.with_mode(self.value("mode", FanMode::FanIn)?);
+        let (gain, nonlinearity, slope) = (self.take("gain"), self.take("nonlinearity"), self.take("negative_slope"));
+        if let (Some(gain), Some(_)) = (gain, nonlinearity) {
+            return Err(self.wrong("gain", gain, "gain or nonlinearity, not both"));
+        }
+        let chosen = match nonlinearity {
+            None => None,
+            Some(text) => Some(
+                text.parse::<Nonlinearity>()
+                    .map_err(|e| self.wrong("nonlinearity", text, e.allowed().unwrap_or_default().to_string()))?,
+            ),
+        };
+        let chosen = match (chosen, nonlinearity, slope) {
+            (chosen, _, None) => chosen,
+            // With a slope behind it, there is no place for another.
+            (Some(Nonlinearity::LeakyRelu { .. }), Some(text), Some(slope)) if !text.contains(':') => {
+                let negative_slope = self.parse("negative_slope", slope)?;
+                require(negative_slope.is_finite(), "negative_slope", negative_slope, "a finite number")?;
+                Some(Nonlinearity::LeakyRelu { negative_slope })
+            }
+            (_, _, Some(slope)) => {
+                return Err(self.wrong("negative_slope", slope, "once, and only with nonlinearity=leaky_relu"));
+            }
+        };
+        match (gain, chosen) {
+            (Some(gain), _) => scaling.with_gain(self.parse("gain", gain)?),
+            (None, Some(nonlinearity)) => scaling.with_gain(nonlinearity.gain()),
+            (None, None) => Ok(scaling),
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        let Some((key, _)) = self.given.pop() else { return Ok(()) };
+        let allowed = if self.known.is_empty() { "none".into() } else { self.known.join(", ") };
+        let thing = format!("a parameter of the scheme {}", self.scheme);
+        Err(Error::new(ErrorKind::Text, thing, quoted(&key), allowed))
+    }
+}

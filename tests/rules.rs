@@ -1,0 +1,172 @@
+//! Rules: what is said of each tensor, and what is refused.
+
+use fanin::rules::{Model, Rules, Tensor};
+use fanin::{Distribution, Dtype, ErrorKind, Layout, Scheme, cpu, scheme};
+
+fn rules(text: &str) -> Rules {
+    text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
+}
+
+fn std_of(rules: &Rules, tensor: Tensor) -> f64 {
+    let plan = rules.plan(&[tensor]).unwrap();
+    plan.tensors()[0].draw.as_ref().unwrap().distribution.std()
+}
+
+/// Groups are not lost on the way, and what no scheme can be is an error.
+#[test]
+fn one_scheme_for_all_keeps_its_layout_and_its_numbers() {
+    let he: Scheme = "he_normal".parse().unwrap();
+    let depthwise = Rules::of_scheme(&he, Layout::OUT_IN.with_groups(32)).unwrap();
+    let fan_out = scheme::he_normal().with_mode(scheme::FanMode::FanOut).into();
+    let tensor = || Tensor::new("conv.weight", [32, 1, 3, 3]);
+    let expected = (2.0f64 / 9.0).sqrt();
+    assert_eq!(std_of(&depthwise, tensor()), expected);
+    assert_eq!(std_of(&Rules::of_scheme(&fan_out, Layout::OUT_IN.with_groups(32)).unwrap(), tensor()), expected);
+    assert_eq!(
+        std_of(
+            &rules("[[rule]]\nname=\"*\"\nlayout=\"out_in:groups=32\"\nscheme=\"he_normal:mode=fan_out\""),
+            tensor()
+        ),
+        expected
+    );
+    for wrong in [scheme::normal(0.0, -1.0), scheme::uniform(1.0, 1.0), scheme::constant(f64::NAN)] {
+        Rules::of_scheme(&wrong, Layout::OUT_IN).unwrap_err();
+    }
+    assert_eq!(Rules::of_scheme(&he, Layout::OUT_IN.with_groups(0)).unwrap_err().kind(), ErrorKind::Shape);
+    // Numbers come through to the last digit.
+    let tiny = scheme::normal(0.0, 1.234_567_890_123_456_7e-300);
+    let planned = Rules::of_scheme(&tiny, Layout::IN_OUT).unwrap().plan(&[Tensor::new("w", [2, 2])]).unwrap();
+    assert_eq!(Scheme::from(planned.tensors()[0].draw.as_ref().unwrap().distribution), tiny);
+}
+
+/// Whatever the count is, and in whatever case a word stands.
+#[test]
+fn formulas_of_counts_and_words_of_schemes_are_read() {
+    let of = |scheme: &str| rules(&format!("[count]\nn = \"*\"\n[[rule]]\nname = \"*\"\nscheme = \"{scheme}\""));
+    let model = [Tensor::new("a", [4, 8]), Tensor::new("b", [4, 8]), Tensor::new("c", [4, 8])];
+    let std = |scheme: &str| of(scheme).plan(&model).unwrap().tensors()[0].draw.as_ref().unwrap().distribution.std();
+    assert_eq!(std("normal:std=1/(n-1)"), 0.5);
+    assert_eq!(std("normal:std=sqrt(n-2)"), 1.0);
+    assert_eq!(std("uniform:low=0,high=n-1"), 1.0 / 3f64.sqrt());
+    assert_eq!(std("He-Normal:mode=Fan-Out,gain=2"), 1.0);
+    assert_eq!(std("he_normal:nonlinearity=leaky_relu:negative_slope=1"), 0.125f64.sqrt());
+    let error = of("normal:std=1/(n-1)").plan(&model[..1]).unwrap_err();
+    assert!(error.to_string().contains("is inf, allowed: a finite number"), "{error}");
+}
+
+#[test]
+fn a_name_stands_once() {
+    let rules = Rules::preset("pytorch").unwrap();
+    let twice = [Tensor::new("w.weight", [2, 2]), Tensor::new("w.weight", [2, 2])];
+    let error = rules.plan(&twice).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Model);
+    assert_eq!(error.to_string(), "the name \"w.weight\" stands twice, allowed: each name once");
+}
+
+#[test]
+fn dtypes_are_the_rules_or_the_models_or_the_callers() {
+    let text = "[[rule]]\nname=\"a\"\nscheme=\"ones\"\ndtype=\"f16\"\n[[rule]]\nname=\"*\"\nscheme=\"normal:std=0.02\"";
+    let tensor = |name: &str, dtype: &str| Tensor::new(name, [2, 2]).with_dtype(dtype);
+    let model = [tensor("a", "F64"), tensor("b", "BF16"), Tensor::new("c", [3]), tensor("ids", "I64")];
+    let plan = rules(text).plan(&model).unwrap();
+    let fills = plan.fills(42, Dtype::F32).unwrap();
+    let dtypes: Vec<_> = fills.iter().map(|(name, fill)| (*name, fill.dtype())).collect();
+    assert_eq!(dtypes, [("a", Dtype::F16), ("b", Dtype::BF16), ("c", Dtype::F32)]);
+    assert!(plan.tensors()[3].rule.is_none() && plan.tensors()[3].draw.is_none());
+    // A float that nobody says how to draw is not drawn as another one.
+    let error = rules(text).plan(&[tensor("b", "F64")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Dtype);
+    assert!(error.to_string().starts_with("tensor \"b\": the dtype is \"F64\", allowed: F32, F16, BF16"), "{error}");
+}
+
+/// Sixteen thousand rules are read in their time, not in its square.
+#[test]
+fn many_rules_are_read() {
+    let rule = "[[rule]]\nname = \"x\"\nscheme = \"ones\"\n";
+    let started = std::time::Instant::now();
+    rules(&rule.repeat(16_000));
+    let all = started.elapsed();
+    assert!(all.as_secs() < 60, "{all:?}");
+}
+
+#[test]
+fn a_list_and_a_preset_make_values() {
+    let model = Model::from_json(br#"{"model.norm.weight": {"dtype": "BF16", "shape": [4]}}"#).unwrap();
+    let plan = Rules::preset("LLAMA").unwrap().plan(model.tensors()).unwrap();
+    let fills = plan.fills(1, Dtype::F32).unwrap();
+    assert_eq!(cpu::vec::<half::bf16>(&fills[0].1).unwrap(), [half::bf16::ONE; 4]);
+    assert_eq!(fills[0].1.distribution(), &Distribution::Constant { value: 1.0 });
+    assert!(Rules::presets().all(|name| Rules::preset(name).is_ok()));
+}
+
+/// What is wrong is said once, with its line: the key's, not the rule's.
+#[test]
+fn errors_name_the_line_and_say_allowed_once() {
+    let rule = "[[rule]]\nname = \"*\"\n";
+    for (text, says) in [
+        (format!("{rule}\nscheme = \"he_norml\""), "line 4: the scheme is \"he_norml\", allowed: zeros, ones,"),
+        (format!("{rule}scheme = \"normal:std=-1\""), "line 3: std is -1, allowed: finite and at least 0"),
+        (
+            format!("{rule}scheme = \"normal:std=2*n\""),
+            "line 3: the formula \"2*n\" has \"n\", which is not defined, allowed: none",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\n\ndtype = \"f33\""),
+            "line 5: the dtype is \"f33\", allowed: f32, f16, bf16",
+        ),
+        (format!("{rule}scheme = \"ones\"\nlayout = \"oi\""), "line 4: the layout is \"oi\", allowed: out_in, in_out,"),
+        (
+            format!("{rule}scheme = \"ones\"\nshape = [\n1, \"x\"]"),
+            "line 4: a dimension is \"x\", allowed: a number or \"*\"",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\nskip = true"),
+            "line 3: a rule is one with a scheme and skip, allowed: one of them",
+        ),
+        (rule.into(), "line 1: a rule is one without a scheme, allowed: scheme, or skip = true"),
+        ("[[rule]]\nscheme = \"ones\"\nname = [\"a\", \"[\"]".into(), "line 3: the pattern \"[\" cannot be read"),
+        (
+            "[constants]\nfan_in = 3".into(),
+            "line 2: the name of a constant or count is \"fan_in\", allowed: another one",
+        ),
+        ("[count]\nuniform = \"*\"".into(), "line 2: the name of a constant or count is \"uniform\""),
+        ("[constants]\n\"a b\" = 3".into(), "line 2: the name of a constant or count is \"a b\", allowed: letters"),
+        ("[constants]\na = inf".into(), "line 2: a is inf, allowed: a finite number"),
+        (
+            "[constants]\na = 1\n[count]\na = \"*\"".into(),
+            "line 4: a is both a constant and a count, allowed: one of them",
+        ),
+        (String::new(), "the text has no [[rule]], allowed: at least one"),
+        (
+            format!("[[rule]]\nscheme = \"ones\"\nname = \"{}\"", "*a".repeat(501)),
+            "line 3: the length of a pattern is 1002 bytes, allowed: at most 1000",
+        ),
+        (
+            format!("{rule}skip = true\nzero_row = 3"),
+            "line 4: a rule is one with skip and zero_row, allowed: name, rank",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\nrank = []"),
+            "line 4: the list of a rule's ranks is empty, allowed: at least one",
+        ),
+        (format!("{rule}scheme = \"ones\"\nrank = -1"), "line 4: the text cannot be read: rank is neither"),
+        ("rule = 1".into(), "line 1: the text cannot be read"),
+    ] {
+        let error = text.parse::<Rules>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rules, "{error}");
+        let said = error.to_string();
+        assert!(said.starts_with(says), "{said}");
+        assert!(said.matches("allowed:").count() <= 1, "{said}");
+    }
+    let text = format!("{rule}\n\nscheme = \"he_normal\"");
+    let error = rules(&text).plan(&[Tensor::new("bias", [7])]).unwrap_err();
+    assert_eq!(error.place(), Some("tensor \"bias\", by the scheme of line 5"));
+    assert_eq!((error.kind(), error.to_string().matches("allowed:").count()), (ErrorKind::Shape, 1), "{error}");
+    let many: Vec<_> = (0..30).map(|i| Tensor::new(format!("t{i}"), [2])).collect();
+    let error = rules("[[rule]]\nname=\"x\"\nscheme=\"ones\"").plan(&many).unwrap_err();
+    assert!(
+        error.to_string().starts_with("30 tensors met no rule: \"t0\", \"t1\"")
+            && error.to_string().contains("and 10 more"),
+        "{error}"
+    );
+}

@@ -1,0 +1,159 @@
+//! Slices along dimensions, rows of zeros, and what is cut out of both: alone what they are of the whole.
+
+mod common;
+
+use std::ops::Range;
+
+use common::{adapters, assert_same_bits, distributions, draw};
+use fanin::{Distribution, Dtype, Element, ErrorKind, Fill, JaxKey, Stream, cpu};
+use rand::{Rng, RngExt};
+
+/// A fill of any kind, and what it should be: of the whole tensor, that is drawn in one piece, its elements.
+fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream: Stream) -> (Fill, Vec<T>) {
+    let shape: Vec<u64> = (0..rng.random_range(0..4)).map(|_| rng.random_range(1..60)).collect();
+    let mut fill = Fill::tensor(distribution, stream, T::DTYPE, &shape).unwrap();
+    let mut values = draw::<T>(&Fill::new(distribution, stream, T::DTYPE, 0..fill.len()).unwrap());
+    if !shape.is_empty() && rng.random() {
+        let row = rng.random_range(0..shape[0]);
+        let per_row = values.len() / shape[0] as usize;
+        values[row as usize * per_row..][..per_row].fill(T::zeroed());
+        fill = fill.with_zero_row(row).unwrap();
+    }
+    for _ in 0..rng.random_range(0..3) {
+        let shape = fill.shape();
+        if shape.is_empty() {
+            break;
+        }
+        let dim = rng.random_range(0..shape.len());
+        let range = any_range(rng, shape[dim]);
+        let inner: u64 = shape[dim + 1..].iter().product();
+        let keeps = |i: &usize| range.contains(&(*i as u64 / inner.max(1) % shape[dim].max(1)));
+        values = (0..values.len()).filter(keeps).map(|i| values[i]).collect();
+        fill = fill.slice(dim, range).unwrap();
+    }
+    if rng.random() {
+        let range = any_range(rng, fill.len());
+        fill = fill.split_at(range.end).0.split_at(range.start).1;
+        values = values[range.start as usize..range.end as usize].to_vec();
+    }
+    assert_eq!(fill.len(), values.len() as u64);
+    assert_eq!(fill.byte_len(), size_of_val(values.as_slice()) as u64);
+    (fill, values)
+}
+
+fn any_range(rng: &mut impl Rng, len: u64) -> Range<u64> {
+    let start = rng.random_range(0..=len);
+    start..rng.random_range(start..=len)
+}
+
+fn streams() -> [Stream; 3] {
+    [Stream::named(42, "slices"), Stream::tensorflow([1, 2]), Stream::jax(JaxKey::new(3))]
+}
+
+#[test]
+fn the_cpu_draws_any_slice_as_it_is_in_the_whole() {
+    fn of<T: Element>(rng: &mut impl Rng) {
+        for stream in streams() {
+            for distribution in distributions() {
+                let valid = Fill::new(&distribution, stream, T::DTYPE, 0..1).is_ok();
+                for _ in 0..if valid { 12 } else { 0 } {
+                    let (fill, expected) = any_fill::<T>(rng, &distribution, stream);
+                    assert_same_bits(&draw::<T>(&fill), &expected, &format!("{fill:?}"));
+                    assert_same_bits(&cpu::vec::<T>(&fill).unwrap(), &expected, &format!("{fill:?}"));
+                    // Bytes may lie anywhere.
+                    let mut bytes = vec![0; fill.byte_len() as usize + 1];
+                    cpu::fill_bytes(&fill, &mut bytes[1..]).unwrap();
+                    assert_eq!(&bytes[1..], bytemuck::cast_slice::<T, u8>(&expected));
+                }
+            }
+        }
+    }
+    let mut rng = Stream::numbered(17, 0).rng();
+    of::<f32>(&mut rng);
+    of::<half::f16>(&mut rng);
+    of::<half::bf16>(&mut rng);
+}
+
+#[test]
+fn every_adapter_draws_any_slice_as_it_is_in_the_whole() {
+    fn of<T: Element>(rng: &mut impl Rng, gpu: &common::Gpu) {
+        for distribution in distributions() {
+            for _ in 0..3 {
+                let (fill, expected) = any_fill::<T>(rng, &distribution, streams()[0]);
+                // Of an empty one there is nothing to see.
+                if !fill.is_empty() {
+                    assert_same_bits(&gpu.draw::<T>(&fill), &expected, &format!("{}: {fill:?}", gpu.name));
+                }
+            }
+        }
+    }
+    for gpu in adapters() {
+        let mut rng = Stream::numbered(18, 0).rng();
+        of::<f32>(&mut rng, &gpu);
+        of::<half::bf16>(&mut rng, &gpu);
+    }
+}
+
+/// A column split of a tall matrix, and one of more runs than may be recorded at once.
+#[test]
+fn a_split_by_columns_is_one_fill() {
+    let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    let whole = Fill::tensor(&normal, streams()[0], Dtype::F32, &[16_384, 64]).unwrap();
+    let columns = whole.slice(1, 16..32).unwrap();
+    let all: Vec<f32> = cpu::vec(&whole).unwrap();
+    let expected: Vec<f32> = all.chunks(64).flat_map(|row| &row[16..32]).copied().collect();
+    assert_same_bits(&cpu::vec::<f32>(&columns).unwrap(), &expected, &"on the CPU");
+    let tall = Fill::tensor(&normal, streams()[0], Dtype::F32, &[(1 << 20) + 1, 3]).unwrap().slice(1, 1..2).unwrap();
+    for gpu in adapters() {
+        assert_same_bits(&gpu.draw::<f32>(&columns), &expected, &gpu.name);
+        let buffer = gpu.buffer(&vec![0; tall.byte_len() as usize]);
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let error = gpu.filler.record(&mut encoder, &tall, &buffer, 0).unwrap_err();
+        assert!(error.to_string().contains("submit_all"), "{error}");
+    }
+    // Once is enough: on a CPU a million dispatched rows take a while.
+    if let Some(gpu) = adapters().first() {
+        let buffer = gpu.buffer(&vec![0; tall.byte_len() as usize]);
+        let targets = [fanin::gpu::Target::new(&tall, &buffer, 0)];
+        gpu.filler.submit_all(&gpu.queue, &targets, 1 << 28).unwrap();
+        let drawn: Vec<f32> = bytemuck::pod_collect_to_vec(&gpu.read(&buffer)[..tall.byte_len() as usize]);
+        assert_same_bits(&drawn, &cpu::vec::<f32>(&tall).unwrap(), &gpu.name);
+    }
+}
+
+#[test]
+fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
+    let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    let whole = Fill::tensor(&normal, streams()[0], Dtype::F32, &[10, 8]).unwrap();
+    let columns = whole.slice(1, 2..4).unwrap();
+    assert_eq!((columns.shape(), columns.range()), (vec![10, 2], 2..76));
+    assert_eq!(columns.part(10..12).unwrap().range(), 10..12);
+    for range in [10..13, 0..2, 3..11, 75..77] {
+        assert_eq!(columns.part(range).unwrap_err().kind(), ErrorKind::Range);
+    }
+    assert_eq!(columns.clip(3..19).len(), 1 + 2 + 1);
+    assert!(columns.clip(76..90).is_empty() && columns.clip(4..10).is_empty());
+    assert_eq!(columns.with_zero_row(0).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(whole.clone().with_zero_row(10).unwrap_err().kind(), ErrorKind::Shape);
+    let scalar = Fill::tensor(&normal, streams()[0], Dtype::F32, &[]).unwrap();
+    assert_eq!((scalar.len(), scalar.shape()), (1, vec![]));
+    assert_eq!(scalar.clone().with_zero_row(0).unwrap_err().kind(), ErrorKind::Shape);
+    // Nothing of a scalar gets lost, and no cut takes itself for the tensor.
+    assert_eq!((scalar.clip(0..1).len(), scalar.clip(0..9).len(), scalar.clip(1..9).len()), (1, 1, 0));
+    assert_eq!(scalar.part(0..1).unwrap(), scalar);
+    assert_eq!(whole.clip(0..80), whole);
+    assert_eq!(whole.part(0..79).unwrap().with_zero_row(1).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(whole.part(8..16).unwrap().slice(0, 0..1).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(whole.clone().with_zero_row(1).unwrap().with_zero_row(2).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!((whole.part(9..9).unwrap().range(), whole.split_at(80).1.range()), (9..9, 80..80));
+    let flat = Fill::new(&normal, streams()[0], Dtype::F32, 5..9).unwrap();
+    assert_eq!(flat.part(6..9).unwrap().with_zero_row(1).unwrap().slice(0, 1..2).unwrap().range(), 7..8);
+    let rows = whole.slice(0, 4..6).unwrap().with_zero_row(1).unwrap();
+    assert_eq!(cpu::vec::<f32>(&rows).unwrap()[8..], [0.0; 8]);
+    let deep = vec![2u64; 100_000];
+    let error = Fill::tensor(&normal, streams()[0], Dtype::F32, &deep).unwrap_err().to_string();
+    assert!(error.len() < 1000 && error.contains("99936 dimensions more"), "{error}");
+    for huge in [&[1 << 40, 1 << 30][..], &[u64::MAX]] {
+        assert_eq!(Fill::tensor(&normal, streams()[0], Dtype::F32, huge).unwrap_err().kind(), ErrorKind::Shape);
+    }
+}

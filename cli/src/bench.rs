@@ -1,5 +1,7 @@
 //! `fanin bench`: how fast this machine draws, beside a plain fill of the same memory.
 
+mod timing;
+
 use std::time::Instant;
 
 use fanin::{Distribution, Dtype, Element, Fill, cpu};
@@ -7,6 +9,7 @@ use half::{bf16, f16};
 
 use crate::engine::{Engine, Gpu};
 use crate::failure::Failure;
+use crate::say;
 use crate::seed::{Kind, Seed};
 
 /// Times every distribution in every dtype on the CPU, and on the chosen device if it is another.
@@ -29,7 +32,7 @@ pub struct Bench {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
     /// Whose streams to time; several may be given, with commas between.
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "native")]
+    #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', default_value = "native")]
     stream: Vec<Kind>,
     /// Print a JSON list of rows instead of a table.
     #[arg(long)]
@@ -78,11 +81,12 @@ impl Bench {
     pub fn run(self) -> Result<(), Failure> {
         let engine = Engine::choose(&self.device)?;
         let mut rows = Vec::new();
-        for dtype in Dtype::ALL {
+        for &dtype in Dtype::ALL {
             rows.extend(match dtype {
                 Dtype::F32 => self.on_cpu::<f32>()?,
                 Dtype::F16 => self.on_cpu::<f16>()?,
                 Dtype::BF16 => self.on_cpu::<bf16>()?,
+                other => return Err(Failure::other(format!("{other} has no bench"))),
             });
         }
         if let Engine::Gpu(gpu) = &engine {
@@ -90,7 +94,7 @@ impl Bench {
         }
         if self.json {
             let list: Vec<_> = rows.iter().map(|row| self.json_row(row, &rows)).collect();
-            say!("{}", serde_json::Value::Array(list));
+            say::json(&list);
             return Ok(());
         }
         let mut device = "";
@@ -107,7 +111,7 @@ impl Bench {
                 "  {:<28} {:<5} {speed:>15.3} {:>8.2} {:>9.3} {:>8.2} {:>16.3}",
                 row.title(),
                 row.dtype.to_string(),
-                speed * row.dtype.size() as f64,
+                speed * row.dtype.bytes(1) as f64,
                 to_fill(row, &rows),
                 to_cpu(row, &rows),
                 row.end_to_end * 1e3,
@@ -161,8 +165,8 @@ impl Bench {
 
     fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
-        for dtype in Dtype::ALL {
-            let buffer = gpu.bench_buffer(self.size * dtype.size())?;
+        for &dtype in Dtype::ALL {
+            let buffer = gpu.bench_buffer(dtype.bytes(self.size))?;
             for (stream, name, distribution) in self.work() {
                 let fill = self.fill(&distribution, dtype, stream)?;
                 let mut ends = Vec::new();

@@ -1,90 +1,24 @@
-//! Writing safetensors files, a chunk at a time, whole or not at all.
+//! Writing safetensors files, a chunk at a time: what is written, and in which order.
 //!
-//! A file is written under the name `.NAME.partial` beside its own, and renamed when it is complete. What is interrupted leaves
-//! the partial file alone, which `--resume` goes on with.
+//! What is interrupted leaves the partial file alone, which `--resume` goes on with.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use fanin::{Dtype, Fill};
+use fanin::Dtype;
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Metadata, TensorInfo};
-use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::ranks::Rank;
-use crate::recipe::{Recipe, Words};
+use crate::header::MAX_HEADER;
+use crate::partial::{Partial, replaceable};
+use crate::provenance::Provenance;
+use crate::recipe::Tensor;
+use crate::regular;
 use crate::seed::Seed;
-
-/// A tensor of a file.
-#[derive(Clone, Debug)]
-pub struct Tensor {
-    pub name: String,
-    pub dtype: Dtype,
-    pub recipe: Recipe,
-}
-
-impl Tensor {
-    fn elements(&self) -> u64 {
-        self.recipe.shape().iter().product()
-    }
-
-    pub fn bytes(&self) -> u64 {
-        self.elements().saturating_mul(self.dtype.size())
-    }
-}
-
-/// How a file was made: the value of "fanin" in its metadata.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Provenance {
-    /// The version that drew it.
-    pub fanin: String,
-    pub seed: Seed,
-    /// Where the rules come from, and the SHA-256 of their text.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rules: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rules_sha256: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rank: Option<Rank>,
-    /// What each tensor of the file draws.
-    #[serde(default)]
-    pub tensors: BTreeMap<String, Words>,
-}
-
-impl Provenance {
-    pub fn new(seed: Seed) -> Provenance {
-        Provenance {
-            fanin: env!("CARGO_PKG_VERSION").into(),
-            seed,
-            rules: None,
-            rules_sha256: None,
-            rank: None,
-            tensors: BTreeMap::new(),
-        }
-    }
-
-    /// From a file's metadata.
-    pub fn read(text: &str) -> Result<Provenance, String> {
-        /// A file of contract 1, when one number stood for all kinds of streams.
-        #[derive(Deserialize)]
-        struct OfContract1 {
-            fanin: String,
-            contract: u32,
-        }
-        if let Ok(OfContract1 { fanin, contract }) = serde_json::from_str(text) {
-            return Err(format!(
-                "fanin {fanin} drew it by value contract {contract}, allowed: {} of fanin's own streams, this version's; that \
-                 version verifies it",
-                fanin::VALUE_CONTRACT
-            ));
-        }
-        serde_json::from_str(text).map_err(|e| format!("its metadata cannot be read: {e}"))
-    }
-}
 
 /// How to write.
 pub struct Manner {
@@ -104,6 +38,9 @@ pub struct Written {
     pub files: usize,
 }
 
+/// As many files as their names have digits for.
+const MAX_FILES: usize = 99_999;
+
 /// How much of the end of a partial file is not trusted.
 const WRITTEN_AGAIN: u64 = 8 << 20;
 
@@ -116,7 +53,7 @@ pub fn write(
     manner: &Manner,
 ) -> Result<Written, Failure> {
     // The order that the safetensors library writes: the widest elements first, which keeps all aligned, then by name.
-    tensors.sort_by(|a, b| (b.dtype.size(), &a.name).cmp(&(a.dtype.size(), &b.name)));
+    tensors.sort_by(|a, b| (b.dtype.bits(), &a.name).cmp(&(a.dtype.bits(), &b.name)));
     let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes())).unwrap_or(u64::MAX);
     let values = tensors.iter().map(Tensor::elements).fold(0, u64::saturating_add);
     // Drawn on a terminal, hidden elsewhere.
@@ -129,14 +66,15 @@ pub fn write(
         Some(most) => shards(tensors, most),
         None => vec![tensors],
     };
+    let files = shards.len();
+    if files > MAX_FILES {
+        return Err(Failure::input(format!(
+            "--max-shard-size makes {files} files, allowed: at most {MAX_FILES}; larger ones are fewer"
+        )));
+    }
     // All that can be wrong with the request comes before the first byte.
     let headers = shards.iter().map(|tensors| header(provenance, tensors)).collect::<Result<Vec<_>, _>>()?;
-    let existing = fs::metadata(path).ok();
-    if existing.as_ref().is_some_and(fs::Metadata::is_dir) {
-        return Err(Failure::input(format!("{shown} is a directory, allowed: a file's name")));
-    }
-    let files = shards.len();
-    if existing.is_some_and(|m| !m.is_file()) {
+    if fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
         // A device or a pipe is written to; it must not be replaced by a file.
         if files > 1 || manner.resume {
             return Err(Failure::input(format!("{shown} is no file, which shards and --resume need")));
@@ -154,10 +92,19 @@ pub fn write(
         let names: Vec<_> = (1..=files).map(|i| inserted(path, &format!("-{i:05}-of-{files:05}"))).collect();
         let mut weight_map = BTreeMap::new();
         for (tensors, name) in shards.iter().zip(&names) {
-            let name = name.file_name().unwrap_or_default().to_string_lossy();
-            weight_map.extend(tensors.iter().map(|t| (t.name.clone(), name.clone())));
+            replaceable(name)?;
+            let name = name.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
+                Failure::input(format!("{shown} is no UTF-8, allowed where an index has to name the files: UTF-8"))
+            })?;
+            weight_map.extend(tensors.iter().map(|t| (t.name.as_str(), name)));
         }
         let index = serde_json::json!({"metadata": {"total_size": total}, "weight_map": weight_map});
+        let index = serde_json::to_vec_pretty(&index).map_err(Failure::other)?;
+        if index.len() as u64 > MAX_HEADER {
+            let message = format!("the index has {} bytes, allowed: {MAX_HEADER}", index.len());
+            return Err(Failure::input(format!("{message}; shorter names have a shorter one")));
+        }
+        replaceable(&index_path)?;
         // An index never names shards of two runs.
         match fs::remove_file(&index_path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -168,11 +115,10 @@ pub fn write(
         for ((tensors, header), name) in shards.iter().zip(&headers).zip(&names) {
             write_file(name, header, provenance.seed, tensors, engine, manner, &bar)?;
         }
-        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{}: {e}", index_path.display()));
-        let partial = partial_path(&index_path);
-        let text = serde_json::to_vec_pretty(&index).map_err(Failure::other)?;
-        fs::write(&partial, text).map_err(|e| failed(&e))?;
-        fs::rename(&partial, &index_path).map_err(|e| failed(&e))?;
+        let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", index_path.display()));
+        let partial = Partial::open(&index_path)?;
+        partial.file().set_len(0).and_then(|()| partial.file().write_all(&index)).map_err(failed)?;
+        partial.finish().map_err(failed)?;
     }
     bar.finish_and_clear();
     Ok(Written { values, bytes: total, files })
@@ -200,18 +146,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-fn partial_path(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".partial");
-    path.with_file_name(name)
-}
-
 /// `model.safetensors` -> `model-00001-of-00003.safetensors` and the like: something ahead of the extension.
 pub fn inserted(path: &Path, text: &str) -> PathBuf {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-    let extension = path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    path.with_file_name(format!("{stem}{text}{extension}"))
+    let mut name = path.file_stem().unwrap_or_default().to_os_string();
+    name.push(text);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
 }
 
 /// Length, JSON, padding to 8 bytes.
@@ -226,10 +169,19 @@ fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failur
             Dtype::F32 => safetensors::Dtype::F32,
             Dtype::F16 => safetensors::Dtype::F16,
             Dtype::BF16 => safetensors::Dtype::BF16,
+            other => {
+                return Err(Failure::input(format!(
+                    "tensor \"{}\": no file of this version holds {other}",
+                    tensor.name
+                )));
+            }
         };
-        let bytes = tensor.elements().checked_mul(tensor.dtype.size()).and_then(|b| usize::try_from(b).ok());
         let start = end;
-        end = bytes.and_then(|b| start.checked_add(b)).filter(|&e| e <= isize::MAX as usize).ok_or_else(too_large)?;
+        end = usize::try_from(tensor.bytes())
+            .ok()
+            .and_then(|b| start.checked_add(b))
+            .filter(|&e| e <= isize::MAX as usize)
+            .ok_or_else(too_large)?;
         let shape = shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>().map_err(|_| too_large())?;
         infos.push((tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
         provenance.tensors.insert(tensor.name.clone(), tensor.recipe.to_words(&tensor.name, provenance.seed));
@@ -240,8 +192,8 @@ fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failur
     let metadata = Metadata::new(Some(metadata), infos).map_err(Failure::input)?;
     let mut json = serde_json::to_vec(&metadata).map_err(Failure::other)?;
     json.resize(json.len().next_multiple_of(8), b' ');
-    if json.len() as u64 > crate::model::MAX_HEADER {
-        let message = format!("the header has {} bytes, allowed: {}", json.len(), crate::model::MAX_HEADER);
+    if json.len() as u64 > MAX_HEADER {
+        let message = format!("the header has {} bytes, allowed: {}", json.len(), MAX_HEADER);
         return Err(Failure::input(format!("{message}; more files, by --max-shard-size, have shorter ones")));
     }
     Ok([&(json.len() as u64).to_le_bytes(), json.as_slice()].concat())
@@ -258,52 +210,43 @@ fn write_file(
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
     let total = header.len() as u64 + tensors.iter().map(Tensor::bytes).sum::<u64>();
-    if manner.resume && begins_with(path, header) && fs::metadata(path).is_ok_and(|m| m.len() == total) {
+    let is_done =
+        |file: File| file.metadata().is_ok_and(|metadata| metadata.len() == total) && begins_with(&file, header);
+    if manner.resume && regular::open(path).is_ok_and(is_done) {
         bar.inc(total - header.len() as u64);
         return Ok(());
     }
-    let partial = partial_path(path);
-    let cannot_open = |e: std::io::Error| Failure::input(format!("{} cannot be written: {e}", path.display()));
-    let mut file =
-        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&partial).map_err(cannot_open)?;
-    match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            return Err(Failure::input(format!("another process is writing {}", path.display())));
-        }
-        // Some file systems have no locks.
-        Err(TryLockError::Error(_)) | Ok(()) => {}
-    }
+    let partial = Partial::open(path)?;
+    let (mut file, shown) = (partial.file(), partial.partial_path().to_path_buf());
     let failed = |e: std::io::Error| {
-        Failure::other(format!("{}: {e}; what is done is in {}, see --resume", path.display(), partial.display()))
+        Failure::other(format!("{}: {e}; what is done is in {}, see --resume", path.display(), shown.display()))
     };
     let length = file.metadata().map_err(failed)?.len();
     let mut done = 0;
     if manner.resume && length >= header.len() as u64 {
-        if !begins_with(&partial, header) {
+        if !begins_with(file, header) {
             return Err(Failure::input(format!(
                 "{} was begun with another seed, rules, model or version, allowed: the same; without --resume it is begun \
                  anew",
-                partial.display()
+                shown.display()
             )));
         }
         // Elements are not cut; and what was written last may not have reached the disk as it should.
         done = (length.min(total) - header.len() as u64).saturating_sub(WRITTEN_AGAIN) / 4 * 4;
         file.set_len(header.len() as u64 + done).map_err(failed)?;
     } else {
-        file.set_len(0).map_err(failed)?;
-        file.write_all(header).map_err(failed)?;
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(header)).map_err(failed)?;
     }
     file.seek(SeekFrom::End(0)).map_err(failed)?;
     bar.inc(done);
-    append(&file, &partial, seed, tensors, done, engine, manner, bar)
+    append(file, &shown, seed, tensors, done, engine, manner, bar)
         .map_err(|e| Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e })?;
-    file.sync_all().map_err(failed)?;
-    fs::rename(&partial, path).map_err(failed)
+    partial.finish().map_err(failed)
 }
 
-fn begins_with(path: &Path, header: &[u8]) -> bool {
+fn begins_with(mut file: &File, header: &[u8]) -> bool {
     let mut begin = vec![0; header.len()];
-    File::open(path).and_then(|mut file| file.read_exact(&mut begin)).is_ok() && begin == header
+    file.rewind().and_then(|()| file.read_exact(&mut begin)).is_ok() && begin == header
 }
 
 /// Draws the tensors from byte `done` of them on.
@@ -318,15 +261,15 @@ fn append(
     manner: &Manner,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let wholes = tensors.iter().map(|t| t.recipe.whole_fills(seed, t.dtype)).collect::<Result<Vec<Vec<Fill>>, _>>();
-    let wholes = wholes.map_err(Failure::input)?;
     let mut skipped = done;
-    let fills = tensors.iter().zip(&wholes).flat_map(move |(tensor, whole)| {
+    let fills = tensors.iter().filter_map(|tensor| {
         let skip = skipped.min(tensor.bytes());
         skipped -= skip;
-        tensor.recipe.fills(whole, skip / tensor.dtype.size())
+        let fill = tensor.recipe.fill(seed, tensor.dtype).map(|fill| fill.split_at(skip / tensor.dtype.bytes(1)).1);
+        (skip < tensor.bytes()).then_some(fill)
     });
-    engine.draw(fills, manner.chunk, |bytes| {
+    let fills = fills.collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
+    engine.draw(fills.into_iter(), manner.chunk, |bytes| {
         file.write_all(bytes).map_err(|e| Failure::other(format!("{}: {e}", shown.display())))?;
         bar.inc(bytes.len() as u64);
         Ok(())

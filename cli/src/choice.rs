@@ -16,18 +16,22 @@ const MOST_RULES: u64 = 10_000_000;
 pub struct Choice {
     /// One scheme for all matrices and convolutions, NAME[:key=value,...]; vectors start at 1 where they multiply (the
     /// weight, gamma or scale of a norm; a running variance) and at 0 otherwise [default: glorot_uniform]
-    #[arg(long, value_parser = crate::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
+    #[arg(long, value_parser = crate::options::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
     scheme: Option<Scheme>,
     /// What the dimensions of a weight mean, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both
     /// with _transposed for transposed convolutions [default: out_in]
-    #[arg(long, value_name = "LAYOUT", value_parser = crate::parse::<Layout>, conflicts_with_all = ["rules", "preset"])]
+    #[arg(long, value_name = "LAYOUT", value_parser = crate::options::parse::<Layout>, conflicts_with_all = ["rules", "preset"])]
     layout: Option<Layout>,
     /// Rules, a TOML file: which scheme each tensor takes.
     #[arg(long, value_name = "RULES.toml", conflicts_with = "preset")]
     rules: Option<PathBuf>,
-    /// Rules that come with fanin: gpt2, llama, bert, vit, resnet, pytorch, keras, flax; or auto, by the tensors' names.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = presets())]
     preset: Option<String>,
+}
+
+fn presets() -> String {
+    let names: Vec<_> = Rules::presets().collect();
+    format!("Rules that come with fanin: {}; or auto, by the tensors' names", names.join(", "))
 }
 
 impl Choice {
@@ -47,10 +51,11 @@ impl Choice {
             if text.len() as u64 > MOST_RULES {
                 return Err(failed(&format!("longer than {MOST_RULES} bytes")));
             }
-            let rules = text.parse().map_err(|e| Failure::input(format!("{shown}, {e}")))?;
+            let rules = text.parse().map_err(|e: fanin::Error| Failure::input(format!("{shown}, {e:#}")))?;
             return Ok((rules, format!("{}", path.file_name().unwrap_or_default().to_string_lossy())));
         }
         if let Some(name) = &self.preset {
+            let name = name.to_ascii_lowercase();
             let name = match name.as_str() {
                 "auto" => Rules::recognise(model).ok_or_else(|| {
                     Failure::input("preset auto: no preset knows these tensors' names, allowed: a name, or --rules")
@@ -61,7 +66,7 @@ impl Choice {
             return Ok((rules, format!("preset {name}")));
         }
         let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform().into());
-        let rules = Rules::of_scheme(&scheme, self.layout.unwrap_or(Layout::OUT_IN));
+        let rules = Rules::of_scheme(&scheme, self.layout.unwrap_or(Layout::OUT_IN)).map_err(Failure::input)?;
         Ok((rules, format!("scheme {scheme}")))
     }
 }

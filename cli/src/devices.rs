@@ -6,6 +6,7 @@ use wgpu::{Adapter, AdapterInfo, Backends, Features};
 
 use crate::engine::{Gpu, adapters, is_hardware, label};
 use crate::failure::Failure;
+use crate::say;
 
 /// Lists the adapters of this machine, and lets each draw known answers and compare them with the CPU, bit for bit.
 ///
@@ -27,12 +28,15 @@ impl Devices {
         let devices: Vec<_> = adapters(Backends::all()).iter().map(Device::new).collect();
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         if self.json {
-            say!("{}", serde_json::Value::Array(devices.iter().map(Device::json).collect()));
+            say::json(&devices.iter().map(Device::json).collect::<Vec<_>>());
         } else if devices.is_empty() {
             say!("no adapters; the CPU draws, on {threads} threads");
         } else {
             devices.iter().for_each(Device::say);
-            say!("CPU\n  {threads} threads\n\nTo report what was seen, paste:");
+            say!("CPU");
+            say!("  {threads} threads");
+            say!("");
+            say!("To report what was seen, paste:");
             devices.iter().for_each(|device| say!("{}", device.report()));
         }
         let failed: Vec<_> = devices.iter().filter(|d| !d.agrees()).map(|d| d.label.as_str()).collect();

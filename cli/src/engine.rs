@@ -4,14 +4,13 @@ use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
-use std::time::Instant;
 
 use fanin::gpu::{GpuFiller, Target};
-use fanin::{Dtype, Fill, cpu};
-use half::{bf16, f16};
+use fanin::{Fill, cpu};
 use wgpu::{Adapter, Backends, BufferUsages, DeviceType, Instance, InstanceDescriptor};
 
 use crate::failure::Failure;
+use crate::say;
 
 /// Draws fills into host memory, a chunk at a time.
 pub enum Engine {
@@ -22,14 +21,14 @@ pub enum Engine {
 impl Engine {
     /// The device that the user asked for: `auto`, `gpu`, `cpu`, or a part of an adapter's label.
     pub fn choose(wanted: &str) -> Result<Engine, Failure> {
-        match wanted {
+        match wanted.to_lowercase().as_str() {
             "cpu" => Ok(Engine::Cpu),
             "auto" => {
                 let hardware = adapters(Backends::PRIMARY).into_iter().find(is_hardware);
                 let Some(adapter) = hardware else { return Ok(Engine::Cpu) };
                 // A GPU that does not work or does not agree is no reason not to draw.
                 Engine::open(&adapter).or_else(|e| {
-                    eprintln!("fanin: {} is passed over: {}", label(&adapter), e.message);
+                    say::aside(&format!("fanin: {} is passed over: {}", label(&adapter), e.message));
                     Ok(Engine::Cpu)
                 })
             }
@@ -42,11 +41,10 @@ impl Engine {
             }
             part => {
                 let all = adapters(Backends::all());
-                let part_lower = part.to_lowercase();
-                let adapter = all.iter().find(|a| label(a).to_lowercase().contains(&part_lower)).ok_or_else(|| {
+                let adapter = all.iter().find(|a| label(a).to_lowercase().contains(part)).ok_or_else(|| {
                     let names: Vec<_> = all.iter().map(label).collect();
                     Failure::input(format!(
-                        "there is no device \"{part}\", allowed: auto, gpu, cpu, or a part of: {}",
+                        "there is no device \"{wanted}\", allowed: auto, gpu, cpu, or a part of: {}",
                         if names.is_empty() { "(no adapters)".into() } else { names.join("; ") }
                     ))
                 })?;
@@ -121,19 +119,15 @@ impl<I: Iterator<Item = Fill>> Iterator for Chunks<I> {
         let mut chunk = Chunk { fills: Vec::new(), bytes: 0 };
         while chunk.fills.len() < Self::MOST_FILLS {
             let Some(fill) = self.rest.take().or_else(|| self.fills.next()) else { break };
-            let size = fill.dtype().size();
+            let size = fill.dtype().bytes(1);
             let room = if chunk.bytes.is_multiple_of(size) { (self.most - chunk.bytes) / size } else { 0 };
-            let range = fill.range();
-            let cut = range.end.min(range.start + room);
-            let part = |range| fill.part(range).expect("a part of a fill is inside it");
-            if cut < range.end {
-                self.rest = Some(part(cut..range.end));
+            let (now, later) = fill.split_at(room);
+            if !now.is_empty() {
+                chunk.bytes += now.byte_len();
+                chunk.fills.push(now);
             }
-            if cut > range.start {
-                chunk.bytes += (cut - range.start) * size;
-                chunk.fills.push(part(range.start..cut));
-            }
-            if self.rest.is_some() {
+            if !later.is_empty() {
+                self.rest = Some(later);
                 break;
             }
         }
@@ -141,42 +135,36 @@ impl<I: Iterator<Item = Fill>> Iterator for Chunks<I> {
     }
 }
 
-/// A second thread hands chunks over while this one draws.
+/// A second thread hands chunks over while this one draws, where there is more than one.
 fn draw_on_cpu(
     chunks: impl Iterator<Item = Chunk>,
     take: &mut (dyn FnMut(&[u8]) -> Result<(), Failure> + Send),
 ) -> Result<(), Failure> {
-    let (drawn_to, drawn) = mpsc::sync_channel::<(Vec<u32>, u64)>(1);
+    let mut chunks = chunks.peekable();
+    let Some(first) = chunks.next() else { return Ok(()) };
+    if chunks.peek().is_none() {
+        let mut buffer = Vec::new();
+        return take(drawn(&first, &mut buffer)?);
+    }
+    let (drawn_to, handed) = mpsc::sync_channel::<(Vec<u32>, u64)>(1);
     let (empty_to, empty) = mpsc::channel();
-    // Words, so that elements of all sizes are aligned.
     for _ in 0..3 {
         let _ = empty_to.send(Vec::<u32>::new());
     }
     thread::scope(|scope| {
         let taker = thread::Builder::new()
             .spawn_scoped(scope, move || {
-                for (buffer, bytes) in drawn {
+                for (buffer, bytes) in handed {
                     take(&bytemuck::cast_slice(&buffer)[..bytes as usize])?;
                     let _ = empty_to.send(buffer);
                 }
                 Ok(())
             })
             .map_err(|e| Failure::other(format!("a second thread cannot be started: {e}")))?;
-        for chunk in chunks {
+        for chunk in std::iter::once(first).chain(chunks) {
             // Where the taker has failed, there is nothing left to do.
             let Ok(mut buffer) = empty.recv() else { break };
-            buffer.resize(chunk.bytes.div_ceil(4) as usize, 0);
-            let mut rest = bytemuck::cast_slice_mut::<u32, u8>(&mut buffer);
-            for fill in &chunk.fills {
-                let (bytes, after) = rest.split_at_mut((fill.len() * fill.dtype().size()) as usize);
-                match fill.dtype() {
-                    Dtype::F32 => cpu::fill::<f32>(fill, bytemuck::cast_slice_mut(bytes)),
-                    Dtype::F16 => cpu::fill::<f16>(fill, bytemuck::cast_slice_mut(bytes)),
-                    Dtype::BF16 => cpu::fill::<bf16>(fill, bytemuck::cast_slice_mut(bytes)),
-                }
-                .map_err(Failure::other)?;
-                rest = after;
-            }
+            drawn(&chunk, &mut buffer)?;
             if drawn_to.send((buffer, chunk.bytes)).is_err() {
                 break;
             }
@@ -186,13 +174,25 @@ fn draw_on_cpu(
     })
 }
 
+/// Draws a chunk into a buffer of words, so that elements of all sizes are aligned.
+fn drawn<'a>(chunk: &Chunk, buffer: &'a mut Vec<u32>) -> Result<&'a [u8], Failure> {
+    buffer.resize(chunk.bytes.div_ceil(4) as usize, 0);
+    let mut rest = bytemuck::cast_slice_mut::<u32, u8>(buffer);
+    for fill in &chunk.fills {
+        let (bytes, after) = rest.split_at_mut(fill.byte_len() as usize);
+        cpu::fill_bytes(fill, bytes).map_err(Failure::other)?;
+        rest = after;
+    }
+    Ok(&bytemuck::cast_slice(buffer)[..chunk.bytes as usize])
+}
+
 /// An open adapter.
 pub struct Gpu {
     pub label: String,
     pub backend: String,
-    device: wgpu::Device,
-    queue: wgpu::Queue,
-    filler: GpuFiller,
+    pub device: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub filler: GpuFiller,
     /// What the device has reported and nobody was told yet: the first of it.
     fault: Arc<Mutex<Option<String>>>,
     /// Made when first drawn with.
@@ -207,7 +207,7 @@ struct Buffers {
 }
 
 /// A chunk on its way: the bytes, and the buffer that they are copied into and that is being mapped.
-struct Pending<'a> {
+pub struct Pending<'a> {
     buffer: &'a wgpu::Buffer,
     bytes: u64,
     submission: wgpu::SubmissionIndex,
@@ -215,7 +215,7 @@ struct Pending<'a> {
 }
 
 impl<'a> Pending<'a> {
-    fn new(buffer: &'a wgpu::Buffer, bytes: u64, submission: wgpu::SubmissionIndex) -> Pending<'a> {
+    pub fn new(buffer: &'a wgpu::Buffer, bytes: u64, submission: wgpu::SubmissionIndex) -> Pending<'a> {
         let (sender, mapped) = mpsc::channel();
         buffer.map_async(wgpu::MapMode::Read, ..bytes.next_multiple_of(4), move |result| {
             let _ = sender.send(result);
@@ -264,12 +264,12 @@ impl Gpu {
     }
 
     /// Whatever the device has reported since this was last asked.
-    fn reported(&self) -> Result<(), Failure> {
+    pub fn reported(&self) -> Result<(), Failure> {
         let reported = self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         reported.map_or(Ok(()), |reason| Err(self.failed(reason.trim_end())))
     }
 
-    fn poll(&self, until: wgpu::PollType) -> Result<(), Failure> {
+    pub fn poll(&self, until: wgpu::PollType) -> Result<(), Failure> {
         // wgpu panics where a device is lost in the middle.
         match catch_unwind(AssertUnwindSafe(|| self.device.poll(until))) {
             Ok(Ok(_)) => self.reported(),
@@ -326,11 +326,11 @@ impl Gpu {
         let mut targets = Vec::with_capacity(chunk.fills.len());
         let mut offset = 0;
         for fill in &chunk.fills {
-            targets.push(Target { fill, buffer: drawn, offset });
-            offset += fill.len() * fill.dtype().size();
+            targets.push(Target::new(fill, drawn, offset));
+            offset += fill.byte_len();
         }
+        self.filler.submit_all(&self.queue, &targets, u64::MAX).map_err(|e| self.failed(format_args!("{e:#}")))?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
-        self.filler.record_all(&mut encoder, &targets).map_err(|e| self.failed(e))?;
         let bytes = chunk.bytes.next_multiple_of(4);
         encoder.copy_buffer_to_buffer(drawn, 0, read, 0, bytes);
         let submission = self.queue.submit([encoder.finish()]);
@@ -338,7 +338,7 @@ impl Gpu {
         Ok(Pending::new(read, chunk.bytes, submission))
     }
 
-    fn hand_over(
+    pub fn hand_over(
         &self,
         pending: &Pending<'_>,
         take: &mut dyn FnMut(&[u8]) -> Result<(), Failure>,
@@ -361,83 +361,11 @@ impl Gpu {
         Ok(())
     }
 
-    fn failed(&self, e: impl std::fmt::Display) -> Failure {
-        Failure::other(format!("{}: {e}", self.label))
-    }
-
-    /// A buffer to time fills of, if the device can have one so large.
-    pub fn bench_buffer(&self, bytes: u64) -> Result<wgpu::Buffer, Failure> {
-        let most = self.device.limits().max_buffer_size;
-        if bytes > most {
-            let message = format!("{}: a buffer of {bytes} bytes is wanted, allowed: at most {most}", self.label);
-            return Err(Failure::input(message));
-        }
-        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("fanin bench"),
-            size: bytes.next_multiple_of(16),
-            usage: BufferUsages::STORAGE,
-            mapped_at_creation: false,
-        });
-        match self.reported() {
-            Ok(()) => Ok(buffer),
-            Err(e) => Err(Failure::input(format!("a buffer of {bytes} bytes: {}", e.message))),
-        }
-    }
-
-    /// Seconds that a fill takes by the device's clock, where it has one, and from submission to completion.
-    pub fn time(&self, fill: &Fill, buffer: &wgpu::Buffer) -> Result<(f64, f64), Failure> {
-        let clock = self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY).then(|| {
-            self.device.create_query_set(&wgpu::QuerySetDescriptor {
-                label: None,
-                ty: wgpu::QueryType::Timestamp,
-                count: 2,
-            })
-        });
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        // Empty passes before and after read the clock.
-        let mark = |encoder: &mut wgpu::CommandEncoder, beginning, end| {
-            if let Some(query_set) = &clock {
-                let timestamp_writes = Some(wgpu::ComputePassTimestampWrites {
-                    query_set,
-                    beginning_of_pass_write_index: beginning,
-                    end_of_pass_write_index: end,
-                });
-                encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
-            }
-        };
-        mark(&mut encoder, None, Some(0));
-        self.filler.record(&mut encoder, fill, buffer, 0).map_err(|e| self.failed(e))?;
-        mark(&mut encoder, Some(1), None);
-        let commands = encoder.finish();
-        let started = Instant::now();
-        self.queue.submit([commands]);
-        self.poll(wgpu::PollType::wait_indefinitely())?;
-        let end_to_end = started.elapsed().as_secs_f64();
-        let Some(clock) = clock else { return Ok((end_to_end, end_to_end)) };
-
-        let stamps = |usage| {
-            self.device.create_buffer(&wgpu::BufferDescriptor {
-                label: None,
-                size: 16,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let resolved = stamps(BufferUsages::QUERY_RESOLVE | BufferUsages::COPY_SRC);
-        let read = stamps(BufferUsages::COPY_DST | BufferUsages::MAP_READ);
-        let mut encoder = self.device.create_command_encoder(&Default::default());
-        encoder.resolve_query_set(&clock, 0..2, &resolved, 0);
-        encoder.copy_buffer_to_buffer(&resolved, 0, &read, 0, 16);
-        let submission = self.queue.submit([encoder.finish()]);
-        self.reported()?;
-        let mut stamps = [0u64; 2];
-        self.hand_over(&Pending::new(&read, 16, submission), &mut |bytes| {
-            bytemuck::cast_slice_mut(&mut stamps).copy_from_slice(bytes);
-            Ok(())
-        })?;
-        let seconds = stamps[1].saturating_sub(stamps[0]) as f64 * f64::from(self.queue.get_timestamp_period()) / 1e9;
-        // A clock that stands still measures nothing.
-        Ok(if seconds > 0.0 { (seconds, end_to_end) } else { (end_to_end, end_to_end) })
+    pub fn failed(&self, e: impl std::fmt::Display) -> Failure {
+        // wgpu tells causes on lines of their own.
+        let lines: Vec<_> =
+            e.to_string().lines().map(|line| line.trim().to_string()).filter(|l| !l.is_empty()).collect();
+        Failure::other(format!("{}: {}", self.label, lines.join(", ")))
     }
 }
 
@@ -469,7 +397,7 @@ pub fn label(adapter: &Adapter) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanin::{Distribution, Stream};
+    use fanin::{Distribution, Dtype, Stream};
 
     fn draw(gpu: &Gpu) -> Result<u64, Failure> {
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };

@@ -8,12 +8,13 @@ use fanin::rules::Draw;
 use fanin::{Dtype, Layout, Scheme};
 use sha2::{Digest, Sha256};
 
-use crate::Common;
-use crate::checkpoint::{self, Manner, Provenance, Tensor};
+use crate::checkpoint::{self, Manner};
 use crate::engine::Engine;
 use crate::failure::Failure;
-use crate::recipe::{Part, Recipe};
-use crate::seed::Seed;
+use crate::options::Common;
+use crate::provenance::Provenance;
+use crate::recipe::{Part, Recipe, Tensor};
+use crate::say;
 
 /// Writes one tensor, or a range of its elements.
 ///
@@ -23,7 +24,7 @@ use crate::seed::Seed;
 #[command(verbatim_doc_comment)]
 pub struct Fill {
     /// The scheme: NAME[:key=value,...]
-    #[arg(value_parser = crate::parse::<Scheme>)]
+    #[arg(value_parser = crate::options::parse::<Scheme>)]
     scheme: Scheme,
     /// The tensor's dimensions, such as 4096x16384 or 1000
     #[arg(value_parser = shape)]
@@ -32,15 +33,15 @@ pub struct Fill {
     #[arg(long, default_value = "weight")]
     name: String,
     /// f32, f16, bf16
-    #[arg(long, default_value = "f32", value_parser = crate::parse::<Dtype>)]
+    #[arg(long, default_value = "f32", value_parser = crate::options::parse::<Dtype>)]
     dtype: Dtype,
     /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both with
     /// _transposed for transposed convolutions.
-    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::parse::<Layout>)]
+    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::options::parse::<Layout>)]
     layout: Layout,
-    /// The groups of a grouped convolution
-    #[arg(long, default_value_t = 1)]
-    groups: u64,
+    /// The groups of a grouped convolution, as in --layout out_in:groups=N
+    #[arg(long, value_name = "N")]
+    groups: Option<u64>,
     /// Draw only these elements, counted in row-major order; the file's tensor is then flat
     #[arg(long, value_name = "START..END", value_parser = range)]
     range: Option<Range<u64>>,
@@ -95,16 +96,25 @@ impl Fill {
                 format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
             return Err(Failure::input(message));
         }
-        let distribution = self.scheme.distribution(&whole, self.layout.groups(self.groups)).map_err(Failure::input)?;
-        let draw = Draw { distribution, dtype: None, stream: self.name.clone(), zero_row: None };
+        let layout = match self.groups {
+            None => self.layout,
+            Some(groups) if self.layout.with_groups(1) == self.layout => self.layout.with_groups(groups),
+            Some(groups) => {
+                let message =
+                    format!("--groups is {groups} and --layout {}, allowed: groups in one of them", self.layout);
+                return Err(Failure::input(message));
+            }
+        };
+        let distribution = self.scheme.distribution(&whole, layout).map_err(Failure::input)?;
+        let draw = Draw::new(distribution, whole, self.name.as_str());
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
-        let recipe = Recipe { draw, alone: true, whole, part };
+        let recipe = Recipe { draw, alone: true, part };
         // Whether it can be drawn is known before a device is opened.
-        recipe.whole_fills(seed, self.dtype).map_err(Failure::input)?;
+        let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX) };
-        let digest = if self.digest { Some(digest(&recipe, seed, self.dtype, &engine, &manner)?) } else { None };
+        let digest = if self.digest { Some(digest(fill, &engine, &manner)?) } else { None };
         let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
         let started = Instant::now();
         if let Some(output) = &self.output {
@@ -117,9 +127,9 @@ impl Fill {
                 "output": output, "device": engine.name(), "seed": seed, "name": self.name, "dtype": self.dtype.to_string(),
                 "shape": shape, "distribution": distribution.to_string(),
                 "resolved": Scheme::from(distribution).to_string(), "mean": distribution.mean(), "std": distribution.std(),
-                "bytes": (range.end - range.start) * self.dtype.size(), "sha256": digest, "seconds": seconds,
+                "bytes": self.dtype.bytes(range.end - range.start), "sha256": digest, "seconds": seconds,
             });
-            say!("{report}");
+            say::json(&report);
             return Ok(());
         }
         if let Some(output) = output {
@@ -139,10 +149,9 @@ impl Fill {
     }
 }
 
-fn digest(recipe: &Recipe, seed: Seed, dtype: Dtype, engine: &Engine, manner: &Manner) -> Result<String, Failure> {
-    let whole = recipe.whole_fills(seed, dtype).map_err(Failure::input)?;
+fn digest(fill: fanin::Fill, engine: &Engine, manner: &Manner) -> Result<String, Failure> {
     let mut hash = Sha256::new();
-    engine.draw(recipe.fills(&whole, 0), manner.chunk, |bytes| {
+    engine.draw(std::iter::once(fill), manner.chunk, |bytes| {
         hash.update(bytes);
         Ok(())
     })?;

@@ -7,14 +7,17 @@ use bytesize::ByteSize;
 use fanin::Dtype;
 use safetensors::Dtype as FileDtype;
 
-use crate::checkpoint::{self, Manner, Provenance, Tensor};
+use crate::checkpoint::{self, Manner};
 use crate::choice::Choice;
 use crate::engine::Engine;
 use crate::failure::Failure;
+use crate::header::{self, is_integer, own_dtype};
+use crate::options::Common;
+use crate::provenance::Provenance;
 use crate::ranks::{Rank, Split, share};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Tensor};
 use crate::seed::Seed;
-use crate::{Common, model};
+use crate::{model, say};
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
@@ -34,9 +37,9 @@ pub struct Init {
     #[command(flatten)]
     choice: Choice,
     /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
-    #[arg(long, value_parser = crate::parse::<Dtype>)]
+    #[arg(long, value_parser = crate::options::parse::<Dtype>)]
     dtype: Option<Dtype>,
-    /// Write several files of at most so many bytes of tensors, such as 5GB, and their index.
+    /// Write several files of at most so many bytes of tensors, such as 5GB, and their index; at most 99999 of them.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_shard_size: Option<u64>,
     /// Go on with what an interrupted run of the same command left.
@@ -48,7 +51,7 @@ pub struct Init {
     /// This process's number among those that draw the model together, from 0 on [default: what the launcher says]
     #[arg(long, value_name = "I")]
     rank: Option<u64>,
-    /// How many processes draw the model together [default: what the launcher says, else 1]
+    /// How many processes draw the model together, at most 2^20 [default: what the launcher says, else 1]
     #[arg(long, value_name = "N")]
     world_size: Option<u64>,
     /// How they share it: tensor (whole tensors), or the number of a dimension (a slice of each tensor along it; tensors
@@ -107,7 +110,7 @@ impl Init {
                 "bytes": written.bytes, "files": written.files, "seconds": seconds, "kept_out": kept_out,
                 "skipped": skipped,
             });
-            say!("{report}");
+            say::json(&report);
             return Ok(());
         }
         let files = if written.files > 1 { format!(" in {} files", written.files) } else { String::new() };
@@ -132,7 +135,7 @@ impl Init {
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e}"));
         let (drawable, integers): (Vec<_>, Vec<_>) =
             model::read(&self.model)?.into_iter().partition(|tensor| !is_integer(tensor.dtype));
-        let tensors: Vec<_> = drawable.iter().map(model::Tensor::named_shape).collect();
+        let tensors: Vec<_> = drawable.iter().map(header::Tensor::named_shape).collect();
         let (rules, name) = self.choice.rules(&tensors)?;
         let mut plan = Plan {
             tensors: Vec::new(),
@@ -141,7 +144,8 @@ impl Init {
             rules: name,
             digest: rules.digest(),
         };
-        for (planned, tensor) in rules.plan(&tensors).map_err(|e| failed(&e))?.into_iter().zip(drawable) {
+        let planned = rules.plan(&tensors).map_err(|e| failed(&e))?.into_tensors();
+        for (planned, tensor) in planned.into_iter().zip(drawable) {
             let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e}", planned.name));
             let Some(draw) = planned.draw else {
                 plan.skipped.push(planned.name);
@@ -154,9 +158,9 @@ impl Init {
                 Some(dtype) => dtype,
                 None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
             };
-            let recipe = Recipe::planned(draw, planned.shape);
+            let recipe = Recipe::planned(draw);
             // What cannot be drawn is said before anything is.
-            recipe.whole_fills(seed, dtype).map_err(|e| wrong(&e))?;
+            recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
             plan.tensors.push(Tensor { name: planned.name, dtype, recipe });
         }
         Ok(plan)
@@ -170,20 +174,4 @@ struct Plan {
     skipped: Vec<String>,
     rules: String,
     digest: String,
-}
-
-fn is_integer(dtype: FileDtype) -> bool {
-    use FileDtype::*;
-    matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)
-}
-
-/// The dtype to draw a tensor in where nothing else is said.
-pub fn own_dtype(dtype: FileDtype) -> Result<Dtype, String> {
-    match dtype {
-        FileDtype::F32 => Ok(Dtype::F32),
-        FileDtype::F16 => Ok(Dtype::F16),
-        FileDtype::BF16 => Ok(Dtype::BF16),
-        FileDtype::C64 => Err("its dtype is C64, which fanin does not draw".into()),
-        other => Err(format!("its dtype is {other}, allowed: F32, F16, BF16, or any float with --dtype")),
-    }
 }

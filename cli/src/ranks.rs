@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::Tensor;
 use crate::failure::Failure;
-use crate::recipe::Part;
+use crate::recipe::{Part, Tensor};
 
 /// This process among those that draw a model together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +11,9 @@ pub struct Rank {
     pub rank: u64,
     pub world_size: u64,
 }
+
+/// No model is drawn by more processes together.
+const MAX_WORLD_SIZE: u64 = 1 << 20;
 
 /// What launchers say a process's rank and their number are: torchrun, Open MPI, MPICH and Intel MPI, Slurm.
 const LAUNCHERS: [(&str, &str); 4] = [
@@ -25,7 +27,11 @@ impl Rank {
     /// What the user says, or else the launcher, or else the only one.
     pub fn of(rank: Option<u64>, world_size: Option<u64>) -> Result<Rank, Failure> {
         let of = |rank, world_size, from: &str| {
-            if world_size > 0 && rank < world_size {
+            if world_size > MAX_WORLD_SIZE {
+                Err(Failure::input(format!(
+                    "{from}: the world size is {world_size}, allowed: at most {MAX_WORLD_SIZE}"
+                )))
+            } else if world_size > 0 && rank < world_size {
                 Ok(Rank { rank, world_size })
             } else {
                 Err(Failure::input(format!("{from}: the rank is {rank} of {world_size}, allowed: 0 to one less")))
@@ -102,7 +108,7 @@ pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split) -> Vec<Tensor> {
         Split::Along(dim) => tensors
             .into_iter()
             .map(|mut tensor| {
-                if let Some(&size) = tensor.recipe.whole.get(dim) {
+                if let Some(&size) = tensor.recipe.draw.shape.get(dim) {
                     let at = |r: u64| (u128::from(size) * u128::from(r) / u128::from(rank.world_size)) as u64;
                     tensor.recipe.part = Some(Part { dim: Some(dim), start: at(rank.rank), end: at(rank.rank + 1) });
                 }

@@ -1,12 +1,29 @@
-//! How a tensor of a file was made, in words that make it again.
-
-use std::ops::Range;
+//! A tensor of a file: how it was made, in words that make it again.
 
 use fanin::rules::Draw;
 use fanin::{Dtype, Fill, Scheme, Stream};
 use serde::{Deserialize, Serialize};
 
+use crate::header::MAX_DIMENSIONS;
 use crate::seed::Seed;
+
+/// A tensor of a file.
+#[derive(Clone, Debug)]
+pub struct Tensor {
+    pub name: String,
+    pub dtype: Dtype,
+    pub recipe: Recipe,
+}
+
+impl Tensor {
+    pub fn elements(&self) -> u64 {
+        self.recipe.shape().iter().product()
+    }
+
+    pub fn bytes(&self) -> u64 {
+        self.dtype.bytes(self.elements())
+    }
+}
 
 /// What a tensor of a file draws: all but the seed and the dtype.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,8 +31,6 @@ pub struct Recipe {
     pub draw: Draw,
     /// Whether it has the seed alone, and is no tensor of a model.
     pub alone: bool,
-    /// The whole tensor's dimensions.
-    pub whole: Vec<u64>,
     /// What of it is in the file, if not all.
     pub part: Option<Part>,
 }
@@ -51,8 +66,8 @@ pub struct Words {
 
 impl Recipe {
     /// A whole tensor of a model by its rule.
-    pub fn planned(draw: Draw, whole: Vec<u64>) -> Recipe {
-        Recipe { draw, alone: false, whole, part: None }
+    pub fn planned(draw: Draw) -> Recipe {
+        Recipe { draw, alone: false, part: None }
     }
 
     pub fn stream(&self, seed: Seed) -> Stream {
@@ -62,53 +77,23 @@ impl Recipe {
 
     /// The dimensions in the file.
     pub fn shape(&self) -> Vec<u64> {
+        let mut shape = self.draw.shape.clone();
         match &self.part {
-            None => self.whole.clone(),
-            Some(Part { dim: None, start, end }) => vec![end - start],
-            Some(Part { dim: Some(dim), start, end }) => {
-                let mut shape = self.whole.clone();
-                shape[*dim] = end - start;
-                shape
-            }
+            None => {}
+            Some(Part { dim: None, start, end }) => shape = vec![end - start],
+            Some(Part { dim: Some(dim), start, end }) => shape[*dim] = end - start,
         }
+        shape
     }
 
-    /// The fills that make up the whole tensor.
-    pub fn whole_fills(&self, seed: Seed, dtype: Dtype) -> Result<Vec<Fill>, fanin::Error> {
-        self.draw.fills_of(self.stream(seed), dtype, &self.whole)
-    }
-
-    /// The fills that make up what is in the file, in order, from an element of the file's tensor on.
-    pub fn fills<'a>(&self, whole: &'a [Fill], from: u64) -> impl Iterator<Item = Fill> + 'a {
-        let mut skipped = from;
-        self.ranges()
-            .filter_map(move |range| {
-                let skip = skipped.min(range.end - range.start);
-                skipped -= skip;
-                (range.start + skip < range.end).then_some(range.start + skip..range.end)
-            })
-            .flat_map(move |range| {
-                whole.iter().filter_map(move |fill| {
-                    let of = fill.range();
-                    let common = range.start.max(of.start)..range.end.min(of.end);
-                    (common.start < common.end).then(|| fill.part(common).expect("a part of a fill is inside it"))
-                })
-            })
-    }
-
-    /// The elements of the whole tensor that are in the file, in order.
-    fn ranges(&self) -> impl Iterator<Item = Range<u64>> + use<> {
-        let all: u64 = self.whole.iter().product();
-        let (runs, stride, start, end) = match self.part {
-            None => (1, 0, 0, all),
-            Some(Part { dim: None, start, end }) => (1, 0, start, end),
-            Some(Part { dim: Some(dim), start, end }) => {
-                let inner: u64 = self.whole[dim + 1..].iter().product();
-                let runs: u64 = self.whole[..dim].iter().product();
-                (runs, self.whole[dim] * inner, start * inner, end * inner)
-            }
-        };
-        (0..runs).map(move |run| run * stride + start..run * stride + end)
+    /// What is in the file.
+    pub fn fill(&self, seed: Seed, dtype: Dtype) -> Result<Fill, fanin::Error> {
+        let whole = self.draw.fill_of(self.stream(seed), dtype)?;
+        match &self.part {
+            None => Ok(whole),
+            Some(Part { dim: None, start, end }) => whole.part(*start..*end),
+            Some(Part { dim: Some(dim), start, end }) => whole.slice(*dim, *start..*end),
+        }
     }
 
     pub fn to_words(&self, name: &str, seed: Seed) -> Words {
@@ -119,7 +104,7 @@ impl Recipe {
             alone: self.alone && !matches!(seed, Seed::Native(_)),
             stream: (self.draw.stream != name).then(|| self.draw.stream.clone()),
             zero_row: self.draw.zero_row,
-            whole: self.part.is_some().then(|| self.whole.clone()),
+            whole: self.part.is_some().then(|| self.draw.shape.clone()),
             part: self.part.clone(),
         }
     }
@@ -131,19 +116,28 @@ impl Recipe {
             return Err(format!("the scheme \"{}\" is not resolved", words.scheme));
         };
         let whole = words.whole.clone().unwrap_or_else(|| shape.to_vec());
+        if whole.len() > MAX_DIMENSIONS {
+            return Err(format!("the whole has {} dimensions, allowed: at most {MAX_DIMENSIONS}", whole.len()));
+        }
         let elements = fanin::elements(&whole).map_err(|e| e.to_string())?;
         if let Some(Part { dim, start, end }) = words.part {
             let most = match dim {
                 None => elements,
-                Some(dim) => *whole.get(dim).ok_or_else(|| format!("{whole:?} has no dimension {dim}"))?,
+                Some(dim) => *whole.get(dim).ok_or_else(|| {
+                    format!(
+                        "the part is along dimension {dim}, allowed: below {}, as the whole is {whole:?}",
+                        whole.len()
+                    )
+                })?,
             };
             if start > end || end > most {
                 return Err(format!("the part is {start} to {end}, allowed: within 0 to {most}"));
             }
         }
         let stream = words.stream.clone().unwrap_or_else(|| name.into());
-        let draw = Draw { distribution, dtype: None, stream, zero_row: words.zero_row };
-        let recipe = Recipe { draw, alone: words.alone, whole, part: words.part.clone() };
+        let mut draw = Draw::new(distribution, whole, stream);
+        draw.zero_row = words.zero_row;
+        let recipe = Recipe { draw, alone: words.alone, part: words.part.clone() };
         if recipe.shape() != shape {
             return Err(format!("its shape is {shape:?}, and {:?} by the metadata", recipe.shape()));
         }
@@ -154,25 +148,19 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fanin::Distribution;
 
+    /// What a file says of 2^59 empty runs, in words that are all allowed.
     #[test]
-    fn parts_take_their_elements_and_a_zero_row_is_cut_out() {
-        let distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
-        let draw = Draw { distribution, dtype: None, stream: "w".into(), zero_row: Some(1) };
-        let ranges = |part: Option<Part>, from: u64| {
-            let recipe = Recipe { draw: draw.clone(), alone: true, whole: vec![3, 4, 2], part };
-            let whole = recipe.whole_fills(Seed::Native(0), Dtype::F32).unwrap();
-            recipe.fills(&whole, from).map(|f| f.range()).collect::<Vec<_>>()
-        };
-        assert_eq!(ranges(None, 0), [0..8, 8..16, 16..24]);
-        assert_eq!(ranges(None, 9), [9..16, 16..24]);
-        let along = |dim, start, end| Some(Part { dim: Some(dim), start, end });
-        assert_eq!(ranges(along(0, 1, 3), 0), [8..16, 16..24]);
-        assert_eq!(ranges(along(1, 1, 3), 0), [2..6, 10..14, 18..22]);
-        assert_eq!(ranges(along(1, 1, 3), 5), [11..14, 18..22]);
-        assert_eq!(ranges(along(2, 1, 2), 0).len(), 12);
-        assert_eq!(ranges(along(1, 2, 2), 0), []);
-        assert_eq!(ranges(Some(Part { dim: None, start: 5, end: 9 }), 1), [6..8, 8..9]);
+    fn empty_runs_are_not_walked() {
+        let wholes: [&[u64]; 4] = [&[1 << 59, 2], &[1 << 58, 2, 2], &[1 << 59, 0, 2], &[0, 1 << 59, 2]];
+        for whole in wholes {
+            let words = format!(
+                r#"{{"scheme":"normal:mean=0,std=1","contract":2,"whole":{whole:?},"part":{{"dim":1,"start":0,"end":0}}}}"#
+            );
+            let mut shape = whole.to_vec();
+            shape[1] = 0;
+            let recipe = Recipe::from_words(&serde_json::from_str(&words).unwrap(), "w", &shape).unwrap();
+            assert!(recipe.fill(Seed::Native(0), Dtype::F32).unwrap().is_empty(), "{whole:?}");
+        }
     }
 }

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use fanin::rules::PRESETS;
+use fanin::rules::Planned;
 
 use crate::choice::Choice;
 use crate::failure::Failure;
-use crate::model;
+use crate::{header, model, say};
 
 /// Prints what each tensor of a model would draw, by which rule, without drawing.
 #[derive(clap::Args)]
@@ -27,38 +27,38 @@ pub struct RulesOf {
 impl RulesOf {
     pub fn run(self) -> Result<(), Failure> {
         if let Some(name) = &self.print {
-            fanin::rules::Rules::preset(name).map_err(Failure::input)?;
-            let text = PRESETS.iter().find(|(preset, _)| preset == name).map_or("", |(_, text)| text);
-            say!("{}", text.trim_end());
+            let rules = fanin::rules::Rules::preset(name).map_err(Failure::input)?;
+            rules.text().trim_end().lines().for_each(|line| say!("{line}"));
             return Ok(());
         }
         let path = self.model.unwrap_or_default();
-        let tensors: Vec<_> = model::read(&path)?.iter().map(model::Tensor::named_shape).collect();
+        let tensors: Vec<_> = model::read(&path)?.iter().map(header::Tensor::named_shape).collect();
         let (rules, name) = self.choice.rules(&tensors)?;
-        let planned = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
+        let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
+        let planned = plan.tensors();
+        // No integers are among them, so that each met a rule.
+        let met = |p: &Planned| p.rule.clone().map_or((String::new(), 0), |met| (met.pattern, met.line));
         if self.json {
-            let rows: Vec<_> = planned
-                .iter()
-                .map(|p| {
-                    let draw = p.draw.as_ref();
-                    serde_json::json!({
-                        "tensor": p.name, "shape": p.shape, "pattern": p.pattern, "line": p.line, "skip": draw.is_none(),
-                        "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
-                        "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
-                        "stream": draw.map(|d| &d.stream), "zero_row": draw.and_then(|d| d.zero_row),
-                    })
-                })
-                .collect();
-            say!("{}", serde_json::Value::Array(rows));
+            let mut rows = say::JsonList::default();
+            for p in planned {
+                let (draw, (pattern, line)) = (p.draw.as_ref(), met(p));
+                rows.push(&serde_json::json!({
+                    "tensor": p.name, "shape": p.shape, "pattern": pattern, "line": line, "skip": draw.is_none(),
+                    "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
+                    "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
+                    "stream": draw.map(|d| &d.stream), "zero_row": draw.and_then(|d| d.zero_row),
+                }));
+            }
+            rows.end();
             return Ok(());
         }
         say!("{name}, SHA-256 {}", rules.digest());
-        let width = |texts: &mut dyn Iterator<Item = usize>| texts.max().unwrap_or(0);
-        let names = width(&mut planned.iter().map(|p| p.name.len()));
+        let names = say::width(planned.iter().map(|p| p.name.as_str()));
         let shapes: Vec<_> = planned.iter().map(|p| format!("{:?}", p.shape)).collect();
-        let shape_width = width(&mut shapes.iter().map(String::len));
-        let patterns = width(&mut planned.iter().map(|p| p.pattern.len()));
-        for (p, shape) in planned.iter().zip(&shapes) {
+        let shape_width = say::width(shapes.iter().map(String::as_str));
+        let patterns: Vec<_> = planned.iter().map(met).collect();
+        let pattern_width = say::width(patterns.iter().map(|(pattern, _)| pattern.as_str()));
+        for ((p, shape), (pattern, line)) in planned.iter().zip(&shapes).zip(&patterns) {
             let draws = match &p.draw {
                 None => "skipped".into(),
                 Some(draw) => {
@@ -75,8 +75,8 @@ impl RulesOf {
                     text
                 }
             };
-            let name = p.name.escape_debug().to_string();
-            say!("{name:names$}  {shape:shape_width$}  {:>4}: {:patterns$}  {draws}", p.line, p.pattern);
+            let (name, pattern) = (say::column(&p.name, names), say::column(pattern, pattern_width));
+            say!("{name}  {shape:shape_width$}  {:>4}: {pattern}  {draws}", line);
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl TryFrom<String> for Seed {
     fn try_from(text: String) -> Result<Seed, String> {
         let wrong = |_| format!("the seed is \"{text}\", allowed: a number, or KIND:NUMBERS");
         let (kind, numbers) = match text.split_once(':') {
-            Some((kind, numbers)) => (Kind::from_str(kind, false).map_err(wrong)?, numbers),
+            Some((kind, numbers)) => (Kind::from_str(kind, true).map_err(wrong)?, numbers),
             None => (Kind::Native, text.as_str()),
         };
         Seed::parse(kind, numbers).map_err(|e| e.message)

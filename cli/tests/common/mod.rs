@@ -3,9 +3,12 @@
 #![allow(dead_code)] // Not every file uses all of it.
 
 use std::fs;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::LazyLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -41,4 +44,34 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     entries.sort();
     entries
+}
+
+/// A safetensors file of this header and these bytes.
+pub fn safetensors_of(header: &str, data: &[u8]) -> Vec<u8> {
+    [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// Runs the program, and ends it where it takes longer than a minute: what is made to harm must not make it wait.
+pub fn in_time(arguments: &[&str], stdin: Stdio) -> Output {
+    let files = [(); 2].map(|()| tempfile::tempfile().unwrap());
+    let [stdout, stderr] = files.each_ref().map(|file| file.try_clone().unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
+    let mut child = command.args(arguments).stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap();
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        if started.elapsed() > Duration::from_secs(60) {
+            child.kill().unwrap();
+            panic!("{arguments:?} takes longer than a minute");
+        }
+        sleep(Duration::from_millis(5));
+    };
+    let [stdout, stderr] = files.map(|mut file| {
+        let mut bytes = Vec::new();
+        file.rewind().and_then(|()| file.read_to_end(&mut bytes)).unwrap();
+        bytes
+    });
+    Output { status, stdout, stderr }
 }

@@ -1,0 +1,67 @@
+//! Whether a tensor's bytes in a file are those that are drawn.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+
+use fanin::Fill;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::engine::Engine;
+use crate::failure::Failure;
+
+/// What was found.
+#[derive(Default, Serialize)]
+pub struct Found {
+    /// The first element that differs.
+    pub first: Option<u64>,
+    pub different: u64,
+    pub compared: u64,
+}
+
+/// Where a tensor is.
+pub struct Stored<'a> {
+    pub file: &'a File,
+    pub path: &'a Path,
+    pub start: u64,
+}
+
+/// Compares runs of elements with what is drawn, and adds what is stored to a hash.
+pub fn compare(
+    stored: &Stored,
+    fill: &Fill,
+    runs: &[Range<u64>],
+    engine: &Engine,
+    hash: &mut Option<Sha256>,
+) -> Result<Found, Failure> {
+    let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", stored.path.display()));
+    let size = fill.dtype().bytes(1);
+    let mut file = stored.file;
+    let mut found = Found::default();
+    let mut bytes = Vec::new();
+    for run in runs.iter().filter(|run| !run.is_empty()) {
+        file.seek(SeekFrom::Start(stored.start + run.start * size)).map_err(failed)?;
+        let some = fill.split_at(run.end).0.split_at(run.start).1;
+        let mut at = run.start;
+        engine.draw(std::iter::once(some), engine.chunk(u64::MAX), |drawn| {
+            bytes.resize(drawn.len(), 0);
+            file.read_exact(&mut bytes).map_err(failed)?;
+            if let Some(hash) = hash {
+                hash.update(&bytes);
+            }
+            if bytes != drawn {
+                let pairs = bytes.chunks(size as usize).zip(drawn.chunks(size as usize));
+                for (i, _) in pairs.enumerate().filter(|(_, (a, b))| a != b) {
+                    found.first.get_or_insert(at + i as u64);
+                    found.different += 1;
+                }
+            }
+            at += drawn.len() as u64 / size;
+            Ok(())
+        })?;
+        found.compared += at - run.start;
+    }
+    Ok(found)
+}

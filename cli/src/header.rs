@@ -1,0 +1,123 @@
+//! What a model's tensors are called, and their dtypes and shapes: a JSON list, or the header of a safetensors file.
+
+use std::io::Read;
+use std::ops::Range;
+
+use fanin::rules::Model;
+use safetensors::Dtype;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+/// No larger header or list is read or written, as in the safetensors library.
+pub const MAX_HEADER: u64 = 100_000_000;
+
+/// No tensor has more dimensions, as in the library's lists.
+pub const MAX_DIMENSIONS: usize = 256;
+
+/// One tensor of a model.
+#[derive(Debug)]
+pub struct Tensor {
+    pub name: String,
+    pub dtype: Dtype,
+    pub shape: Vec<u64>,
+}
+
+impl Tensor {
+    pub fn named_shape(&self) -> fanin::rules::Tensor {
+        fanin::rules::Tensor::new(self.name.as_str(), self.shape.as_slice())
+    }
+}
+
+/// What the header of a file says.
+#[derive(Debug)]
+pub struct Header {
+    /// The tensors, and where in the file each is: end to end, from the end of the header on.
+    pub tensors: Vec<(Tensor, Range<u64>)>,
+    /// The value of "fanin" in its metadata.
+    pub provenance: Option<String>,
+    /// Its own bytes, with those that say how many it has.
+    pub bytes: u64,
+}
+
+/// Reads the header of a file of so many bytes from its begin. If it is `whole`, it must hold what its header says.
+pub fn read(mut file: impl Read, length: u64, whole: bool) -> Result<Header, String> {
+    let mut bytes = [0; 8];
+    file.read_exact(&mut bytes)
+        .map_err(|_| format!("the file holds {length} bytes, allowed: a safetensors header of at least 8"))?;
+    let size = u64::from_le_bytes(bytes);
+    let most = MAX_HEADER.min(length.saturating_sub(8));
+    if size > most {
+        return Err(format!("the header's length is {size} bytes, allowed in this file: at most {most}"));
+    }
+    let mut json = Vec::new();
+    file.take(size).read_to_end(&mut json).map_err(|e| e.to_string())?;
+    let model = parsed(&json)?;
+    drop(json);
+    let bytes = 8 + size;
+    let mut infos = model.tensors().iter().map(info).collect::<Result<Vec<_>, _>>()?;
+    // The library checks what a list does not have: that the data's offsets fit the shapes and one another.
+    infos.sort_by_key(|(_, info)| info.data_offsets);
+    let end = infos.last().map_or(0, |(_, info)| info.data_offsets.1 as u64).saturating_add(bytes);
+    Metadata::new(None, infos).map_err(|e| e.to_string())?;
+    if whole && length != end {
+        return Err(format!("the file holds {length} bytes, and its header speaks of {end}"));
+    }
+    let place = |tensor: &fanin::rules::Tensor| {
+        let Range { start, end } = tensor.data_offsets.clone().unwrap_or_default();
+        Ok((self::tensor(tensor)?, bytes.saturating_add(start)..bytes.saturating_add(end)))
+    };
+    Ok(Header {
+        tensors: model.tensors().iter().map(place).collect::<Result<_, String>>()?,
+        provenance: model.metadata().get("fanin").cloned(),
+        bytes,
+    })
+}
+
+fn info(tensor: &fanin::rules::Tensor) -> Result<(String, TensorInfo), String> {
+    let name = &tensor.name;
+    let Range { start, end } =
+        tensor.data_offsets.clone().ok_or_else(|| format!("tensor \"{name}\" has no data_offsets"))?;
+    let size = |n: u64| usize::try_from(n).map_err(|_| format!("tensor \"{name}\" does not fit this machine's memory"));
+    let shape = tensor.shape.iter().map(|&d| size(d)).collect::<Result<_, _>>()?;
+    Ok((name.clone(), TensorInfo { dtype: dtype(tensor)?, shape, data_offsets: (size(start)?, size(end)?) }))
+}
+
+/// Reads a list, in its order: name -> {dtype, shape}, as a header has them.
+pub fn list(json: &[u8]) -> Result<Vec<Tensor>, String> {
+    parsed(json)?.tensors().iter().map(tensor).collect()
+}
+
+fn parsed(json: &[u8]) -> Result<Model, String> {
+    Model::from_json(json).map_err(|e| format!("{e:#}"))
+}
+
+fn tensor(tensor: &fanin::rules::Tensor) -> Result<Tensor, String> {
+    Ok(Tensor { name: tensor.name.clone(), dtype: dtype(tensor)?, shape: tensor.shape.clone() })
+}
+
+/// A dtype by safetensors' name.
+fn dtype(tensor: &fanin::rules::Tensor) -> Result<Dtype, String> {
+    let said = tensor.dtype.as_deref().unwrap_or_default();
+    serde_json::from_value(said.into()).map_err(|_| {
+        format!(
+            "tensor \"{}\" has the dtype \"{said}\", allowed: safetensors' dtypes, such as F32, F16, BF16",
+            tensor.name
+        )
+    })
+}
+
+/// Whether it holds no floats, so that nothing is drawn.
+pub fn is_integer(dtype: Dtype) -> bool {
+    use Dtype::*;
+    matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)
+}
+
+/// The dtype to draw a tensor in where nothing else is said.
+pub fn own_dtype(dtype: Dtype) -> Result<fanin::Dtype, String> {
+    match dtype {
+        Dtype::F32 => Ok(fanin::Dtype::F32),
+        Dtype::F16 => Ok(fanin::Dtype::F16),
+        Dtype::BF16 => Ok(fanin::Dtype::BF16),
+        Dtype::C64 => Err("its dtype is C64, which fanin does not draw".into()),
+        other => Err(format!("its dtype is {other}, allowed: F32, F16, BF16, or any float with --dtype")),
+    }
+}

@@ -1,0 +1,59 @@
+//! How a file was made: the value of "fanin" in its metadata.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ranks::Rank;
+use crate::recipe::Words;
+use crate::seed::Seed;
+use crate::unique;
+
+/// How a file was made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The version that drew it.
+    pub fanin: String,
+    pub seed: Seed,
+    /// Where the rules come from, and the SHA-256 of their text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_sha256: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<Rank>,
+    /// What each tensor of the file draws.
+    #[serde(default, deserialize_with = "unique::map")]
+    pub tensors: BTreeMap<String, Words>,
+}
+
+impl Provenance {
+    pub fn new(seed: Seed) -> Provenance {
+        Provenance {
+            fanin: env!("CARGO_PKG_VERSION").into(),
+            seed,
+            rules: None,
+            rules_sha256: None,
+            rank: None,
+            tensors: BTreeMap::new(),
+        }
+    }
+
+    /// From a file's metadata.
+    pub fn read(text: &str) -> Result<Provenance, String> {
+        /// A file of contract 1, when one number stood for all kinds of streams.
+        #[derive(Deserialize)]
+        struct OfContract1 {
+            fanin: String,
+            contract: u32,
+        }
+        serde_json::from_str(text).map_err(|e| match serde_json::from_str(text) {
+            Ok(OfContract1 { fanin, contract }) => format!(
+                "fanin {fanin} drew it by value contract {contract}, allowed: {} of fanin's own streams, this version's; that \
+                 version verifies it",
+                fanin::VALUE_CONTRACT
+            ),
+            Err(_) => format!("its metadata cannot be read: {e}"),
+        })
+    }
+}

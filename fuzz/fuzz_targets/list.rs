@@ -1,0 +1,27 @@
+//! A model's tensors as JSON, and what one scheme says of them.
+#![no_main]
+
+use std::sync::LazyLock;
+
+use fanin::Layout;
+use fanin::rules::{Rules, Tensor};
+use fanin_cli::header;
+use fanin_fuzz::message;
+use libfuzzer_sys::fuzz_target;
+
+static RULES: LazyLock<Rules> =
+    LazyLock::new(|| Rules::of_scheme(&"he_normal".parse().expect("a scheme"), Layout::OUT_IN).expect("rules"));
+
+fuzz_target!(|bytes: &[u8]| {
+    match header::list(bytes) {
+        Ok(tensors) => {
+            let model: Vec<Tensor> = tensors.iter().map(|tensor| tensor.named_shape()).collect();
+            Rules::recognise(&model);
+            match RULES.plan(&model) {
+                Ok(plan) => assert_eq!(plan.tensors().len(), model.len()),
+                Err(error) => message(&error, 8 * bytes.len()),
+            }
+        }
+        Err(error) => message(&error, bytes.len()),
+    }
+});

@@ -1,0 +1,55 @@
+//! How a file says it was made, on the first line, and the tensors that it holds, on the second: what is drawn again of them.
+#![no_main]
+
+use fanin::{Dtype, cpu, elements};
+use fanin_cli::header::{list, own_dtype};
+use fanin_cli::provenance::Provenance;
+use fanin_cli::recipe::Recipe;
+use fanin_fuzz::message;
+use libfuzzer_sys::{Corpus, fuzz_target};
+
+fuzz_target!(|bytes: &[u8]| -> Corpus {
+    let Ok(text) = str::from_utf8(bytes) else { return Corpus::Reject };
+    let (provenance, tensors) = text.split_once('\n').unwrap_or((text, "{}"));
+    let provenance = match Provenance::read(provenance) {
+        Ok(provenance) => provenance,
+        Err(error) => {
+            message(&error, text.len());
+            return Corpus::Keep;
+        }
+    };
+    let written = serde_json::to_string(&provenance).expect("JSON");
+    let again = Provenance::read(&written).expect("what was written is read");
+    assert_eq!(serde_json::to_string(&again).expect("JSON"), written);
+
+    for tensor in list(tensors.as_bytes()).unwrap_or_default() {
+        let Some(words) = provenance.tensors.get(&tensor.name) else { continue };
+        let (name, shape, seed) = (&tensor.name, &tensor.shape, provenance.seed);
+        let recipe = match Recipe::from_words(words, name, shape) {
+            Ok(recipe) => recipe,
+            Err(error) => {
+                message(&error, 8 * text.len());
+                continue;
+            }
+        };
+        assert_eq!(&recipe.shape(), shape);
+        let again = Recipe::from_words(&recipe.to_words(name, seed), name, shape).expect("what was written is read");
+        assert_eq!((&again.draw, &again.part, again.stream(seed)), (&recipe.draw, &recipe.part, recipe.stream(seed)));
+
+        let count = elements(shape).expect("a shape that can be counted");
+        let fill = match recipe.fill(seed, own_dtype(tensor.dtype).unwrap_or(Dtype::F32)) {
+            Ok(fill) => fill,
+            Err(error) => {
+                message(&error, 8 * text.len());
+                continue;
+            }
+        };
+        assert_eq!((fill.len(), &fill.shape()), (count, shape));
+        for from in [0, count / 3, count] {
+            let few = fill.split_at(from).1.split_at(5).0;
+            assert_eq!(few.len(), 5.min(count - from), "{recipe:?} from {from}");
+            cpu::bytes(&few).expect("little memory");
+        }
+    }
+    Corpus::Keep
+});

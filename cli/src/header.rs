@@ -81,9 +81,11 @@ fn info(tensor: &fanin::rules::Tensor) -> Result<(String, TensorInfo), String> {
     Ok((name.clone(), TensorInfo { dtype: dtype(tensor)?, shape, data_offsets: (size(start)?, size(end)?) }))
 }
 
-/// Reads a list, in its order: name -> {dtype, shape}, as a header has them.
+/// Reads a list, in its order: name -> {dtype, shape}, as a header has them. People write it, in whatever case.
 pub fn list(json: &[u8]) -> Result<Vec<Tensor>, String> {
-    parsed(json)?.tensors().iter().map(tensor).collect()
+    let mut tensors = parsed(json)?.into_tensors();
+    tensors.iter_mut().filter_map(|tensor| tensor.dtype.as_mut()).for_each(|dtype| dtype.make_ascii_uppercase());
+    tensors.iter().map(tensor).collect()
 }
 
 fn parsed(json: &[u8]) -> Result<Model, String> {

@@ -6,8 +6,8 @@
 //! # Few calls for many fills
 //! A model's tensors are many, most of them small. [`record_all`](GpuFiller::record_all) and [`submit_all`](GpuFiller::submit_all)
 //! draw all of them in one compute pass, or few, with up to 28 small fills in one dispatch; [`record`](GpuFiller::record) in a loop
-//! makes a pass, a buffer and bindings for each. Of 100,000 tensors of 64 elements, `record_all` took 3.7 s on Mesa's lavapipe, the
-//! loop 18 s and 1.9 GB.
+//! makes a pass, a buffer and bindings for each. Of 100,000 tensors of 64 elements in one
+//! buffer, `record_all` took 0.3 s and 60 MB on Mesa's lavapipe (two cores of an AMD EPYC), the loop 21 s and 2.6 GB; the CPU 0.03 s.
 //!
 //! # Where fills lie
 //! A 32-bit fill may begin at any multiple of 4 bytes, a 16-bit fill at any multiple of 2; a buffer must reach to the end of the

@@ -2,7 +2,7 @@
 //!
 //! What is interrupted leaves the partial file alone, which `--resume` goes on with.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -187,10 +187,13 @@ fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failur
         provenance.tensors.insert(tensor.name.clone(), tensor.recipe.to_words(&tensor.name, provenance.seed));
     }
     let words = serde_json::to_string(&provenance).map_err(Failure::other)?;
-    // One entry: the map's order is not defined.
-    let metadata = HashMap::from([("fanin".to_string(), words)]);
-    let metadata = Metadata::new(Some(metadata), infos).map_err(Failure::input)?;
-    let mut json = serde_json::to_vec(&metadata).map_err(Failure::other)?;
+    // In an order of its own, which the library's map has not. Readers of transformers and accelerate ask for the format.
+    let metadata = BTreeMap::from([("fanin", words.as_str()), ("format", "pt")]);
+    let metadata = serde_json::to_string(&metadata).map_err(Failure::other)?;
+    let tensors = Metadata::new(None, infos).map_err(Failure::input)?;
+    let tensors = serde_json::to_string(&tensors).map_err(Failure::other)?;
+    let comma = if tensors == "{}" { "" } else { "," };
+    let mut json = format!("{{\"__metadata__\":{metadata}{comma}{}", &tensors[1..]).into_bytes();
     json.resize(json.len().next_multiple_of(8), b' ');
     if json.len() as u64 > MAX_HEADER {
         let message = format!("the header has {} bytes, allowed: {}", json.len(), MAX_HEADER);

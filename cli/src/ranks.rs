@@ -1,5 +1,7 @@
 //! Which part of a model this process draws. There is no communication: a rank knows its part from its number.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
@@ -84,6 +86,14 @@ impl std::str::FromStr for Split {
     }
 }
 
+/// A rank's part of a dimension, as `torch.chunk` and with it DTensor and FSDP2 cut it: all of one size, but for the last ones, which
+/// have less, or nothing.
+fn chunk(size: u64, rank: Rank) -> Range<u64> {
+    let each = size.div_ceil(rank.world_size);
+    let at = |r: u64| each.saturating_mul(r).min(size);
+    at(rank.rank)..at(rank.rank + 1)
+}
+
 /// The tensors of one rank.
 pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split) -> Vec<Tensor> {
     if rank.is_only() {
@@ -109,11 +119,38 @@ pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split) -> Vec<Tensor> {
             .into_iter()
             .map(|mut tensor| {
                 if let Some(&size) = tensor.recipe.draw.shape.get(dim) {
-                    let at = |r: u64| (u128::from(size) * u128::from(r) / u128::from(rank.world_size)) as u64;
-                    tensor.recipe.part = Some(Part { dim: Some(dim), start: at(rank.rank), end: at(rank.rank + 1) });
+                    let Range { start, end } = chunk(size, rank);
+                    tensor.recipe.part = Some(Part { dim: Some(dim), start, end });
                 }
                 tensor
             })
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_those_of_torch_chunk() {
+        let sizes = |size, world_size| -> Vec<u64> {
+            let part = |rank| chunk(size, Rank { rank, world_size });
+            let parts: Vec<_> = (0..world_size).map(part).collect();
+            assert_eq!((parts[0].start, parts[parts.len() - 1].end), (0, size));
+            assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start), "{parts:?}");
+            parts.into_iter().map(|part| part.end - part.start).collect()
+        };
+        // torch.arange(n).chunk(ranks), with nothing for the ranks that it leaves out.
+        assert_eq!(sizes(10, 4), [3, 3, 3, 1]);
+        assert_eq!(sizes(5, 4), [2, 2, 1, 0]);
+        assert_eq!(sizes(9, 6), [2, 2, 2, 2, 1, 0]);
+        assert_eq!(sizes(12, 4), [3, 3, 3, 3]);
+        assert_eq!(sizes(1, 3), [1, 0, 0]);
+        assert_eq!(sizes(0, 2), [0, 0]);
+        for (size, ranks) in (0..=40).flat_map(|size| (1..=12).map(move |ranks| (size, ranks))) {
+            assert_eq!(sizes(size, ranks).iter().sum::<u64>(), size);
+        }
+        assert_eq!(sizes(u64::MAX, 2), [1 << 63, (1 << 63) - 1]);
     }
 }

@@ -218,6 +218,37 @@ fn ranks_under_mpirun_make_the_single_run() {
     }
 }
 
+/// What transformers and accelerate ask for stands beside what is our own, in one order.
+#[test]
+fn files_say_their_format() {
+    let folder = Folder::new();
+    folder.init("out.safetensors", &[]);
+    let file = folder.read("out.safetensors");
+    let (_, header) = SafeTensors::read_metadata(&file).unwrap();
+    let metadata = header.metadata().clone().unwrap();
+    assert_eq!(metadata["format"], "pt");
+    assert!(metadata.contains_key("fanin") && metadata.len() == 2);
+    assert!(file[8..].starts_with(br#"{"__metadata__":{"fanin":"#));
+}
+
+/// A tensor without elements is drawn as nothing, whatever its scheme needs, and stops no model.
+#[test]
+fn what_is_empty_is_drawn_as_nothing() {
+    let folder = Folder::new();
+    let list = r#"{"a.weight": {"dtype": "F32", "shape": [0, 64]}, "b.weight": {"dtype": "F32", "shape": [2, 3]}}"#;
+    let (list, out) = (folder.write("list.json", list), folder.path("out.safetensors"));
+    succeed(&["init", &list, "--scheme", "he_normal", "-o", &out, "--device", "cpu"]);
+    let drawn = tensors(&folder.read("out.safetensors"));
+    assert_eq!((&drawn["a.weight"], drawn["b.weight"].1.len()), (&(vec![0, 64], vec![]), 24));
+    succeed(&["verify", &out, "--device", "cpu"]);
+    // Also where a rank has nothing of a tensor.
+    let rank = ["--rank", "2", "--world-size", "3", "--split", "0"];
+    succeed(&[&["init", &list, "--scheme", "he_normal", "-o", &out, "--device", "cpu"], &rank[..]].concat());
+    let (name, file) = ("out.rank-2-of-3.safetensors", folder.read("out.rank-2-of-3.safetensors"));
+    assert_eq!(tensors(&file)["b.weight"], (vec![0, 3], vec![]));
+    succeed(&["verify", &folder.path(name), "--device", "cpu"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn ranks_write_to_a_device_as_it_is() {

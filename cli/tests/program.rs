@@ -407,10 +407,6 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
             init(&list("large.json", r#"{"a": {"dtype": "F32", "shape": [9223372036854775808]}}"#), &[]),
             &["\"a\"", "2^60"],
         ),
-        (
-            init(&list("empty-dimension.json", r#"{"a": {"dtype": "F32", "shape": [0, 4]}}"#), &[]),
-            &["\"a\"", "dimension is 0"],
-        ),
         (init(&write("short.safetensors", b"abc"), &[]), &["3 bytes"]),
         (init(&write("cut.safetensors", &[0, 1, 0, 0, 0, 0, 0, 0, b'{']), &[]), &["256 bytes", "at most 1"]),
         (init(&write("long.safetensors", &[255; 64]), &[]), &["18446744073709551615", "at most 56"]),

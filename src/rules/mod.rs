@@ -488,7 +488,11 @@ impl Rule {
         };
         let distribution = formula::evaluated(scheme, variables)
             .and_then(|text| text.parse::<Scheme>())
-            .and_then(|scheme| scheme.distribution(fans_shape, *layout))
+            .and_then(|scheme| match scheme {
+                // What has no elements needs no fans, and is drawn as nothing.
+                _ if scheme.needs_fans() && tensor.shape.contains(&0) => Ok(Distribution::Constant { value: 0.0 }),
+                scheme => scheme.distribution(fans_shape, *layout),
+            })
             .map_err(|e| e.at(format_args!("by the scheme of line {line}")))?;
         let dtype = match dtype {
             Some(dtype) => Some(*dtype),

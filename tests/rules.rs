@@ -54,6 +54,65 @@ fn formulas_of_counts_and_words_of_schemes_are_read() {
     assert!(error.to_string().contains("is inf, allowed: a finite number"), "{error}");
 }
 
+/// Under whatever prefix, a tied head has the values of its embedding; a stream of no tensor, or of several, is an error.
+#[test]
+fn a_tied_tensor_is_found_by_the_end_of_its_name() {
+    let model = |prefix: &str, head: &str| {
+        let shape = [64, 8];
+        [Tensor::new(format!("{prefix}wte.weight"), shape), Tensor::new(head, shape), Tensor::new("h.0.ln_1.bias", [8])]
+    };
+    for (prefix, head) in [
+        ("transformer.", "lm_head.weight"),
+        ("_orig_mod.transformer.", "_orig_mod.lm_head.weight"),
+        ("model.", "lm_head.weight"),
+        ("module._orig_mod.transformer.", "module._orig_mod.lm_head.weight"),
+        ("", "lm_head.weight"),
+    ] {
+        let plan = Rules::preset("gpt2").unwrap().plan(&model(prefix, head)).unwrap();
+        let fills = plan.fills(42, Dtype::F32).unwrap();
+        let [wte, lm_head] = [0, 1].map(|i| cpu::vec::<f32>(&fills[i].1).unwrap());
+        assert!(wte == lm_head && wte[0] != wte[1], "{prefix} {head}");
+        let own =
+            fanin::Fill::tensor(fills[0].1.distribution(), fanin::Stream::named(42, fills[0].0), Dtype::F32, &[64, 8]);
+        assert_eq!(wte, cpu::vec::<f32>(&own.unwrap()).unwrap(), "the embedding has its own name's");
+    }
+    let said = |model: &[Tensor]| Rules::preset("gpt2").unwrap().plan(model).unwrap_err().to_string();
+    let untied = said(&model("", "lm_head.weight")[1..]);
+    assert!(
+        untied.contains("\"transformer.wte.weight\", which is not there, allowed: one tensor of the model"),
+        "{untied}"
+    );
+    let two = said(&[&model("a.", "lm_head.weight")[..], &model("b.", "x.lm_head.weight")[..1]].concat());
+    assert!(two.contains("\"wte.weight\", as 2 are called"), "{two}");
+}
+
+/// Adapters begin as nothing, whatever the model; a PReLU is no norm.
+#[test]
+fn adapters_and_slopes_start_as_their_makers_start_them() {
+    let base = "base_model.model.layers.0.self_attn.q_proj";
+    let names = [
+        format!("{base}.lora_A.default.weight"),
+        format!("{base}.lora_B.default.weight"),
+        format!("{base}.lora_B.weight"),
+    ];
+    let [a, b, c] = names;
+    let model = [Tensor::new(a, [8, 64]), Tensor::new(b, [64, 8]), Tensor::new(c, [64, 8])];
+    let scheme = Rules::of_scheme(&"normal:std=3".parse().unwrap(), Layout::IN_OUT).unwrap();
+    let presets = ["bert", "gpt2", "llama", "pytorch", "vit"].map(|name| (name, Rules::preset(name).unwrap()));
+    for (name, rules) in presets.into_iter().chain([("scheme", scheme.clone())]) {
+        let plan = rules.plan(&model).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let drawn: Vec<_> = plan.tensors().iter().map(|p| p.draw.as_ref().unwrap().distribution).collect();
+        let (zero, bound) = (Distribution::Constant { value: 0.0 }, 1.0 / 8.0);
+        assert_eq!(drawn, [Distribution::Uniform { low: -bound, high: bound }, zero, zero], "{name}");
+    }
+    for rules in [Rules::preset("pytorch").unwrap(), scheme] {
+        for name in ["prelu.weight", "layer1.prelu2.weight", "act_prelu.weight"] {
+            let plan = rules.plan(&[Tensor::new(name, [1])]).unwrap();
+            assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution, Distribution::Constant { value: 0.25 });
+        }
+    }
+}
+
 #[test]
 fn a_name_stands_once() {
     let rules = Rules::preset("pytorch").unwrap();

@@ -28,7 +28,8 @@
 //! [[rule]]
 //! name = "lm_head.weight"
 //! scheme = "normal:std=std"
-//! stream = "word_embeddings.weight"   # the words of that tensor: the same values, if all else is the same
+//! stream = "word_embeddings.weight"   # the words of that tensor: the same values, if all else is the same. One whose name ends so
+//!                                     # will do, or ends in what is behind the first dots, two parts at least
 //! [[rule]]
 //! name = "*.position_ids"
 //! skip = true
@@ -425,6 +426,13 @@ impl Rules {
             }
         }
         let (mut planned, mut unmatched) = (Vec::new(), Vec::new());
+        // Each is looked for once.
+        let mut streams = HashMap::new();
+        for rule in &self.rules {
+            if let Action::Draw { stream: Some(name), .. } = &rule.action {
+                streams.entry(name.as_str()).or_insert_with(|| named(name, &shapes));
+            }
+        }
         for tensor in model {
             let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
             if tensor.is_integer() {
@@ -435,7 +443,7 @@ impl Rules {
                 unmatched.push(name);
                 continue;
             };
-            let draw = rule.draw(tensor, &shapes, &variables).map_err(|e| e.at(of_tensor(&name)))?;
+            let draw = rule.draw(tensor, &shapes, &variables, &streams).map_err(|e| e.at(of_tensor(&name)))?;
             planned.push(Planned { name, shape, rule: Some(Met { pattern: pattern.into(), line: rule.line }), draw });
         }
         if unmatched.is_empty() { Ok(Plan(planned)) } else { Err(met_no_rule(&unmatched)) }
@@ -478,6 +486,7 @@ impl Rule {
         tensor: &Tensor,
         shapes: &HashMap<&str, &[u64]>,
         variables: &BTreeMap<String, f64>,
+        streams: &HashMap<&str, Result<&str, Error>>,
     ) -> Result<Option<Draw>, Error> {
         let Action::Draw { line, scheme, dtype, layout, fans_from, stream, zero_row } = &self.action else {
             return Ok(None);
@@ -498,9 +507,39 @@ impl Rule {
             Some(dtype) => Some(*dtype),
             None => tensor.drawn_in()?,
         };
-        let stream = stream.clone().unwrap_or_else(|| tensor.name.clone());
+        let stream = match stream {
+            Some(other) => match &streams[other.as_str()] {
+                Ok(known) => (*known).into(),
+                Err(error) => return Err(error.clone()),
+            },
+            None => tensor.name.clone(),
+        };
         Ok(Some(Draw { distribution, shape: tensor.shape.clone(), dtype, stream, zero_row: *zero_row }))
     }
+}
+
+/// The tensor of this name; or the one whose name ends so, or as the name does without its first parts, of which a wrapper, or a
+/// model within another one, has others.
+fn named<'a>(name: &str, shapes: &HashMap<&'a str, &[u64]>) -> Result<&'a str, Error> {
+    if let Some((known, _)) = shapes.get_key_value(name) {
+        return Ok(known);
+    }
+    let wrong =
+        |value: String| Error::new(ErrorKind::Rules, "the tensor of the stream", value, "one tensor of the model");
+    let mut end = Some(name);
+    // The last part alone is many tensors'.
+    while let Some(tail) = end.filter(|tail| tail.contains('.')) {
+        let ends = |known: &&str| {
+            known.strip_suffix(tail).is_some_and(|before| before.is_empty() || before.ends_with(['.', '/']))
+        };
+        let found: Vec<_> = shapes.keys().copied().filter(ends).collect();
+        match found[..] {
+            [] => end = tail.split_once('.').map(|(_, tail)| tail),
+            [one] => return Ok(one),
+            _ => return Err(wrong(format!("{}, as {} are called", quoted(tail), found.len()))),
+        }
+    }
+    Err(wrong(format!("{}, which is not there", quoted(name))))
 }
 
 /// The shape of the tensor whose name is this one with another last part: after the last dot or slash.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use fanin::rules::{Rules, Tensor};
+use fanin::rules::{Met, Rules, Tensor};
 use fanin::{Layout, Scheme};
 
 use crate::failure::Failure;
@@ -38,6 +38,13 @@ impl Choice {
     /// Whether anything was said.
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || self.layout.is_some() || self.rules.is_some() || self.preset.is_some()
+    }
+
+    /// What to say of rules that no tensor met, where they were written for this model: presets and --scheme are for any.
+    pub fn unmet(&self, unmet: &[Met]) -> Option<String> {
+        let of_file = self.rules.is_some() && !unmet.is_empty();
+        let rule = |met: &Met| format!("line {} ({})", met.line, met.pattern);
+        of_file.then(|| format!("no tensor met the rules of {}", unmet.iter().map(rule).collect::<Vec<_>>().join(", ")))
     }
 
     /// The rules, and what they are called.

@@ -1,7 +1,8 @@
 //! `fanin rules`: which tensor meets which rule.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use fanin::Dtype;
 use fanin::rules::Planned;
 
 use crate::choice::Choice;
@@ -36,6 +37,9 @@ impl RulesOf {
         let (rules, name) = self.choice.rules(&tensors)?;
         let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
         let planned = plan.tensors();
+        // What is planned may not be there to be drawn, such as a zero row.
+        let cannot = |p: &Planned| p.draw.as_ref()?.fill(0, Dtype::F32).err().map(|e| e.to_string());
+        let wrong = planned.iter().filter(|p| cannot(p).is_some()).count();
         // No integers are among them, so that each met a rule.
         let met = |p: &Planned| p.rule.clone().map_or((String::new(), 0), |met| (met.pattern, met.line));
         if self.json {
@@ -47,10 +51,11 @@ impl RulesOf {
                     "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
                     "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
                     "stream": draw.map(|d| &d.stream), "zero_row": draw.and_then(|d| d.zero_row),
+                    "cannot_be_drawn": cannot(p),
                 }));
             }
             rows.end();
-            return Ok(());
+            return drawable(wrong, &path);
         }
         say!("{name}, SHA-256 {}", rules.digest());
         let names = say::width(planned.iter().map(|p| p.name.as_str()));
@@ -72,12 +77,25 @@ impl RulesOf {
                     if let Some(row) = draw.zero_row {
                         text += &format!(", row {row} zero");
                     }
+                    if let Some(reason) = cannot(p) {
+                        text += &format!(", which cannot be drawn: {reason}");
+                    }
                     text
                 }
             };
             let (name, pattern) = (say::column(&p.name, names), say::column(pattern, pattern_width));
             say!("{name}  {shape:shape_width$}  {:>4}: {pattern}  {draws}", line);
         }
-        Ok(())
+        if let Some(unmet) = self.choice.unmet(plan.unmet()) {
+            say!("{unmet}");
+        }
+        drawable(wrong, &path)
     }
+}
+
+fn drawable(wrong: usize, path: &Path) -> Result<(), Failure> {
+    if wrong == 0 {
+        return Ok(());
+    }
+    Err(Failure::input(format!("{}: {wrong} of the tensors cannot be drawn", path.display())))
 }

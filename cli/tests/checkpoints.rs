@@ -231,6 +231,26 @@ fn files_say_their_format() {
     assert!(file[8..].starts_with(br#"{"__metadata__":{"fanin":"#));
 }
 
+/// Rules that no tensor meets are said, and `rules` refuses what `init` does.
+#[test]
+fn rules_that_do_nothing_and_rows_that_are_not_there_are_said() {
+    let folder = Folder::new();
+    let rules = "[[rule]]\nname = \"*.wieght\"\nscheme = \"ones\"\n[[rule]]\nname = \"*\"\nscheme = \"zeros\"\n";
+    let (rules, model, out) =
+        (folder.write("typo.toml", rules), folder.path("model.json"), folder.path("out.safetensors"));
+    let said = "no tensor met the rules of line 1 (*.wieght)";
+    assert!(succeed(&["rules", &model, "--rules", &rules]).contains(said));
+    assert!(succeed(&["init", &model, "--rules", &rules, "-o", &out, "--device", "cpu"]).contains(said));
+    assert!(!succeed(&["rules", &model, "--scheme", "normal"]).contains("no tensor met"));
+    let row = folder.write("row.toml", "[[rule]]\nname = \"*\"\nscheme = \"normal\"\nzero_row = 5000\n");
+    for json in [&[][..], &["--json"]] {
+        let run = fanin(&[&["rules", &model, "--rules", &row], json].concat());
+        let (table, wrong) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        assert_eq!(run.status.code(), Some(2), "{wrong}");
+        assert!(table.contains("the zero row is 5000") && wrong.contains("cannot be drawn"), "{table}{wrong}");
+    }
+}
+
 /// A tensor without elements is drawn as nothing, whatever its scheme needs, and stops no model.
 #[test]
 fn what_is_empty_is_drawn_as_nothing() {

@@ -49,7 +49,7 @@ mod formula;
 mod model;
 mod text;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
@@ -136,14 +136,30 @@ enum Action {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan(Vec<Planned>);
+pub struct Plan {
+    tensors: Vec<Planned>,
+    unmet: Vec<Met>,
+}
 
 impl Plan {
     /// The tensors.
     ///
     /// See [`Plan`] for an example.
     pub fn tensors(&self) -> &[Planned] {
-        &self.0
+        &self.tensors
+    }
+
+    /// The rules that no tensor met, with the first pattern of each: of rules that are written for this model, mistakes.
+    ///
+    /// ```
+    /// # use fanin::rules::{Rules, Tensor};
+    /// let rules: Rules = "[[rule]]\nname = 'wieght'\nscheme = 'ones'\n[[rule]]\nname = '*'\nscheme = 'zeros'".parse()?;
+    /// let plan = rules.plan(&[Tensor::new("weight", [8])])?;
+    /// assert_eq!((plan.unmet().len(), plan.unmet()[0].line), (1, 1));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn unmet(&self) -> &[Met] {
+        &self.unmet
     }
 
     /// The same, to be taken apart.
@@ -156,7 +172,7 @@ impl Plan {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn into_tensors(self) -> Vec<Planned> {
-        self.0
+        self.tensors
     }
 
     /// Whatever is drawn, with its name, for this seed; in this dtype, where neither a rule nor the model says another.
@@ -176,7 +192,7 @@ impl Plan {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn fills(&self, seed: u64, dtype: Dtype) -> Result<Vec<(&str, Fill)>, Error> {
-        let drawn = self.0.iter().filter_map(|planned| Some((planned, planned.draw.as_ref()?)));
+        let drawn = self.tensors.iter().filter_map(|planned| Some((planned, planned.draw.as_ref()?)));
         drawn
             .map(|(planned, draw)| {
                 let fill = draw.fill(seed, dtype).map_err(|e| e.at(of_tensor(&planned.name)))?;
@@ -425,7 +441,7 @@ impl Rules {
                 return Err(model::twice(&tensor.name));
             }
         }
-        let (mut planned, mut unmatched) = (Vec::new(), Vec::new());
+        let (mut planned, mut unmatched, mut met) = (Vec::new(), Vec::new(), HashSet::new());
         // Each is looked for once.
         let mut streams = HashMap::new();
         for rule in &self.rules {
@@ -444,9 +460,15 @@ impl Rules {
                 continue;
             };
             let draw = rule.draw(tensor, &shapes, &variables, &streams).map_err(|e| e.at(of_tensor(&name)))?;
+            met.insert(rule.line);
             planned.push(Planned { name, shape, rule: Some(Met { pattern: pattern.into(), line: rule.line }), draw });
         }
-        if unmatched.is_empty() { Ok(Plan(planned)) } else { Err(met_no_rule(&unmatched)) }
+        if !unmatched.is_empty() {
+            return Err(met_no_rule(&unmatched));
+        }
+        let unmet = self.rules.iter().filter(|rule| !met.contains(&rule.line));
+        let unmet = unmet.map(|rule| Met { pattern: rule.names[0].clone(), line: rule.line }).collect();
+        Ok(Plan { tensors: planned, unmet })
     }
 }
 

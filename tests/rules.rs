@@ -86,6 +86,61 @@ fn a_tied_tensor_is_found_by_the_end_of_its_name() {
     assert!(two.contains("\"wte.weight\", as 2 are called"), "{two}");
 }
 
+/// RoBERTa is no BERT and Gemma no Llama: `auto` tells them by names and shapes, and their paddings and norms are theirs.
+#[test]
+fn models_that_look_alike_are_told_apart() {
+    let bert = |prefix: &str, types: u64| {
+        let tensor = |name: &str, shape: &[u64]| Tensor::new(format!("{prefix}{name}"), shape);
+        vec![
+            tensor("embeddings.word_embeddings.weight", &[30, 8]),
+            tensor("embeddings.position_embeddings.weight", &[82, 8]),
+            tensor("embeddings.token_type_embeddings.weight", &[types, 8]),
+            tensor("embeddings.LayerNorm.weight", &[8]),
+            tensor("encoder.layer.0.attention.self.query.weight", &[8, 8]),
+        ]
+    };
+    let rows = |model: &[Tensor], i: usize| {
+        let preset = Rules::recognise(model).unwrap();
+        let plan = Rules::preset(preset).unwrap().plan(model).unwrap();
+        let values = cpu::vec::<f32>(&plan.fills(1, Dtype::F32).unwrap()[i].1).unwrap();
+        let zeros: Vec<_> = values.chunks(8).enumerate().filter(|(_, row)| *row == [0.0; 8]).map(|(i, _)| i).collect();
+        (preset, zeros)
+    };
+    for prefix in ["bert.", "", "model."] {
+        assert_eq!(rows(&bert(prefix, 2), 0), ("bert", vec![0]));
+        assert_eq!(rows(&bert(prefix, 2), 1), ("bert", vec![]));
+    }
+    for prefix in ["roberta.", ""] {
+        assert_eq!(rows(&bert(prefix, 1), 0), ("roberta", vec![1]));
+        assert_eq!(rows(&bert(prefix, 1), 1), ("roberta", vec![1]));
+    }
+    assert_eq!(Rules::recognise(&bert("", 3)), None);
+    let head = [bert("roberta.", 1), vec![Tensor::new("lm_head.decoder.weight", [30, 8])]].concat();
+    assert_eq!(rows(&head, 5), ("roberta", vec![1]));
+
+    let llama = ["input_layernorm.weight", "self_attn.q_proj.weight", "mlp.gate_proj.weight"];
+    let model = |more: &[&str]| -> Vec<Tensor> {
+        let shape = |name: &str| if name.contains("norm") { vec![8] } else { vec![8, 8] };
+        let layer = llama.iter().chain(more).map(|name| Tensor::new(format!("model.layers.0.{name}"), shape(name)));
+        layer.chain(["model.embed_tokens.weight", "lm_head.weight"].map(|name| Tensor::new(name, [30, 8]))).collect()
+    };
+    assert_eq!(Rules::recognise(&model(&[])), Some("llama"));
+    let gemma = model(&["pre_feedforward_layernorm.weight", "self_attn.q_norm.weight"]);
+    assert_eq!(Rules::recognise(&gemma), Some("gemma"));
+    let plan = Rules::preset("gemma").unwrap().plan(&gemma).unwrap();
+    for planned in plan.tensors().iter().filter(|planned| planned.name.contains("norm")) {
+        assert_eq!(
+            planned.draw.as_ref().unwrap().distribution,
+            Distribution::Constant { value: 0.0 },
+            "{}",
+            planned.name
+        );
+    }
+    let fills = plan.fills(1, Dtype::F32).unwrap();
+    let [embedding, head] = [5, 6].map(|i| cpu::vec::<f32>(&fills[i].1).unwrap());
+    assert!(embedding == head && embedding[..8] == [0.0; 8] && embedding[8] != 0.0);
+}
+
 /// Adapters begin as nothing, whatever the model; a PReLU is no norm.
 #[test]
 fn adapters_and_slopes_start_as_their_makers_start_them() {
@@ -98,7 +153,8 @@ fn adapters_and_slopes_start_as_their_makers_start_them() {
     let [a, b, c] = names;
     let model = [Tensor::new(a, [8, 64]), Tensor::new(b, [64, 8]), Tensor::new(c, [64, 8])];
     let scheme = Rules::of_scheme(&"normal:std=3".parse().unwrap(), Layout::IN_OUT).unwrap();
-    let presets = ["bert", "gpt2", "llama", "pytorch", "vit"].map(|name| (name, Rules::preset(name).unwrap()));
+    let presets = ["bert", "gemma", "gpt2", "llama", "pytorch", "roberta", "vit"]
+        .map(|name| (name, Rules::preset(name).unwrap()));
     for (name, rules) in presets.into_iter().chain([("scheme", scheme.clone())]) {
         let plan = rules.plan(&model).unwrap_or_else(|e| panic!("{name}: {e}"));
         let drawn: Vec<_> = plan.tensors().iter().map(|p| p.draw.as_ref().unwrap().distribution).collect();

@@ -8,6 +8,7 @@ use fanin::rules::{Met, Rules, Tensor};
 use fanin::{Layout, Scheme};
 
 use crate::failure::Failure;
+use crate::say;
 
 /// No longer text of rules is read.
 const MOST_RULES: u64 = 10_000_000;
@@ -63,6 +64,7 @@ impl Choice {
         }
         if let Some(name) = &self.preset {
             let name = name.to_ascii_lowercase();
+            let is_auto = name == "auto";
             let name = match name.as_str() {
                 "auto" => Rules::recognise(model).ok_or_else(|| {
                     Failure::input("preset auto: no preset knows these tensors' names, allowed: a name, or --rules")
@@ -70,6 +72,9 @@ impl Choice {
                 name => name,
             };
             let rules = Rules::preset(name).map_err(Failure::input)?;
+            if let (Some(note), true) = (rules.note(), is_auto) {
+                say::aside(&format!("fanin: preset auto took {name}: {note}"));
+            }
             return Ok((rules, format!("preset {name}")));
         }
         let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform().into());

@@ -135,6 +135,10 @@ fn auto_knows_the_five_models() {
         let table = succeed(&["rules", path(&models().join(format!("{model}.json"))), "--preset", "auto"]);
         assert!(table.starts_with(&format!("preset {preset}, ")), "{model}: {}", table.lines().next().unwrap());
     }
+    // What it cannot know, it says.
+    let run = fanin(&["rules", path(&models().join("llama-8b.json")), "--preset", "auto"]);
+    let note = String::from_utf8(run.stderr).unwrap();
+    assert!(note.contains("auto took llama: Gemma 1 has the same names"), "{note}");
 }
 
 #[test]

@@ -27,6 +27,33 @@ fn tensors(list: &[(&str, &[u64])]) -> Vec<Tensor> {
     list.iter().map(|(name, shape)| Tensor::new(*name, *shape)).collect()
 }
 
+/// Models that look like others.
+fn gemma() -> Vec<Tensor> {
+    tensors(&[
+        ("model.embed_tokens.weight", &[301, 64]),
+        ("model.layers.0.self_attn.q_proj.weight", &[64, 64]),
+        ("model.layers.0.self_attn.q_norm.weight", &[32]),
+        ("model.layers.0.input_layernorm.weight", &[64]),
+        ("model.layers.0.pre_feedforward_layernorm.weight", &[64]),
+        ("model.norm.weight", &[64]),
+        ("lm_head.weight", &[301, 64]),
+    ])
+}
+
+fn roberta() -> Vec<Tensor> {
+    tensors(&[
+        ("roberta.embeddings.word_embeddings.weight", &[301, 64]),
+        ("roberta.embeddings.position_embeddings.weight", &[82, 64]),
+        ("roberta.embeddings.token_type_embeddings.weight", &[1, 64]),
+        ("roberta.embeddings.LayerNorm.weight", &[64]),
+        ("roberta.encoder.layer.0.attention.self.query.weight", &[64, 64]),
+        ("roberta.encoder.layer.0.attention.self.query.bias", &[64]),
+        ("lm_head.layer_norm.weight", &[64]),
+        ("lm_head.decoder.weight", &[301, 64]),
+        ("lm_head.decoder.bias", &[301]),
+    ])
+}
+
 /// The layers that the presets of frameworks know.
 fn pytorch() -> Vec<Tensor> {
     tensors(&[
@@ -121,6 +148,8 @@ fn presets_give_what_they_always_gave() {
         ("bert", model("all-minilm-l6-v2")),
         ("vit", model("vit-base")),
         ("resnet", model("resnet50")),
+        ("gemma", gemma()),
+        ("roberta", roberta()),
         ("pytorch", pytorch()),
         ("keras", keras()),
         ("flax", flax()),

@@ -63,8 +63,10 @@ use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Scheme, S
 /// The rules that come with fanin: files of `presets/`, each of which says what it follows.
 const PRESETS: &[(&str, &str)] = &[
     ("gpt2", include_str!("../../presets/gpt2.toml")),
+    ("gemma", include_str!("../../presets/gemma.toml")),
     ("llama", include_str!("../../presets/llama.toml")),
     ("bert", include_str!("../../presets/bert.toml")),
+    ("roberta", include_str!("../../presets/roberta.toml")),
     ("vit", include_str!("../../presets/vit.toml")),
     ("resnet", include_str!("../../presets/resnet.toml")),
     ("pytorch", include_str!("../../presets/pytorch.toml")),
@@ -94,10 +96,18 @@ const SCHEME: &str = include_str!("../../presets/scheme.toml");
 #[derive(Clone, Debug)]
 pub struct Rules {
     text: String,
-    recognise: Vec<glob::Pattern>,
+    note: Option<String>,
+    recognise: Vec<Mark>,
     constants: BTreeMap<String, f64>,
     counts: BTreeMap<String, glob::Pattern>,
     rules: Vec<Rule>,
+}
+
+/// What a preset knows its model by: a tensor of such a name, and of such a shape, if that is said.
+#[derive(Clone, Debug)]
+struct Mark {
+    pattern: glob::Pattern,
+    shape: Option<Vec<Option<u64>>>,
 }
 
 #[derive(Clone, Debug)]
@@ -356,7 +366,7 @@ impl Rules {
         }
     }
 
-    /// The preset that knows the model by its tensors' names.
+    /// The preset that knows the model by its tensors' names and shapes. (Not every model can be told by them: Gemma 1 has Llama's.)
     ///
     /// ```
     /// use fanin::rules::{Rules, Tensor};
@@ -368,7 +378,13 @@ impl Rules {
     /// ```
     pub fn recognise(model: &[Tensor]) -> Option<&'static str> {
         let knows = |rules: &Rules| {
-            let has = |pattern: &glob::Pattern| model.iter().any(|tensor| pattern.matches(&tensor.name));
+            let has = |mark: &Mark| {
+                let is = |tensor: &Tensor| {
+                    mark.pattern.matches(&tensor.name)
+                        && mark.shape.as_ref().is_none_or(|wanted| fits(wanted, &tensor.shape))
+                };
+                model.iter().any(is)
+            };
             !rules.recognise.is_empty() && rules.recognise.iter().all(has)
         };
         PRESETS.iter().find(|(_, text)| text.parse().is_ok_and(|rules| knows(&rules))).map(|(name, _)| *name)
@@ -397,6 +413,16 @@ impl Rules {
         // Of fans of 1, all that can be wrong with it is said.
         scheme.distribution_of_fans(Fans::new(1, 1)?)?;
         SCHEME.replace("SCHEME", &scheme.to_string()).replace("LAYOUT", &layout.to_string()).parse()
+    }
+
+    /// What cannot be told by names, where these rules were [recognised](Rules::recognise): the text's `note`.
+    ///
+    /// ```
+    /// assert!(fanin::rules::Rules::preset("llama")?.note().unwrap().contains("Gemma 1"));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
     }
 
     /// The TOML text.
@@ -483,6 +509,11 @@ fn met_no_rule(names: &[String]) -> Error {
     error.allowing("a rule for each, or one for \"*\" at the end")
 }
 
+/// Whether a shape is as wanted, where anything is said of a dimension.
+fn fits(wanted: &[Option<u64>], shape: &[u64]) -> bool {
+    wanted.len() == shape.len() && wanted.iter().zip(shape).all(|(w, d)| w.is_none_or(|w| w == *d))
+}
+
 impl Rule {
     /// The pattern by which the tensor meets this rule, if it does.
     fn matched(&self, tensor: &Tensor, shapes: &HashMap<&str, &[u64]>) -> Option<&str> {
@@ -490,10 +521,7 @@ impl Rule {
         if self.ranks.as_ref().is_some_and(|ranks| !ranks.contains(&(shape.len() as u64))) {
             return None;
         }
-        let fits = |wanted: &Vec<Option<u64>>| {
-            wanted.len() == shape.len() && wanted.iter().zip(shape).all(|(w, d)| w.is_none_or(|w| w == *d))
-        };
-        if self.shape.as_ref().is_some_and(|wanted| !fits(wanted)) {
+        if self.shape.as_ref().is_some_and(|wanted| !fits(wanted, shape)) {
             return None;
         }
         let at = self.patterns.iter().position(|pattern| pattern.matches(&tensor.name))?;

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Action, Rule, Rules, formula};
+use super::{Action, Mark, Rule, Rules, formula};
 use crate::error::quoted;
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Layout, Scheme};
@@ -21,8 +21,10 @@ struct File {
     /// Where the rules come from, for people.
     #[serde(rename = "source")]
     _source: Option<String>,
+    /// What names cannot tell, for those whom `recognise` serves.
+    note: Option<String>,
     #[serde(default)]
-    recognise: Vec<Spanned<String>>,
+    recognise: Vec<Spanned<MarkText>>,
     dtype: Option<Spanned<String>>,
     layout: Option<Spanned<String>>,
     #[serde(default)]
@@ -46,6 +48,13 @@ struct RuleText {
     fans_from: Option<Spanned<String>>,
     stream: Option<Spanned<String>>,
     zero_row: Option<Spanned<u64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "what a model is recognised by is neither a pattern nor {name, shape}")]
+enum MarkText {
+    Name(String),
+    Shaped { name: String, shape: Vec<Dimension> },
 }
 
 #[derive(Deserialize)]
@@ -97,6 +106,15 @@ impl Reader {
 
     fn parsed<T: FromStr<Err = Error>>(&self, text: Option<Spanned<String>>) -> Result<Option<T>, Error> {
         text.map(|text| text.as_ref().parse().map_err(|e| self.at(&text.span(), e))).transpose()
+    }
+
+    fn shape(&self, span: &Range<usize>, dimensions: Vec<Dimension>) -> Result<Vec<Option<u64>>, Error> {
+        let size = |dimension| match dimension {
+            Dimension::Size(size) => Ok(Some(size)),
+            Dimension::Any(any) if any == "*" => Ok(None),
+            Dimension::Any(other) => Err(self.wrong(span, "a dimension", &quoted(&other), "a number or \"*\"")),
+        };
+        dimensions.into_iter().map(size).collect()
     }
 
     fn wrong(&self, span: &Range<usize>, thing: &'static str, value: &str, allowed: &'static str) -> Error {
@@ -202,21 +220,21 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
             }
             Some((_, Ranks::Many(ranks))) => Some(ranks),
         };
-        let shape = rule.shape.map(|dimensions| {
-            let span = dimensions.span();
-            let size = |dimension| match dimension {
-                Dimension::Size(size) => Ok(Some(size)),
-                Dimension::Any(any) if any == "*" => Ok(None),
-                Dimension::Any(other) => Err(reader.wrong(&span, "a dimension", &quoted(&other), "a number or \"*\"")),
-            };
-            dimensions.into_inner().into_iter().map(size).collect::<Result<Vec<_>, _>>()
-        });
-        rules.push(Rule { line: reader.line(&span), names, patterns, ranks, shape: shape.transpose()?, action });
+        let shape = rule.shape.map(|shape| (shape.span(), shape.into_inner()));
+        let shape = shape.map(|(span, shape)| reader.shape(&span, shape)).transpose()?;
+        rules.push(Rule { line: reader.line(&span), names, patterns, ranks, shape, action });
     }
     if rules.is_empty() {
         return Err(Error::failed(ErrorKind::Rules, "the text", "has no [[rule]]").allowing("at least one"));
     }
-    let recognise =
-        file.recognise.iter().map(|text| reader.pattern(&text.span(), text.as_ref())).collect::<Result<_, _>>()?;
-    Ok(Rules { text: text.into(), recognise, constants, counts, rules })
+    let mut recognise = Vec::new();
+    for mark in file.recognise {
+        let span = mark.span();
+        let (name, shape) = match mark.into_inner() {
+            MarkText::Name(name) => (name, None),
+            MarkText::Shaped { name, shape } => (name, Some(reader.shape(&span, shape)?)),
+        };
+        recognise.push(Mark { pattern: reader.pattern(&span, &name)?, shape });
+    }
+    Ok(Rules { text: text.into(), note: file.note, recognise, constants, counts, rules })
 }

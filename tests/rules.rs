@@ -169,6 +169,28 @@ fn adapters_and_slopes_start_as_their_makers_start_them() {
     }
 }
 
+/// What only looks like a weight: scales are 1, and what has values of its own is refused or left out by name.
+#[test]
+fn one_scheme_draws_no_scales_and_refuses_what_is_no_weight() {
+    let rules = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    for name in ["l.0.weight_scale_inv", "l.0.weight_scale", "l.0.input_scale", "attn.k_scale"] {
+        for shape in [vec![], vec![1], vec![16, 32]] {
+            let plan = rules.plan(&[Tensor::new(name, shape)]).unwrap();
+            assert_eq!(
+                plan.tensors()[0].draw.as_ref().unwrap().distribution,
+                Distribution::Constant { value: 1.0 },
+                "{name}"
+            );
+        }
+    }
+    assert!(rules.plan(&[Tensor::new("rotary_emb.inv_freq", [32])]).unwrap().tensors()[0].draw.is_none());
+    for (name, why) in [("layers.0.mixer.A_log", "logarithm"), ("conv.weight_g", "norm of weight_v")] {
+        let error = rules.plan(&[Tensor::new(name, [16, 4])]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Rules);
+        assert!(error.to_string().contains(name) && error.to_string().contains(why), "{error}");
+    }
+}
+
 #[test]
 fn a_name_stands_once() {
     let rules = Rules::preset("pytorch").unwrap();
@@ -236,9 +258,9 @@ fn errors_name_the_line_and_say_allowed_once() {
         ),
         (
             format!("{rule}scheme = \"ones\"\nskip = true"),
-            "line 3: a rule is one with a scheme and skip, allowed: one of them",
+            "line 3: a rule is one with skip and scheme, allowed: one of them, with name",
         ),
-        (rule.into(), "line 1: a rule is one without a scheme, allowed: scheme, or skip = true"),
+        (rule.into(), "line 1: a rule is one without a scheme, allowed: scheme, skip = true, or refuse"),
         ("[[rule]]\nscheme = \"ones\"\nname = [\"a\", \"[\"]".into(), "line 3: the pattern \"[\" cannot be read"),
         (
             "[constants]\nfan_in = 3".into(),
@@ -258,7 +280,7 @@ fn errors_name_the_line_and_say_allowed_once() {
         ),
         (
             format!("{rule}skip = true\nzero_row = 3"),
-            "line 4: a rule is one with skip and zero_row, allowed: name, rank",
+            "line 4: a rule is one with skip and zero_row, allowed: one of them",
         ),
         (
             format!("{rule}scheme = \"ones\"\nrank = []"),

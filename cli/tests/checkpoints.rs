@@ -549,7 +549,7 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
         (init(&rules("scheme.toml", &one("scheme = \"he_norml\""))), &["scheme.toml", "he_norml", "he_normal"]),
         (init(&rules("parameter.toml", &one("scheme = \"normal:sdt=1\""))), &["parameter.toml", "sdt"]),
         (init(&rules("none.toml", "[[rule]]\nname = \"*\"\n")), &["none.toml", "line 1", "without a scheme"]),
-        (init(&rules("both.toml", &one("scheme = \"ones\"\nskip = true"))), &["scheme and skip"]),
+        (init(&rules("both.toml", &one("scheme = \"ones\"\nskip = true"))), &["skip and scheme"]),
         (init(&rules("name.toml", "[[rule]]\nscheme = \"ones\"\n")), &["name.toml", "name"]),
         (init(&rules("names.toml", "[[rule]]\nname = []\nscheme = \"ones\"\n")), &["names.toml", "line 2", "is empty"]),
         (init(&rules("glob.toml", "[[rule]]\nname = \"[a\"\nscheme = \"ones\"\n")), &["glob.toml", "[a"]),

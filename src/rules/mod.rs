@@ -32,7 +32,10 @@
 //!                                     # will do, or ends in what is behind the first dots, two parts at least
 //! [[rule]]
 //! name = "*.position_ids"
-//! skip = true
+//! skip = true                         # drawn by no one, and left out
+//! [[rule]]
+//! name = "*.A_log"
+//! refuse = "it is no weight"          # an error that says so
 //! ```
 //!
 //! A number of a scheme may be a formula of constants and counts with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
@@ -123,6 +126,10 @@ struct Rule {
 #[derive(Clone, Debug)]
 enum Action {
     Skip,
+    Refuse {
+        line: usize,
+        reason: String,
+    },
     Draw {
         /// Of the scheme.
         line: usize,
@@ -538,8 +545,16 @@ impl Rule {
         variables: &BTreeMap<String, f64>,
         streams: &HashMap<&str, Result<&str, Error>>,
     ) -> Result<Option<Draw>, Error> {
-        let Action::Draw { line, scheme, dtype, layout, fans_from, stream, zero_row } = &self.action else {
-            return Ok(None);
+        let (line, scheme, dtype, layout, fans_from, stream, zero_row) = match &self.action {
+            Action::Skip => return Ok(None),
+            Action::Refuse { line, reason } => {
+                let error = Error::failed(ErrorKind::Rules, "it", format!("is refused: {reason}"));
+                let error = error.allowing("rules that have a scheme for it, or skip it");
+                return Err(error.at(format_args!("by the rule of line {line}")));
+            }
+            Action::Draw { line, scheme, dtype, layout, fans_from, stream, zero_row } => {
+                (line, scheme, dtype, layout, fans_from, stream, zero_row)
+            }
         };
         let fans_shape = match fans_from {
             Some(last) => sibling(&tensor.name, last, shapes).unwrap_or(&tensor.shape),

@@ -43,6 +43,7 @@ struct RuleText {
     shape: Option<Spanned<Vec<Dimension>>>,
     scheme: Option<Spanned<String>>,
     skip: Option<Spanned<bool>>,
+    refuse: Option<Spanned<String>>,
     dtype: Option<Spanned<String>>,
     layout: Option<Spanned<String>>,
     fans_from: Option<Spanned<String>>,
@@ -181,20 +182,30 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
         let patterns = names.iter().map(|name| reader.pattern(&names_span, name)).collect::<Result<_, _>>()?;
         let skip = rule.skip.as_ref().is_some_and(|skip| *skip.as_ref());
         let beside = [
+            ("scheme", rule.scheme.as_ref().map(Spanned::span)),
             ("dtype", rule.dtype.as_ref().map(Spanned::span)),
             ("layout", rule.layout.as_ref().map(Spanned::span)),
             ("fans_from", rule.fans_from.as_ref().map(Spanned::span)),
             ("stream", rule.stream.as_ref().map(Spanned::span)),
             ("zero_row", rule.zero_row.as_ref().map(Spanned::span)),
         ];
-        if let (true, Some((key, Some(span)))) = (skip, beside.into_iter().find(|(_, span)| span.is_some())) {
-            let value = format!("one with skip and {key}");
-            return Err(reader.wrong(&span, "a rule", &value, "name, rank and shape beside skip = true"));
+        let instead = match (skip, &rule.refuse) {
+            (true, None) => Some("skip"),
+            (false, Some(_)) => Some("refuse"),
+            (true, Some(refuse)) => {
+                return Err(reader.wrong(&refuse.span(), "a rule", "one with skip and refuse", "one of them"));
+            }
+            (false, None) => None,
+        };
+        if let (Some(instead), Some((key, Some(span)))) = (instead, beside.into_iter().find(|(_, span)| span.is_some()))
+        {
+            let value = format!("one with {instead} and {key}");
+            return Err(reader.wrong(&span, "a rule", &value, "one of them, with name, rank and shape"));
         }
         let own_layout = reader.parsed::<Layout>(rule.layout)?;
         let own_dtype = reader.parsed::<Dtype>(rule.dtype)?;
-        let action = match rule.scheme {
-            Some(scheme) if !skip => {
+        let action = match (rule.scheme, rule.refuse) {
+            (Some(scheme), _) => {
                 check(scheme.as_ref()).map_err(|e| reader.at(&scheme.span(), e))?;
                 Action::Draw {
                     line: reader.line(&scheme.span()),
@@ -206,11 +217,11 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
                     zero_row: rule.zero_row.map(Spanned::into_inner),
                 }
             }
-            None if skip => Action::Skip,
-            Some(scheme) => {
-                return Err(reader.wrong(&scheme.span(), "a rule", "one with a scheme and skip", "one of them"));
+            (None, Some(reason)) => Action::Refuse { line: reader.line(&reason.span()), reason: reason.into_inner() },
+            (None, None) if skip => Action::Skip,
+            (None, None) => {
+                return Err(reader.wrong(&span, "a rule", "one without a scheme", "scheme, skip = true, or refuse"));
             }
-            None => return Err(reader.wrong(&span, "a rule", "one without a scheme", "scheme, or skip = true")),
         };
         let ranks = match rule.rank.map(|rank| (rank.span(), rank.into_inner())) {
             None => None,

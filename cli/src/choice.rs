@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 
-use fanin::rules::{Met, Rules, Tensor};
-use fanin::{Layout, Scheme};
+use fanin::rules::{Met, Planned, Rules, Tensor};
+use fanin::{Distribution, Layout, Scheme};
 
 use crate::failure::Failure;
 use crate::say;
@@ -39,6 +39,26 @@ impl Choice {
     /// Whether anything was said.
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || self.layout.is_some() || self.rules.is_some() || self.preset.is_some()
+    }
+
+    /// What to say of what one scheme for all draws, although the names are not those of weights.
+    pub fn doubtful(&self, planned: &[Planned]) -> Option<String> {
+        if self.rules.is_some() || self.preset.is_some() {
+            return None;
+        }
+        let is_weight =
+            |name: &str| ["weight", "kernel", "embed"].iter().any(|part| name.to_lowercase().contains(part));
+        let random = |p: &&Planned| {
+            p.draw.as_ref().is_some_and(|draw| !matches!(draw.distribution, Distribution::Constant { .. }))
+        };
+        let names = planned.iter().filter(random).map(|p| p.name.as_str()).filter(|name| !is_weight(name));
+        let names: Vec<_> = names.collect();
+        let more = names.len().saturating_sub(20);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let shown = names.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+        (!names.is_empty()).then(|| {
+            format!("drawn by the scheme, though the names say neither weight nor kernel nor embedding: {shown}{more}")
+        })
     }
 
     /// What to say of rules that no tensor met, where they were written for this model: presets and --scheme are for any.

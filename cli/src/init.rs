@@ -79,7 +79,7 @@ impl Init {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
         let rank = Rank::of(self.rank, self.world_size)?;
-        let Plan { tensors, kept_out, skipped, unmet, rules, digest } = self.plan(seed)?;
+        let Plan { tensors, kept_out, skipped, notes, rules, digest } = self.plan(seed)?;
         let tensors = share(tensors, rank, self.split);
         if tensors.is_empty() && rank.is_only() {
             return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
@@ -108,7 +108,7 @@ impl Init {
                 "output": output.display().to_string(), "device": engine.name(), "seed": seed, "rules": rules,
                 "rank": rank.rank, "world_size": rank.world_size, "tensors": count, "values": written.values,
                 "bytes": written.bytes, "files": written.files, "seconds": seconds, "kept_out": kept_out,
-                "skipped": skipped, "unmet": unmet,
+                "skipped": skipped, "notes": notes,
             });
             say::json(&report);
             return Ok(());
@@ -127,8 +127,8 @@ impl Init {
         if !skipped.is_empty() {
             say!("skipped by the rules: {}", skipped.join(", "));
         }
-        if let Some(unmet) = unmet {
-            say!("{unmet}");
+        for note in notes {
+            say!("{note}");
         }
         Ok(())
     }
@@ -144,12 +144,13 @@ impl Init {
             tensors: Vec::new(),
             kept_out: integers.into_iter().map(|t| t.name).collect(),
             skipped: Vec::new(),
-            unmet: None,
+            notes: Vec::new(),
             rules: name,
             digest: rules.digest(),
         };
         let made = rules.plan(&tensors).map_err(|e| failed(&e))?;
-        plan.unmet = self.choice.unmet(made.unmet());
+        plan.notes.extend(self.choice.unmet(made.unmet()));
+        plan.notes.extend(self.choice.doubtful(made.tensors()));
         let planned = made.into_tensors();
         for (planned, tensor) in planned.into_iter().zip(drawable) {
             let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e}", planned.name));
@@ -178,7 +179,8 @@ struct Plan {
     /// Integer tensors.
     kept_out: Vec<String>,
     skipped: Vec<String>,
-    unmet: Option<String>,
+    /// What people should know of the choice.
+    notes: Vec<String>,
     rules: String,
     digest: String,
 }

@@ -86,8 +86,8 @@ impl RulesOf {
             let (name, pattern) = (say::column(&p.name, names), say::column(pattern, pattern_width));
             say!("{name}  {shape:shape_width$}  {:>4}: {pattern}  {draws}", line);
         }
-        if let Some(unmet) = self.choice.unmet(plan.unmet()) {
-            say!("{unmet}");
+        for note in self.choice.unmet(plan.unmet()).into_iter().chain(self.choice.doubtful(planned)) {
+            say!("{note}");
         }
         drawable(wrong, &path)
     }

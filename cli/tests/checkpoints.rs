@@ -255,6 +255,23 @@ fn rules_that_do_nothing_and_rows_that_are_not_there_are_said() {
     }
 }
 
+/// One scheme draws all matrices: those that are not called weights are said.
+#[test]
+fn what_a_scheme_draws_that_is_called_no_weight_is_said() {
+    let folder = Folder::new();
+    let tensor = r#"{"dtype": "F32", "shape": [4, 4]}"#;
+    let names = ["a.weight", "b/kernel", "tok_EMBEDDINGS", "cls_token", "x.state"];
+    let list: Vec<_> = names.iter().map(|name| format!("\"{name}\": {tensor}")).collect();
+    let (list, out) = (folder.write("list.json", format!("{{{}}}", list.join(", "))), folder.path("out.safetensors"));
+    let said = "neither weight nor kernel nor embedding: cls_token, x.state\n";
+    let init = ["init", &list, "--scheme", "he_normal", "-o", &out, "--device", "cpu"];
+    assert!(succeed(&init).contains(said));
+    assert!(succeed(&["rules", &list, "--scheme", "he_normal"]).contains(said));
+    assert!(!succeed(&["rules", &list, "--scheme", "zeros"]).contains("neither weight"));
+    let report: Value = serde_json::from_str(&succeed(&[&init[..], &["--json"]].concat())).unwrap();
+    assert!(report["notes"][0].as_str().unwrap().contains("cls_token, x.state"), "{report}");
+}
+
 /// A tensor without elements is drawn as nothing, whatever its scheme needs, and stops no model.
 #[test]
 fn what_is_empty_is_drawn_as_nothing() {

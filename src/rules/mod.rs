@@ -38,6 +38,9 @@
 //! refuse = "it is no weight"          # an error that says so
 //! ```
 //!
+//! Presets have three keys more: `source` says what they follow, `recognise` lists what their model is known by (patterns of names, or
+//! `{ name = "*token_type_embeddings.weight", shape = [2, "*"] }`, of each of which it has a tensor), and `note` what names cannot tell.
+//!
 //! A number of a scheme may be a formula of constants and counts with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
 //! correctly, so that every host gets the same number. Products and quotients come before sums and differences, and both go from
 //! left to right.

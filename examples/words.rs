@@ -1,9 +1,9 @@
 //! Writes the raw 32-bit words of streams to standard output without end, for batteries of statistical tests:
 //!
 //! ```text
-//! cargo run --release --example words -- tensor  | dieharder -a -g 200
-//! cargo run --release --example words -- tensors | dieharder -a -g 200
-//! cargo run --release --example words -- seeds   | dieharder -a -g 200
+//! cargo run --release --example words --features rand -- tensor  | dieharder -a -g 200
+//! cargo run --release --example words --features rand -- tensors | dieharder -a -g 200
+//! cargo run --release --example words --features rand -- seeds   | dieharder -a -g 200
 //! ```
 //!
 //! `tensor`: one tensor's words in the order in which its elements take them. `tensors`: word 0 of each of 1,024 tensors of

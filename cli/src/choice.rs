@@ -48,10 +48,12 @@ impl Choice {
         }
         let is_weight =
             |name: &str| ["weight", "kernel", "embed"].iter().any(|part| name.to_lowercase().contains(part));
-        let random = |p: &&Planned| {
-            p.draw.as_ref().is_some_and(|draw| !matches!(draw.distribution, Distribution::Constant { .. }))
+        // What its rules have a pattern of its own for is not drawn by the scheme, and a constant by none.
+        let by_scheme = |p: &&Planned| {
+            p.rule.as_ref().is_some_and(|met| met.pattern == "*")
+                && p.draw.as_ref().is_some_and(|draw| !matches!(draw.distribution, Distribution::Constant { .. }))
         };
-        let names = planned.iter().filter(random).map(|p| p.name.as_str()).filter(|name| !is_weight(name));
+        let names = planned.iter().filter(by_scheme).map(|p| p.name.as_str()).filter(|name| !is_weight(name));
         let names: Vec<_> = names.collect();
         let more = names.len().saturating_sub(20);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

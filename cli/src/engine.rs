@@ -228,13 +228,13 @@ impl Gpu {
     /// Opens the adapter and lets it pass the self-test.
     pub fn open(adapter: &Adapter) -> Result<Gpu, Failure> {
         let gpu = Gpu::open_untested(adapter)?;
-        gpu.self_test()?.into_result().map_err(|e| gpu.failed(format!("{e}; see fanin devices")))?;
+        gpu.self_test()?.into_result().map_err(|e| gpu.failed(format!("{e:#}; see fanin devices")))?;
         Ok(gpu)
     }
 
     pub fn open_untested(adapter: &Adapter) -> Result<Gpu, Failure> {
         let label = label(adapter);
-        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{label}: {e}"));
+        let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{label}: {e:#}"));
         // 64-bit products are two instructions on a GPU, and slower than 16-bit pieces on lavapipe.
         let mut useful = wgpu::Features::TIMESTAMP_QUERY;
         useful.set(wgpu::Features::SHADER_INT64, is_hardware(adapter));
@@ -329,7 +329,7 @@ impl Gpu {
             targets.push(Target::new(fill, drawn, offset));
             offset += fill.byte_len();
         }
-        self.filler.submit_all(&self.queue, &targets, u64::MAX).map_err(|e| self.failed(format_args!("{e:#}")))?;
+        self.filler.submit_all(&self.queue, &targets, u64::MAX).map_err(|e| self.failed(e))?;
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let bytes = chunk.bytes.next_multiple_of(4);
         encoder.copy_buffer_to_buffer(drawn, 0, read, 0, bytes);
@@ -364,7 +364,7 @@ impl Gpu {
     pub fn failed(&self, e: impl std::fmt::Display) -> Failure {
         // wgpu tells causes on lines of their own.
         let lines: Vec<_> =
-            e.to_string().lines().map(|line| line.trim().to_string()).filter(|l| !l.is_empty()).collect();
+            format!("{e:#}").lines().map(|line| line.trim().to_string()).filter(|l| !l.is_empty()).collect();
         Failure::other(format!("{}: {}", self.label, lines.join(", ")))
     }
 }

@@ -53,7 +53,9 @@ pub fn read(mut file: impl Read, length: u64, whole: bool) -> Result<Header, Str
     let model = parsed(&json)?;
     drop(json);
     let bytes = 8 + size;
-    let mut infos = model.tensors().iter().map(info).collect::<Result<Vec<_>, _>>()?;
+    let provenance = model.metadata().get("fanin").cloned();
+    let mut tensors = model.into_tensors().into_iter().map(placed).collect::<Result<Vec<_>, _>>()?;
+    let mut infos = tensors.iter().map(info).collect::<Result<Vec<_>, _>>()?;
     // The library checks what a list does not have: that the data's offsets fit the shapes and one another.
     infos.sort_by_key(|(_, info)| info.data_offsets);
     let end = infos.last().map_or(0, |(_, info)| info.data_offsets.1 as u64).saturating_add(bytes);
@@ -61,50 +63,47 @@ pub fn read(mut file: impl Read, length: u64, whole: bool) -> Result<Header, Str
     if whole && length != end {
         return Err(format!("the file holds {length} bytes, and its header speaks of {end}"));
     }
-    let place = |tensor: &fanin::rules::Tensor| {
-        let Range { start, end } = tensor.data_offsets.clone().unwrap_or_default();
-        Ok((self::tensor(tensor)?, bytes.saturating_add(start)..bytes.saturating_add(end)))
-    };
-    Ok(Header {
-        tensors: model.tensors().iter().map(place).collect::<Result<_, String>>()?,
-        provenance: model.metadata().get("fanin").cloned(),
-        bytes,
-    })
+    for (_, place) in &mut tensors {
+        *place = bytes.saturating_add(place.start)..bytes.saturating_add(place.end);
+    }
+    Ok(Header { tensors, provenance, bytes })
 }
 
-fn info(tensor: &fanin::rules::Tensor) -> Result<(String, TensorInfo), String> {
+/// A tensor, and where its bytes are from the end of the header on.
+fn placed(mut of: fanin::rules::Tensor) -> Result<(Tensor, Range<u64>), String> {
+    let place = of.data_offsets.take().ok_or_else(|| format!("tensor \"{}\" has no data_offsets", of.name))?;
+    Ok((tensor(of)?, place))
+}
+
+fn info((tensor, place): &(Tensor, Range<u64>)) -> Result<(String, TensorInfo), String> {
     let name = &tensor.name;
-    let Range { start, end } =
-        tensor.data_offsets.clone().ok_or_else(|| format!("tensor \"{name}\" has no data_offsets"))?;
     let size = |n: u64| usize::try_from(n).map_err(|_| format!("tensor \"{name}\" does not fit this machine's memory"));
     let shape = tensor.shape.iter().map(|&d| size(d)).collect::<Result<_, _>>()?;
-    Ok((name.clone(), TensorInfo { dtype: dtype(tensor)?, shape, data_offsets: (size(start)?, size(end)?) }))
+    let data_offsets = (size(place.start)?, size(place.end)?);
+    Ok((name.clone(), TensorInfo { dtype: tensor.dtype, shape, data_offsets }))
 }
 
 /// Reads a list, in its order: name -> {dtype, shape}, as a header has them. People write it, in whatever case.
 pub fn list(json: &[u8]) -> Result<Vec<Tensor>, String> {
     let mut tensors = parsed(json)?.into_tensors();
     tensors.iter_mut().filter_map(|tensor| tensor.dtype.as_mut()).for_each(|dtype| dtype.make_ascii_uppercase());
-    tensors.iter().map(tensor).collect()
+    tensors.into_iter().map(tensor).collect()
 }
 
 fn parsed(json: &[u8]) -> Result<Model, String> {
     Model::from_json(json).map_err(|e| format!("{e:#}"))
 }
 
-fn tensor(tensor: &fanin::rules::Tensor) -> Result<Tensor, String> {
-    Ok(Tensor { name: tensor.name.clone(), dtype: dtype(tensor)?, shape: tensor.shape.clone() })
-}
-
-/// A dtype by safetensors' name.
-fn dtype(tensor: &fanin::rules::Tensor) -> Result<Dtype, String> {
-    let said = tensor.dtype.as_deref().unwrap_or_default();
-    serde_json::from_value(said.into()).map_err(|_| {
-        format!(
+/// A tensor, whose dtype has safetensors' name.
+fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
+    let said = of.dtype.unwrap_or_default();
+    match serde_json::from_value(said.as_str().into()) {
+        Ok(dtype) => Ok(Tensor { name: of.name, dtype, shape: of.shape }),
+        Err(_) => Err(format!(
             "tensor \"{}\" has the dtype \"{said}\", allowed: safetensors' dtypes, such as F32, F16, BF16",
-            tensor.name
-        )
-    })
+            of.name
+        )),
+    }
 }
 
 /// Whether it holds no floats, so that nothing is drawn.

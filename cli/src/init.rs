@@ -135,7 +135,7 @@ impl Init {
 
     fn plan(&self, seed: Seed) -> Result<Plan, Failure> {
         let shown = self.model.display();
-        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e}"));
+        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
         let (drawable, integers): (Vec<_>, Vec<_>) =
             model::read(&self.model)?.into_iter().partition(|tensor| !is_integer(tensor.dtype));
         let tensors: Vec<_> = drawable.iter().map(header::Tensor::named_shape).collect();
@@ -153,7 +153,7 @@ impl Init {
         plan.notes.extend(self.choice.doubtful(made.tensors()));
         let planned = made.into_tensors();
         for (planned, tensor) in planned.into_iter().zip(drawable) {
-            let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e}", planned.name));
+            let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e:#}", planned.name));
             let Some(draw) = planned.draw else {
                 plan.skipped.push(planned.name);
                 continue;

@@ -35,23 +35,24 @@ impl RulesOf {
         let path = self.model.unwrap_or_default();
         let tensors: Vec<_> = model::read(&path)?.iter().map(header::Tensor::named_shape).collect();
         let (rules, name) = self.choice.rules(&tensors)?;
-        let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
+        let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
         let planned = plan.tensors();
         // What is planned may not be there to be drawn, such as a zero row.
         let cannot = |p: &Planned| p.draw.as_ref()?.fill(0, Dtype::F32).err().map(|e| e.to_string());
-        let wrong = planned.iter().filter(|p| cannot(p).is_some()).count();
+        let cannot: Vec<_> = planned.iter().map(cannot).collect();
+        let wrong = cannot.iter().flatten().count();
         // No integers are among them, so that each met a rule.
         let met = |p: &Planned| p.rule.clone().map_or((String::new(), 0), |met| (met.pattern, met.line));
         if self.json {
             let mut rows = say::JsonList::default();
-            for p in planned {
+            for (p, cannot) in planned.iter().zip(&cannot) {
                 let (draw, (pattern, line)) = (p.draw.as_ref(), met(p));
                 rows.push(&serde_json::json!({
                     "tensor": p.name, "shape": p.shape, "pattern": pattern, "line": line, "skip": draw.is_none(),
                     "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
                     "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
                     "stream": draw.map(|d| &d.stream), "zero_row": draw.and_then(|d| d.zero_row),
-                    "cannot_be_drawn": cannot(p),
+                    "cannot_be_drawn": cannot,
                 }));
             }
             rows.end();
@@ -63,7 +64,7 @@ impl RulesOf {
         let shape_width = say::width(shapes.iter().map(String::as_str));
         let patterns: Vec<_> = planned.iter().map(met).collect();
         let pattern_width = say::width(patterns.iter().map(|(pattern, _)| pattern.as_str()));
-        for ((p, shape), (pattern, line)) in planned.iter().zip(&shapes).zip(&patterns) {
+        for (((p, cannot), shape), (pattern, line)) in planned.iter().zip(&cannot).zip(&shapes).zip(&patterns) {
             let draws = match &p.draw {
                 None => "skipped".into(),
                 Some(draw) => {
@@ -77,7 +78,7 @@ impl RulesOf {
                     if let Some(row) = draw.zero_row {
                         text += &format!(", row {row} zero");
                     }
-                    if let Some(reason) = cannot(p) {
+                    if let Some(reason) = cannot {
                         text += &format!(", which cannot be drawn: {reason}");
                     }
                     text

@@ -44,7 +44,7 @@ impl Stats {
             let all = shards.iter().flat_map(|shard| &shard.header.tensors).map(|(tensor, _)| tensor);
             let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(header::Tensor::named_shape).collect();
             let (rules, _) = self.choice.rules(&tensors)?;
-            let failed = |e: fanin::Error| Failure::input(format!("{}: {e}", self.checkpoint.display()));
+            let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
             expected = rules
                 .plan(&tensors)
                 .map_err(failed)?

@@ -212,7 +212,7 @@ impl Verify {
         let all = shards.iter().flat_map(|shard| &shard.header.tensors).map(|(tensor, _)| tensor);
         let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(Tensor::named_shape).collect();
         let (rules, name) = self.choice.rules(&tensors)?;
-        let failed = |e: fanin::Error| Failure::input(format!("{}: {e}", self.checkpoint.display()));
+        let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
         let planned = rules.plan(&tensors).map_err(failed)?;
         let recipe = |p: fanin::rules::Planned| (p.name, p.draw.map(Recipe::planned));
         Ok(Given {

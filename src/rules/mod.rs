@@ -478,13 +478,8 @@ impl Rules {
             }
         }
         let (mut planned, mut unmatched, mut met) = (Vec::new(), Vec::new(), HashSet::new());
-        // Each is looked for once.
+        // Each is looked for once, when a tensor has it.
         let mut streams = HashMap::new();
-        for rule in &self.rules {
-            if let Action::Draw { stream: Some(name), .. } = &rule.action {
-                streams.entry(name.as_str()).or_insert_with(|| named(name, &shapes));
-            }
-        }
         for tensor in model {
             let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
             if tensor.is_integer() {
@@ -495,7 +490,7 @@ impl Rules {
                 unmatched.push(name);
                 continue;
             };
-            let draw = rule.draw(tensor, &shapes, &variables, &streams).map_err(|e| e.at(of_tensor(&name)))?;
+            let draw = rule.draw(tensor, &shapes, &variables, &mut streams).map_err(|e| e.at(of_tensor(&name)))?;
             met.insert(rule.line);
             planned.push(Planned { name, shape, rule: Some(Met { pattern: pattern.into(), line: rule.line }), draw });
         }
@@ -541,12 +536,12 @@ impl Rule {
         Some(&self.names[at])
     }
 
-    fn draw(
-        &self,
+    fn draw<'a, 'm>(
+        &'a self,
         tensor: &Tensor,
-        shapes: &HashMap<&str, &[u64]>,
+        shapes: &HashMap<&'m str, &[u64]>,
         variables: &BTreeMap<String, f64>,
-        streams: &HashMap<&str, Result<&str, Error>>,
+        streams: &mut HashMap<&'a str, Result<&'m str, Error>>,
     ) -> Result<Option<Draw>, Error> {
         let (line, scheme, dtype, layout, fans_from, stream, zero_row) = match &self.action {
             Action::Skip => return Ok(None),
@@ -576,10 +571,7 @@ impl Rule {
             None => tensor.drawn_in()?,
         };
         let stream = match stream {
-            Some(other) => match &streams[other.as_str()] {
-                Ok(known) => (*known).into(),
-                Err(error) => return Err(error.clone()),
-            },
+            Some(other) => streams.entry(other).or_insert_with(|| named(other, shapes)).clone()?.into(),
             None => tensor.name.clone(),
         };
         Ok(Some(Draw { distribution, shape: tensor.shape.clone(), dtype, stream, zero_row: *zero_row }))

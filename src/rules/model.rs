@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::error::quoted;
 use crate::{Dtype, Error, ErrorKind};
@@ -155,7 +155,7 @@ impl Model {
             let error = Error::failed(ErrorKind::Model, "the list of tensors", "cannot be read");
             error.allowing("an object from tensor names to {dtype, shape}").because(e)
         })?;
-        let tensor = |(name, Entry { dtype, shape, data_offsets })| Tensor {
+        let tensor = |(name, Entry { dtype, shape, data_offsets, .. })| Tensor {
             name,
             shape,
             dtype,
@@ -219,6 +219,9 @@ struct Entry {
     dtype: Option<String>,
     shape: Vec<u64>,
     data_offsets: Option<(u64, u64)>,
+    // What is passed over is taken in, and so is JSON that every reader takes: numbers in range, escapes that are characters.
+    #[serde(flatten)]
+    _more: IgnoredAny,
 }
 
 struct Pairs(Vec<(String, String)>);
@@ -312,6 +315,9 @@ mod tests {
             (b"{\"\\u001b[31m\": 1}", "\\u{1b}[31m"),
             (br#"{"a": {"shape": [1], "data_offsets": [4, 0]}}"#, "tensor \"a\" has its bytes from 4 to 0"),
             (br#"{"a": {"shape": [1]}} x"#, "trailing"),
+            (br#"{"a": {"shape": [1], "more": "\ud800"}}"#, "tensor \"a\""),
+            (br#"{"a": {"shape": [1], "more": {"\udfff": 1}}}"#, "tensor \"a\""),
+            (br#"{"a": {"shape": [1], "more": [1e999]}}"#, "tensor \"a\""),
         ] {
             let error = Model::from_json(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Model);

@@ -2,39 +2,21 @@
 //! are worth.
 //!
 //! This is no public API: it is a library so that tests and fuzz targets reach what reads a stranger's bytes, which touches no
-//! file itself: [`header`], [`index`], [`provenance`] and [`recipe`].
+//! file itself: [`header`](files::header), [`index`](files::index),
+//! [`provenance`](files::provenance) and [`recipe`](draw::recipe).
 
 #[macro_use]
 mod say;
 
-mod bench;
-mod checkpoint;
-mod choice;
-mod compare;
-mod devices;
-mod engine;
+mod commands;
+pub mod draw;
 mod failure;
-mod fill;
-pub mod header;
-pub mod index;
-mod init;
-mod model;
-mod options;
-mod partial;
-pub mod provenance;
-mod ranks;
-pub mod recipe;
-mod regular;
-mod rules;
-pub mod seed;
-mod stats;
-mod summary;
-mod unique;
-mod verify;
+pub mod files;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use commands::{bench, devices, fill, init, rules, stats, verify};
 use failure::Failure;
 
 /// Initialises neural-network weights: one seed, the same bits on every GPU and on the CPU.

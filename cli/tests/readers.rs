@@ -1,9 +1,9 @@
 //! The readers of a stranger's bytes, with what is nearly right: whatever is changed in them, they answer in time.
 
-use fanin_cli::header;
-use fanin_cli::index;
-use fanin_cli::provenance::Provenance;
-use fanin_cli::recipe::Recipe;
+use fanin_cli::draw::recipe::Recipe;
+use fanin_cli::files::header;
+use fanin_cli::files::index;
+use fanin_cli::files::provenance::Provenance;
 use serde_json::json;
 
 /// A checkpoint with parts, a zero row, shapes with zeros, and every key that metadata knows.

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use fanin_cli::header::{self, Header};
+use fanin_cli::files::header::{self, Header};
 use fanin_fuzz::message;
 use libfuzzer_sys::fuzz_target;
 use safetensors::tensor::Metadata;

@@ -3,7 +3,7 @@
 
 use std::path::{Component, Path};
 
-use fanin_cli::index;
+use fanin_cli::files::index;
 use fanin_fuzz::message;
 use libfuzzer_sys::fuzz_target;
 

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use fanin::Layout;
 use fanin::rules::{Rules, Tensor};
-use fanin_cli::header;
+use fanin_cli::files::header;
 use fanin_fuzz::message;
 use libfuzzer_sys::fuzz_target;
 

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use fanin::Dtype;
 use fanin::rules::Planned;
 
-use crate::choice::Choice;
+use crate::commands::choice::Choice;
 use crate::failure::Failure;
-use crate::{header, model, say};
+use crate::files::{header, model};
+use crate::say;
 
 /// Prints what each tensor of a model would draw, by which rule, without drawing.
 #[derive(clap::Args)]

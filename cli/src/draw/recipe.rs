@@ -4,8 +4,10 @@ use fanin::rules::Draw;
 use fanin::{Dtype, Fill, Scheme, Stream};
 use serde::{Deserialize, Serialize};
 
-use crate::header::MAX_DIMENSIONS;
-use crate::seed::Seed;
+use crate::draw::seed::Seed;
+
+/// No tensor has more dimensions, as in the library's lists.
+const MAX_DIMENSIONS: usize = 256;
 
 /// A tensor of a file.
 #[derive(Clone, Debug)]

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ranks::Rank;
-use crate::recipe::Words;
-use crate::seed::Seed;
-use crate::unique;
+use crate::draw::ranks::Rank;
+use crate::draw::recipe::Words;
+use crate::draw::seed::Seed;
+use crate::files::unique;
 
 /// How a file was made.
 #[derive(Clone, Debug, Serialize, Deserialize)]

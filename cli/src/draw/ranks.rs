@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::draw::recipe::{Part, Tensor};
 use crate::failure::Failure;
-use crate::recipe::{Part, Tensor};
 
 /// This process among those that draw a model together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,17 +7,18 @@ use bytesize::ByteSize;
 use fanin::Dtype;
 use safetensors::Dtype as FileDtype;
 
-use crate::checkpoint::{self, Manner};
-use crate::choice::Choice;
-use crate::engine::Engine;
+use crate::commands::choice::Choice;
+use crate::commands::options::Common;
+use crate::draw::engine::Engine;
+use crate::draw::ranks::{Rank, Split, share};
+use crate::draw::recipe::{Recipe, Tensor};
+use crate::draw::seed::Seed;
 use crate::failure::Failure;
-use crate::header::{self, is_integer, own_dtype};
-use crate::options::Common;
-use crate::provenance::Provenance;
-use crate::ranks::{Rank, Split, share};
-use crate::recipe::{Recipe, Tensor};
-use crate::seed::Seed;
-use crate::{model, say};
+use crate::files::checkpoint::{self, Manner};
+use crate::files::header::{self, is_integer, own_dtype};
+use crate::files::model;
+use crate::files::provenance::Provenance;
+use crate::say;
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
@@ -37,7 +38,7 @@ pub struct Init {
     #[command(flatten)]
     choice: Choice,
     /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
-    #[arg(long, value_parser = crate::options::parse::<Dtype>)]
+    #[arg(long, value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Option<Dtype>,
     /// Write several files of at most so many bytes of tensors, such as 5GB, and their index; at most 99999 of them.
     #[arg(long, value_name = "SIZE", value_parser = size)]

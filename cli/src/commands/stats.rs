@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use fanin::Distribution;
 
-use crate::choice::Choice;
+use crate::commands::choice::Choice;
+use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
-use crate::header::{self, Tensor, is_integer};
-use crate::provenance::Provenance;
-use crate::recipe::Recipe;
-use crate::summary::{BINS, Summary, size_of};
-use crate::{model, regular, say};
+use crate::files::header::{self, Tensor, is_integer};
+use crate::files::provenance::Provenance;
+use crate::files::summary::{BINS, Summary, size_of};
+use crate::files::{model, regular};
+use crate::say;
 
 /// Prints each tensor's mean, standard deviation, extremes, zeros, and numbers that are none, with a histogram; and the mean
 /// and the standard deviation of what it was drawn from, if the file, or rules that are given, say so.

@@ -17,11 +17,11 @@ const MOST_RULES: u64 = 10_000_000;
 pub struct Choice {
     /// One scheme for all matrices and convolutions, NAME[:key=value,...]; vectors start at 1 where they multiply (the
     /// weight, gamma or scale of a norm; a running variance) and at 0 otherwise [default: glorot_uniform]
-    #[arg(long, value_parser = crate::options::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
+    #[arg(long, value_parser = crate::commands::options::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
     scheme: Option<Scheme>,
     /// What the dimensions of a weight mean, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both
     /// with _transposed for transposed convolutions [default: out_in]
-    #[arg(long, value_name = "LAYOUT", value_parser = crate::options::parse::<Layout>, conflicts_with_all = ["rules", "preset"])]
+    #[arg(long, value_name = "LAYOUT", value_parser = crate::commands::options::parse::<Layout>, conflicts_with_all = ["rules", "preset"])]
     layout: Option<Layout>,
     /// Rules, a TOML file: which scheme each tensor takes.
     #[arg(long, value_name = "RULES.toml", conflicts_with = "preset")]

@@ -11,14 +11,14 @@ use fanin::Dtype;
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use crate::engine::Engine;
+use crate::draw::engine::Engine;
+use crate::draw::recipe::Tensor;
+use crate::draw::seed::Seed;
 use crate::failure::Failure;
-use crate::header::MAX_HEADER;
-use crate::partial::{Partial, replaceable};
-use crate::provenance::Provenance;
-use crate::recipe::Tensor;
-use crate::regular;
-use crate::seed::Seed;
+use crate::files::header::MAX_HEADER;
+use crate::files::partial::{Partial, replaceable};
+use crate::files::provenance::Provenance;
+use crate::files::regular;
 
 /// How to write.
 pub struct Manner {

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::compare::Found;
+use crate::draw::seed::Seed;
 use crate::failure::Failure;
+use crate::files::compare::Found;
 use crate::say;
-use crate::seed::Seed;
 
 /// What became of a checkpoint.
 #[derive(Default)]

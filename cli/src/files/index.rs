@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::unique;
+use crate::files::unique;
 
 #[derive(Deserialize)]
 struct Index {

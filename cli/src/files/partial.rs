@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use same_file::Handle;
 
 use crate::failure::Failure;
-use crate::regular;
+use crate::files::regular;
 
 /// A file that is being written, which no other process writes.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use fanin::VALUE_CONTRACT;
 use fanin::gpu::{Check, SelfTest};
 use wgpu::{Adapter, AdapterInfo, Backends, Features};
 
-use crate::engine::{Gpu, adapters, is_hardware, label};
+use crate::draw::engine::{Gpu, adapters, is_hardware, label};
 use crate::failure::Failure;
 use crate::say;
 

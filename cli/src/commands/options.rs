@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use crate::draw::seed;
 use crate::failure::Failure;
-use crate::seed;
 
 /// What `init` and `fill` share.
 #[derive(Args)]

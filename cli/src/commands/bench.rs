@@ -7,10 +7,10 @@ use std::time::Instant;
 use fanin::{Distribution, Dtype, Element, Fill, cpu};
 use half::{bf16, f16};
 
-use crate::engine::{Engine, Gpu};
+use crate::draw::engine::{Engine, Gpu};
+use crate::draw::seed::{Kind, Seed};
 use crate::failure::Failure;
 use crate::say;
-use crate::seed::{Kind, Seed};
 
 /// Times every distribution in every dtype on the CPU, and on the chosen device if it is another.
 ///

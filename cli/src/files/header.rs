@@ -10,9 +10,6 @@ use safetensors::tensor::{Metadata, TensorInfo};
 /// No larger header or list is read or written, as in the safetensors library.
 pub const MAX_HEADER: u64 = 100_000_000;
 
-/// No tensor has more dimensions, as in the library's lists.
-pub const MAX_DIMENSIONS: usize = 256;
-
 /// One tensor of a model.
 #[derive(Debug)]
 pub struct Tensor {

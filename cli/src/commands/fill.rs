@@ -8,12 +8,12 @@ use fanin::rules::Draw;
 use fanin::{Dtype, Layout, Scheme};
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint::{self, Manner};
-use crate::engine::Engine;
+use crate::commands::options::Common;
+use crate::draw::engine::Engine;
+use crate::draw::recipe::{Part, Recipe, Tensor};
 use crate::failure::Failure;
-use crate::options::Common;
-use crate::provenance::Provenance;
-use crate::recipe::{Part, Recipe, Tensor};
+use crate::files::checkpoint::{self, Manner};
+use crate::files::provenance::Provenance;
 use crate::say;
 
 /// Writes one tensor, or a range of its elements.
@@ -24,7 +24,7 @@ use crate::say;
 #[command(verbatim_doc_comment)]
 pub struct Fill {
     /// The scheme: NAME[:key=value,...]
-    #[arg(value_parser = crate::options::parse::<Scheme>)]
+    #[arg(value_parser = crate::commands::options::parse::<Scheme>)]
     scheme: Scheme,
     /// The tensor's dimensions, such as 4096x16384 or 1000
     #[arg(value_parser = shape)]
@@ -33,11 +33,11 @@ pub struct Fill {
     #[arg(long, default_value = "weight")]
     name: String,
     /// f32, f16, bf16
-    #[arg(long, default_value = "f32", value_parser = crate::options::parse::<Dtype>)]
+    #[arg(long, default_value = "f32", value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Dtype,
     /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both with
     /// _transposed for transposed convolutions.
-    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::options::parse::<Layout>)]
+    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::commands::options::parse::<Layout>)]
     layout: Layout,
     /// The groups of a grouped convolution, as in --layout out_in:groups=N
     #[arg(long, value_name = "N")]

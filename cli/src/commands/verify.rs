@@ -9,16 +9,16 @@ use std::path::PathBuf;
 use fanin::Dtype;
 use sha2::{Digest, Sha256};
 
-use crate::choice::Choice;
-use crate::compare::{Stored, compare};
-use crate::engine::Engine;
+use crate::commands::choice::Choice;
+use crate::draw::engine::Engine;
+use crate::draw::recipe::{Recipe, Words};
+use crate::draw::seed::{Kind, Seed};
 use crate::failure::Failure;
-use crate::header::{Tensor, is_integer, own_dtype};
-use crate::model::{self, Shard};
-use crate::provenance::Provenance;
-use crate::recipe::{Recipe, Words};
-use crate::regular;
-use crate::seed::{Kind, Seed};
+use crate::files::compare::{Stored, compare};
+use crate::files::header::{Tensor, is_integer, own_dtype};
+use crate::files::model::{self, Shard};
+use crate::files::provenance::Provenance;
+use crate::files::regular;
 use report::{Origin, Outcome, Report};
 
 /// Draws a checkpoint again and compares it, bit by bit.

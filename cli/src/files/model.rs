@@ -7,8 +7,8 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::header::{self, Header, MAX_HEADER, Tensor};
-use crate::{index, regular};
+use crate::files::header::{self, Header, MAX_HEADER, Tensor};
+use crate::files::{index, regular};
 
 /// The headers of all files that an index names have no more bytes together.
 const MAX_HEADERS: u64 = 4 * MAX_HEADER;

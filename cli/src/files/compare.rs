@@ -9,7 +9,7 @@ use fanin::Fill;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::engine::Engine;
+use crate::draw::engine::Engine;
 use crate::failure::Failure;
 
 /// What was found.

@@ -1,0 +1,6 @@
+//! What is drawn, by whom, and which part of it.
+
+pub(crate) mod engine;
+pub(crate) mod ranks;
+pub mod recipe;
+pub mod seed;

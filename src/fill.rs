@@ -34,16 +34,51 @@ pub struct Fill {
     pub(crate) stream: Stream,
     dtype: Dtype,
     selection: Selection,
-    /// Elements that are zero, whatever is drawn.
-    zeros: Range<u64>,
+    /// What something else draws; of two that have an element, the last.
+    parts: Vec<Part>,
 }
 
-/// Elements that follow one another in the tensor, and whether they are zero.
+/// Elements of the tensor that another distribution draws: in each period of so many, those of a range.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Span {
-    pub range: Range<u64>,
-    pub zero: bool,
+struct Part {
+    /// `None` where there is one period alone.
+    period: Option<u64>,
+    range: Range<u64>,
+    sampler: Sampler,
 }
+
+impl Part {
+    /// Whether it has an element, and the next one of which the opposite holds.
+    fn at(&self, number: u64) -> (bool, u64) {
+        let Range { start, end } = self.range;
+        let within = self.period.map_or(number, |period| number % period);
+        let begin = number - within;
+        if within < start {
+            (false, begin + start)
+        } else if within < end {
+            (true, begin + end)
+        } else {
+            (false, self.period.map_or(u64::MAX, |period| begin + period + start))
+        }
+    }
+
+    /// Whether it may have some of these.
+    #[cfg(feature = "gpu")]
+    fn meets(&self, numbers: &Range<u64>) -> bool {
+        let (has, next) = self.at(numbers.start);
+        !numbers.is_empty() && (has || next < numbers.end)
+    }
+}
+
+/// Elements that follow one another in the tensor and that one sampler draws.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Span<'a> {
+    pub range: Range<u64>,
+    pub sampler: &'a Sampler,
+}
+
+/// No fill has more slices of other distributions: each is asked at each run of elements.
+const MOST_PARTS: usize = 1024;
 
 impl Fill {
     /// Elements `range` of the tensor that `distribution` and `stream` make in this dtype, as a tensor of one dimension.
@@ -83,13 +118,13 @@ impl Fill {
 
     fn of(distribution: &Distribution, stream: Stream, dtype: Dtype, selection: Selection) -> Result<Fill, Error> {
         let sampler = Sampler::new(distribution, dtype, &stream)?;
-        Ok(Fill { distribution: *distribution, sampler, stream, dtype, selection, zeros: 0..0 })
+        Ok(Fill { distribution: *distribution, sampler, stream, dtype, selection, parts: Vec::new() })
     }
 
     /// The same, but for a row along the first dimension that is zero, such as that of a padding token.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] if there is no such row, if this is no whole tensor or slice of its rows, or if another row is zero.
+    /// [`ErrorKind::Shape`] if there is no such row, and those of [`with_slice`](Fill::with_slice).
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
@@ -106,16 +141,39 @@ impl Fill {
             let allowed = format!("below {rows} in the shape {}", dimensions(&shape));
             return Err(Error::new(ErrorKind::Shape, "the zero row", row, allowed));
         }
-        let wrong =
-            |value| Error::new(ErrorKind::Shape, "what has a zero row", value, "a whole tensor, or rows of one");
-        if !self.selection.has_rows() {
-            return Err(wrong("a slice along another dimension, or some elements of a tensor"));
+        self.with_slice(0, row..row + 1, &Distribution::Constant { value: 0.0 })
+    }
+
+    /// The same, but for a slice along a dimension that another distribution draws: a gate of a packed bias, the queries among
+    /// queries, keys and values. Of slices that overlap, the last one counts.
+    ///
+    /// An element is what that distribution would give it if it drew the whole tensor.
+    ///
+    /// # Errors
+    /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
+    /// than 1024 such slices.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+    ///
+    /// // An LSTM's bias in PyTorch, [4 * hidden]: that of the forget gate, the second of four, at 1.
+    /// let zeros = Distribution::Constant { value: 0.0 };
+    /// let ones = Distribution::Constant { value: 1.0 };
+    /// let fill = Fill::tensor(&zeros, Stream::named(42, "bias"), Dtype::F32, &[8])?.with_slice(0, 2..4, &ones)?;
+    /// assert_eq!(cpu::vec::<f32>(&fill)?, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn with_slice(mut self, dim: usize, range: Range<u64>, distribution: &Distribution) -> Result<Fill, Error> {
+        let (period, range) = self.selection.along(dim, range)?;
+        let sampler = Sampler::new(distribution, self.dtype, &self.stream)?;
+        if self.parts.len() == MOST_PARTS {
+            let allowed = format!("at most {MOST_PARTS}");
+            return Err(Error::new(ErrorKind::Shape, "how many slices have a distribution", MOST_PARTS + 1, allowed));
         }
-        if !self.zeros.is_empty() {
-            return Err(wrong("one that has another"));
+        if !range.is_empty() {
+            self.parts.push(Part { period, range, sampler });
         }
-        let (per_row, start) = (self.len() / rows, self.range().start);
-        Ok(Fill { zeros: start + row * per_row..start + (row + 1) * per_row, ..self })
+        Ok(self)
     }
 
     /// A slice along a dimension, from an index on to before another.
@@ -303,29 +361,40 @@ impl Fill {
         self.selection.runs()
     }
 
-    /// Whether some of the elements are zeros.
-    #[cfg(feature = "gpu")]
-    pub(crate) fn has_zeros(&self) -> bool {
+    /// No fewer than there are spans.
+    pub(crate) fn most_spans(&self) -> u64 {
         let all = self.range();
-        self.zeros.start.max(all.start) < self.zeros.end.min(all.end)
+        let borders = |part: &Part| 2 + part.period.map_or(0, |period| 2 * ((all.end - all.start) / period));
+        self.parts.iter().map(borders).fold(self.runs(), u64::saturating_add)
     }
 
-    /// What is drawn, in order, as elements that follow one another.
-    pub(crate) fn spans(&self) -> impl Iterator<Item = Span> + '_ {
-        let Range { start, end } = self.zeros;
-        self.selection.ranges().flat_map(move |range| {
-            // Before the zeros, they, and after them.
-            let (from, to) = (start.clamp(range.start, range.end), end.clamp(range.start, range.end));
-            [(range.start..from, false), (from..to, true), (to..range.end, false)]
-                .map(|(range, zero)| Span { range, zero })
-                .into_iter()
-                .filter(|span| !span.range.is_empty())
+    /// What draws its elements.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
+        let all = self.range();
+        let parts = self.parts.iter().filter(move |part| part.meets(&all));
+        std::iter::once(&self.sampler).chain(parts.map(|part| &part.sampler))
+    }
+
+    /// What is drawn, in order, as elements that follow one another and that one sampler draws.
+    pub(crate) fn spans(&self) -> impl Iterator<Item = Span<'_>> {
+        self.selection.ranges().flat_map(move |Range { mut start, end }| {
+            std::iter::from_fn(move || {
+                (start < end).then(|| {
+                    let (mut sampler, mut next) = (&self.sampler, end);
+                    for part in &self.parts {
+                        let (has, border) = part.at(start);
+                        next = next.min(border);
+                        if has {
+                            sampler = &part.sampler;
+                        }
+                    }
+                    let range = start..next;
+                    start = next;
+                    Span { range, sampler }
+                })
+            })
         })
-    }
-
-    /// What draws a span.
-    pub(crate) fn sampler_of(&self, span: &Span) -> Sampler {
-        if span.zero { Sampler::ZERO } else { self.sampler }
     }
 }
 

@@ -159,9 +159,6 @@ impl Sampler {
         }
     }
 
-    /// What draws zeros.
-    pub const ZERO: Sampler = Sampler::Constant(0);
-
     fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
         match *distribution {
             Distribution::Constant { value } => {

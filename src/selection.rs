@@ -46,6 +46,20 @@ impl Selection {
         Selection { first: 0, dims, positions: 0..elements, is_cut: false }
     }
 
+    /// Which elements of the tensor have an index along a dimension of the box that is in a range: in each period of so many numbers
+    /// (of all, along the first dimension), those of a range.
+    pub fn along(&self, dim: usize, range: Range<u64>) -> Result<(Option<u64>, Range<u64>), Error> {
+        // For what is wrong with them.
+        self.slice(dim, range.clone())?;
+        if self.len() == 0 {
+            return Ok((None, 0..0));
+        }
+        let stride = self.dims[dim].stride;
+        let period = dim.checked_sub(1).map(|before| self.dims[before].stride);
+        let first = period.map_or(self.first, |period| self.first % period) / stride;
+        Ok((period, (first + range.start) * stride..(first + range.end) * stride))
+    }
+
     /// Of the box, a slice along a dimension.
     pub fn slice(&self, dim: usize, range: Range<u64>) -> Result<Selection, Error> {
         let shape = self.shape();
@@ -79,11 +93,6 @@ impl Selection {
 
     pub fn len(&self) -> u64 {
         self.positions.end - self.positions.start
-    }
-
-    /// Whether rows along its first dimension are what they are in the tensor: it is whole, or a range of its rows, or flat.
-    pub fn has_rows(&self) -> bool {
-        !self.is_cut && self.runs() <= 1
     }
 
     fn box_len(&self) -> u64 {

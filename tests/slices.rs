@@ -8,18 +8,15 @@ use common::{adapters, assert_same_bits, distributions, draw};
 use fanin::{Distribution, Dtype, Element, ErrorKind, Fill, JaxKey, Stream, cpu};
 use rand::{Rng, RngExt};
 
-/// A fill of any kind, and what it should be: of the whole tensor, that is drawn in one piece, its elements.
+/// A fill of any kind, and what it should be: of whole tensors, that are drawn in one piece, its elements.
 fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream: Stream) -> (Fill, Vec<T>) {
     let shape: Vec<u64> = (0..rng.random_range(0..4)).map(|_| rng.random_range(1..60)).collect();
     let mut fill = Fill::tensor(distribution, stream, T::DTYPE, &shape).unwrap();
-    let mut values = draw::<T>(&Fill::new(distribution, stream, T::DTYPE, 0..fill.len()).unwrap());
-    if !shape.is_empty() && rng.random() {
-        let row = rng.random_range(0..shape[0]);
-        let per_row = values.len() / shape[0] as usize;
-        values[row as usize * per_row..][..per_row].fill(T::zeroed());
-        fill = fill.with_zero_row(row).unwrap();
-    }
-    for _ in 0..rng.random_range(0..3) {
+    let elements = fill.len();
+    let whole =
+        |distribution: &Distribution| draw::<T>(&Fill::new(distribution, stream, T::DTYPE, 0..elements).unwrap());
+    let mut values: Vec<(usize, T)> = whole(distribution).into_iter().enumerate().collect();
+    for _ in 0..rng.random_range(0..5) {
         let shape = fill.shape();
         if shape.is_empty() {
             break;
@@ -27,10 +24,31 @@ fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream:
         let dim = rng.random_range(0..shape.len());
         let range = any_range(rng, shape[dim]);
         let inner: u64 = shape[dim + 1..].iter().product();
-        let keeps = |i: &usize| range.contains(&(*i as u64 / inner.max(1) % shape[dim].max(1)));
-        values = (0..values.len()).filter(keeps).map(|i| values[i]).collect();
-        fill = fill.slice(dim, range).unwrap();
+        let is_in = |i: usize| range.contains(&(i as u64 / inner.max(1) % shape[dim].max(1)));
+        match rng.random_range(0..6) {
+            0 if shape[0] > 0 => {
+                let row = rng.random_range(0..shape[0]);
+                let per_row = values.len() / shape[0] as usize;
+                values[row as usize * per_row..][..per_row].iter_mut().for_each(|(_, value)| *value = T::zeroed());
+                fill = fill.with_zero_row(row).unwrap();
+            }
+            1 | 2 => {
+                let other = Distribution::Uniform { low: 3.0, high: 4.0 + rng.random_range(0.0..1.0) };
+                let drawn = whole(&other);
+                for (i, (number, value)) in values.iter_mut().enumerate() {
+                    if is_in(i) {
+                        *value = drawn[*number];
+                    }
+                }
+                fill = fill.with_slice(dim, range, &other).unwrap();
+            }
+            _ => {
+                values = (0..values.len()).filter(|&i| is_in(i)).map(|i| values[i]).collect();
+                fill = fill.slice(dim, range).unwrap();
+            }
+        }
     }
+    let mut values: Vec<T> = values.into_iter().map(|(_, value)| value).collect();
     if rng.random() {
         let range = any_range(rng, fill.len());
         fill = fill.split_at(range.end).0.split_at(range.start).1;
@@ -95,6 +113,25 @@ fn every_adapter_draws_any_slice_as_it_is_in_the_whole() {
     }
 }
 
+/// More spans than are submitted at once, of one tensor whose elements follow one another.
+#[test]
+fn packed_columns_are_one_fill() {
+    let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    let ones = Distribution::Constant { value: 1.0 };
+    let whole = Fill::tensor(&normal, streams()[0], Dtype::F32, &[70_000, 3]).unwrap();
+    let mut expected: Vec<f32> = cpu::vec(&whole).unwrap();
+    expected.chunks_mut(3).for_each(|row| row[1] = 1.0);
+    let fill = whole.with_slice(1, 1..2, &ones).unwrap();
+    assert_same_bits(&cpu::vec::<f32>(&fill).unwrap(), &expected, &"on the CPU");
+    for gpu in adapters() {
+        let buffer = gpu.buffer(&vec![0; fill.byte_len() as usize]);
+        let targets = [fanin::gpu::Target::new(&fill, &buffer, 0)];
+        gpu.filler.submit_all(&gpu.queue, &targets, 1 << 28).unwrap();
+        let drawn: Vec<f32> = bytemuck::pod_collect_to_vec(&gpu.read(&buffer));
+        assert_same_bits(&drawn, &expected, &gpu.name);
+    }
+}
+
 /// A column split of a tall matrix, and one of more runs than may be recorded at once.
 #[test]
 fn a_split_by_columns_is_one_fill() {
@@ -134,7 +171,7 @@ fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     }
     assert_eq!(columns.clip(3..19).len(), 1 + 2 + 1);
     assert!(columns.clip(76..90).is_empty() && columns.clip(4..10).is_empty());
-    assert_eq!(columns.with_zero_row(0).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(cpu::vec::<f32>(&columns.with_zero_row(0).unwrap()).unwrap()[..2], [0.0; 2]);
     assert_eq!(whole.clone().with_zero_row(10).unwrap_err().kind(), ErrorKind::Shape);
     let scalar = Fill::tensor(&normal, streams()[0], Dtype::F32, &[]).unwrap();
     assert_eq!((scalar.len(), scalar.shape()), (1, vec![]));
@@ -145,7 +182,16 @@ fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     assert_eq!(whole.clip(0..80), whole);
     assert_eq!(whole.part(0..79).unwrap().with_zero_row(1).unwrap_err().kind(), ErrorKind::Shape);
     assert_eq!(whole.part(8..16).unwrap().slice(0, 0..1).unwrap_err().kind(), ErrorKind::Shape);
-    assert_eq!(whole.clone().with_zero_row(1).unwrap().with_zero_row(2).unwrap_err().kind(), ErrorKind::Shape);
+    for (dim, range) in [(2, 0..1), (0, 0..11), (1, 9..8)] {
+        assert!(whole.clone().with_slice(dim, range, &normal).is_err());
+    }
+    let huge = Distribution::Uniform { low: 0.0, high: f64::MAX };
+    assert!(whole.clone().with_slice(0, 0..1, &huge).is_err());
+    let mut many = whole.clone();
+    for row in 0..1024 {
+        many = many.with_zero_row(row % 10).unwrap();
+    }
+    assert!(many.with_zero_row(0).unwrap_err().to_string().contains("1025, allowed: at most 1024"));
     assert_eq!((whole.part(9..9).unwrap().range(), whole.split_at(80).1.range()), (9..9, 80..80));
     let flat = Fill::new(&normal, streams()[0], Dtype::F32, 5..9).unwrap();
     assert_eq!(flat.part(6..9).unwrap().with_zero_row(1).unwrap().slice(0, 1..2).unwrap().range(), 7..8);

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use crate::fill::Span;
 use crate::philox;
 use crate::sampler::{Line, Sampler, asks};
 use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
@@ -143,12 +144,13 @@ pub fn fill_bytes(fill: &Fill, bytes: &mut [u8]) -> Result<(), Error> {
 
 /// How many elements are drawn, with those that are dropped.
 fn cost(fill: &Fill) -> u64 {
-    fill.len().max(fill.runs().saturating_mul(unit(&fill.sampler)))
+    fill.len().max(fill.most_spans().saturating_mul(unit(&fill.sampler)))
 }
 
 /// Elements that are drawn together.
 fn unit(sampler: &Sampler) -> u64 {
     match sampler {
+        Sampler::Constant(_) => 1,
         Sampler::TruncatedByNormal(_) | Sampler::TruncatedByExponential(_) => TILE,
         _ => BATCH as u64,
     }
@@ -227,27 +229,28 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
 fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
     let generator = Generator::new(fill.stream);
     let mut rest = elements;
-    let scattered = fill.runs() > 1;
-    // Of spans shorter than what is drawn together, the next may begin where one ends: it is drawn once.
-    let unit = unit(&fill.sampler);
+    // A few spans of one run, such as those around a zero row, are long.
+    let scattered = fill.runs() > 1 || fill.most_spans() > 16;
+    // Of spans shorter than what is drawn together, the next of the same sampler may begin where one ends: it is drawn once.
     let (mut apart, mut drawn) = ([T::zeroed(); TILE as usize], None);
-    let apart = &mut apart[..unit as usize];
-    for span in fill.spans() {
-        let (elements, after) = rest.split_at_mut((span.range.end - span.range.start) as usize);
+    for Span { range, sampler } in fill.spans() {
+        let (elements, after) = rest.split_at_mut((range.end - range.start) as usize);
         rest = after;
-        let sampler = fill.sampler_of(&span);
-        if !scattered || elements.len() as u64 >= unit || span.zero {
-            let piece = Piece { range: span.range, elements, past_cache: past_cache && !scattered };
-            draw(&sampler, fill.stream, &generator, piece);
+        let unit = unit(sampler);
+        if !scattered || elements.len() as u64 >= unit {
+            let piece = Piece { range, elements, past_cache: past_cache && !scattered };
+            draw(sampler, fill.stream, &generator, piece);
             continue;
         }
-        let (mut start, mut rest) = (span.range.start, elements);
+        let apart = &mut apart[..unit as usize];
+        let (mut start, mut rest) = (range.start, elements);
         while !rest.is_empty() {
             let (number, skip) = (start / unit, (start % unit) as usize);
-            if drawn != Some(number) {
+            let wanted = Some((std::ptr::from_ref(sampler), number));
+            if drawn != wanted {
                 let range = number * unit..(number + 1) * unit;
-                draw(&sampler, fill.stream, &generator, Piece { range, elements: &mut *apart, past_cache: false });
-                drawn = Some(number);
+                draw(sampler, fill.stream, &generator, Piece { range, elements: &mut *apart, past_cache: false });
+                drawn = wanted;
             }
             let count = rest.len().min(unit as usize - skip);
             let (part, after) = rest.split_at_mut(count);

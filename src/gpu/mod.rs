@@ -29,7 +29,6 @@ use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, Pipeli
 #[cfg(doc)]
 use crate::ErrorKind;
 use crate::cpu::TILE;
-use crate::sampler::Sampler;
 use crate::{Error, Fill};
 use batches::{Batch, Batches};
 use kernels::Writes;
@@ -220,9 +219,8 @@ impl GpuFiller {
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
             for &writes in Writes::of(fill.dtype()) {
-                self.pipelines.get(&self.device, fill.variant(writes))?;
-                if fill.has_zeros() {
-                    self.pipelines.get(&self.device, windows::variant(&Sampler::ZERO, fill.dtype(), writes))?;
+                for sampler in fill.samplers() {
+                    self.pipelines.get(&self.device, windows::variant(sampler, fill.dtype(), writes))?;
                 }
             }
         }
@@ -354,12 +352,12 @@ impl GpuFiller {
         while parts.peek().is_some() {
             let (mut elements, mut runs, mut batch) = (0, 0, Vec::new());
             while let Some(Part { fill, .. }) = parts.peek() {
-                let full = fill.len() > most - elements || fill.runs() > RUNS_PER_SUBMISSION - runs;
+                let full = fill.len() > most - elements || fill.most_spans() > RUNS_PER_SUBMISSION.saturating_sub(runs);
                 if full && !batch.is_empty() {
                     break;
                 }
                 elements += fill.len();
-                runs += fill.runs();
+                runs += fill.most_spans();
                 batch.extend(parts.next());
             }
             let targets: Vec<_> = batch.iter().map(Part::target).collect();
@@ -459,13 +457,14 @@ fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = Part<'a>> +
     let (mut rest, mut offset) = (fill.clone(), offset);
     std::iter::from_fn(move || {
         (!rest.is_empty()).then(|| {
-            let len = if rest.len() <= most && rest.runs() <= RUNS_PER_SUBMISSION {
+            let spans = rest.most_spans();
+            let len = if rest.len() <= most && spans <= RUNS_PER_SUBMISSION {
                 rest.len()
-            } else if rest.runs() == 1 {
+            } else if rest.runs() == 1 && spans <= RUNS_PER_SUBMISSION {
                 let start = rest.range().start;
                 (start + most) / TILE * TILE - start
             } else {
-                (rest.len() / rest.runs()).saturating_mul(RUNS_PER_SUBMISSION).clamp(1, most)
+                (rest.len() / spans).saturating_mul(RUNS_PER_SUBMISSION).clamp(1, most)
             };
             let (fill, after) = rest.split_at(len);
             let part = Part { offset, buffer, fill };

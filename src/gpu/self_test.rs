@@ -299,7 +299,11 @@ mod tests {
         let filler = GpuFiller::untested(&device).unwrap();
         let known = known_fills().unwrap();
         let normal = known.iter().map(|(_, fill, _)| fill).find(|f| kind(f) == "normal f16").unwrap();
-        filler.pipelines.mistake(&device, normal.variant(Writes::Blocks), Kernel::Uniform);
+        filler.pipelines.mistake(
+            &device,
+            windows::variant(&normal.sampler, normal.dtype(), Writes::Blocks),
+            Kernel::Uniform,
+        );
         let refused = filler.tested(&queue).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::SelfTest);
         // Of three distributions of this kernel, the one that asks nothing, written in blocks.

@@ -56,13 +56,6 @@ pub(super) struct Window {
     pub workgroups: u32,
 }
 
-impl Fill {
-    /// The pipeline that draws it.
-    pub(super) fn variant(&self, writes: Writes) -> Variant {
-        variant(&self.sampler, self.dtype(), writes)
-    }
-}
-
 pub(super) fn variant(sampler: &Sampler, dtype: Dtype, writes: Writes) -> Variant {
     Variant { kernel: sampler.kernel(), asks: sampler.numbers().asks, dtype, writes }
 }
@@ -118,9 +111,9 @@ impl Limits {
 /// The dispatches that write `fill` at `offset` into the buffer.
 pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
     check(fill, buffer, offset)?;
-    if fill.runs() > MOST_RUNS {
+    if fill.most_spans() > MOST_RUNS {
         let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
-        return Err(Error::new(ErrorKind::Shape, "how many runs of elements the slice has", fill.runs(), allowed));
+        return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
     }
     Ok(split(fill, buffer.size(), offset, limits))
 }
@@ -149,7 +142,7 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
     let (mut windows, mut offset) = (Vec::new(), offset);
     for span in fill.spans() {
         let len = span.range.end - span.range.start;
-        split_span(fill, &fill.sampler_of(&span), span.range, buffer_size, offset, limits, &mut windows);
+        split_span(fill, span.sampler, span.range, buffer_size, offset, limits, &mut windows);
         offset += fill.dtype().bytes(len);
     }
     windows

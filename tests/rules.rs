@@ -191,6 +191,237 @@ fn one_scheme_draws_no_scales_and_refuses_what_is_no_weight() {
     }
 }
 
+fn drawn(rules: &Rules, name: &str, shape: &[u64]) -> fanin::rules::Draw {
+    let plan = rules.plan(&[Tensor::new(name, shape)]).unwrap_or_else(|e| panic!("{name}: {e}"));
+    plan.into_tensors().remove(0).draw.unwrap()
+}
+
+/// Formulas know the tensor: dimensions, fans by its layout, and the number in its name.
+#[test]
+fn formulas_know_the_tensor() {
+    let of = |scheme: &str, more: &str| rules(&format!("[[rule]]\nname = \"*\"\nscheme = \"{scheme}\"\n{more}"));
+    let value =
+        |scheme: &str, more: &str, name: &str, shape: &[u64]| drawn(&of(scheme, more), name, shape).distribution.mean();
+    for (formula, expected) in [
+        ("dim_0", 8.0),
+        ("dim_2", 3.0),
+        ("rank", 4.0),
+        ("fan_in", 54.0),
+        ("fan_out", 72.0),
+        ("layer", 11.0),
+        ("2*dim_1+1", 13.0),
+    ] {
+        let scheme = format!("constant:value={formula}");
+        assert_eq!(value(&scheme, "", "h.11.conv2.weight", &[8, 6, 3, 3]), expected, "{formula}");
+    }
+    let fan_in = "constant:value=fan_in";
+    assert_eq!(value(fan_in, "layout = \"in_out\"", "w", &[3, 5]), 3.0);
+    assert_eq!(value(fan_in, "layout = \"out_in:groups=dim_0\"", "w", &[8, 1, 3, 3]), 9.0);
+    assert_eq!(value("constant:value=fan_out", "layout = \"out_in:groups=dim_0\"", "w", &[8, 1, 3, 3]), 9.0);
+    assert_eq!(value(fan_in, "layout = \"fans:fan_in=dim_0/4,fan_out=1\"", "w", &[8]), 2.0);
+    assert_eq!(value("constant:value=layer", "", "encoder/layer_3/attention/query/kernel", &[2, 2]), 3.0);
+    assert_eq!(value("constant:value=layer", "", "layers.0.blocks.7.x_9", &[2, 2]), 0.0);
+    for (scheme, more, name, shape, says) in [
+        (
+            "constant:value=layer",
+            "",
+            "h.x.w",
+            &[2, 2][..],
+            "which is not defined, allowed: fan_in, fan_out, rank, dim_0 and on",
+        ),
+        ("constant:value=dim_2", "", "w", &[2, 2], "has \"dim_2\", which is not defined"),
+        ("constant:value=fan_in", "", "w", &[2], "the shape is [2], of which there is no dimension 1"),
+        ("he_normal", "layout = \"out_in:groups=dim_1/2\"", "w", &[4, 5], "groups=2.5"),
+        (
+            "he_normal",
+            "layout = \"out_in:groups=dim_1\"",
+            "w",
+            &[4, 3],
+            "groups is 3, allowed: at least 1, and a divisor of 4",
+        ),
+        ("ones", "split = 2", "w", &[4, 3], "the dimension of its split is 2, allowed: below 2 in the shape [4, 3]"),
+        (
+            "ones",
+            "[[rule.part]]\nblocks = 3",
+            "w",
+            &[4, 3],
+            "the number of blocks is 3, allowed: a divisor of 4 along dimension 0",
+        ),
+        ("ones", "[[rule.part]]\ndim = 2\nblocks = 3", "w", &[4, 3], "the dimension of a part is 2, allowed: below 2"),
+        (
+            "ones",
+            "[[rule.part]]\nrange = \"..5\"",
+            "w",
+            &[4, 3],
+            "an end of the part, \"5\", is 5, allowed: a whole number from 0 to 4",
+        ),
+        ("ones", "[[rule.part]]\nrange = \"dim_1/2..\"", "w", &[4, 3], "is 1.5, allowed: a whole number from 0 to 4"),
+        (
+            "ones",
+            "[[rule.part]]\nrange = \"3..1\"",
+            "w",
+            &[4, 3],
+            "the part is 3..1, allowed: a start that is not after the end",
+        ),
+    ] {
+        let error = of(scheme, more).plan(&[Tensor::new(name, shape)]).unwrap_err().to_string();
+        assert!(error.contains(says) && error.matches("allowed:").count() == 1, "{scheme} {more}: {error}");
+    }
+}
+
+/// Rules of one line that papers ask for.
+#[test]
+fn recipes_of_papers_are_rules() {
+    let example = |name: &str| {
+        let text =
+            std::fs::read_to_string(format!("{}/examples/rules/{name}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        rules(&text)
+    };
+    let std = |rules: &Rules, name: &str, shape: &[u64]| match drawn(rules, name, shape).distribution {
+        Distribution::Normal { std, .. } | Distribution::TruncatedNormal { std, .. } => std,
+        other => panic!("{other}"),
+    };
+    let depth = example("depth_scaled");
+    assert_eq!(std(&depth, "layers.0.attention.wo.weight", &[64, 64]), 0.02 / 2f64.sqrt());
+    assert_eq!(std(&depth, "layers.17.feed_forward.w2.weight", &[64, 256]), 0.02 / 36f64.sqrt());
+    assert_eq!(std(&depth, "layers.17.feed_forward.w1.weight", &[256, 64]), 0.02);
+    assert_eq!(std(&depth, "output.weight", &[1000, 64]), 0.125);
+    let mup = example("mup");
+    assert_eq!(std(&mup, "h.0.mlp.weight", &[64, 256]), 0.02);
+    assert_eq!(std(&mup, "h.0.mlp.weight", &[64, 4096]), 0.005);
+    assert_eq!(std(&mup, "embed_tokens.weight", &[64, 4096]), 0.02);
+    assert_eq!(drawn(&mup, "lm_head.weight", &[8, 8]).distribution, Distribution::Constant { value: 0.0 });
+    assert_eq!(std(&example("unit_mup"), "h.0.mlp.weight", &[64, 4096]), 1.0);
+    let layers = |format: &str, n: usize, shape: &[u64]| -> Vec<Tensor> {
+        (0..n).map(|i| Tensor::new(format.replace("{i}", &i.to_string()), shape)).collect()
+    };
+    // Of two layers (8 * 2)^(-1/4) = 1/2, times sqrt(2 / (64 + 64)) = 1/8.
+    let plan = example("deepnorm").plan(&layers("layers.{i}.self_attn.out_proj.weight", 2, &[64, 64])).unwrap();
+    assert_eq!(plan.tensors()[1].draw.as_ref().unwrap().distribution.std(), 0.0625);
+    let neox = example("small_init");
+    let plan = neox.plan(&layers("gpt_neox.layers.{i}.attention.dense.weight", 4, &[64, 64])).unwrap();
+    assert_eq!(plan.tensors()[3].draw.as_ref().unwrap().distribution.std(), 2.0 / (4.0 * 8.0));
+    assert_eq!(std(&neox, "gpt_neox.layers.0.mlp.dense_h_to_4h.weight", &[160, 40]), 0.1);
+    let t5 = example("t5");
+    let block = "encoder.block.0.layer";
+    for (name, shape, expected) in [
+        ("0.SelfAttention.q.weight", [384, 256], 1.0 / 128.0),
+        ("0.SelfAttention.k.weight", [384, 256], 1.0 / 16.0),
+        ("0.SelfAttention.o.weight", [256, 400], 1.0 / 20.0),
+        ("1.DenseReluDense.wi_0.weight", [1024, 256], 1.0 / 16.0),
+        ("1.DenseReluDense.wo.weight", [256, 1024], 1.0 / 32.0),
+        ("0.SelfAttention.relative_attention_bias.weight", [32, 6], 1.0 / 512f64.sqrt()),
+    ] {
+        assert_eq!(std(&t5, &format!("{block}.{name}"), &shape), expected, "{name}");
+    }
+}
+
+/// Parts of a tensor have schemes, fans and values of their own: those that they would have if theirs were the whole.
+#[test]
+fn parts_have_schemes_and_fans_of_their_own() {
+    let path = format!("{}/examples/rules/packed.toml", env!("CARGO_MANIFEST_DIR"));
+    let packed = rules(&std::fs::read_to_string(path).unwrap());
+    let uniform = |bound: f64| Distribution::Uniform { low: -bound, high: bound };
+    let glorot = |fans: f64| uniform((6.0 / fans).sqrt());
+    // One of three: 512 in and out, not 512 and 1536.
+    let draw = drawn(&packed, "attn.in_proj_weight", &[1536, 512]);
+    assert_eq!((draw.distribution, draw.parts.len()), (glorot(1024.0), 0));
+    let plan = packed.plan(&[Tensor::new("attn.in_proj_weight", [1536, 512])]).unwrap();
+    assert_eq!(plan.tensors()[0].fans.map(|f| (f.fan_in(), f.fan_out())), Some((512, 512)));
+    let draw = drawn(&packed, "qkv_proj.weight", &[48 * 64, 100]);
+    let parts: Vec<_> = draw.parts.iter().map(|p| (p.range.clone(), p.distribution)).collect();
+    assert_eq!(parts, [(0..2048, glorot(2148.0)), (2048..2560, glorot(612.0)), (2560..3072, glorot(612.0))]);
+    let draw = drawn(&packed, "mlp.experts.gate_up_proj", &[4, 50, 60]);
+    assert_eq!(draw.distribution.std(), 0.2);
+    let draw = drawn(&packed, "lstm.bias_ih_l0", &[8]);
+    let bias: Vec<f32> = cpu::vec(&draw.fill(1, Dtype::F32).unwrap()).unwrap();
+    assert_eq!(bias, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    let draw = drawn(&packed, "model.embed_tokens.weight", &[20, 4]);
+    let values: Vec<f32> = cpu::vec(&draw.fill(1, Dtype::F32).unwrap()).unwrap();
+    let alone = |std| {
+        let normal = Distribution::Normal { mean: 0.0, std };
+        let draw = fanin::rules::Draw::new(normal, [20, 4], "model.embed_tokens.weight");
+        cpu::vec::<f32>(&draw.fill(1, Dtype::F32).unwrap()).unwrap()
+    };
+    assert_eq!(values[..4], [0.0; 4]);
+    assert_eq!((&values[4..52], &values[52..]), (&alone(0.02)[4..52], &alone(0.002)[52..]));
+
+    // A column part, with fans of its own; the last that has an element counts.
+    let columns = rules(
+        "[[rule]]\nname='*'\nlayout='in_out'\nscheme='he_normal'\nzero_row=1\n[[rule.part]]\ndim=1\nblocks=3\nblock=[0,2]\n\
+         [[rule.part]]\ndim=1\nrange='dim_1-1..'\nscheme='ones'",
+    );
+    let draw = drawn(&columns, "w", &[2, 6]);
+    let values: Vec<f32> = cpu::vec(&draw.fill(1, Dtype::F32).unwrap()).unwrap();
+    assert_eq!((values[5], &values[6..]), (1.0, &[0.0; 6][..]));
+    assert_eq!(
+        draw.parts.iter().map(|p| (p.dim, p.range.clone())).collect::<Vec<_>>(),
+        [(1, 0..2), (1, 4..6), (1, 5..6), (0, 1..2)]
+    );
+}
+
+/// PyTorch's LSTM with proj_size has bounds of the hidden size for all, which no single matrix's fan_in is.
+#[test]
+fn an_lstm_with_projection_has_one_bound() {
+    // torch.nn.LSTM(10, 64, num_layers=2, proj_size=16, bidirectional=True).
+    let mut model = Vec::new();
+    for (layer, inputs) in [("l0", 10), ("l0_reverse", 10), ("l1", 32), ("l1_reverse", 32)] {
+        model.extend([
+            Tensor::new(format!("lstm.weight_ih_{layer}"), [256, inputs]),
+            Tensor::new(format!("lstm.weight_hh_{layer}"), [256, 16]),
+            Tensor::new(format!("lstm.bias_ih_{layer}"), [256]),
+            Tensor::new(format!("lstm.bias_hh_{layer}"), [256]),
+            Tensor::new(format!("lstm.weight_hr_{layer}"), [16, 64]),
+        ]);
+    }
+    let plan = Rules::preset("pytorch").unwrap().plan(&model).unwrap();
+    for planned in plan.tensors() {
+        let bound = Distribution::Uniform { low: -0.125, high: 0.125 };
+        assert_eq!(planned.draw.as_ref().unwrap().distribution, bound, "{}", planned.name);
+    }
+    // Without one, as before.
+    let model = [("weight_hh_l0", vec![256, 64]), ("bias_ih_l0", vec![256]), ("weight_ih_l0", vec![256, 10])];
+    let model = model.map(|(name, shape)| Tensor::new(name, shape));
+    for planned in Rules::preset("pytorch").unwrap().plan(&model).unwrap().tensors() {
+        assert_eq!(planned.draw.as_ref().unwrap().distribution, Distribution::Uniform { low: -0.125, high: 0.125 });
+    }
+}
+
+/// What has three dimensions and is no convolution by name is refused where fans matter; layouts say what it is.
+#[test]
+fn one_scheme_takes_no_stack_for_a_convolution() {
+    let he = "he_normal".parse().unwrap();
+    let rules = Rules::of_scheme(&he, Layout::OUT_IN).unwrap();
+    for name in ["mlp.experts.gate_up_proj", "ensemble.weight", "attention/query/kernel", "0.weight"] {
+        let error = rules.plan(&[Tensor::new(name, [8, 128, 64])]).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("batch_out_in"), "{error}");
+    }
+    for name in ["conv1.weight", "Conv_0/kernel", "mixer.conv1d.weight"] {
+        assert_eq!(std_of(&rules, Tensor::new(name, [8, 16, 8])), (2.0f64 / 128.0).sqrt(), "{name}");
+    }
+    // Without fans there is nothing to mistake; so with a layout that is a batch's.
+    std_of(&Rules::of_scheme(&"normal:std=3".parse().unwrap(), Layout::OUT_IN).unwrap(), Tensor::new("x", [2, 3, 4]));
+    assert_eq!(std_of(&Rules::of_scheme(&he, Layout::BATCH_IN_OUT).unwrap(), Tensor::new("x", [2, 8, 4])), 0.5);
+    let others = [
+        ("*experts.down*", Layout::BATCH_OUT_IN),
+        ("*dw*", Layout::OUT_IN.with_groups(8)),
+        ("*\"\u{7f}\\*", Layout::IN_OUT),
+    ];
+    let rules = Rules::of_scheme_in(&he, Layout::OUT_IN, &others).unwrap();
+    assert_eq!(std_of(&rules, Tensor::new("mlp.experts.down_proj", [4, 64, 8])), 0.5);
+    assert_eq!(std_of(&rules, Tensor::new("dw.weight", [8, 1, 2, 4])), 0.5);
+    assert_eq!(std_of(&rules, Tensor::new("\"\u{7f}\\", [8, 4])), 0.5);
+    assert_eq!(std_of(&rules, Tensor::new("lin.weight", [4, 8])), 0.5);
+    // Vectors are none of a layout's.
+    assert_eq!(drawn(&rules, "dw.bias", &[8]).distribution, Distribution::Constant { value: 0.0 });
+    assert_eq!(
+        Rules::of_scheme_in(&he, Layout::OUT_IN, &[("[", Layout::OUT_IN)]).unwrap_err().kind(),
+        ErrorKind::Rules
+    );
+    let none = Layout::OUT_IN.with_groups(0);
+    assert_eq!(Rules::of_scheme_in(&he, Layout::OUT_IN, &[("a", none)]).unwrap_err().kind(), ErrorKind::Shape);
+}
+
 #[test]
 fn a_name_stands_once() {
     let rules = Rules::preset("pytorch").unwrap();
@@ -245,7 +476,7 @@ fn errors_name_the_line_and_say_allowed_once() {
         (format!("{rule}scheme = \"normal:std=-1\""), "line 3: std is -1, allowed: finite and at least 0"),
         (
             format!("{rule}scheme = \"normal:std=2*n\""),
-            "line 3: the formula \"2*n\" has \"n\", which is not defined, allowed: none",
+            "line 3: the formula \"2*n\" has \"n\", which is not defined, allowed: fan_in, fan_out, layer, rank, dim_0 and on",
         ),
         (
             format!("{rule}scheme = \"ones\"\n\ndtype = \"f33\""),
@@ -286,8 +517,41 @@ fn errors_name_the_line_and_say_allowed_once() {
             format!("{rule}scheme = \"ones\"\nrank = []"),
             "line 4: the list of a rule's ranks is empty, allowed: at least one",
         ),
-        (format!("{rule}scheme = \"ones\"\nrank = -1"), "line 4: the text cannot be read: rank is neither"),
+        (format!("{rule}scheme = \"ones\"\nrank = -1"), "line 4: the text cannot be read: it is neither a number nor"),
         ("rule = 1".into(), "line 1: the text cannot be read"),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\ndim = 0"),
+            "line 4: a part is one with neither or both, allowed: blocks",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nblocks = 4\nblock = 4"),
+            "line 6: the number of a block is 4, allowed: below 4",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nblocks = 0"),
+            "line 5: the number of blocks is 0, allowed: at",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nblocks = 4\nblock = []"),
+            "line 6: the list of a part's blocks is empty",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nrange = \"3\""),
+            "line 5: the range is \"3\", allowed: FROM..TO",
+        ),
+        (format!("{rule}scheme = \"ones\"\n[[rule.part]]\nrange = \"x..\""), "line 5: the formula \"x\" has \"x\""),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nblocks = 2\nscheme = \"onse\""),
+            "line 6: the scheme is \"onse\"",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\nsplit = \"wohle\""),
+            "line 4: the split is \"wohle\", allowed: a dimension, whole",
+        ),
+        (format!("{rule}scheme = \"ones\"\nsplit = -1"), "line 4: the text cannot be read: split is neither"),
+        (format!("{rule}skip = true\nsplit = 0"), "line 4: a rule is one with skip and split"),
+        (format!("{rule}scheme = \"ones\"\nlayout = \"out_in:groups=dim\""), "line 4: the formula \"dim\" has \"dim\""),
+        ("[constants]\ndim_3 = 3".into(), "line 2: the name of a constant or count is \"dim_3\", allowed: another"),
     ] {
         let error = text.parse::<Rules>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rules, "{error}");

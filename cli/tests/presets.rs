@@ -128,7 +128,12 @@ fn table(of: &str, rules: &Rules, model: &[Tensor]) -> String {
                 } else {
                     format!(", the stream of {}", draw.stream)
                 };
-                let row = draw.zero_row.map_or(String::new(), |row| format!(", row {row} zero"));
+                let zero = fanin::Distribution::Constant { value: 0.0 };
+                let part = |part: &fanin::rules::Part| match (part.dim, part.range.end - part.range.start) {
+                    (0, 1) if part.distribution == zero => format!(", row {} zero", part.range.start),
+                    _ => format!(", {:?} of dimension {} {}", part.range, part.dim, Scheme::from(part.distribution)),
+                };
+                let row: String = draw.parts.iter().map(part).collect();
                 let dtype = draw.dtype.map_or(String::new(), |dtype| format!(", {dtype}"));
                 format!("{}{dtype}{stream}{row}", Scheme::from(draw.distribution))
             });

@@ -14,6 +14,7 @@ struct Request {
     transposed: bool,
     groups: u16,
     zero_row: Option<u16>,
+    parts: Vec<(u8, u16, u16)>,
     slices: Vec<(u8, u16, u16)>,
     split: u16,
     /// A dimension is a small number, shifted.
@@ -32,7 +33,12 @@ fuzz_target!(|request: Request| {
         Err(error) => message(&error, 32 * shape.len()),
     }
     let mut draw = Draw::new(Distribution::Normal { mean: 0.0, std: 1.0 }, shape.as_slice(), "");
-    draw.zero_row = request.zero_row.map(u64::from);
+    if let Some(row) = request.zero_row {
+        draw = draw.with_zero_row(row.into());
+    }
+    for &(dim, start, end) in &request.parts {
+        draw = draw.with_part(dim.into(), start.into()..end.into(), Distribution::Constant { value: 1.0 });
+    }
     let fill = match draw.fill(0, Dtype::F32) {
         Ok(fill) => fill,
         Err(error) => return message(&error, 32 * shape.len()),

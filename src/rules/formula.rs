@@ -32,22 +32,34 @@ exmex::literal_matcher_from_pattern!(Decimal, r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([e
 
 type Formula = FlatEx<f64, Arithmetic, Decimal>;
 
-/// A scheme's text with the formulas among its numbers worked out: `normal:std=0.02/sqrt(2*n_layers)`.
+/// Words of formulas, and their values.
+pub(super) type Variables = BTreeMap<String, f64>;
+
+/// Keys whose values are numbers, of schemes and of layouts.
+pub(super) const SCHEME_KEYS: &[&str] = NUMBERS;
+pub(super) const LAYOUT_KEYS: &[&str] = &["groups", "fan_in", "fan_out"];
+
+/// A scheme's or a layout's text with the formulas among its numbers worked out: `normal:std=0.02/sqrt(2*n_layers)`.
 ///
 /// Operators are those that IEEE 754 rounds correctly, so that every host gets the same number.
-pub(super) fn evaluated(scheme: &str, variables: &BTreeMap<String, f64>) -> Result<String, Error> {
-    let Some((name, parameters)) = scheme.split_once(':') else { return Ok(scheme.into()) };
+pub(super) fn evaluated(text: &str, keys: &[&str], variables: &Variables) -> Result<String, Error> {
+    let Some((name, parameters)) = text.split_once(':') else { return Ok(text.into()) };
     let parameters = parameters
         .split(',')
         .map(|parameter| match parameter.split_once('=') {
             // What is no number of a scheme is its own word.
-            Some((key, value)) if NUMBERS.contains(&plain(key).as_str()) && value.trim().parse::<f64>().is_err() => {
+            Some((key, value)) if keys.contains(&plain(key).as_str()) && value.trim().parse::<f64>().is_err() => {
                 Ok(format!("{key}={}", number(value.trim(), variables)?))
             }
             _ => Ok(parameter.into()),
         })
         .collect::<Result<Vec<String>, Error>>()?;
     Ok(format!("{name}:{}", parameters.join(",")))
+}
+
+/// Whether fans stand in a scheme's formulas.
+pub(super) fn has_fans(scheme: &str) -> bool {
+    scheme.split(|c| !is_word(c)).any(|word| ["fan_in", "fan_out"].contains(&word))
 }
 
 /// A name that formulas can have for a number: neither one of the schemes' own words nor one of the formulas'.
@@ -66,7 +78,8 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         || has("true", &["false"]);
     // So have numbers: inf, nan.
     let of_formulas = name.parse::<f64>().is_ok() || name == "sqrt";
-    if of_schemes || of_formulas {
+    let is_dim = name.strip_prefix("dim_").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    if of_schemes || of_formulas || is_dim || ["rank", "layer"].contains(&name) {
         return Err(wrong("another one: schemes or formulas have this word for something else"));
     }
     Ok(())
@@ -77,7 +90,7 @@ fn is_word(c: char) -> bool {
 }
 
 /// The value of a formula.
-pub(super) fn number(formula: &str, variables: &BTreeMap<String, f64>) -> Result<f64, Error> {
+pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error> {
     let thing = || format!("the formula {}", quoted(formula));
     let failed = |reason: &str| Error::failed(ErrorKind::Rules, thing(), reason);
     // The parser recurses.
@@ -93,7 +106,9 @@ pub(super) fn number(formula: &str, variables: &BTreeMap<String, f64>) -> Result
     let mut values = Vec::new();
     for word in parsed.var_names() {
         values.push(*variables.get(word).ok_or_else(|| {
-            let all = variables.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let dims = variables.keys().filter(|name| name.starts_with("dim_")).count();
+            let others = variables.keys().filter(|name| !name.starts_with("dim_")).map(String::as_str);
+            let all = others.chain((dims > 0).then_some("dim_0 and on")).collect::<Vec<_>>().join(", ");
             let all = if all.is_empty() { "none".into() } else { all };
             failed(&format!("has \"{word}\", which is not defined")).allowing(all)
         })?);
@@ -112,7 +127,7 @@ mod tests {
     #[test]
     fn formulas_are_worked_out_and_the_rest_is_left_alone() {
         let variables = BTreeMap::from([("n_layers".to_string(), 12.0), ("std".to_string(), 0.02)]);
-        let of = |text| evaluated(text, &variables).unwrap();
+        let of = |text| evaluated(text, SCHEME_KEYS, &variables).unwrap();
         assert_eq!(of("normal:std=0.02/sqrt(2*n_layers)"), format!("normal:std={}", 0.02 / 24f64.sqrt()));
         assert_eq!(of("normal:std=std"), "normal:std=0.02");
         assert_eq!(of("uniform:low=-std,high=std * 2"), "uniform:low=-0.02,high=0.04");
@@ -173,7 +188,10 @@ mod tests {
         for name in ["n_layers", "std", "_x1", "scale", "PI", "e"] {
             check_name(name).unwrap();
         }
-        for name in ["fan_in", "FAN_AVG", "uniform", "relu", "true", "inf", "NaN", "sqrt", "1a", "a-b", ""] {
+        for name in [
+            "rank", "layer", "dim_0", "dim_17", "fan_in", "FAN_AVG", "uniform", "relu", "true", "inf", "NaN", "sqrt",
+            "1a", "a-b", "",
+        ] {
             check_name(name).unwrap_err();
         }
     }

@@ -3,7 +3,7 @@
 //! Rules are a TOML text, in order; of those that a tensor meets, the first holds. A tensor that meets none is an error.
 //!
 //! ```toml
-//! layout = "in_out"                   # of all rules that say no other; out_in if left out
+//! layout = "in_out"                   # of all rules that say no other, as Layout reads it; out_in if left out
 //! dtype = "bf16"                      # likewise; each tensor's own if left out, or the program's where it has none
 //!
 //! [constants]                         # numbers for formulas
@@ -31,6 +31,26 @@
 //! stream = "word_embeddings.weight"   # the words of that tensor: the same values, if all else is the same. One whose name ends so
 //!                                     # will do, or ends in what is behind the first dots, two parts at least
 //! [[rule]]
+//! name = "*.c_attn.weight"            # queries, keys and values in one
+//! scheme = "glorot_normal"
+//! split = 1                           # ranks share it by this dimension; or "whole" on each, "tensor" on one, or of a mesh { tp = 1 }
+//! [[rule.part]]                       # parts, of which the last counts that has an element
+//! dim = 1                             # along this dimension, 0 if left out
+//! blocks = 3                          # in so many equal blocks, each with the fans of its own shape
+//! [[rule]]
+//! name = "*.lstm.bias"
+//! scheme = "zeros"
+//! [[rule.part]]
+//! blocks = 4
+//! block = 1                           # of the blocks this one, or those of a list
+//! scheme = "ones"                     # the rule's if left out; so a layout
+//! [[rule]]
+//! name = "*.embed.weight"
+//! scheme = "normal:std=1/sqrt(fan_in)"
+//! [[rule.part]]
+//! range = "50257.."                   # from one index to another, formulas both, or the ends
+//! scheme = "zeros"
+//! [[rule]]
 //! name = "*.position_ids"
 //! skip = true                         # drawn by no one, and left out
 //! [[rule]]
@@ -41,18 +61,30 @@
 //! Presets have three keys more: `source` says what they follow, `recognise` lists what their model is known by (patterns of names, or
 //! `{ name = "*token_type_embeddings.weight", shape = [2, "*"] }`, of each of which it has a tensor), and `note` what names cannot tell.
 //!
-//! A number of a scheme may be a formula of constants and counts with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
+//! A number of a scheme or a layout may be a formula with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
 //! correctly, so that every host gets the same number. Products and quotients come before sums and differences, and both go from
-//! left to right.
+//! left to right. Its words are constants, counts, and what the tensor is:
+//!
+//! | word | value |
+//! | --- | --- |
+//! | `dim_0`, `dim_1`, .. | its dimensions |
+//! | `rank` | how many there are |
+//! | `fan_in`, `fan_out` | its fans by its layout (of a part, the part's), but in the layout itself |
+//! | `layer` | of its name's parts between dots and slashes, the first whole number, or else that behind the first `_`: 3 in `h.3.mlp.0.weight` and `layer_3/kernel` |
 //!
 //! Patterns are those of the glob crate, and regard case: `*` is any text, also of dots and slashes, `?` one character, `[abc]` and
 //! `[a-z]` one of these, `[!abc]` none of these; `[*]`, `[?]` and `[[]` are the characters themselves. `**` stands between slashes
 //! alone.
 //!
+//! `examples/rules` has rules that papers ask for: depth-scaled outputs, muP, DeepNorm, GPT-NeoX's, T5's; packed weights and their parts;
+//! tensor and expert parallel plans.
+//!
 #![cfg_attr(feature = "gpu", doc = include_str!("buffers.md"))]
 
 mod formula;
 mod model;
+mod plan;
+mod rule;
 mod text;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -61,10 +93,13 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 
 pub use model::{Model, Tensor};
+use plan::of_tensor;
+pub use plan::{Draw, Met, Part, Plan, Planned, Split};
+use rule::{Rule, fits};
 
 use crate::error::quoted;
 use crate::names::{plain, unknown};
-use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Scheme, Stream};
+use crate::{Error, ErrorKind, Fans, Layout, Scheme};
 
 /// The rules that come with fanin: files of `presets/`, each of which says what it follows.
 const PRESETS: &[(&str, &str)] = &[
@@ -81,6 +116,21 @@ const PRESETS: &[(&str, &str)] = &[
 ];
 
 const SCHEME: &str = include_str!("../../presets/scheme.toml");
+
+/// The patterns of one scheme's layouts have no more bytes together.
+const MOST_TEXT: usize = 1_000_000;
+
+const CONVOLUTION_OF_3: &str = r#"
+[[rule]]
+name = ["*conv*", "*Conv*"]
+rank = 3
+scheme = "SCHEME"
+[[rule]]
+name = "*"
+rank = 3
+refuse = """it has three dimensions, and its name is no convolution's: a stack of experts or heads has other fans, which layouts say, \
+    such as batch_out_in, batch_in_out, or axes"""
+"#;
 
 /// Rules for the tensors of models; see the [module](self) for how they are written.
 ///
@@ -114,224 +164,6 @@ pub struct Rules {
 struct Mark {
     pattern: glob::Pattern,
     shape: Option<Vec<Option<u64>>>,
-}
-
-#[derive(Clone, Debug)]
-struct Rule {
-    line: usize,
-    names: Vec<String>,
-    patterns: Vec<glob::Pattern>,
-    ranks: Option<Vec<u64>>,
-    shape: Option<Vec<Option<u64>>>,
-    action: Action,
-}
-
-#[derive(Clone, Debug)]
-enum Action {
-    Skip,
-    Refuse {
-        line: usize,
-        reason: String,
-    },
-    Draw {
-        /// Of the scheme.
-        line: usize,
-        scheme: String,
-        dtype: Option<Dtype>,
-        layout: Layout,
-        fans_from: Option<String>,
-        stream: Option<String>,
-        zero_row: Option<u64>,
-    },
-}
-
-/// What rules say of a model, in the model's order.
-///
-/// ```
-/// use fanin::rules::{Rules, Tensor};
-///
-/// let norm = Tensor::new("model.norm.weight", [4096]);
-/// let plan = Rules::preset("llama")?.plan(&[norm])?;
-/// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution, fanin::Distribution::Constant { value: 1.0 });
-/// # Ok::<(), fanin::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
-    tensors: Vec<Planned>,
-    unmet: Vec<Met>,
-}
-
-impl Plan {
-    /// The tensors.
-    ///
-    /// See [`Plan`] for an example.
-    pub fn tensors(&self) -> &[Planned] {
-        &self.tensors
-    }
-
-    /// The rules that no tensor met, with the first pattern of each: of rules that are written for this model, mistakes.
-    ///
-    /// ```
-    /// # use fanin::rules::{Rules, Tensor};
-    /// let rules: Rules = "[[rule]]\nname = 'wieght'\nscheme = 'ones'\n[[rule]]\nname = '*'\nscheme = 'zeros'".parse()?;
-    /// let plan = rules.plan(&[Tensor::new("weight", [8])])?;
-    /// assert_eq!((plan.unmet().len(), plan.unmet()[0].line), (1, 1));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn unmet(&self) -> &[Met] {
-        &self.unmet
-    }
-
-    /// The same, to be taken apart.
-    ///
-    /// ```
-    /// # use fanin::rules::{Rules, Tensor};
-    /// let plan = Rules::preset("llama")?.plan(&[Tensor::new("model.norm.weight", [4096])])?;
-    /// let names: Vec<String> = plan.into_tensors().into_iter().map(|planned| planned.name).collect();
-    /// # let _ = names;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn into_tensors(self) -> Vec<Planned> {
-        self.tensors
-    }
-
-    /// Whatever is drawn, with its name, for this seed; in this dtype, where neither a rule nor the model says another.
-    ///
-    /// # Errors
-    /// Those of [`Draw::fill`], with the tensor's name.
-    ///
-    /// ```
-    /// use fanin::rules::{Rules, Tensor};
-    /// use fanin::{Dtype, cpu};
-    ///
-    /// let plan = Rules::preset("llama")?.plan(&[Tensor::new("lm_head.weight", [320, 64])])?;
-    /// for (name, fill) in plan.fills(42, Dtype::BF16)? {
-    ///     let bytes = cpu::bytes(&fill)?;
-    ///     assert_eq!((name, bytes.len()), ("lm_head.weight", 320 * 64 * 2));
-    /// }
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn fills(&self, seed: u64, dtype: Dtype) -> Result<Vec<(&str, Fill)>, Error> {
-        let drawn = self.tensors.iter().filter_map(|planned| Some((planned, planned.draw.as_ref()?)));
-        drawn
-            .map(|(planned, draw)| {
-                let fill = draw.fill(seed, dtype).map_err(|e| e.at(of_tensor(&planned.name)))?;
-                Ok((planned.name.as_str(), fill))
-            })
-            .collect()
-    }
-}
-
-/// What rules say of a tensor.
-///
-/// See [`Plan`] for an example.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Planned {
-    /// The tensor's name.
-    pub name: String,
-    /// Its dimensions.
-    pub shape: Vec<u64>,
-    /// The rule that it met; none, where it holds integers, of which no rule is asked.
-    pub rule: Option<Met>,
-    /// What is drawn; nothing, where the rule says `skip`, or there is none.
-    pub draw: Option<Draw>,
-}
-
-/// The rule that a tensor met.
-///
-/// ```
-/// use fanin::rules::{Rules, Tensor};
-///
-/// let plan = Rules::preset("llama")?.plan(&[Tensor::new("model.norm.weight", [4096])])?;
-/// assert_eq!(plan.tensors()[0].rule.as_ref().unwrap().pattern, "*norm.weight");
-/// # Ok::<(), fanin::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Met {
-    /// The pattern that the tensor's name has.
-    pub pattern: String,
-    /// The rule's line in the text, from 1 on.
-    pub line: usize,
-}
-
-/// How a tensor is drawn: all but the seed.
-///
-/// ```
-/// use fanin::rules::Draw;
-/// use fanin::{Distribution, Dtype, cpu};
-///
-/// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-/// let draw = Draw::new(normal, [100, 8], "word_embeddings.weight").with_zero_row(0);
-/// assert_eq!(cpu::vec::<f32>(&draw.fill(42, Dtype::F32)?)?[..8], [0.0; 8]);
-/// # Ok::<(), fanin::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Draw {
-    /// What is drawn.
-    pub distribution: Distribution,
-    /// The tensor's dimensions.
-    pub shape: Vec<u64>,
-    /// The dtype that the rule asks for, or else the tensor's own, if it is known.
-    pub dtype: Option<Dtype>,
-    /// The name that the stream is made of: the tensor's own, unless the rule names another.
-    pub stream: String,
-    /// A row along the first dimension that is zero.
-    pub zero_row: Option<u64>,
-}
-
-impl Draw {
-    /// This distribution in a tensor of this shape, with the stream of this name.
-    ///
-    /// See [`Draw`] for an example.
-    pub fn new(distribution: Distribution, shape: impl Into<Vec<u64>>, stream: impl Into<String>) -> Draw {
-        Draw { distribution, shape: shape.into(), dtype: None, stream: stream.into(), zero_row: None }
-    }
-
-    /// The same, but for a row along the first dimension that is zero.
-    ///
-    /// See [`Draw`] for an example.
-    #[must_use]
-    pub fn with_zero_row(self, row: u64) -> Draw {
-        Draw { zero_row: Some(row), ..self }
-    }
-
-    /// The whole tensor, for this seed; in this dtype, if [`dtype`](Draw::dtype) says no other.
-    ///
-    /// # Errors
-    /// Those of [`Fill::tensor`] and [`Fill::with_zero_row`].
-    ///
-    /// See [`Draw`] for an example.
-    pub fn fill(&self, seed: u64, dtype: Dtype) -> Result<Fill, Error> {
-        self.fill_of(Stream::named(seed, &self.stream), self.dtype.unwrap_or(dtype))
-    }
-
-    /// The same in this dtype whatever the rule says, and with another stream than that of a seed and a name.
-    ///
-    /// # Errors
-    /// Those of [`fill`](Draw::fill).
-    ///
-    /// ```
-    /// use fanin::rules::Draw;
-    /// use fanin::{Distribution, Dtype, Stream};
-    ///
-    /// let draw = Draw::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [4, 4], "w");
-    /// assert_eq!(draw.fill_of(Stream::keras(42), Dtype::F32)?.len(), 16);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
-        let fill = Fill::tensor(&self.distribution, stream, dtype, &self.shape)?;
-        match self.zero_row {
-            Some(row) => fill.with_zero_row(row),
-            None => Ok(fill),
-        }
-    }
-}
-
-fn of_tensor(name: &str) -> String {
-    format!("tensor {}", quoted(name))
 }
 
 /// Reads the TOML text.
@@ -403,6 +235,9 @@ impl Rules {
     /// One scheme for all matrices and convolutions (two or more dimensions). Vectors and scalars start at 1 where they
     /// multiply (the weight, gamma or scale of a norm; a running variance) and at 0 otherwise (biases and all else).
     ///
+    /// Where the scheme asks for fans, three dimensions are taken for a convolution's if the name says `conv`, and are refused if it
+    /// does not: stacked experts look alike, and have other fans. [`of_scheme_in`](Rules::of_scheme_in) says theirs.
+    ///
     /// # Errors
     /// [`ErrorKind::Parameter`] or [`ErrorKind::Window`] if the scheme's numbers are outside their domains, [`ErrorKind::Shape`] if the
     /// layout has no groups at all.
@@ -417,12 +252,53 @@ impl Rules {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn of_scheme(scheme: &Scheme, layout: Layout) -> Result<Rules, Error> {
-        if layout.groups() == 0 {
-            return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
-        }
+        Rules::of_scheme_in(scheme, layout, &[])
+    }
+
+    /// The same, with other layouts for tensors of two or more dimensions whose names have these patterns, the first that fits.
+    ///
+    /// # Errors
+    /// Those of [`of_scheme`](Rules::of_scheme), and [`ErrorKind::Rules`] for what is no pattern.
+    ///
+    /// ```
+    /// use fanin::Layout;
+    /// use fanin::rules::{Rules, Tensor};
+    ///
+    /// let experts = [("*.experts.*", Layout::BATCH_OUT_IN)];
+    /// let rules = Rules::of_scheme_in(&"he_normal".parse()?, Layout::OUT_IN, &experts)?;
+    /// let plan = rules.plan(&[Tensor::new("mlp.experts.up_proj", [8, 1024, 200])])?;
+    /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution.std(), 0.1);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn of_scheme_in(scheme: &Scheme, layout: Layout, others: &[(&str, Layout)]) -> Result<Rules, Error> {
         // Of fans of 1, all that can be wrong with it is said.
         scheme.distribution_of_fans(Fans::new(1, 1)?)?;
-        SCHEME.replace("SCHEME", &scheme.to_string()).replace("LAYOUT", &layout.to_string()).parse()
+        // A text of JSON is one of TOML, but for this character.
+        let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
+        let mut named = String::new();
+        for (pattern, layout) in others.iter().copied().chain([("", layout)]) {
+            if layout.groups() == 0 {
+                return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
+            }
+            if pattern.len() + named.len() > MOST_TEXT {
+                let allowed = format!("{MOST_TEXT} bytes");
+                return Err(Error::new(ErrorKind::Rules, "the length of all patterns", "more", allowed));
+            }
+            if !pattern.is_empty() {
+                let (pattern, layout) = (quote(pattern), quote(&layout.to_string()));
+                named += &format!("[[rule]]\nname = {pattern}\nlayout = {layout}\nscheme = \"SCHEME\"\n");
+            }
+        }
+        let is_convolution = [Layout::OUT_IN, Layout::IN_OUT, Layout::OUT_KERNEL_IN]
+            .iter()
+            .any(|of| [*of, of.transposed()].contains(&layout.with_groups(1)));
+        let of_3 = if scheme.needs_fans() && is_convolution { CONVOLUTION_OF_3 } else { "" };
+        SCHEME
+            .replace("# LAYOUTS\n", &named)
+            .replace("CONVOLUTION-OF-3\n", of_3)
+            .replace("\"SCHEME\"", &quote(&scheme.to_string()))
+            .replace("\"LAYOUT\"", &quote(&layout.to_string()))
+            .parse()
     }
 
     /// What cannot be told by names, where these rules were [recognised](Rules::recognise): the text's `note`.
@@ -477,29 +353,30 @@ impl Rules {
                 return Err(model::twice(&tensor.name));
             }
         }
-        let (mut planned, mut unmatched, mut met) = (Vec::new(), Vec::new(), HashSet::new());
-        // Each is looked for once, when a tensor has it.
+        let (mut tensors, mut unmatched, mut met) = (Vec::new(), Vec::new(), HashSet::new());
         let mut streams = HashMap::new();
         for tensor in model {
             let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
-            if tensor.is_integer() {
-                planned.push(Planned { name, shape, rule: None, draw: None });
-                continue;
+            let mut planned = Planned { name, shape, rule: None, draw: None, layout: None, fans: None, split: None };
+            if !tensor.is_integer() {
+                let Some((rule, pattern)) = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?)))
+                else {
+                    unmatched.push(planned.name);
+                    continue;
+                };
+                let done = rule.plan(tensor, &shapes, &variables, &mut streams, &mut planned);
+                done.map_err(|e| e.at(of_tensor(&tensor.name)))?;
+                met.insert(rule.line);
+                planned.rule = Some(Met { pattern: pattern.into(), line: rule.line });
             }
-            let Some((rule, pattern)) = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?))) else {
-                unmatched.push(name);
-                continue;
-            };
-            let draw = rule.draw(tensor, &shapes, &variables, &mut streams).map_err(|e| e.at(of_tensor(&name)))?;
-            met.insert(rule.line);
-            planned.push(Planned { name, shape, rule: Some(Met { pattern: pattern.into(), line: rule.line }), draw });
+            tensors.push(planned);
         }
         if !unmatched.is_empty() {
             return Err(met_no_rule(&unmatched));
         }
         let unmet = self.rules.iter().filter(|rule| !met.contains(&rule.line));
         let unmet = unmet.map(|rule| Met { pattern: rule.names[0].clone(), line: rule.line }).collect();
-        Ok(Plan { tensors: planned, unmet })
+        Ok(Plan { tensors, unmet })
     }
 }
 
@@ -512,98 +389,4 @@ fn met_no_rule(names: &[String]) -> Error {
     let which = if names.len() == 1 { "1 tensor".into() } else { format!("{} tensors", names.len()) };
     let error = Error::failed(ErrorKind::Unmatched, which, format!("met no rule: {shown}"));
     error.allowing("a rule for each, or one for \"*\" at the end")
-}
-
-/// Whether a shape is as wanted, where anything is said of a dimension.
-fn fits(wanted: &[Option<u64>], shape: &[u64]) -> bool {
-    wanted.len() == shape.len() && wanted.iter().zip(shape).all(|(w, d)| w.is_none_or(|w| w == *d))
-}
-
-impl Rule {
-    /// The pattern by which the tensor meets this rule, if it does.
-    fn matched(&self, tensor: &Tensor, shapes: &HashMap<&str, &[u64]>) -> Option<&str> {
-        let shape = &tensor.shape;
-        if self.ranks.as_ref().is_some_and(|ranks| !ranks.contains(&(shape.len() as u64))) {
-            return None;
-        }
-        if self.shape.as_ref().is_some_and(|wanted| !fits(wanted, shape)) {
-            return None;
-        }
-        let at = self.patterns.iter().position(|pattern| pattern.matches(&tensor.name))?;
-        if let Action::Draw { fans_from: Some(last), .. } = &self.action {
-            sibling(&tensor.name, last, shapes).filter(|shape| shape.len() >= 2)?;
-        }
-        Some(&self.names[at])
-    }
-
-    fn draw<'a, 'm>(
-        &'a self,
-        tensor: &Tensor,
-        shapes: &HashMap<&'m str, &[u64]>,
-        variables: &BTreeMap<String, f64>,
-        streams: &mut HashMap<&'a str, Result<&'m str, Error>>,
-    ) -> Result<Option<Draw>, Error> {
-        let (line, scheme, dtype, layout, fans_from, stream, zero_row) = match &self.action {
-            Action::Skip => return Ok(None),
-            Action::Refuse { line, reason } => {
-                let error = Error::failed(ErrorKind::Rules, "it", format!("is refused: {reason}"));
-                let error = error.allowing("rules that have a scheme for it, or skip it");
-                return Err(error.at(format_args!("by the rule of line {line}")));
-            }
-            Action::Draw { line, scheme, dtype, layout, fans_from, stream, zero_row } => {
-                (line, scheme, dtype, layout, fans_from, stream, zero_row)
-            }
-        };
-        let fans_shape = match fans_from {
-            Some(last) => sibling(&tensor.name, last, shapes).unwrap_or(&tensor.shape),
-            None => &tensor.shape,
-        };
-        let distribution = formula::evaluated(scheme, variables)
-            .and_then(|text| text.parse::<Scheme>())
-            .and_then(|scheme| match scheme {
-                // What has no elements needs no fans, and is drawn as nothing.
-                _ if scheme.needs_fans() && tensor.shape.contains(&0) => Ok(Distribution::Constant { value: 0.0 }),
-                scheme => scheme.distribution(fans_shape, *layout),
-            })
-            .map_err(|e| e.at(format_args!("by the scheme of line {line}")))?;
-        let dtype = match dtype {
-            Some(dtype) => Some(*dtype),
-            None => tensor.drawn_in()?,
-        };
-        let stream = match stream {
-            Some(other) => streams.entry(other).or_insert_with(|| named(other, shapes)).clone()?.into(),
-            None => tensor.name.clone(),
-        };
-        Ok(Some(Draw { distribution, shape: tensor.shape.clone(), dtype, stream, zero_row: *zero_row }))
-    }
-}
-
-/// The tensor of this name; or the one whose name ends so, or as the name does without its first parts, of which a wrapper, or a
-/// model within another one, has others.
-fn named<'a>(name: &str, shapes: &HashMap<&'a str, &[u64]>) -> Result<&'a str, Error> {
-    if let Some((known, _)) = shapes.get_key_value(name) {
-        return Ok(known);
-    }
-    let wrong =
-        |value: String| Error::new(ErrorKind::Rules, "the tensor of the stream", value, "one tensor of the model");
-    let mut end = Some(name);
-    // The last part alone is many tensors'.
-    while let Some(tail) = end.filter(|tail| tail.contains('.')) {
-        let ends = |known: &&str| {
-            known.strip_suffix(tail).is_some_and(|before| before.is_empty() || before.ends_with(['.', '/']))
-        };
-        let found: Vec<_> = shapes.keys().copied().filter(ends).collect();
-        match found[..] {
-            [] => end = tail.split_once('.').map(|(_, tail)| tail),
-            [one] => return Ok(one),
-            _ => return Err(wrong(format!("{}, as {} are called", quoted(tail), found.len()))),
-        }
-    }
-    Err(wrong(format!("{}, which is not there", quoted(name))))
-}
-
-/// The shape of the tensor whose name is this one with another last part: after the last dot or slash.
-fn sibling<'a>(name: &str, last: &str, shapes: &HashMap<&str, &'a [u64]>) -> Option<&'a [u64]> {
-    let start = name.rfind(['.', '/']).map_or(0, |i| i + 1);
-    shapes.get(format!("{}{last}", &name[..start]).as_str()).copied()
 }

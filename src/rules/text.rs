@@ -7,13 +7,19 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Action, Mark, Rule, Rules, formula};
+use super::formula::{self, Variables};
+use super::plan::Split;
+use super::rule::{Action, Drawn, PartOf, Rule, Slices, Text};
+use super::{Mark, Rules};
 use crate::error::quoted;
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Layout, Scheme};
 
 /// No pattern is longer.
 const LONGEST_PATTERN: usize = 1000;
+
+/// Formulas have no more dimensions of a tensor, before there is one.
+const MOST_DIMENSIONS: usize = 16;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +55,32 @@ struct RuleText {
     fans_from: Option<Spanned<String>>,
     stream: Option<Spanned<String>>,
     zero_row: Option<Spanned<u64>>,
+    #[serde(default)]
+    part: Vec<Spanned<PartText>>,
+    split: Option<Spanned<SplitText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartText {
+    #[serde(default)]
+    dim: usize,
+    blocks: Option<Spanned<u64>>,
+    block: Option<Spanned<Ranks>>,
+    range: Option<Spanned<String>>,
+    scheme: Option<Spanned<String>>,
+    layout: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "split is neither a dimension, nor \"whole\" or \"tensor\", nor dimensions for a mesh's axes"
+)]
+enum SplitText {
+    Along(usize),
+    Word(String),
+    Mesh(BTreeMap<String, usize>),
 }
 
 #[derive(Deserialize)]
@@ -66,10 +98,19 @@ enum Names {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "rank is neither a number of dimensions nor a list of such")]
+#[serde(untagged, expecting = "it is neither a number nor a list of numbers")]
 enum Ranks {
     One(u64),
     Many(Vec<u64>),
+}
+
+impl Ranks {
+    fn into_list(self) -> Vec<u64> {
+        match self {
+            Ranks::One(one) => vec![one],
+            Ranks::Many(many) => many,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -118,8 +159,96 @@ impl Reader {
         dimensions.into_iter().map(size).collect()
     }
 
+    fn split(&self, split: Spanned<SplitText>) -> Result<Split, Error> {
+        let span = split.span();
+        match split.into_inner() {
+            SplitText::Along(dim) => Ok(Split::Along(dim)),
+            SplitText::Word(word) if word == "whole" => Ok(Split::Whole),
+            SplitText::Word(word) if word == "tensor" => Ok(Split::Tensor),
+            SplitText::Word(word) => {
+                let allowed = "a dimension, whole, tensor, or dimensions for a mesh's axes, such as {tp = 0}";
+                Err(self.wrong(&span, "the split", &quoted(&word), allowed))
+            }
+            SplitText::Mesh(axes) => Ok(Split::Mesh(axes)),
+        }
+    }
+
     fn wrong(&self, span: &Range<usize>, thing: &'static str, value: &str, allowed: &'static str) -> Error {
         self.at(span, Error::new(ErrorKind::Rules, thing, value, allowed))
+    }
+}
+
+/// What reads texts with formulas.
+struct Checked<'a> {
+    reader: &'a Reader,
+    examples: &'a [Variables],
+}
+
+impl Checked<'_> {
+    fn text<T: FromStr<Err = Error>>(&self, text: Spanned<String>, keys: &[&str]) -> Result<Text, Error> {
+        let of = |variables| formula::evaluated(text.as_ref(), keys, variables).and_then(|text| text.parse::<T>());
+        let mut tried = self.examples.iter().map(of);
+        match tried.next() {
+            Some(Err(error)) if !tried.any(|value| value.is_ok()) => Err(self.reader.at(&text.span(), error)),
+            _ => Ok(Text { line: self.reader.line(&text.span()), text: text.into_inner() }),
+        }
+    }
+
+    fn scheme(&self, text: Spanned<String>) -> Result<Text, Error> {
+        self.text::<Scheme>(text, formula::SCHEME_KEYS)
+    }
+
+    fn layout(&self, text: Spanned<String>) -> Result<Text, Error> {
+        self.text::<Layout>(text, formula::LAYOUT_KEYS)
+    }
+
+    fn part(&self, part: Spanned<PartText>) -> Result<PartOf, Error> {
+        let span = part.span();
+        let PartText { dim, blocks, block, range, scheme, layout } = part.into_inner();
+        let slices = match (blocks, block, range) {
+            (Some(of), _, None) if *of.as_ref() == 0 => {
+                return Err(self.reader.wrong(&of.span(), "the number of blocks", "0", "at least 1"));
+            }
+            (Some(of), block, None) => {
+                let of = of.into_inner();
+                let which = block.map(|block| (block.span(), block.into_inner().into_list()));
+                if let Some((span, which)) = &which {
+                    if which.is_empty() {
+                        return Err(self.reader.wrong(span, "the list of a part's blocks", "empty", "at least one"));
+                    }
+                    if let Some(none) = which.iter().find(|&&block| block >= of) {
+                        let allowed = format!("below {of}");
+                        let error = Error::new(ErrorKind::Rules, "the number of a block", none, allowed);
+                        return Err(self.reader.at(span, error));
+                    }
+                }
+                Slices::Blocks { of, which: which.map(|(_, which)| which) }
+            }
+            (None, None, Some(range)) => {
+                let Some((from, to)) = range.as_ref().split_once("..") else {
+                    let allowed = "FROM..TO, either of which may be left out";
+                    return Err(self.reader.wrong(&range.span(), "the range", &quoted(range.as_ref()), allowed));
+                };
+                let end = |formula: &str| Some(formula.trim().to_string()).filter(|formula| !formula.is_empty());
+                for formula in [from, to].into_iter().filter_map(end) {
+                    let mut tried = self.examples.iter().map(|variables| formula::number(&formula, variables));
+                    if let Some(Err(error)) = tried.next()
+                        && !tried.any(|value| value.is_ok())
+                    {
+                        return Err(self.reader.at(&range.span(), error));
+                    }
+                }
+                Slices::Range(end(from), end(to))
+            }
+            _ => return Err(self.reader.wrong(&span, "a part", "one with neither or both", "blocks, or a range")),
+        };
+        Ok(PartOf {
+            line: self.reader.line(&span),
+            dim,
+            slices,
+            scheme: scheme.map(|scheme| self.scheme(scheme)).transpose()?,
+            layout: layout.map(|layout| self.layout(layout)).transpose()?,
+        })
     }
 }
 
@@ -133,7 +262,6 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
         )
     })?;
     let dtype = reader.parsed::<Dtype>(file.dtype)?;
-    let layout = reader.parsed::<Layout>(file.layout)?;
 
     let mut constants = BTreeMap::new();
     for (name, value) in file.constants {
@@ -153,18 +281,18 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
         }
         counts.insert(name, reader.pattern(&text.span(), text.as_ref())?);
     }
-    // To find what is wrong before there is a model, something is counted: of these, one must do.
-    let examples: Vec<BTreeMap<_, _>> = [12.0, 1.0, 2.0, 100.0]
-        .map(|count| constants.clone().into_iter().chain(counts.keys().map(|name| (name.clone(), count))).collect())
-        .into();
-    let check = |scheme: &str| {
-        let mut tried = examples
-            .iter()
-            .map(|variables| formula::evaluated(scheme, variables).and_then(|text| text.parse::<Scheme>()));
-        match tried.next() {
-            Some(Err(error)) if !tried.any(|scheme| scheme.is_ok()) => Err(error),
-            _ => Ok(()),
-        }
+    // To find what is wrong before there is a model, something is counted and measured: of these, one must do.
+    let examples = [12.0, 1.0, 2.0, 100.0].map(|count| {
+        let mut variables: Variables = counts.keys().map(|name| (name.clone(), count)).collect();
+        variables.extend(["rank", "layer", "fan_in", "fan_out"].map(|name| (name.into(), count)));
+        variables.extend((0..MOST_DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
+        variables.extend(constants.clone());
+        variables
+    });
+    let checked = Checked { reader: &reader, examples: &examples };
+    let layout = match file.layout {
+        Some(layout) => checked.layout(layout)?,
+        None => Text { line: 0, text: Layout::OUT_IN.to_string() },
     };
 
     let mut rules = Vec::new();
@@ -188,6 +316,8 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
             ("fans_from", rule.fans_from.as_ref().map(Spanned::span)),
             ("stream", rule.stream.as_ref().map(Spanned::span)),
             ("zero_row", rule.zero_row.as_ref().map(Spanned::span)),
+            ("part", rule.part.first().map(Spanned::span)),
+            ("split", rule.split.as_ref().map(Spanned::span)),
         ];
         let instead = match (skip, &rule.refuse) {
             (true, None) => Some("skip"),
@@ -202,35 +332,33 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
             let value = format!("one with {instead} and {key}");
             return Err(reader.wrong(&span, "a rule", &value, "one of them, with name, rank and shape"));
         }
-        let own_layout = reader.parsed::<Layout>(rule.layout)?;
+        let own_layout = rule.layout.map(|layout| checked.layout(layout)).transpose()?;
         let own_dtype = reader.parsed::<Dtype>(rule.dtype)?;
+        let parts = rule.part.into_iter().map(|part| checked.part(part)).collect::<Result<Vec<_>, _>>()?;
         let action = match (rule.scheme, rule.refuse) {
-            (Some(scheme), _) => {
-                check(scheme.as_ref()).map_err(|e| reader.at(&scheme.span(), e))?;
-                Action::Draw {
-                    line: reader.line(&scheme.span()),
-                    scheme: scheme.into_inner(),
-                    dtype: own_dtype.or(dtype),
-                    layout: own_layout.or(layout).unwrap_or(Layout::OUT_IN),
-                    fans_from: rule.fans_from.map(Spanned::into_inner),
-                    stream: rule.stream.map(Spanned::into_inner),
-                    zero_row: rule.zero_row.map(Spanned::into_inner),
-                }
-            }
+            (Some(scheme), _) => Action::Draw(Drawn {
+                scheme: checked.scheme(scheme)?,
+                dtype: own_dtype.or(dtype),
+                layout: own_layout.unwrap_or_else(|| layout.clone()),
+                fans_from: rule.fans_from.map(Spanned::into_inner),
+                stream: rule.stream.map(Spanned::into_inner),
+                zero_row: rule.zero_row.map(Spanned::into_inner),
+                parts,
+                split: rule.split.map(|split| reader.split(split)).transpose()?,
+            }),
             (None, Some(reason)) => Action::Refuse { line: reader.line(&reason.span()), reason: reason.into_inner() },
             (None, None) if skip => Action::Skip,
             (None, None) => {
                 return Err(reader.wrong(&span, "a rule", "one without a scheme", "scheme, skip = true, or refuse"));
             }
         };
-        let ranks = match rule.rank.map(|rank| (rank.span(), rank.into_inner())) {
-            None => None,
-            Some((_, Ranks::One(rank))) => Some(vec![rank]),
-            Some((span, Ranks::Many(ranks))) if ranks.is_empty() => {
-                return Err(reader.wrong(&span, "the list of a rule's ranks", "empty", "at least one"));
-            }
-            Some((_, Ranks::Many(ranks))) => Some(ranks),
-        };
+        let ranks = rule.rank.map(|rank| (rank.span(), rank.into_inner().into_list()));
+        if let Some((span, ranks)) = &ranks
+            && ranks.is_empty()
+        {
+            return Err(reader.wrong(span, "the list of a rule's ranks", "empty", "at least one"));
+        }
+        let ranks = ranks.map(|(_, ranks)| ranks);
         let shape = rule.shape.map(|shape| (shape.span(), shape.into_inner()));
         let shape = shape.map(|(span, shape)| reader.shape(&span, shape)).transpose()?;
         rules.push(Rule { line: reader.line(&span), names, patterns, ranks, shape, action });

@@ -19,10 +19,12 @@ pub struct Choice {
     /// weight, gamma or scale of a norm; a running variance) and at 0 otherwise [default: glorot_uniform]
     #[arg(long, value_parser = crate::commands::options::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
     scheme: Option<Scheme>,
-    /// What the dimensions of a weight mean, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both
-    /// with _transposed for transposed convolutions [default: out_in]
-    #[arg(long, value_name = "LAYOUT", value_parser = crate::commands::options::parse::<Layout>, conflicts_with_all = ["rules", "preset"])]
-    layout: Option<Layout>,
+    /// What the dimensions of a weight mean, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in
+    /// (MLX), depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions
+    /// and :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M. With PATTERN= before it, for tensors of
+    /// such names, as in --layout "*.experts.*=batch_out_in"; the first that fits. [default: out_in]
+    #[arg(long, value_name = "[PATTERN=]LAYOUT", value_parser = layout_of, conflicts_with_all = ["rules", "preset"])]
+    layout: Vec<(Option<String>, Layout)>,
     /// Rules, a TOML file: which scheme each tensor takes.
     #[arg(long, value_name = "RULES.toml", conflicts_with = "preset")]
     rules: Option<PathBuf>,
@@ -35,10 +37,28 @@ fn presets() -> String {
     format!("Rules that come with fanin: {}; or auto, by the tensors' names", names.join(", "))
 }
 
+/// A layout, or one for names of a pattern. Both may have `=`.
+fn layout_of(text: &str) -> Result<(Option<String>, Layout), String> {
+    let failed = match text.parse() {
+        Ok(layout) => return Ok((None, layout)),
+        Err(e) => e,
+    };
+    let pairs = text.match_indices('=').map(|(at, _)| (&text[..at], text[at + 1..].parse::<Layout>()));
+    let mut first = None;
+    for (pattern, layout) in pairs {
+        match layout {
+            Ok(_) if pattern.is_empty() => return Err("the pattern is empty, allowed: PATTERN=LAYOUT".into()),
+            Ok(layout) => return Ok((Some(pattern.into()), layout)),
+            Err(e) => first = first.or(Some(e)),
+        }
+    }
+    Err(first.unwrap_or(failed).to_string())
+}
+
 impl Choice {
     /// Whether anything was said.
     pub fn is_given(&self) -> bool {
-        self.scheme.is_some() || self.layout.is_some() || self.rules.is_some() || self.preset.is_some()
+        self.scheme.is_some() || !self.layout.is_empty() || self.rules.is_some() || self.preset.is_some()
     }
 
     /// What to say of what one scheme for all draws, although the names are not those of weights.
@@ -100,7 +120,16 @@ impl Choice {
             return Ok((rules, format!("preset {name}")));
         }
         let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform().into());
-        let rules = Rules::of_scheme(&scheme, self.layout.unwrap_or(Layout::OUT_IN)).map_err(Failure::input)?;
+        let of_all = self.layout.iter().filter(|(pattern, _)| pattern.is_none()).map(|(_, layout)| *layout);
+        let of_all: Vec<_> = of_all.collect();
+        if of_all.len() > 1 {
+            return Err(Failure::input("--layout is given twice without a pattern, allowed: once"));
+        }
+        let named: Vec<_> =
+            self.layout.iter().filter_map(|(pattern, layout)| Some((pattern.as_deref()?, *layout))).collect();
+        let layout = of_all.first().copied().unwrap_or(Layout::OUT_IN);
+        let rules =
+            Rules::of_scheme_in(&scheme, layout, &named).map_err(|e| Failure::input(format!("--layout: {e:#}")))?;
         Ok((rules, format!("scheme {scheme}")))
     }
 }

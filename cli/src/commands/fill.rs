@@ -108,6 +108,7 @@ impl Fill {
         let distribution = self.scheme.distribution(&whole, layout).map_err(Failure::input)?;
         let draw = Draw::new(distribution, whole, self.name.as_str());
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
+        let part = part.into_iter().collect();
         let recipe = Recipe { draw, alone: true, part };
         // Whether it can be drawn is known before a device is opened.
         let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
@@ -115,7 +116,7 @@ impl Fill {
         let engine = Engine::choose(device)?;
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX) };
         let digest = if self.digest { Some(digest(fill, &engine, &manner)?) } else { None };
-        let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe };
+        let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe, split: None };
         let started = Instant::now();
         if let Some(output) = &self.output {
             checkpoint::write(output, &Provenance::new(seed), vec![tensor], &engine, &manner)?;

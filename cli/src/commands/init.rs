@@ -10,7 +10,7 @@ use safetensors::Dtype as FileDtype;
 use crate::commands::choice::Choice;
 use crate::commands::options::Common;
 use crate::draw::engine::Engine;
-use crate::draw::ranks::{Rank, Split, share};
+use crate::draw::ranks::{Mesh, Rank, Split, share};
 use crate::draw::recipe::{Recipe, Tensor};
 use crate::draw::seed::Seed;
 use crate::failure::Failure;
@@ -55,10 +55,15 @@ pub struct Init {
     /// How many processes draw the model together, at most 2^20 [default: what the launcher says, else 1]
     #[arg(long, value_name = "N")]
     world_size: Option<u64>,
-    /// How they share it: tensor (whole tensors), or the number of a dimension (a slice of each tensor along it; tensors
-    /// without it are whole in every file)
-    #[arg(long, value_name = "SPLIT", default_value = "tensor")]
-    split: Split,
+    /// How they share it: tensor (whole tensors); the number of a dimension (a slice of each tensor along it, cut as
+    /// torch.chunk does; tensors without it are whole in every file); or rules (each tensor as its rule's split says, and whole in
+    /// every file where it says none) [default: tensor; rules with --mesh]
+    #[arg(long, value_name = "SPLIT")]
+    split: Option<Split>,
+    /// The ranks as a mesh, for rules that split a tensor along its axes: AXIS=RANKS,.., such as tp=4,ep=2, where the ranks that
+    /// follow one another are neighbours along the last axis
+    #[arg(long, value_name = "MESH")]
+    mesh: Option<Mesh>,
     #[command(flatten)]
     common: Common,
 }
@@ -81,7 +86,18 @@ impl Init {
         }
         let rank = Rank::of(self.rank, self.world_size)?;
         let Plan { tensors, kept_out, skipped, notes, rules, digest } = self.plan(seed)?;
-        let tensors = share(tensors, rank, self.split);
+        let split = match (self.split, &self.mesh) {
+            (None, None) => Split::Tensors,
+            (None | Some(Split::Rules), Some(mesh)) => {
+                mesh.check(rank)?;
+                Split::Rules
+            }
+            (Some(split), None) => split,
+            (Some(_), Some(_)) => {
+                return Err(Failure::input("--mesh is given and another --split than rules, allowed: rules"));
+            }
+        };
+        let tensors = share(tensors, rank, split, self.mesh.as_ref())?;
         if tensors.is_empty() && rank.is_only() {
             return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
         }
@@ -169,7 +185,7 @@ impl Init {
             let recipe = Recipe::planned(draw);
             // What cannot be drawn is said before anything is.
             recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
-            plan.tensors.push(Tensor { name: planned.name, dtype, recipe });
+            plan.tensors.push(Tensor { name: planned.name, dtype, recipe, split: planned.split });
         }
         Ok(plan)
     }

@@ -1,5 +1,6 @@
 //! `fanin rules`: which tensor meets which rule.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use fanin::Dtype;
@@ -52,8 +53,10 @@ impl RulesOf {
                     "tensor": p.name, "shape": p.shape, "pattern": pattern, "line": line, "skip": draw.is_none(),
                     "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
                     "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
-                    "stream": draw.map(|d| &d.stream), "zero_row": draw.and_then(|d| d.zero_row),
-                    "cannot_be_drawn": cannot,
+                    "layout": p.layout.map(|l| l.to_string()), "fan_in": p.fans.map(|f| f.fan_in()),
+                    "fan_out": p.fans.map(|f| f.fan_out()), "stream": draw.map(|d| &d.stream),
+                    "parts": draw.map(|d| d.parts.iter().map(part).collect::<Vec<_>>()),
+                    "split": p.split.as_ref().map(|split| split.to_string()), "cannot_be_drawn": cannot,
                 }));
             }
             rows.end();
@@ -76,8 +79,15 @@ impl RulesOf {
                     if draw.stream != p.name {
                         text += &format!(", the words of {}", draw.stream);
                     }
-                    if let Some(row) = draw.zero_row {
-                        text += &format!(", row {row} zero");
+                    for part in &draw.parts {
+                        let Range { start, end } = part.range;
+                        text += &format!(", {start}..{end} of dimension {} {}", part.dim, part.distribution);
+                    }
+                    if let (Some(fans), Some(layout)) = (p.fans, p.layout) {
+                        text += &format!(", fan_in {}, fan_out {} ({layout})", fans.fan_in(), fans.fan_out());
+                    }
+                    if let Some(split) = &p.split {
+                        text += &format!(", split {split}");
                     }
                     if let Some(reason) = cannot {
                         text += &format!(", which cannot be drawn: {reason}");
@@ -93,6 +103,15 @@ impl RulesOf {
         }
         drawable(wrong, &path)
     }
+}
+
+fn part(part: &fanin::rules::Part) -> serde_json::Value {
+    let Range { start, end } = part.range;
+    let distribution = part.distribution;
+    serde_json::json!({
+        "dim": part.dim, "start": start, "end": end, "distribution": distribution.to_string(), "mean": distribution.mean(),
+        "std": distribution.std(),
+    })
 }
 
 fn drawable(wrong: usize, path: &Path) -> Result<(), Failure> {

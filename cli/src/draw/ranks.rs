@@ -1,7 +1,10 @@
 //! Which part of a model this process draws. There is no communication: a rank knows its part from its number.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
+use fanin::rules;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::recipe::{Part, Tensor};
@@ -68,10 +71,12 @@ impl Rank {
 /// How a model is shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
-    /// Whole tensors, with about as many bytes to each rank.
+    /// Each tensor to one rank.
     Tensors,
-    /// A slice of each tensor along a dimension; those that do not have it, whole to all.
+    /// Of each tensor a slice along this dimension to each rank.
     Along(usize),
+    /// Each tensor as its rule says.
+    Rules,
 }
 
 impl std::str::FromStr for Split {
@@ -80,9 +85,61 @@ impl std::str::FromStr for Split {
     fn from_str(text: &str) -> Result<Split, String> {
         match (text, text.parse()) {
             ("tensor", _) => Ok(Split::Tensors),
+            ("rules", _) => Ok(Split::Rules),
             (_, Ok(dim)) => Ok(Split::Along(dim)),
-            _ => Err("allowed: tensor, or the number of a dimension, from 0 on".into()),
+            _ => Err("allowed: tensor, the number of a dimension, from 0 on, or rules".into()),
         }
+    }
+}
+
+/// Ranks in rows and columns, or in more dimensions: the axes' names and sizes, neighbours along the last one first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mesh(Vec<(String, u64)>);
+
+impl std::str::FromStr for Mesh {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Mesh, String> {
+        let axis = |axis: &str| {
+            let (name, size) = axis.split_once('=')?;
+            let size = size.trim().parse().ok().filter(|&size| size > 0)?;
+            Some((name.trim().to_string(), size)).filter(|(name, _)| !name.is_empty())
+        };
+        let axes: Option<Vec<_>> = text.split(',').map(axis).collect();
+        let axes = axes.ok_or("allowed: AXIS=RANKS,.., such as tp=4,ep=2, each 1 or more")?;
+        match axes.iter().enumerate().find(|(i, (name, _))| axes[..*i].iter().any(|(other, _)| other == name)) {
+            Some((_, (name, _))) => Err(format!("the axis {name} stands twice, allowed: each name once")),
+            None => Ok(Mesh(axes)),
+        }
+    }
+}
+
+impl Mesh {
+    /// Whether it is one of all these ranks.
+    pub fn check(&self, rank: Rank) -> Result<(), Failure> {
+        let ranks = self.0.iter().try_fold(1u64, |all, (_, size)| all.checked_mul(*size));
+        if ranks == Some(rank.world_size) {
+            return Ok(());
+        }
+        let ranks = ranks.map_or("more than 2^64".into(), |ranks| ranks.to_string());
+        Err(Failure::input(format!("--mesh has {ranks} ranks, allowed: {}, the world size", rank.world_size)))
+    }
+
+    /// The axes' names, with the rank's place along each.
+    fn places(&self, rank: Rank) -> Vec<(&str, Rank)> {
+        let mut rest = rank.rank;
+        let mut places: Vec<_> = self
+            .0
+            .iter()
+            .rev()
+            .map(|(name, size)| {
+                let place = Rank { rank: rest % size, world_size: *size };
+                rest /= size;
+                (name.as_str(), place)
+            })
+            .collect();
+        places.reverse();
+        places
     }
 }
 
@@ -95,42 +152,116 @@ fn chunk(size: u64, rank: Rank) -> Range<u64> {
 }
 
 /// The tensors of one rank.
-pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split) -> Vec<Tensor> {
+pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split, mesh: Option<&Mesh>) -> Result<Vec<Tensor>, Failure> {
     if rank.is_only() {
-        return tensors;
+        return Ok(tensors);
     }
     match split {
         Split::Tensors => {
-            // The largest first, each to the rank that has least.
-            let mut order: Vec<_> = tensors.iter().map(|t| (std::cmp::Reverse(t.bytes()), t.name.clone())).collect();
-            order.sort();
-            let mut loads = std::collections::BTreeSet::from_iter((0..rank.world_size).map(|r| (0u64, r)));
-            let mut mine = std::collections::HashSet::new();
-            for (std::cmp::Reverse(bytes), name) in order {
-                let Some((load, least)) = loads.pop_first() else { break };
-                loads.insert((load.saturating_add(bytes), least));
-                if least == rank.rank {
-                    mine.insert(name);
-                }
-            }
-            tensors.into_iter().filter(|t| mine.contains(&t.name)).collect()
+            let mine = whole(&tensors, rank);
+            Ok(tensors.into_iter().filter(|t| mine.contains(&t.name)).collect())
         }
-        Split::Along(dim) => tensors
+        Split::Along(dim) => Ok(tensors
             .into_iter()
             .map(|mut tensor| {
-                if let Some(&size) = tensor.recipe.draw.shape.get(dim) {
-                    let Range { start, end } = chunk(size, rank);
-                    tensor.recipe.part = Some(Part { dim: Some(dim), start, end });
-                }
+                slice(&mut tensor, dim, rank);
                 tensor
             })
-            .collect(),
+            .collect()),
+        Split::Rules if tensors.iter().all(|tensor| tensor.split.is_none()) => Err(Failure::input(
+            "no rule that a tensor met says a split, so that every rank would have the whole model, allowed: rules with split, or \
+             --split with tensor or a dimension",
+        )),
+        Split::Rules => {
+            let places = mesh.map_or_else(Vec::new, |mesh| mesh.places(rank));
+            let is_one = |tensor: &&Tensor| tensor.split == Some(rules::Split::Tensor);
+            let mine = whole(tensors.iter().filter(is_one), rank);
+            let mut shared = Vec::new();
+            for mut tensor in tensors {
+                if is_one(&&tensor) && !mine.contains(&tensor.name) {
+                    continue;
+                }
+                by_rule(&mut tensor, rank, &places)?;
+                shared.push(tensor);
+            }
+            Ok(shared)
+        }
+    }
+}
+
+/// Of these tensors, those that a rank has: the largest first, each to the rank that has least.
+fn whole<'a>(tensors: impl IntoIterator<Item = &'a Tensor>, rank: Rank) -> HashSet<String> {
+    let mut order: Vec<_> = tensors.into_iter().map(|t| (Reverse(t.bytes()), &t.name)).collect();
+    order.sort();
+    let mut loads = BTreeSet::from_iter((0..rank.world_size).map(|r| (0u64, r)));
+    let mut mine = HashSet::new();
+    for (Reverse(bytes), name) in order {
+        let Some((load, least)) = loads.pop_first() else { break };
+        loads.insert((load.saturating_add(bytes), least));
+        if least == rank.rank {
+            mine.insert(name.clone());
+        }
+    }
+    mine
+}
+
+fn by_rule(tensor: &mut Tensor, rank: Rank, places: &[(&str, Rank)]) -> Result<(), Failure> {
+    let wrong = |message: String| Err(Failure::input(format!("tensor \"{}\": {message}", tensor.name)));
+    match tensor.split.clone() {
+        Some(rules::Split::Along(dim)) if places.len() > 1 => {
+            let axes = places.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+            wrong(format!("its split is {dim}, allowed with a mesh: dimensions for some of its axes, {axes}"))
+        }
+        Some(rules::Split::Along(dim)) => {
+            slice(tensor, dim, rank);
+            Ok(())
+        }
+        Some(rules::Split::Mesh(axes)) => {
+            if let Some(axis) = axes.keys().find(|axis| !places.iter().any(|(name, _)| name == axis)) {
+                let names = places.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+                let names = if names.is_empty() { "none; --mesh says them".into() } else { names };
+                return wrong(format!("its split is along the mesh's axis {axis}, allowed: {names}"));
+            }
+            for (name, place) in places {
+                if let Some(&dim) = axes.get(*name) {
+                    slice(tensor, dim, *place);
+                }
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Leaves a tensor the slice of a rank; one without the dimension is left whole.
+fn slice(tensor: &mut Tensor, dim: usize, rank: Rank) {
+    if let Some(&size) = tensor.recipe.shape().get(dim) {
+        let Range { start, end } = chunk(size, rank);
+        tensor.recipe.part.push(Part { dim: Some(dim), start, end });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn meshes_are_read_and_count_along_the_last_axis_first() {
+        let mesh: Mesh = "tp=2, ep=3".parse().unwrap();
+        let of = |rank| mesh.places(Rank { rank, world_size: 6 });
+        let place = |rank, world_size| Rank { rank, world_size };
+        // torch.distributed's init_device_mesh("cpu", (2, 3)): [[0, 1, 2], [3, 4, 5]].
+        assert_eq!(of(4), [("tp", place(1, 2)), ("ep", place(1, 3))]);
+        assert_eq!(of(2), [("tp", place(0, 2)), ("ep", place(2, 3))]);
+        assert!(mesh.check(Rank { rank: 0, world_size: 6 }).is_ok());
+        let error = mesh.check(Rank { rank: 0, world_size: 5 }).unwrap_err().message;
+        assert_eq!(error, "--mesh has 6 ranks, allowed: 5, the world size");
+        for wrong in ["", "tp", "tp=0", "tp=-1", "=2", "tp=2,", "tp=2,tp=2", "tp=x"] {
+            assert!(wrong.parse::<Mesh>().unwrap_err().contains("allowed: "), "{wrong}");
+        }
+        let huge: Mesh = format!("a={0},b={0}", u64::MAX).parse().unwrap();
+        assert!(huge.check(Rank { rank: 0, world_size: 1 }).is_err());
+    }
 
     #[test]
     fn parts_are_those_of_torch_chunk() {

@@ -1,7 +1,9 @@
 //! A tensor of a file: how it was made, in words that make it again.
 
-use fanin::rules::Draw;
-use fanin::{Dtype, Fill, Scheme, Stream};
+use std::ops::Range;
+
+use fanin::rules::{Draw, Split};
+use fanin::{Distribution, Dtype, Fill, Scheme, Stream};
 use serde::{Deserialize, Serialize};
 
 use crate::draw::seed::Seed;
@@ -15,6 +17,8 @@ pub struct Tensor {
     pub name: String,
     pub dtype: Dtype,
     pub recipe: Recipe,
+    /// How ranks share it, if its rule says so.
+    pub split: Option<Split>,
 }
 
 impl Tensor {
@@ -33,8 +37,8 @@ pub struct Recipe {
     pub draw: Draw,
     /// Whether it has the seed alone, and is no tensor of a model.
     pub alone: bool,
-    /// What of it is in the file, if not all.
-    pub part: Option<Part>,
+    /// What of it is in the file, if not all: each is a part of the one before.
+    pub part: Vec<Part>,
 }
 
 /// A part of a tensor: a slice along a dimension, or, without one, some of its elements in order.
@@ -60,16 +64,36 @@ pub struct Words {
     alone: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zero_row: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    slices: Vec<Slice>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     whole: Option<Vec<u64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    part: Option<Part>,
+    part: Option<Parts>,
+}
+
+/// A slice that has a distribution of its own.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slice {
+    dim: usize,
+    start: u64,
+    end: u64,
+    scheme: String,
+}
+
+/// One part, or parts of parts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a part is neither {start, end} nor {dim, start, end} nor a list of them")]
+enum Parts {
+    One(Part),
+    Many(Vec<Part>),
 }
 
 impl Recipe {
     /// A whole tensor of a model by its rule.
     pub fn planned(draw: Draw) -> Recipe {
-        Recipe { draw, alone: false, part: None }
+        Recipe { draw, alone: false, part: Vec::new() }
     }
 
     pub fn stream(&self, seed: Seed) -> Stream {
@@ -80,10 +104,11 @@ impl Recipe {
     /// The dimensions in the file.
     pub fn shape(&self) -> Vec<u64> {
         let mut shape = self.draw.shape.clone();
-        match &self.part {
-            None => {}
-            Some(Part { dim: None, start, end }) => shape = vec![end - start],
-            Some(Part { dim: Some(dim), start, end }) => shape[*dim] = end - start,
+        for part in &self.part {
+            match part.dim {
+                None => shape = vec![part.end - part.start],
+                Some(dim) => shape[dim] = part.end - part.start,
+            }
         }
         shape
     }
@@ -91,11 +116,10 @@ impl Recipe {
     /// What is in the file.
     pub fn fill(&self, seed: Seed, dtype: Dtype) -> Result<Fill, fanin::Error> {
         let whole = self.draw.fill_of(self.stream(seed), dtype)?;
-        match &self.part {
-            None => Ok(whole),
-            Some(Part { dim: None, start, end }) => whole.part(*start..*end),
-            Some(Part { dim: Some(dim), start, end }) => whole.slice(*dim, *start..*end),
-        }
+        self.part.iter().try_fold(whole, |fill, &Part { dim, start, end }| match dim {
+            None => fill.part(start..end),
+            Some(dim) => fill.slice(dim, start..end),
+        })
     }
 
     pub fn to_words(&self, name: &str, seed: Seed) -> Words {
@@ -105,27 +129,36 @@ impl Recipe {
             // Of no meaning for streams by name.
             alone: self.alone && !matches!(seed, Seed::Native(_)),
             stream: (self.draw.stream != name).then(|| self.draw.stream.clone()),
-            zero_row: self.draw.zero_row,
-            whole: self.part.is_some().then(|| self.draw.shape.clone()),
-            part: self.part.clone(),
+            zero_row: None,
+            slices: self.draw.parts.iter().map(Slice::of).collect(),
+            whole: (!self.part.is_empty()).then(|| self.draw.shape.clone()),
+            part: match &self.part[..] {
+                [] => None,
+                [part] => Some(Parts::One(part.clone())),
+                parts => Some(Parts::Many(parts.to_vec())),
+            },
         }
     }
 
     /// Of a tensor of this name and shape in the file.
     pub fn from_words(words: &Words, name: &str, shape: &[u64]) -> Result<Recipe, String> {
-        let scheme: Scheme = words.scheme.parse().map_err(|e: fanin::Error| e.to_string())?;
-        let Scheme::Fixed(distribution) = scheme else {
-            return Err(format!("the scheme \"{}\" is not resolved", words.scheme));
-        };
+        let distribution = resolved(&words.scheme)?;
         let whole = words.whole.clone().unwrap_or_else(|| shape.to_vec());
         if whole.len() > MAX_DIMENSIONS {
             return Err(format!("the whole has {} dimensions, allowed: at most {MAX_DIMENSIONS}", whole.len()));
         }
         let elements = fanin::elements(&whole).map_err(|e| e.to_string())?;
-        if let Some(Part { dim, start, end }) = words.part {
+        let parts = match &words.part {
+            None => &[][..],
+            Some(Parts::One(part)) => std::slice::from_ref(part),
+            Some(Parts::Many(parts)) => parts,
+        };
+        let mut left = whole.clone();
+        for &Part { dim, start, end } in parts {
             let most = match dim {
+                None if parts.len() > 1 => return Err("its parts are several, allowed: each along a dimension".into()),
                 None => elements,
-                Some(dim) => *whole.get(dim).ok_or_else(|| {
+                Some(dim) => *left.get(dim).ok_or_else(|| {
                     format!(
                         "the part is along dimension {dim}, allowed: below {}, as the whole is {whole:?}",
                         whole.len()
@@ -135,15 +168,37 @@ impl Recipe {
             if start > end || end > most {
                 return Err(format!("the part is {start} to {end}, allowed: within 0 to {most}"));
             }
+            if let Some(dim) = dim {
+                left[dim] = end - start;
+            }
         }
         let stream = words.stream.clone().unwrap_or_else(|| name.into());
         let mut draw = Draw::new(distribution, whole, stream);
-        draw.zero_row = words.zero_row;
-        let recipe = Recipe { draw, alone: words.alone, part: words.part.clone() };
+        for Slice { dim, start, end, scheme } in &words.slices {
+            draw = draw.with_part(*dim, *start..*end, resolved(scheme)?);
+        }
+        if let Some(row) = words.zero_row {
+            draw = draw.with_zero_row(row);
+        }
+        let recipe = Recipe { draw, alone: words.alone, part: parts.to_vec() };
         if recipe.shape() != shape {
             return Err(format!("its shape is {shape:?}, and {:?} by the metadata", recipe.shape()));
         }
         Ok(recipe)
+    }
+}
+
+impl Slice {
+    fn of(part: &fanin::rules::Part) -> Slice {
+        let Range { start, end } = part.range;
+        Slice { dim: part.dim, start, end, scheme: Scheme::from(part.distribution).to_string() }
+    }
+}
+
+fn resolved(scheme: &str) -> Result<Distribution, String> {
+    match scheme.parse().map_err(|e: fanin::Error| e.to_string())? {
+        Scheme::Fixed(distribution) => Ok(distribution),
+        _ => Err(format!("the scheme \"{scheme}\" is not resolved")),
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::{env, fs, process, thread};
 
 use super::{Variant, Writes, source};
-use crate::gpu::windows::{Limits, Params, Window, split, variant};
+use crate::gpu::windows::{self, Limits, Params, Window, split};
 use crate::sampler::{Kernel, Sampler};
 use crate::{Distribution, Dtype, Fill, JaxKey, Stream, cpu};
 
@@ -163,8 +163,8 @@ fn variants(kernel: Kernel) -> Vec<(Variant, bool)> {
 
 fn variant(fill: &Fill, writes: Writes) -> (Variant, bool) {
     match writes {
-        Writes::Words => (Variant { asks: 0, ..variant(&fill.sampler, fill.dtype(), writes) }, false),
-        _ => (variant(&fill.sampler, fill.dtype(), writes), true),
+        Writes::Words => (Variant { asks: 0, ..windows::variant(&fill.sampler, fill.dtype(), writes) }, false),
+        _ => (windows::variant(&fill.sampler, fill.dtype(), writes), true),
     }
 }
 

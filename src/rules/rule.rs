@@ -1,0 +1,311 @@
+//! A rule: which tensors meet it, and what it says of them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::formula::{self, Variables};
+use super::model::Tensor;
+use super::plan::{Draw, Planned, Split};
+use crate::error::{dimensions, quoted};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Layout, Scheme};
+
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    pub line: usize,
+    pub names: Vec<String>,
+    pub patterns: Vec<glob::Pattern>,
+    pub ranks: Option<Vec<u64>>,
+    pub shape: Option<Vec<Option<u64>>>,
+    pub action: Action,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    Skip,
+    Refuse { line: usize, reason: String },
+    Draw(Drawn),
+}
+
+/// How a rule's tensors are drawn.
+#[derive(Clone, Debug)]
+pub(super) struct Drawn {
+    pub scheme: Text,
+    pub layout: Text,
+    pub dtype: Option<Dtype>,
+    pub fans_from: Option<String>,
+    pub stream: Option<String>,
+    pub zero_row: Option<u64>,
+    pub parts: Vec<PartOf>,
+    pub split: Option<Split>,
+}
+
+/// A text of the rules that may have formulas.
+#[derive(Clone, Debug)]
+pub(super) struct Text {
+    pub line: usize,
+    pub text: String,
+}
+
+/// Slices of a tensor along a dimension.
+#[derive(Clone, Debug)]
+pub(super) struct PartOf {
+    pub line: usize,
+    pub dim: usize,
+    pub slices: Slices,
+    /// The rule's, where there is none.
+    pub scheme: Option<Text>,
+    pub layout: Option<Text>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Slices {
+    /// Of so many equal blocks these, or all.
+    Blocks { of: u64, which: Option<Vec<u64>> },
+    /// From a formula's value to another's.
+    Range(Option<String>, Option<String>),
+}
+
+/// Names and shapes of a model's tensors.
+pub(super) type Shapes<'m> = HashMap<&'m str, &'m [u64]>;
+
+/// Of names that rules have for other tensors' streams, the tensors: each is looked for once, when a tensor has it.
+pub(super) type Streams<'a, 'm> = HashMap<&'a str, Result<&'m str, Error>>;
+
+/// Whether a shape is as wanted, where anything is said of a dimension.
+pub(super) fn fits(wanted: &[Option<u64>], shape: &[u64]) -> bool {
+    wanted.len() == shape.len() && wanted.iter().zip(shape).all(|(w, d)| w.is_none_or(|w| w == *d))
+}
+
+impl Rule {
+    /// The pattern by which the tensor meets this rule, if it does.
+    pub fn matched(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> Option<&str> {
+        let shape = &tensor.shape;
+        if self.ranks.as_ref().is_some_and(|ranks| !ranks.contains(&(shape.len() as u64))) {
+            return None;
+        }
+        if self.shape.as_ref().is_some_and(|wanted| !fits(wanted, shape)) {
+            return None;
+        }
+        let at = self.patterns.iter().position(|pattern| pattern.matches(&tensor.name))?;
+        if let Action::Draw(Drawn { fans_from: Some(last), .. }) = &self.action {
+            sibling(&tensor.name, last, shapes).filter(|shape| shape.len() >= 2)?;
+        }
+        Some(&self.names[at])
+    }
+
+    /// Adds what it says of a tensor that it is met by.
+    pub fn plan<'a, 'm>(
+        &'a self,
+        tensor: &Tensor,
+        shapes: &Shapes<'m>,
+        variables: &Variables,
+        streams: &mut Streams<'a, 'm>,
+        planned: &mut Planned,
+    ) -> Result<(), Error> {
+        match &self.action {
+            Action::Skip => Ok(()),
+            Action::Refuse { line, reason } => {
+                let error = Error::failed(ErrorKind::Rules, "it", format!("is refused: {reason}"));
+                let error = error.allowing("rules that have a scheme for it, or skip it");
+                Err(error.at(format_args!("by the rule of line {line}")))
+            }
+            Action::Draw(drawn) => drawn.plan(tensor, shapes, variables, streams, planned),
+        }
+    }
+}
+
+impl Drawn {
+    fn plan<'a, 'm>(
+        &'a self,
+        tensor: &Tensor,
+        shapes: &Shapes<'m>,
+        variables: &Variables,
+        streams: &mut Streams<'a, 'm>,
+        planned: &mut Planned,
+    ) -> Result<(), Error> {
+        let variables = of_tensor(tensor, variables);
+        // Of a part, the shape is its own, unless the fans are another tensor's.
+        let other = self.fans_from.as_ref().and_then(|last| sibling(&tensor.name, last, shapes));
+        let shape_of = |part: &PartOf, range: &Range<u64>| match other {
+            Some(other) => other.to_vec(),
+            None => {
+                let mut shape = tensor.shape.clone();
+                shape[part.dim] = range.end - range.start;
+                shape
+            }
+        };
+        // What is in equal blocks, all of one scheme, has the fans of a block, and is drawn as one.
+        let is_all = |part: &PartOf| matches!(part.slices, Slices::Blocks { which: None, .. });
+        let (all, parts) = match self.parts.iter().rposition(is_all) {
+            Some(last) => (Some(&self.parts[last]), &self.parts[last + 1..]),
+            None => (None, &self.parts[..]),
+        };
+        let (scheme, layout) = all.map_or((&self.scheme, &self.layout), |part| part.texts(self));
+        let shape = match all {
+            Some(part) => shape_of(part, &part.ranges(&tensor.shape, &variables)?[0]),
+            None => other.unwrap_or(&tensor.shape).to_vec(),
+        };
+        let resolved = resolve(scheme, layout, &shape, &variables)?;
+        planned.layout = Some(resolved.layout);
+        planned.fans = resolved.fans;
+        let stream = match &self.stream {
+            Some(other) => streams.entry(other).or_insert_with(|| named(other, shapes)).clone()?.into(),
+            None => tensor.name.clone(),
+        };
+        let mut draw = Draw::new(resolved.distribution, tensor.shape.as_slice(), stream);
+        draw.dtype = match self.dtype {
+            Some(dtype) => Some(dtype),
+            None => tensor.drawn_in()?,
+        };
+        for part in parts {
+            let (scheme, layout) = part.texts(self);
+            for range in part.ranges(&tensor.shape, &variables)? {
+                let resolved = resolve(scheme, layout, &shape_of(part, &range), &variables)?;
+                draw = draw.with_part(part.dim, range, resolved.distribution);
+            }
+        }
+        if let Some(row) = self.zero_row {
+            draw = draw.with_zero_row(row);
+        }
+        let dims = match &self.split {
+            Some(Split::Along(dim)) => vec![*dim],
+            Some(Split::Mesh(axes)) => axes.values().copied().collect(),
+            _ => Vec::new(),
+        };
+        if let Some(dim) = dims.into_iter().find(|&dim| dim >= tensor.shape.len()) {
+            return Err(no_dimension("the dimension of its split", dim, &tensor.shape));
+        }
+        planned.split.clone_from(&self.split);
+        planned.draw = Some(draw);
+        Ok(())
+    }
+}
+
+impl PartOf {
+    fn texts<'a>(&'a self, of: &'a Drawn) -> (&'a Text, &'a Text) {
+        (self.scheme.as_ref().unwrap_or(&of.scheme), self.layout.as_ref().unwrap_or(&of.layout))
+    }
+
+    /// Its indices along its dimension.
+    fn ranges(&self, shape: &[u64], variables: &Variables) -> Result<Vec<Range<u64>>, Error> {
+        let at = |e: Error| e.at(format_args!("by the part of line {}", self.line));
+        let Some(&size) = shape.get(self.dim) else {
+            return Err(at(no_dimension("the dimension of a part", self.dim, shape)));
+        };
+        match &self.slices {
+            Slices::Blocks { of, which } => {
+                if size % of != 0 {
+                    let allowed = format!("a divisor of {size} along dimension {} of {}", self.dim, dimensions(shape));
+                    return Err(at(Error::new(ErrorKind::Rules, "the number of blocks", of, allowed)));
+                }
+                let len = size / of;
+                let which = which.clone().unwrap_or_else(|| vec![0]);
+                Ok(which.into_iter().map(|block| block * len..(block + 1) * len).collect())
+            }
+            Slices::Range(from, to) => {
+                let index = |formula: &Option<String>, without: u64| match formula {
+                    None => Ok(without),
+                    Some(formula) => {
+                        let value = formula::number(formula, variables)?;
+                        if value.fract() == 0.0 && (0.0..=size as f64).contains(&value) {
+                            return Ok(value as u64);
+                        }
+                        let allowed = format!("a whole number from 0 to {size}");
+                        let thing = format!("an end of the part, {},", quoted(formula));
+                        Err(Error::new(ErrorKind::Rules, thing, crate::number::Number(value), allowed))
+                    }
+                };
+                let range = index(from, 0).map_err(at)?..index(to, size).map_err(at)?;
+                if range.start > range.end {
+                    let allowed = "a start that is not after the end";
+                    return Err(at(Error::new(ErrorKind::Rules, "the part", format!("{range:?}"), allowed)));
+                }
+                Ok(vec![range])
+            }
+        }
+    }
+}
+
+fn no_dimension(thing: &'static str, dim: usize, shape: &[u64]) -> Error {
+    let allowed = format!("below {} in the shape {}", shape.len(), dimensions(shape));
+    Error::new(ErrorKind::Rules, thing, dim, allowed)
+}
+
+/// What formulas know of a tensor, beside what they know of the model.
+fn of_tensor(tensor: &Tensor, of_model: &Variables) -> Variables {
+    let mut variables = of_model.clone();
+    variables.insert("rank".into(), tensor.shape.len() as f64);
+    variables.extend(tensor.shape.iter().enumerate().map(|(i, &size)| (format!("dim_{i}"), size as f64)));
+    variables.extend(layer(&tensor.name).map(|layer| ("layer".into(), layer as f64)));
+    variables
+}
+
+/// The first part of a name that is a whole number, or else the first that ends in one behind a `_`.
+fn layer(name: &str) -> Option<u32> {
+    let parts = || name.split(['.', '/']);
+    let whole = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    parts().find_map(whole).or_else(|| parts().filter_map(|part| part.rsplit_once('_')).find_map(|(_, end)| whole(end)))
+}
+
+struct Resolved {
+    distribution: Distribution,
+    layout: Layout,
+    fans: Option<Fans>,
+}
+
+/// What the scheme is for a weight of this shape.
+fn resolve(scheme: &Text, layout: &Text, shape: &[u64], variables: &Variables) -> Result<Resolved, Error> {
+    let of_layout = formula::evaluated(&layout.text, formula::LAYOUT_KEYS, variables);
+    let layout: Layout = of_layout
+        .and_then(|text| text.parse())
+        .map_err(|e: Error| e.at(format_args!("by the layout of line {}", layout.line)))?;
+    let fans = Fans::from_shape(shape, layout);
+    let mut variables = variables.clone();
+    if let Ok(fans) = &fans {
+        variables.extend([("fan_in".into(), fans.fan_in() as f64), ("fan_out".into(), fans.fan_out() as f64)]);
+    }
+    let at = |e: Error| e.at(format_args!("by the scheme of line {}", scheme.line));
+    let text = match (formula::evaluated(&scheme.text, formula::SCHEME_KEYS, &variables), &fans) {
+        (Ok(text), _) => text,
+        // What has no elements needs no fans, and is drawn as nothing.
+        (Err(_), Err(_)) if shape.contains(&0) => "zeros".into(),
+        (Err(_), Err(without)) if formula::has_fans(&scheme.text) => return Err(at(without.clone())),
+        (Err(error), _) => return Err(at(error)),
+    };
+    let parsed: Scheme = text.parse().map_err(at)?;
+    let distribution = match parsed {
+        _ if parsed.needs_fans() && shape.contains(&0) => Distribution::Constant { value: 0.0 },
+        _ => parsed.distribution(shape, layout).map_err(at)?,
+    };
+    Ok(Resolved { distribution, layout, fans: fans.ok() })
+}
+
+/// The tensor of this name; or the one whose name ends so, or as the name does without its first parts, of which a wrapper, or a
+/// model within another one, has others.
+fn named<'a>(name: &str, shapes: &HashMap<&'a str, &[u64]>) -> Result<&'a str, Error> {
+    if let Some((known, _)) = shapes.get_key_value(name) {
+        return Ok(known);
+    }
+    let wrong =
+        |value: String| Error::new(ErrorKind::Rules, "the tensor of the stream", value, "one tensor of the model");
+    let mut end = Some(name);
+    // The last part alone is many tensors'.
+    while let Some(tail) = end.filter(|tail| tail.contains('.')) {
+        let ends = |known: &&str| {
+            known.strip_suffix(tail).is_some_and(|before| before.is_empty() || before.ends_with(['.', '/']))
+        };
+        let found: Vec<_> = shapes.keys().copied().filter(ends).collect();
+        match found[..] {
+            [] => end = tail.split_once('.').map(|(_, tail)| tail),
+            [one] => return Ok(one),
+            _ => return Err(wrong(format!("{}, as {} are called", quoted(tail), found.len()))),
+        }
+    }
+    Err(wrong(format!("{}, which is not there", quoted(name))))
+}
+
+/// The shape of the tensor whose name is this one with another last part: after the last dot or slash.
+fn sibling<'a>(name: &str, last: &str, shapes: &HashMap<&str, &'a [u64]>) -> Option<&'a [u64]> {
+    let start = name.rfind(['.', '/']).map_or(0, |i| i + 1);
+    shapes.get(format!("{}{last}", &name[..start]).as_str()).copied()
+}

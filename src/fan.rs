@@ -82,7 +82,12 @@ impl Fans {
             for axis in axes.numbers() {
                 let at = if axis < 0 { axis + shape.len() as i64 } else { axis };
                 let dim = usize::try_from(at).ok().filter(|&dim| dim < shape.len());
-                let dim = dim.ok_or_else(|| none(format!("there is no dimension {axis}")))?;
+                let dim = dim.ok_or_else(|| {
+                    none(match shape.len() {
+                        0 | 1 => "there are fewer than two dimensions".into(),
+                        _ => format!("there is no dimension {axis}"),
+                    })
+                })?;
                 if let Some(other) = groups_of[dim].replace(role) {
                     return Err(none(format!("dimension {dim} is among {other} and {role}")));
                 }

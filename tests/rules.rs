@@ -230,7 +230,7 @@ fn formulas_know_the_tensor() {
             "which is not defined, allowed: fan_in, fan_out, rank, dim_0 and on",
         ),
         ("constant:value=dim_2", "", "w", &[2, 2], "has \"dim_2\", which is not defined"),
-        ("constant:value=fan_in", "", "w", &[2], "the shape is [2], of which there is no dimension 1"),
+        ("constant:value=fan_in", "", "w", &[2], "the shape is [2], of which there are fewer than two dimensions"),
         ("he_normal", "layout = \"out_in:groups=dim_1/2\"", "w", &[4, 5], "groups=2.5"),
         (
             "he_normal",

@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -113,7 +114,7 @@ fn rules_say_what_each_tensor_draws() {
     assert_eq!(of("position_ids")["skip"], true);
     assert_eq!(of("scalar")["pattern"], "scalar");
     let table = succeed(&["rules", &model, "--rules", &rules]);
-    assert!(table.contains("row 1 zero") && table.contains("skipped"), "{table}");
+    assert!(table.contains("constant(0) at 1..2 along dimension 0") && table.contains("skipped"), "{table}");
 
     folder.init("out.safetensors", &[]);
     let made = tensors(&folder.read("out.safetensors"));
@@ -222,6 +223,141 @@ fn ranks_under_mpirun_make_the_single_run() {
     }
 }
 
+/// Of a tensor of f32, the elements with these indices along each dimension.
+fn boxed(whole: &(Vec<usize>, Vec<u8>), ranges: &[Range<usize>]) -> (Vec<usize>, Vec<u8>) {
+    let (shape, data) = whole;
+    let is_in = |element: &usize| {
+        let mut rest = *element;
+        shape.iter().zip(ranges).rev().all(|(size, range)| {
+            let index = rest % size;
+            rest /= size;
+            range.contains(&index)
+        })
+    };
+    let bytes = (0..data.len() / 4).filter(is_in).flat_map(|i| data[4 * i..4 * i + 4].to_vec()).collect();
+    (ranges.iter().map(|range| range.end - range.start).collect(), bytes)
+}
+
+/// Each tensor as its rule says, on a line of ranks and on a mesh: what a rank has is its box of the single run, and no other.
+#[test]
+fn rules_say_how_ranks_share_a_model() {
+    let folder = Folder::new();
+    let shapes = [
+        ("l.q.weight", vec![10, 8]),
+        ("l.o.weight", vec![8, 10]),
+        ("l.experts.up", vec![5, 8, 12]),
+        ("norm.weight", vec![8]),
+        ("head.weight", vec![31, 4]),
+        ("small.weight", vec![3, 4]),
+        ("twice.weight", vec![7, 3]),
+    ];
+    let list: Vec<_> = shapes
+        .iter()
+        .map(|(name, shape)| format!("\"{name}\": {{\"dtype\": \"F32\", \"shape\": {shape:?}}}"))
+        .collect();
+    let model = folder.write("moe.json", format!("{{{}}}", list.join(",")));
+    let rule = |name: &str, split: &str| format!("[[rule]]\nname = \"{name}\"\nscheme = \"normal\"\n{split}\n");
+    let mesh = [
+        rule("l.q.weight", "split = { tp = 0 }"),
+        rule("l.o.weight", "split = { tp = 1 }"),
+        rule("l.experts.up", "split = { ep = 0, tp = 2 }"),
+        rule("twice.weight", "split = { tp = 0, ep = 0 }"),
+        rule("norm.weight", ""),
+        rule("*", "split = \"tensor\""),
+    ];
+    let line = [
+        rule("l.q.weight", "split = 0"),
+        rule("l.o.weight", "split = 1"),
+        rule("l.experts.up", "split = 2"),
+        rule("norm.weight", "split = \"whole\""),
+        rule("*", "split = \"tensor\""),
+    ];
+    // As torch.chunk has it, of a range.
+    let chunk = |range: Range<usize>, rank: usize, ranks: usize| {
+        let each = range.len().div_ceil(ranks);
+        let at = |r: usize| range.start + (each * r).min(range.len());
+        at(rank)..at(rank + 1)
+    };
+    for (name, rules, options, ranks, axes) in [
+        ("mesh", mesh.concat(), ["--mesh", "tp=3,ep=2"], 6, [3, 2]),
+        ("line", line.concat(), ["--split", "rules"], 4, [4, 1]),
+    ] {
+        let toml = folder.write(&format!("{name}.toml"), rules);
+        let init = ["init", &model, "--rules", &toml, "--seed", "5", "--device", "cpu", "-o"];
+        succeed(&[&init[..], &[&folder.path("one.safetensors")]].concat());
+        let single = tensors(&folder.read("one.safetensors"));
+        let run = Command::new("mpirun")
+            .args(["--allow-run-as-root", "--oversubscribe", "-n", &ranks.to_string(), env!("CARGO_BIN_EXE_fanin")])
+            .args(init)
+            .arg(folder.path(&format!("{name}.safetensors")))
+            .args(options)
+            .output()
+            .expect("mpirun is missing: apt-get install openmpi-bin, or run tests/run");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        let mut of_one = Vec::new();
+        for rank in 0..ranks {
+            let file = format!("{name}.rank-{rank}-of-{ranks}.safetensors");
+            let mut has = tensors(&folder.read(&file));
+            let (tp, ep) = (rank / axes[1], rank % axes[1]);
+            for (tensor, dims) in [
+                ("l.q.weight", &[(0, tp, axes[0])][..]),
+                ("l.o.weight", &[(1, tp, axes[0])]),
+                ("l.experts.up", &[(2, tp, axes[0]), (0, ep, axes[1])]),
+                ("twice.weight", &[(0, tp, axes[0]), (0, ep, axes[1])]),
+                ("norm.weight", &[]),
+            ] {
+                if (name, tensor) == ("line", "twice.weight") {
+                    continue;
+                }
+                let whole = &single[tensor];
+                let mut ranges: Vec<_> = whole.0.iter().map(|&size| 0..size).collect();
+                for &(dim, place, places) in dims {
+                    ranges[dim] = chunk(ranges[dim].clone(), place, places);
+                }
+                assert_eq!(has.remove(tensor).unwrap(), boxed(whole, &ranges), "{file}: {tensor}");
+            }
+            for (tensor, part) in has {
+                assert_eq!(part, single[&tensor]);
+                of_one.push(tensor);
+            }
+            succeed(&["verify", &folder.path(&file), "--device", "cpu"]);
+        }
+        of_one.sort();
+        let expected: &[_] = if name == "mesh" {
+            &["head.weight", "small.weight"]
+        } else {
+            &["head.weight", "small.weight", "twice.weight"]
+        };
+        assert_eq!(of_one, expected);
+    }
+    let table = succeed(&["rules", &model, "--rules", &folder.path("mesh.toml")]);
+    assert!(table.contains("split ep=0,tp=2") && table.contains("split tensor"), "{table}");
+    let init = |rules: &str, more: &[&str]| {
+        let rules = folder.path(rules);
+        let out = folder.path("none.safetensors");
+        let run = fanin(&[&["init", &model, "--rules", &rules, "-o", &out, "--device", "cpu"], more].concat());
+        assert_eq!(run.status.code(), Some(2));
+        String::from_utf8_lossy(&run.stderr).into_owned()
+    };
+    folder.write("unsplit.toml", rule("*", ""));
+    let ranks = ["--rank", "0", "--world-size", "4"];
+    for (rules, more, says) in [
+        ("mesh.toml", &["--split", "rules"][..], "along the mesh's axis tp, allowed: none; --mesh says them"),
+        ("mesh.toml", &["--mesh", "tp=2,dp=2"], "along the mesh's axis ep, allowed: tp, dp"),
+        ("mesh.toml", &["--mesh", "tp=3,ep=2"], "--mesh has 6 ranks, allowed: 4, the world size"),
+        (
+            "line.toml",
+            &["--mesh", "tp=2,ep=2"],
+            "tensor \"l.q.weight\": its split is 0, allowed with a mesh: dimensions for",
+        ),
+        ("line.toml", &["--mesh", "tp=4", "--split", "0"], "allowed: rules"),
+        ("unsplit.toml", &["--split", "rules"], "no rule that a tensor met says a split"),
+    ] {
+        let said = init(rules, &[&ranks, more].concat());
+        assert!(said.contains(says), "{said}");
+    }
+}
+
 /// What transformers and accelerate ask for stands beside what is our own, in one order.
 #[test]
 fn files_say_their_format() {
@@ -251,7 +387,7 @@ fn rules_that_do_nothing_and_rows_that_are_not_there_are_said() {
         let run = fanin(&[&["rules", &model, "--rules", &row], json].concat());
         let (table, wrong) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
         assert_eq!(run.status.code(), Some(2), "{wrong}");
-        assert!(table.contains("the zero row is 5000") && wrong.contains("cannot be drawn"), "{table}{wrong}");
+        assert!(table.contains("the slice is 5000..5001") && wrong.contains("cannot be drawn"), "{table}{wrong}");
     }
 }
 
@@ -544,6 +680,10 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
     let init = |rules: &str| -> Vec<String> {
         ["init", &model, "-o", &out, "--device", "cpu", "--rules", rules].map(String::from).into()
     };
+    let scheme = |more: &[&str]| -> Vec<String> {
+        let init = ["init", &model, "-o", &out, "--device", "cpu", "--scheme", "he_normal"];
+        [&init, more].concat().iter().map(ToString::to_string).collect()
+    };
     let init_with = |more: &[&str]| -> Vec<String> {
         [&["init", &model, "-o", &out, "--device", "cpu", "--rules", &toml], more]
             .concat()
@@ -586,7 +726,7 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
             &["model.json", "tensor \"embeddings.word", "line 5", "is inf"],
         ),
         (init(&rules("fans.toml", &one("scheme = \"he_normal\""))), &["model.json", "line 3", "fewer than two"]),
-        (init(&rules("row.toml", &one("scheme = \"ones\"\nzero_row = 5000"))), &["zero row is 5000", "below 1001"]),
+        (init(&rules("row.toml", &one("scheme = \"ones\"\nzero_row = 5000"))), &["the slice is 5000..5001", "<= 1001"]),
         (
             init(&rules("unmatched.toml", "[[rule]]\nname = \"*.weight\"\nscheme = \"ones\"\n")),
             &["2 tensors met no rule", "encoder.layer.0.query.bias", "scalar"],
@@ -596,11 +736,18 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
         (init_with(&["--scheme", "ones"]), &["--scheme", "--rules"]),
         (["init", &model, "-o", &out, "--preset", "brt"].map(String::from).into(), &["brt", "bert"]),
         (["init", &model, "-o", &out, "--preset", "auto"].map(String::from).into(), &["auto", "--rules"]),
-        // Ranks, sizes.
+        // Ranks, sizes, layouts.
         (init_with(&["--rank", "1"]), &["--world-size"]),
         (init_with(&["--rank", "3", "--world-size", "3"]), &["3 of 3"]),
         (init_with(&["--rank", "0", "--world-size", "0"]), &["0 of 0"]),
         (init_with(&["--split", "rows"]), &["rows", "tensor"]),
+        (init_with(&["--mesh", "tp"]), &["tp=4,ep=2"]),
+        (init_with(&["--mesh", "tp=2"]), &["--mesh has 2 ranks", "1, the world size"]),
+        (scheme(&["--layout", "in_uot"]), &["in_uot", "out_in"]),
+        (scheme(&["--layout", "*=in_uot"]), &["in_uot", "out_in"]),
+        (scheme(&["--layout", "=in_out"]), &["the pattern is empty"]),
+        (scheme(&["--layout", "[=in_out"]), &["the pattern", "\"[\""]),
+        (scheme(&["--layout", "in_out", "--layout", "out_in"]), &["twice", "once"]),
         (init_with(&["--max-shard-size", "lots"]), &["lots", "5GB"]),
         (init_with(&["--max-shard-size", "0"]), &["at least 1"]),
         (init_with(&["--memory", "1KB"]), &["memory", "at least 1MiB"]),

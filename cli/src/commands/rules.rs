@@ -81,7 +81,7 @@ impl RulesOf {
                     }
                     for part in &draw.parts {
                         let Range { start, end } = part.range;
-                        text += &format!(", {start}..{end} of dimension {} {}", part.dim, part.distribution);
+                        text += &format!(", {} at {start}..{end} along dimension {}", part.distribution, part.dim);
                     }
                     if let (Some(fans), Some(layout)) = (p.fans, p.layout) {
                         text += &format!(", fan_in {}, fan_out {} ({layout})", fans.fan_in(), fans.fan_out());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::number::Number;
-use crate::{Error, ErrorKind, moments};
+use crate::{Dtype, Error, ErrorKind, moments};
 
 /// The standard deviation of N(0, 1) cut to [-2, 2].
 ///
@@ -139,6 +139,68 @@ impl Distribution {
             Distribution::Normal { std, .. } => std,
             Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).1,
         }
+    }
+
+    /// The standard deviation of what comes out in this dtype, to about a thousandth: values are rounded to those that it holds, and
+    /// what lies beyond its largest is that one.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Dtype};
+    ///
+    /// let wide = Distribution::Normal { mean: 0.0, std: 6e4 };
+    /// assert!((wide.std_in(Dtype::F16) / 45_376.0 - 1.0).abs() < 0.01);
+    /// assert_eq!(Distribution::Normal { mean: 0.0, std: 1e-9 }.std_in(Dtype::F16), 0.0);
+    /// ```
+    pub fn std_in(&self, dtype: Dtype) -> f64 {
+        let (mean, std, low, high) = match *self {
+            Distribution::Constant { .. } => return 0.0,
+            Distribution::Normal { mean, std } => (mean, std, f64::NEG_INFINITY, f64::INFINITY),
+            Distribution::TruncatedNormal { mean, std, low, high } => (mean, std, low, high),
+            // As flat as numbers are.
+            Distribution::Uniform { low, high } => (low / 2.0 + high / 2.0, (high - low) * 1e9, low, high),
+        };
+        let open = matches!(self, Distribution::Uniform { .. });
+        let Some((first, last)) = dtype.within(low, high, open) else { return 0.0 };
+        let held = |x: f64| dtype.nearest(x).clamp(first.into(), last.into());
+        moments::of_values(mean, std, low, high, Some(&held)).1
+    }
+
+    /// Whether this dtype holds more than one of the values that are drawn: what is meant to vary does. (Small or narrow
+    /// distributions do not in every dtype. A [`Fill`](crate::Fill) draws what is left of them; rules and
+    /// [`Scheme::fill`](crate::Scheme::fill) refuse to.)
+    ///
+    /// # Errors
+    /// Those of [`check`](Distribution::check); [`ErrorKind::Dtype`] where all values become one.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Dtype};
+    ///
+    /// let tiny = Distribution::Normal { mean: 0.0, std: 1e-9 };
+    /// assert!(tiny.check_in(Dtype::F32).is_ok());
+    /// assert!(tiny.check_in(Dtype::F16).is_err()); // all zeros
+    /// ```
+    pub fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
+        self.check()?;
+        let infinite = f64::INFINITY;
+        let (mean, std, low, high) = match *self {
+            Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return Ok(()),
+            Distribution::Normal { mean, std } => (mean, std, -infinite, infinite),
+            Distribution::TruncatedNormal { mean, std, low, high } => (mean, std, low, high),
+            Distribution::Uniform { low, high } => (0.0, infinite, low, high),
+        };
+        let Some((first, last)) = dtype.within(low, high, std == infinite) else {
+            // That there is no value at all is said where it is drawn.
+            return Ok(());
+        };
+        let mode = mean.clamp(low, high);
+        let held = |x: f64| dtype.nearest(x).clamp(first.into(), last.into());
+        // No standard normal reaches 7.
+        if held((mode - 7.0 * std).max(low)) < held((mode + 7.0 * std).min(high)) {
+            return Ok(());
+        }
+        let value = format!("{self}, all of which {dtype} rounds to {}", Number(held(mode)));
+        let allowed = "one that is wider than the dtype's values are apart, or a constant";
+        Err(Error::new(ErrorKind::Dtype, "the distribution", value, allowed))
     }
 }
 

@@ -86,6 +86,19 @@ impl Dtype {
         Some((first.reduce(f32::min)?, last.reduce(f32::max)?))
     }
 
+    /// The value that this dtype has for a number that is drawn: the nearest one, of numbers beyond the largest that one, and of what
+    /// would be subnormal in f32 and bf16 zero.
+    pub(crate) fn nearest(self, x: f64) -> f64 {
+        let x = x.clamp(-self.max(), self.max());
+        let normal = f64::from(f32::MIN_POSITIVE);
+        match self {
+            Dtype::F16 => f16::from_f64(x).to_f64(),
+            _ if x.abs() < normal => 0.0,
+            Dtype::BF16 => bf16::from_f64(x).to_f64(),
+            Dtype::F32 => f64::from(x as f32),
+        }
+    }
+
     /// Representable values around `x`, two on either side, with zero and the smallest normals
     /// where subnormals are left out.
     fn candidates_near(self, x: f64) -> Vec<f32> {

@@ -4,13 +4,20 @@
 /// e^-50 of the mass; NaN for what is no window. Distances are taken from the window's most likely point, in units of the smaller of
 /// the standard deviation and the window, so that neither far tails nor narrow windows lose digits.
 pub(crate) fn truncated_normal(mean: f64, std: f64, low: f64, high: f64) -> (f64, f64) {
+    of_values(mean, std, low, high, None)
+}
+
+/// The same of what a function makes of each value, to about a thousandth where it jumps.
+pub(crate) fn of_values(mean: f64, std: f64, low: f64, high: f64, value: Option<&dyn Fn(f64) -> f64>) -> (f64, f64) {
     if low.is_nan() || high.is_nan() || low > high {
         return (f64::NAN, f64::NAN);
     }
     // Ten of them must be a number.
     if std > 1e300 && std.is_finite() {
         let small = 2f64.powi(-64);
-        let (mean, std) = truncated_normal(mean * small, std * small, low * small, high * small);
+        let shrunk = value.map(|value| move |x: f64| value(x / small) * small);
+        let value = shrunk.as_ref().map(|shrunk| shrunk as &dyn Fn(f64) -> f64);
+        let (mean, std) = of_values(mean * small, std * small, low * small, high * small, value);
         return (mean / small, std / small);
     }
     let mode = mean.clamp(low, high);
@@ -25,17 +32,23 @@ pub(crate) fn truncated_normal(mean: f64, std: f64, low: f64, high: f64) -> (f64
     }
     // The density at s units from the most likely point: exp(-s (slope + curve s)).
     let (slope, curve) = ((mode - mean) / std * (unit / std), (unit / std) * (unit / std) / 2.0);
-    const INTERVALS: u32 = 4096;
+    // Of jumps, a number of intervals that keeps step with no lattice.
+    let intervals: u32 = if value.is_some() { 16381 } else { 4096 };
     let [mut mass, mut first, mut second] = [0.0; 3];
     let start = from / unit;
-    let step = 1.0 / f64::from(INTERVALS);
-    for i in 0..=INTERVALS {
+    let step = 1.0 / f64::from(intervals);
+    for i in 0..=intervals {
         let s = start + step * f64::from(i);
-        let weight = if i == 0 || i == INTERVALS { 1.0 } else { f64::from(2 + 2 * (i % 2)) };
+        let weight = match value {
+            _ if i == 0 || i == intervals => 1.0,
+            Some(_) => 2.0,
+            None => f64::from(2 + 2 * (i % 2)),
+        };
         let density = weight * (-s * (slope + curve * s)).exp();
+        let made = value.map_or(s, |value| (value(mode + unit * s) - mode) / unit);
         mass += density;
-        first += density * s;
-        second += density * s * s;
+        first += density * made;
+        second += density * made * made;
     }
     let distance = first / mass;
     (mode + unit * distance, unit * (second / mass - distance * distance).max(0.0).sqrt())

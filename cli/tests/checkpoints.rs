@@ -408,6 +408,64 @@ fn what_a_scheme_draws_that_is_called_no_weight_is_said() {
     assert!(report["notes"][0].as_str().unwrap().contains("cls_token, x.state"), "{report}");
 }
 
+/// A dtype that rounds or cuts off what is drawn says the deviation that comes out; one that leaves nothing of it draws nothing.
+#[test]
+fn what_a_dtype_cannot_hold_is_said() {
+    let folder = Folder::new();
+    let list = r#"{"a.weight": {"dtype": "F16", "shape": [64, 64]}, "b.weight": {"dtype": "F16", "shape": [64, 64]}}"#;
+    let (list, out) = (folder.write("list.json", list), folder.path("out.safetensors"));
+    let init = |scheme| fanin(&["init", &list, "--scheme", scheme, "-o", &out, "--device", "cpu"]);
+    let said = String::from_utf8(init("normal:std=6e4").stdout).unwrap();
+    assert!(said.contains("has a std of 6.0000e4, and in f16 4.54"), "{said}");
+    assert!(said.contains("comes out: a.weight and 1 more"), "{said}");
+    assert!(!String::from_utf8(init("normal:std=0.02").stdout).unwrap().contains("comes out"));
+    fs::remove_file(&out).unwrap();
+    let run = init("normal:std=1e-9");
+    let said = String::from_utf8(run.stderr).unwrap();
+    assert!(
+        run.status.code() == Some(2) && said.contains("tensor \"a.weight\"") && said.contains("f16 rounds to 0"),
+        "{said}"
+    );
+    assert!(!Path::new(&out).exists());
+    let fill = ["fill", "uniform:low=1,high=1.001", "100", "--dtype", "bf16", "-o", &out];
+    let run = fanin(&fill);
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8(run.stderr).unwrap().contains("all of which bf16 rounds to 1"));
+    let run = fanin(&["fill", "normal:mean=1,std=0.001", "100", "--dtype", "bf16", "-o", &out, "--device", "cpu"]);
+    assert!(run.status.success() && String::from_utf8(run.stderr).unwrap().contains("in bf16"));
+}
+
+/// Parts are told by a file's own words, and a bit of one is found.
+#[test]
+fn parts_are_verified() {
+    let folder = Folder::new();
+    let list = folder
+        .write("list.json", r#"{"qkv": {"dtype": "F32", "shape": [12, 8]}, "bias": {"dtype": "F32", "shape": [8]}}"#);
+    let rules = folder.write(
+        "parts.toml",
+        "[[rule]]\nname = 'qkv'\nscheme = 'he_normal'\nzero_row = 2\n[[rule.part]]\ndim = 1\nblocks = 4\nblock = [1, 3]\nscheme = 'ones'\n\
+         [[rule]]\nname = 'bias'\nscheme = 'zeros'\n[[rule.part]]\nblocks = 4\nblock = 1\nscheme = 'uniform:low=1,high=2'\n",
+    );
+    let out = folder.path("out.safetensors");
+    succeed(&["init", &list, "--rules", &rules, "-o", &out, "--device", "cpu"]);
+    let made = tensors(&folder.read("out.safetensors"));
+    let value = |name: &str, i: usize| f32::from_le_bytes(made[name].1[4 * i..][..4].try_into().unwrap());
+    assert_eq!([value("qkv", 2), value("qkv", 7), value("qkv", 16), value("bias", 0)], [1.0, 1.0, 0.0, 0.0]);
+    assert!(value("qkv", 4) != 1.0 && (1.0..2.0).contains(&value("bias", 2)));
+    succeed(&["verify", &out, "--device", "cpu"]);
+    succeed(&["verify", &out, "--device", "cpu", "--rules", &rules, "--seed", "0"]);
+    let mut bytes = folder.read("out.safetensors");
+    let place = bytes.len() - 12 * 8 * 4 + 2 * 4;
+    bytes[place] ^= 1;
+    let run = fanin(&["verify", &folder.write("bit.safetensors", bytes), "--device", "cpu"]);
+    assert_eq!(run.status.code(), Some(1));
+    for adapter in common::adapters() {
+        let other = folder.path("other.safetensors");
+        succeed(&["init", &list, "--rules", &rules, "-o", &other, "--device", adapter]);
+        assert_eq!(folder.read("out.safetensors"), folder.read("other.safetensors"), "{adapter}");
+    }
+}
+
 /// A tensor without elements is drawn as nothing, whatever its scheme needs, and stops no model.
 #[test]
 fn what_is_empty_is_drawn_as_nothing() {

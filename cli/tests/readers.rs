@@ -12,7 +12,7 @@ fn checkpoint() -> Vec<u8> {
     let said = format!(
         r#"{{"fanin":"0.1.0","seed":"tensorflow:-1,2","rules":"r","rules_sha256":"s","rank":{{"rank":1,"world_size":2}},"tensors":{{"a":{},"b":{},"c":{},"d":{}}}}}"#,
         words(r#","part":{"dim":1,"start":1,"end":3},"whole":[4,8,2]"#),
-        words(r#","zero_row":1,"alone":true,"stream":"x""#),
+        words(r#","zero_row":1,"slices":[{"dim":0,"start":0,"end":1,"scheme":"zeros"}],"alone":true,"stream":"x""#),
         words(r#","part":{"start":3,"end":9},"whole":[99,99]"#),
         words(""),
     );

@@ -238,17 +238,37 @@ impl Draw {
     /// The whole tensor, for this seed; in this dtype, if [`dtype`](Draw::dtype) says no other.
     ///
     /// # Errors
-    /// Those of [`Fill::tensor`] and [`Fill::with_slice`].
+    /// Those of [`Fill::tensor`], [`Fill::with_slice`] and [`check_in`](Draw::check_in).
     ///
     /// See [`Draw`] for an example.
     pub fn fill(&self, seed: u64, dtype: Dtype) -> Result<Fill, Error> {
-        self.fill_of(Stream::named(seed, &self.stream), self.dtype.unwrap_or(dtype))
+        let dtype = self.dtype.unwrap_or(dtype);
+        self.check_in(dtype)?;
+        self.fill_of(Stream::named(seed, &self.stream), dtype)
     }
 
-    /// The same in this dtype whatever the rule says, and with another stream than that of a seed and a name.
+    /// Whether this dtype holds more than one value of what varies in it: see [`Distribution::check_in`].
     ///
     /// # Errors
-    /// Those of [`fill`](Draw::fill).
+    /// Those of [`Distribution::check_in`].
+    ///
+    /// ```
+    /// use fanin::rules::Draw;
+    /// use fanin::{Distribution, Dtype};
+    ///
+    /// let draw = Draw::new(Distribution::Normal { mean: 1.0, std: 1e-4 }, [768], "norm.weight");
+    /// assert!(draw.check_in(Dtype::F32).is_ok() && draw.check_in(Dtype::BF16).is_err());
+    /// ```
+    pub fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
+        self.distribution.check_in(dtype)?;
+        self.parts.iter().try_for_each(|part| part.distribution.check_in(dtype))
+    }
+
+    /// The same in this dtype whatever the rule says, and with another stream than that of a seed and a name; of what the dtype holds
+    /// one value of, that one.
+    ///
+    /// # Errors
+    /// Those of [`Fill::tensor`] and [`Fill::with_slice`].
     ///
     /// ```
     /// use fanin::rules::Draw;

@@ -121,7 +121,7 @@ impl Scheme {
     /// The whole of a tensor of this shape, ready to be drawn.
     ///
     /// # Errors
-    /// Those of [`distribution`](Scheme::distribution) and [`Fill::tensor`].
+    /// Those of [`distribution`](Scheme::distribution), [`Distribution::check_in`] and [`Fill::tensor`].
     ///
     /// ```
     /// use fanin::{Dtype, Layout, Scheme, Stream, cpu};
@@ -133,7 +133,9 @@ impl Scheme {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn fill(&self, shape: &[u64], layout: Layout, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
-        Fill::tensor(&self.distribution(shape, layout)?, stream, dtype, shape)
+        let distribution = self.distribution(shape, layout)?;
+        distribution.check_in(dtype)?;
+        Fill::tensor(&distribution, stream, dtype, shape)
     }
 
     /// Whether the scheme needs fan_in or fan_out, and so a shape that has them.

@@ -9,6 +9,7 @@ use fanin::{Dtype, Layout, Scheme};
 use sha2::{Digest, Sha256};
 
 use crate::commands::options::Common;
+use crate::draw::coarse;
 use crate::draw::engine::Engine;
 use crate::draw::recipe::{Part, Recipe, Tensor};
 use crate::failure::Failure;
@@ -106,6 +107,8 @@ impl Fill {
             }
         };
         let distribution = self.scheme.distribution(&whole, layout).map_err(Failure::input)?;
+        distribution.check_in(self.dtype).map_err(Failure::input)?;
+        let note = coarse::note(&distribution, self.dtype);
         let draw = Draw::new(distribution, whole, self.name.as_str());
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
         let part = part.into_iter().collect();
@@ -128,7 +131,7 @@ impl Fill {
                 "output": output, "device": engine.name(), "seed": seed, "name": self.name, "dtype": self.dtype.to_string(),
                 "shape": shape, "distribution": distribution.to_string(),
                 "resolved": Scheme::from(distribution).to_string(), "mean": distribution.mean(), "std": distribution.std(),
-                "bytes": self.dtype.bytes(range.end - range.start), "sha256": digest, "seconds": seconds,
+                "bytes": self.dtype.bytes(range.end - range.start), "sha256": digest, "seconds": seconds, "note": note,
             });
             say::json(&report);
             return Ok(());
@@ -145,6 +148,9 @@ impl Fill {
         }
         if let Some(digest) = digest {
             say!("{digest}");
+        }
+        if let Some(note) = note {
+            say::aside(&format!("fanin: {note}"));
         }
         Ok(())
     }

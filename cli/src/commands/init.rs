@@ -9,6 +9,7 @@ use safetensors::Dtype as FileDtype;
 
 use crate::commands::choice::Choice;
 use crate::commands::options::Common;
+use crate::draw::coarse::Coarse;
 use crate::draw::engine::Engine;
 use crate::draw::ranks::{Mesh, Rank, Split, share};
 use crate::draw::recipe::{Recipe, Tensor};
@@ -168,6 +169,7 @@ impl Init {
         let made = rules.plan(&tensors).map_err(|e| failed(&e))?;
         plan.notes.extend(self.choice.unmet(made.unmet()));
         plan.notes.extend(self.choice.doubtful(made.tensors()));
+        let mut coarse = Coarse::default();
         let planned = made.into_tensors();
         for (planned, tensor) in planned.into_iter().zip(drawable) {
             let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e:#}", planned.name));
@@ -182,11 +184,18 @@ impl Init {
                 Some(dtype) => dtype,
                 None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
             };
+            draw.check_in(dtype).map_err(|e| wrong(&e))?;
+            for distribution in
+                std::iter::once(draw.distribution).chain(draw.parts.iter().map(|part| part.distribution))
+            {
+                coarse.add(&distribution, dtype, &planned.name);
+            }
             let recipe = Recipe::planned(draw);
             // What cannot be drawn is said before anything is.
             recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
             plan.tensors.push(Tensor { name: planned.name, dtype, recipe, split: planned.split });
         }
+        plan.notes.extend(coarse.notes());
         Ok(plan)
     }
 }

@@ -1,0 +1,45 @@
+//! What a dtype makes of a distribution, where it is too coarse or too short for it.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use fanin::{Distribution, Dtype, Scheme};
+
+/// No smaller difference of deviations is told.
+const TOLD: f64 = 0.01;
+
+/// What to say of it, if the deviation that comes out is not the one that is meant.
+pub fn note(distribution: &Distribution, dtype: Dtype) -> Option<String> {
+    let (meant, comes) = (distribution.std(), distribution.std_in(dtype));
+    let differs = (comes - meant).abs() > TOLD * meant;
+    differs.then(|| format!("{distribution} has a std of {meant:.4e}, and in {dtype} {comes:.4e} comes out"))
+}
+
+/// The same of a model's tensors, each kind once.
+#[derive(Default)]
+pub struct Coarse {
+    kinds: HashMap<(String, Dtype), Option<usize>>,
+    notes: Vec<(String, String, usize)>,
+}
+
+impl Coarse {
+    pub fn add(&mut self, distribution: &Distribution, dtype: Dtype, name: &str) {
+        let kind = match self.kinds.entry((Scheme::from(*distribution).to_string(), dtype)) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(new) => *new.insert(note(distribution, dtype).map(|note| {
+                self.notes.push((note, name.into(), 0));
+                self.notes.len() - 1
+            })),
+        };
+        if let Some(kind) = kind {
+            self.notes[kind].2 += 1;
+        }
+    }
+
+    pub fn notes(self) -> impl Iterator<Item = String> {
+        self.notes.into_iter().map(|(note, first, tensors)| match tensors {
+            1 => format!("{note}: {first}"),
+            _ => format!("{note}: {first} and {} more", tensors - 1),
+        })
+    }
+}

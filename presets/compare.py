@@ -35,9 +35,11 @@ def compare(name, preset, tensors):
         values = numpy.asarray(tensors[row["tensor"]], numpy.float64)
         if row["skip"]:
             continue
-        if row["zero_row"] is not None:
-            wrong += bool(numpy.any(values[row["zero_row"]]))
-            values = numpy.delete(values, row["zero_row"], 0)
+        for part in row["parts"]:
+            # Rows of padding, which are zero.
+            rows = slice(part["start"], part["end"])
+            wrong += part["dim"] != 0 or part["std"] != 0 or bool(numpy.any(values[rows] != part["mean"]))
+            values = numpy.delete(values, rows, 0)
         std, count = row["std"], values.size
         near_std = abs(values.std() - std) <= 6 * std / math.sqrt(2 * count) + 1e-8
         near_mean = abs(values.mean() - row["mean"]) <= 6 * std / math.sqrt(count) + 1e-8

@@ -360,6 +360,21 @@ fn parts_have_schemes_and_fans_of_their_own() {
     );
 }
 
+/// torch.nn.Bilinear(25, 9, 6) has the bound of its first input, and a head's width is no kernel.
+#[test]
+fn dimensions_that_are_no_kernel_are_known_by_name() {
+    let pytorch = Rules::preset("pytorch").unwrap();
+    let model = [Tensor::new("bilinear.weight", [6, 25, 9]), Tensor::new("bilinear.bias", [6])];
+    for planned in pytorch.plan(&model).unwrap().tensors() {
+        assert_eq!(planned.draw.as_ref().unwrap().distribution, Distribution::Uniform { low: -0.2, high: 0.2 });
+    }
+    let flax = Rules::preset("flax").unwrap();
+    for (name, shape) in [("attention/query/kernel", [100, 4, 16]), ("attention/out/kernel", [4, 25, 16])] {
+        let std = std_of(&flax, Tensor::new(name, shape));
+        assert!((std - 0.1).abs() < 1e-9, "{name}: {std}");
+    }
+}
+
 /// PyTorch's LSTM with proj_size has bounds of the hidden size for all, which no single matrix's fan_in is.
 #[test]
 fn an_lstm_with_projection_has_one_bound() {

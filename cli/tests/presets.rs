@@ -77,6 +77,8 @@ fn pytorch() -> Vec<Tensor> {
         ("attn.in_proj_bias", &[96]),
         ("attn.out_proj.weight", &[32, 32]),
         ("attn.out_proj.bias", &[32]),
+        ("bilinear.weight", &[6, 25, 9]),
+        ("bilinear.bias", &[6]),
     ])
 }
 
@@ -103,6 +105,7 @@ fn flax() -> Vec<Tensor> {
         ("Conv_0/kernel", &[3, 3, 8, 16]),
         ("Conv_1/kernel", &[3, 8, 16]),
         ("attention/out/kernel", &[4, 16, 64]),
+        ("attention/query/kernel", &[48, 4, 16]),
         ("Embed_0/embedding", &[100, 32]),
         ("BatchNorm_0/scale", &[64]),
         ("BatchNorm_0/mean", &[64]),

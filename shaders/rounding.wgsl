@@ -6,7 +6,7 @@ fn clamped(x: f32, low: f32, high: f32) -> f32 {
     return select(y, high, y > high);
 }
 
-// What a pipeline has to ask, a bit each: `asks` in src/sampler.rs. What it need not ask, it is compiled without.
+// What a pipeline has to ask, a bit each: `asks` in src/sampler/parameters.rs. What it need not ask, it is compiled without.
 override asks: u32 = 0u;
 const LOCATION: u32 = 1u;
 const OFFSET: u32 = 2u;

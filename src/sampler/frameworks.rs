@@ -1,6 +1,6 @@
 //! The numbers of kernels that draw what other frameworks draw: in the dtype's own arithmetic, as they do.
 
-use super::{JaxNormal, JaxUniform, Placed, Sampler, TensorFlow, fits};
+use super::parameters::{JaxNormal, JaxUniform, Placed, Sampler, TensorFlow, fits};
 use crate::cpu::rounding::{in_bf16, in_f16};
 use crate::distribution::require;
 use crate::{Distribution, Dtype, Error, special};

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{ByExponential, ByNormal, JaxNormal, JaxUniform, Line, Placed, Sampler, TensorFlow, Uniform};
+use super::parameters::{ByExponential, ByNormal, JaxNormal, JaxUniform, Line, Placed, Sampler, TensorFlow, Uniform};
 
 macro_rules! kernels {
     ($($kernel:ident = $name:literal,)*) => {

@@ -1,0 +1,139 @@
+//! What kernels work with: f32 numbers, by kernel.
+
+use crate::number::Number;
+use crate::{Dtype, Error, ErrorKind};
+
+/// A kernel and what it works with; each has one WGSL file and one Rust file, but for the two proposals of the truncated normal,
+/// which share one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(not(feature = "gpu"), allow(dead_code))] // The words alone are drawn for devices.
+pub(crate) enum Sampler {
+    /// A constant's bit pattern.
+    Constant(u32),
+    Uniform(Uniform),
+    Normal(Line),
+    /// Truncated normal, proposals from the normal itself.
+    TruncatedByNormal(ByNormal),
+    /// Truncated normal, proposals from an exponential cut to the window.
+    TruncatedByExponential(ByExponential),
+    /// The stream's words of an attempt; no distribution has it.
+    Words(u32),
+    /// Threefry's words, for known answers.
+    ThreefryWords,
+    TensorFlowUniform(TensorFlow),
+    TensorFlowNormal(TensorFlow),
+    TensorFlowTruncated(TensorFlow),
+    JaxUniform(JaxUniform),
+    /// Normal and truncated normal, by the inverse error function.
+    JaxNormal(JaxNormal),
+}
+
+/// location + scale * z, and how it becomes an element.
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub(crate) struct Line {
+    /// Uniform: the middle. Normal: the mean. Exponential proposal: the bound nearest to the mode.
+    pub location: f32,
+    /// What `location` lost when it was rounded to f32.
+    pub offset: f32,
+    /// Uniform: half the width, per 2^31. Normal: the standard deviation times `RADIUS_UNIT`. Exponential proposal: the signed mean
+    /// distance.
+    pub scale: f32,
+    /// The smallest and largest value that the dtype holds inside the bounds.
+    pub first: f32,
+    pub last: f32,
+    /// `location` and `scale` are in units of this power of two, which is 1 unless they are very small or very large.
+    pub unit: f32,
+    /// In those units, what is as large as the largest f32, and what is smaller than the smallest normal one.
+    pub limit: f32,
+    pub tiny: f32,
+    /// What the kernel has to [ask](asks).
+    pub asks: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Uniform {
+    pub line: Line,
+    /// The line's scale times 2^16, in two parts, the first of which has 8 bits.
+    pub coarse: f32,
+    pub fine: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ByNormal {
+    pub line: Line,
+    /// The window, from the location.
+    pub low: f32,
+    pub high: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct ByExponential {
+    pub line: Line,
+    /// The mass of the unit exponential between the bounds, per doubled step of a word (2^-33), negative for [`asks::NARROW`]; and
+    /// the mass beyond the far bound.
+    pub mass_per_step: f32,
+    pub beyond: f32,
+    /// At distance e a proposal is accepted with log-probability (e (slope - curve e) - peak) / 2.
+    pub slope: f32,
+    pub curve: f32,
+    pub peak: f32,
+    /// The far bound's distance.
+    pub width: f32,
+}
+
+/// A framework's value times the scale and plus the location, each step rounded to the dtype, and kept inside what it holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Placed {
+    pub location: f32,
+    pub scale: f32,
+    /// The largest value, of either sign.
+    pub last: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TensorFlow {
+    pub placed: Placed,
+    /// The third word of its counters.
+    pub base: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct JaxUniform {
+    pub placed: Placed,
+    /// Where uniform values begin, and how wide they reach, in two parts, the first of which has 12 bits.
+    pub from: f32,
+    pub coarse: f32,
+    pub fine: f32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct JaxNormal {
+    pub uniform: JaxUniform,
+    /// The bounds, in sigmas.
+    pub low: f32,
+    pub high: f32,
+}
+
+/// What a kernel has to ask, a bit each: pipelines are compiled for it. The bits of `asks` in `shaders/rounding.wgsl`.
+pub(crate) mod asks {
+    /// Distances are from somewhere else than 0.
+    pub const LOCATION: u32 = 1;
+    /// f32 does not hold the location.
+    pub const OFFSET: u32 = 2;
+    /// The working unit is not 1.
+    pub const UNIT: u32 = 4;
+    /// What is drawn may lie outside the bounds, or round to it.
+    pub const BOUNDS: u32 = 8;
+    /// Exponential proposal: the window holds half of its mass or less, which words share out from the near bound on.
+    pub const NARROW: u32 = 16;
+}
+
+/// An error where the dtype does not reach a number of a distribution.
+pub(super) fn fits(dtype: Dtype, name: &'static str, value: f64) -> Result<(), Error> {
+    let max = dtype.max();
+    if value.abs() <= max {
+        return Ok(());
+    }
+    let allowed = format!("from -{max} to {max} in {dtype}", max = Number(max));
+    Err(Error::new(ErrorKind::Dtype, name, Number(value), allowed))
+}

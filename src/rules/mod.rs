@@ -232,9 +232,9 @@ pub struct Planned {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<u64>,
-    /// The rule that it met; none, where it holds integers, of which no rule is asked.
+    /// The rule that it met; none, where it holds integers, of which no rule is asked, or is optional and met none.
     pub rule: Option<Met>,
-    /// What is drawn; nothing, where the rule says `skip`, or there is none.
+    /// What is drawn; nothing, where the rule says `skip`, or there is none, or it cannot be drawn and is optional.
     pub draw: Option<Draw>,
 }
 
@@ -487,10 +487,17 @@ impl Rules {
                 continue;
             }
             let Some((rule, pattern)) = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?))) else {
-                unmatched.push(name);
+                if tensor.optional {
+                    planned.push(Planned { name, shape, rule: None, draw: None });
+                } else {
+                    unmatched.push(name);
+                }
                 continue;
             };
-            let draw = rule.draw(tensor, &shapes, &variables, &mut streams).map_err(|e| e.at(of_tensor(&name)))?;
+            let draw = match rule.draw(tensor, &shapes, &variables, &mut streams) {
+                Err(_) if tensor.optional => None,
+                draw => draw.map_err(|e| e.at(of_tensor(&name)))?,
+            };
             met.insert(rule.line);
             planned.push(Planned { name, shape, rule: Some(Met { pattern: pattern.into(), line: rule.line }), draw });
         }

@@ -102,7 +102,8 @@ impl Init {
         let Plan { tensors, parts, kept_out, skipped, notes, rules, digest } = self.plan(seed, base.as_ref())?;
         let tensors = share(tensors, rank, self.split);
         if tensors.is_empty() && parts.is_empty() && rank.is_only() {
-            return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
+            let or_copy = if base.is_some() { " or copy" } else { "" };
+            return Err(Failure::input(format!("{}: there is no tensor to draw{or_copy}", self.model.display())));
         }
         let grown = parts.iter().filter(|(_, part)| part.rows.is_some()).count();
         let (copied, drawn) = (parts.len() - grown, tensors.len() - grown);

@@ -213,6 +213,7 @@ fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
     );
     assert!(text.contains("kept out, as they hold integers: counter\n"), "{text}");
     assert!(text.contains(&format!("not copied from {base}, as the model has none such: old.pooler\n")), "{text}");
+    assert!(text.contains("copied, whose values they do not have: head.weight (of embed.weight)\n"), "{text}");
     let report: Value = serde_json::from_str(&folder.init("json.safetensors", &["--json"])).unwrap();
     assert_eq!(json!([report["copied"], report["grown"], report["drawn"], report["tensors"]]), json!([10, 3, 3, 16]));
     assert_eq!((&report["base"], &report["kept_out"]), (&json!(base), &json!(["counter"])));

@@ -252,6 +252,7 @@ impl Init {
             plan.parts.extend(part.map(|part| (tensor.name.clone(), part)));
             plan.tensors.push(Tensor { name: tensor.name, dtype, recipe });
         }
+        plan.notes.extend(untied(&plan.tensors, &plan.parts));
         Ok(plan)
     }
 }
@@ -262,6 +263,16 @@ fn left_out(base: &Base, model: &[header::Tensor]) -> Option<String> {
     let names: Vec<_> = base.names().filter(|name| !here.contains(name)).collect();
     let base = base.path.display();
     (!names.is_empty()).then(|| format!("not copied from {base}, as the model has none such: {}", names.join(", ")))
+}
+
+/// What to say of tensors that the rules tie to others, of which the base has these alone.
+fn untied(tensors: &[Tensor], parts: &BTreeMap<String, Part>) -> Option<String> {
+    let is_untied = |t: &&Tensor| !parts.contains_key(&t.name) && parts.contains_key(&t.recipe.draw.stream);
+    let of = |t: &Tensor| format!("{} (of {})", t.name, t.recipe.draw.stream);
+    let names: Vec<_> = tensors.iter().filter(is_untied).map(of).collect();
+    (!names.is_empty()).then(|| {
+        format!("drawn with the stream of a tensor that is copied, whose values they do not have: {}", names.join(", "))
+    })
 }
 
 /// The tensors to write, with the digests of what is copied.

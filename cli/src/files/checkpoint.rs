@@ -316,3 +316,40 @@ fn append(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::provenance::Copied;
+    use crate::files::run::Run;
+
+    /// The header speaks of bytes that are no longer there.
+    #[test]
+    fn a_base_that_changes_while_it_is_copied_makes_no_file() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (base, out) = (folder.path().join("base"), folder.path().join("out"));
+        fs::write(&base, "12345678").unwrap();
+        let run = Run { path: base.as_path().into(), bytes: 0..8 };
+        let copied = Copied { rows: None, sha256: run.sha256().unwrap() };
+        let manner = Manner { resume: false, shard: None, chunk: 1 << 20, read: vec![base.clone()] };
+        let made = || {
+            let content = Content {
+                name: "w".into(),
+                dtype: safetensors::Dtype::U8,
+                shape: vec![8],
+                bytes: 8,
+                copied: Some((run.clone(), copied.clone())),
+                drawn: None,
+            };
+            write(&out, &Provenance::new(Seed::Native(0)), vec![content], &Engine::Cpu, &manner)
+        };
+        fs::write(&base, "12345679").unwrap();
+        let failure = made().err().unwrap();
+        assert!(failure.message.ends_with("base was changed while it was copied"), "{failure:?}");
+        assert!(!out.exists() && fs::read(partial_path(&out)).unwrap().is_empty());
+        fs::write(&base, "1234567").unwrap();
+        assert!(made().is_err() && !out.exists());
+        fs::write(&base, "12345678").unwrap();
+        assert_eq!((made().ok().unwrap().bytes, fs::read(&out).unwrap().ends_with(b"12345678")), (8, true));
+    }
+}

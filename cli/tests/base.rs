@@ -627,6 +627,8 @@ fn what_was_interrupted_is_resumed_to_the_same_bytes() {
     assert!(folder.tensors("out.safetensors")["bytes"] == other["bytes"]);
 }
 
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// What a file says of copies is read with suspicion.
 #[test]
 fn what_metadata_says_of_copies_is_checked() {
@@ -634,7 +636,7 @@ fn what_metadata_says_of_copies_is_checked() {
     folder.init("out.safetensors", &[]);
     let good = folder.read("out.safetensors");
     let own = said(&good);
-    let changed = |change: &dyn Fn(&mut Value), more: &[&str]| {
+    let changed = |change: Change, more: &[&str]| {
         let mut said = own.clone();
         change(&mut said);
         folder.write("changed.safetensors", saying(&good, &said));
@@ -662,7 +664,7 @@ fn what_metadata_says_of_copies_is_checked() {
         assert!(text.contains(says), "{tensor} {rows}: {text}");
     }
     let missing = json!({"sha256": "x"});
-    let cases: [(&dyn Fn(&mut Value), i32, &str); 8] = [
+    let cases: [(Change, i32, &str); 8] = [
         (&|said| said["copied"]["wide"]["more"] = json!(1), 2, "unknown field `more`"),
         (&|said| said["copied"]["wide"] = json!({"rows": 1}), 2, "missing field `sha256`"),
         (&|said| said["copied"] = json!([]), 2, "its metadata cannot be read"),

@@ -10,7 +10,7 @@ use serde_json::json;
 fn checkpoint() -> Vec<u8> {
     let words = |more: &str| format!(r#"{{"scheme":"normal:mean=0,std=1","contract":2{more}}}"#);
     let said = format!(
-        r#"{{"fanin":"0.1.0","seed":"tensorflow:-1,2","rules":"r","rules_sha256":"s","rank":{{"rank":1,"world_size":2}},"tensors":{{"a":{},"b":{},"c":{},"d":{}}}}}"#,
+        r#"{{"fanin":"0.1.0","seed":"tensorflow:-1,2","rules":"r","rules_sha256":"s","rank":{{"rank":1,"world_size":2}},"base":"b","copied":{{"a":{{"rows":1,"sha256":"s"}},"d":{{"rows":0,"sha256":"s"}},"x":{{"sha256":"s"}}}},"tensors":{{"a":{},"b":{},"c":{},"d":{}}}}}"#,
         words(r#","part":{"dim":1,"start":1,"end":3},"whole":[4,8,2]"#),
         words(r#","zero_row":1,"slices":[{"dim":0,"start":0,"end":1,"scheme":"zeros"}],"alone":true,"stream":"x""#),
         words(r#","part":{"start":3,"end":9},"whole":[99,99]"#),
@@ -33,6 +33,10 @@ fn read(file: &[u8]) -> usize {
     let mut drawn = 0;
     for (tensor, bytes) in &header.tensors {
         assert!(bytes.start <= bytes.end && bytes.end <= file.len() as u64);
+        let all = bytes.end - bytes.start;
+        if let Some(Ok(copied)) = said.copied.get(&tensor.name).map(|copied| copied.bytes(&tensor.shape, all)) {
+            assert!(copied <= all);
+        }
         let words = said.tensors.get(&tensor.name);
         let recipe = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape));
         let (Some(Ok(recipe)), Ok(dtype)) = (recipe, header::own_dtype(tensor.dtype)) else { continue };

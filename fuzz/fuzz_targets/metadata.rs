@@ -23,6 +23,12 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     assert_eq!(serde_json::to_string(&again).expect("JSON"), written);
 
     for tensor in list(tensors.as_bytes()).unwrap_or_default() {
+        if let Some(copied) = provenance.copied.get(&tensor.name) {
+            match copied.bytes(&tensor.shape, 1 << 40) {
+                Ok(bytes) => assert!(bytes <= 1 << 40),
+                Err(error) => message(&error, 8 * text.len()),
+            }
+        }
         let Some(words) = provenance.tensors.get(&tensor.name) else { continue };
         let (name, shape, seed) = (&tensor.name, &tensor.shape, provenance.seed);
         let recipe = match Recipe::from_words(words, name, shape) {

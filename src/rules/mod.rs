@@ -359,15 +359,19 @@ impl Rules {
             let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
             let mut planned = Planned { name, shape, rule: None, draw: None, layout: None, fans: None, split: None };
             if !tensor.is_integer() {
-                let Some((rule, pattern)) = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?)))
-                else {
-                    unmatched.push(planned.name);
-                    continue;
-                };
-                let done = rule.plan(tensor, &shapes, &variables, &mut streams, &mut planned);
-                done.map_err(|e| e.at(of_tensor(&tensor.name)))?;
-                met.insert(rule.line);
-                planned.rule = Some(Met { pattern: pattern.into(), line: rule.line });
+                let found = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?)));
+                match found.map(|(rule, pattern)| {
+                    met.insert(rule.line);
+                    planned.rule = Some(Met { pattern: pattern.into(), line: rule.line });
+                    rule.plan(tensor, &shapes, &variables, &mut streams, &mut planned)
+                }) {
+                    None if !tensor.optional => {
+                        unmatched.push(planned.name);
+                        continue;
+                    }
+                    Some(Err(e)) if !tensor.optional => return Err(e.at(of_tensor(&tensor.name))),
+                    _ => {}
+                }
             }
             tensors.push(planned);
         }

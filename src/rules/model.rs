@@ -32,6 +32,8 @@ pub struct Tensor {
     pub dtype: Option<String>,
     /// Where its bytes are in a safetensors file, from the end of the header on, if it is known.
     pub data_offsets: Option<Range<u64>>,
+    /// Whether it needs no rule, as its values are there already.
+    pub optional: bool,
 }
 
 impl Tensor {
@@ -42,7 +44,7 @@ impl Tensor {
     /// assert_eq!(tensor.dtype, None);
     /// ```
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<u64>>) -> Tensor {
-        Tensor { name: name.into(), shape: shape.into(), dtype: None, data_offsets: None }
+        Tensor { name: name.into(), shape: shape.into(), dtype: None, data_offsets: None, optional: false }
     }
 
     /// The same with an element type, as safetensors writes it.
@@ -54,6 +56,21 @@ impl Tensor {
     #[must_use]
     pub fn with_dtype(self, dtype: impl Into<String>) -> Tensor {
         Tensor { dtype: Some(dtype.into()), ..self }
+    }
+
+    /// The same, which needs no rule: it counts as others do, but where no rule draws it, that is no error.
+    ///
+    /// ```
+    /// use fanin::rules::{Rules, Tensor};
+    ///
+    /// let rules: Rules = "[[rule]]\nname = 'weight'\nscheme = 'ones'".parse()?;
+    /// let plan = rules.plan(&[Tensor::new("weight", [8]), Tensor::new("table", [8]).optional()])?;
+    /// assert!(plan.tensors()[0].draw.is_some() && plan.tensors()[1].draw.is_none());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn optional(self) -> Tensor {
+        Tensor { optional: true, ..self }
     }
 
     /// Whether it holds integers or truths, which are not drawn.
@@ -160,6 +177,7 @@ impl Model {
             shape,
             dtype,
             data_offsets: data_offsets.map(|(start, end)| start..end),
+            optional: false,
         };
         let model = Model::new(entries.into_iter().map(tensor).collect())?;
         let mut texts = BTreeMap::new();

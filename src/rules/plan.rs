@@ -94,9 +94,9 @@ pub struct Planned {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<u64>,
-    /// The rule that it met; none, where it holds integers, of which no rule is asked.
+    /// The rule that it met; none, where it holds integers, of which no rule is asked, or is optional and met none.
     pub rule: Option<Met>,
-    /// What is drawn; nothing, where the rule says `skip`, or there is none.
+    /// What is drawn; nothing, where the rule says `skip`, or there is none, or it cannot be drawn and is optional.
     pub draw: Option<Draw>,
     /// What its dimensions mean, where it is drawn.
     pub layout: Option<Layout>,

@@ -14,7 +14,9 @@ use crate::draw::engine::Engine;
 use crate::draw::recipe::{Part, Recipe, Tensor};
 use crate::failure::Failure;
 use crate::files::checkpoint::{self, Manner};
+use crate::files::content::Content;
 use crate::files::provenance::Provenance;
+use crate::files::run::hex;
 use crate::say;
 
 /// Writes one tensor, or a range of its elements.
@@ -117,12 +119,12 @@ impl Fill {
         let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
-        let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX) };
+        let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX), read: Vec::new() };
         let digest = if self.digest { Some(digest(fill, &engine, &manner)?) } else { None };
         let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe, split: None };
         let started = Instant::now();
         if let Some(output) = &self.output {
-            checkpoint::write(output, &Provenance::new(seed), vec![tensor], &engine, &manner)?;
+            checkpoint::write(output, &Provenance::new(seed), vec![Content::drawn(tensor)?], &engine, &manner)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         let output = self.output.as_ref().map(|o| o.display().to_string());
@@ -162,5 +164,5 @@ fn digest(fill: fanin::Fill, engine: &Engine, manner: &Manner) -> Result<String,
         hash.update(bytes);
         Ok(())
     })?;
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(hash))
 }

@@ -1,5 +1,6 @@
 //! `fanin init`: a checkpoint of a whole model.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -15,8 +16,10 @@ use crate::draw::ranks::{Mesh, Rank, Split, share};
 use crate::draw::recipe::{Recipe, Tensor};
 use crate::draw::seed::Seed;
 use crate::failure::Failure;
+use crate::files::base::{Base, Part};
 use crate::files::checkpoint::{self, Manner};
-use crate::files::header::{self, is_integer, own_dtype};
+use crate::files::content::Content;
+use crate::files::header::{self, file_dtype, is_integer, own_dtype};
 use crate::files::model;
 use crate::files::provenance::Provenance;
 use crate::say;
@@ -28,6 +31,10 @@ use crate::say;
 ///
 /// Many processes can draw a model together, each its part, without talking to one another: under mpirun, torchrun or srun
 /// each finds its rank in the environment.
+///
+/// With --base, what a checkpoint has of the model is copied bit by bit, whatever its dtype, and only the rest is drawn. A tensor
+/// that grew along its first dimension, such as an embedding of more words, keeps the rows that are there; the new ones are those
+/// that the whole tensor would have for the seed. Nothing is converted, and the checkpoint itself is not replaced.
 #[derive(clap::Args)]
 pub struct Init {
     /// The model: a JSON list of tensors (name -> {dtype, shape}), a .safetensors file, of which the header alone is read,
@@ -38,6 +45,10 @@ pub struct Init {
     output: PathBuf,
     #[command(flatten)]
     choice: Choice,
+    /// Copy what this checkpoint has of the model's tensors, and draw the rest alone: a .safetensors file, or the
+    /// .safetensors.index.json of a sharded one.
+    #[arg(long, value_name = "CHECKPOINT")]
+    base: Option<PathBuf>,
     /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
     #[arg(long, value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Option<Dtype>,
@@ -86,7 +97,13 @@ impl Init {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
         let rank = Rank::of(self.rank, self.world_size)?;
-        let Plan { tensors, kept_out, skipped, notes, rules, digest } = self.plan(seed)?;
+        if self.base.is_some() && !rank.is_only() {
+            return Err(Failure::input(format!(
+                "--base is given to rank {} of {} (--rank and --world-size, or what the launcher says), allowed: --base for one \
+                 process alone",
+                rank.rank, rank.world_size
+            )));
+        }
         let split = match (self.split, &self.mesh) {
             (None, None) => Split::Tensors,
             (None | Some(Split::Rules), Some(mesh)) => {
@@ -98,10 +115,15 @@ impl Init {
                 return Err(Failure::input("--mesh is given and another --split than rules, allowed: rules"));
             }
         };
+        let base = self.base.as_deref().map(Base::open).transpose()?;
+        let Plan { tensors, parts, kept_out, skipped, notes, rules, digest } = self.plan(seed, base.as_ref())?;
         let tensors = share(tensors, rank, split, self.mesh.as_ref())?;
-        if tensors.is_empty() && rank.is_only() {
-            return Err(Failure::input(format!("{}: there is no tensor to draw", self.model.display())));
+        if tensors.is_empty() && parts.is_empty() && rank.is_only() {
+            let or_copy = if base.is_some() { " or copy" } else { "" };
+            return Err(Failure::input(format!("{}: there is no tensor to draw{or_copy}", self.model.display())));
         }
+        let grown = parts.iter().filter(|(_, part)| part.rows.is_some()).count();
+        let (copied, drawn) = (parts.len() - grown, tensors.len() - grown);
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(output).is_ok_and(|m| !m.is_file() && !m.is_dir());
         let output = if rank.is_only() || is_no_file {
@@ -109,24 +131,32 @@ impl Init {
         } else {
             checkpoint::inserted(output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
         };
-        let count = tensors.len();
+        let count = copied + grown + drawn;
         let provenance = Provenance {
             rules: Some(rules.clone()),
             rules_sha256: Some(digest),
             rank: (!rank.is_only()).then_some(rank),
+            base: base.as_ref().map(Base::name),
             ..Provenance::new(seed)
         };
         let engine = Engine::choose(device)?;
-        let manner = Manner { resume: self.resume, shard: self.max_shard_size, chunk: engine.chunk(self.memory) };
+        let manner = Manner {
+            resume: self.resume,
+            shard: self.max_shard_size,
+            chunk: engine.chunk(self.memory),
+            read: base.as_ref().map(Base::files).unwrap_or_default(),
+        };
         let started = Instant::now();
-        let written = checkpoint::write(&output, &provenance, tensors, &engine, &manner)?;
+        let contents = contents(tensors, parts)?;
+        let written = checkpoint::write(&output, &provenance, contents, &engine, &manner)?;
         let seconds = started.elapsed().as_secs_f64();
         if *json {
             let report = serde_json::json!({
                 "output": output.display().to_string(), "device": engine.name(), "seed": seed, "rules": rules,
                 "rank": rank.rank, "world_size": rank.world_size, "tensors": count, "values": written.values,
                 "bytes": written.bytes, "files": written.files, "seconds": seconds, "kept_out": kept_out,
-                "skipped": skipped, "notes": notes,
+                "skipped": skipped, "notes": notes, "base": base.map(|base| base.path.display().to_string()),
+                "copied": copied, "grown": grown, "drawn": drawn,
             });
             say::json(&report);
             return Ok(());
@@ -139,6 +169,10 @@ impl Init {
             written.bytes as f64 / 1e6,
             engine.name(),
         );
+        if let Some(base) = base {
+            let base = base.path.display();
+            say!("of {base}: {copied} tensors copied, {grown} grown, of which the new rows are drawn, {drawn} drawn");
+        }
         if !kept_out.is_empty() {
             say!("kept out, as they hold integers: {}", kept_out.join(", "));
         }
@@ -151,57 +185,141 @@ impl Init {
         Ok(())
     }
 
-    fn plan(&self, seed: Seed) -> Result<Plan, Failure> {
+    fn plan(&self, seed: Seed, base: Option<&Base>) -> Result<Plan, Failure> {
         let shown = self.model.display();
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
-        let (drawable, integers): (Vec<_>, Vec<_>) =
-            model::read(&self.model)?.into_iter().partition(|tensor| !is_integer(tensor.dtype));
-        let tensors: Vec<_> = drawable.iter().map(header::Tensor::named_shape).collect();
+        let of = |name: &str, e: &dyn std::fmt::Display| failed(&format!("tensor \"{name}\": {e:#}"));
+        let model = model::read(&self.model)?;
+        let mut parts = BTreeMap::new();
+        for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {
+            let part = base.part(&tensor.name, &tensor.shape).map_err(|e| of(&tensor.name, &e))?;
+            parts.extend(part.map(|part| (tensor.name.clone(), part)));
+        }
+        let left_out = base.and_then(|base| left_out(base, &model));
+        let (drawable, integers): (Vec<_>, Vec<_>) = model.into_iter().partition(|tensor| !is_integer(tensor.dtype));
+        let is_copied = |name: &str| parts.get(name).is_some_and(|part| part.rows.is_none());
+        let tensor = |tensor: &header::Tensor| match tensor.named_shape() {
+            // Rules are for what is drawn.
+            named if is_copied(&named.name) => named.optional(),
+            named => named,
+        };
+        let tensors: Vec<_> = drawable.iter().map(tensor).collect();
         let (rules, name) = self.choice.rules(&tensors)?;
+        let made = rules.plan(&tensors).map_err(|e| failed(&e))?;
+        let drawn: Vec<_> = made.tensors().iter().filter(|planned| !is_copied(&planned.name)).cloned().collect();
+        let notes = [self.choice.unmet(made.unmet()), self.choice.doubtful(&drawn), left_out];
         let mut plan = Plan {
             tensors: Vec::new(),
-            kept_out: integers.into_iter().map(|t| t.name).collect(),
+            parts: BTreeMap::new(),
+            kept_out: Vec::new(),
             skipped: Vec::new(),
-            notes: Vec::new(),
+            notes: notes.into_iter().flatten().collect(),
             rules: name,
             digest: rules.digest(),
         };
-        let made = rules.plan(&tensors).map_err(|e| failed(&e))?;
-        plan.notes.extend(self.choice.unmet(made.unmet()));
-        plan.notes.extend(self.choice.doubtful(made.tensors()));
         let mut coarse = Coarse::default();
-        let planned = made.into_tensors();
-        for (planned, tensor) in planned.into_iter().zip(drawable) {
-            let wrong = |e: &dyn std::fmt::Display| failed(&format!("tensor \"{}\": {e:#}", planned.name));
-            let Some(draw) = planned.draw else {
-                plan.skipped.push(planned.name);
-                continue;
+        for tensor in integers {
+            match parts.remove(&tensor.name) {
+                Some(part) => {
+                    part.unconverted(tensor.dtype, "in the model").map_err(|e| of(&tensor.name, &e))?;
+                    if part.rows.is_some() {
+                        return Err(of(&tensor.name, &part.undrawn()));
+                    }
+                    plan.parts.insert(tensor.name, part);
+                }
+                None => plan.kept_out.push(tensor.name),
+            }
+        }
+        for (planned, tensor) in made.into_tensors().into_iter().zip(drawable) {
+            let wrong = |e: &dyn std::fmt::Display| of(&tensor.name, e);
+            let part = parts.remove(&tensor.name);
+            let of_rule = planned.draw.as_ref().and_then(|draw| draw.dtype);
+            if let Some(part) = &part {
+                let (dtype, by) = match (self.dtype, of_rule) {
+                    (Some(dtype), _) => (file_dtype(dtype), "by --dtype"),
+                    (None, Some(dtype)) => (file_dtype(dtype), "by its rule"),
+                    (None, None) => (Ok(tensor.dtype), "in the model"),
+                };
+                dtype.and_then(|dtype| part.unconverted(dtype, by)).map_err(|e| wrong(&e))?;
+            }
+            let (part, draw) = match (part, planned.draw) {
+                (Some(part), _) if part.rows.is_none() => {
+                    plan.parts.insert(tensor.name, part);
+                    continue;
+                }
+                (Some(part), None) => {
+                    let message = "and the rules skip it, allowed: a rule that has a scheme for it";
+                    return Err(wrong(&format!("{}, {message}", part.grown())));
+                }
+                (None, None) => {
+                    plan.skipped.push(tensor.name);
+                    continue;
+                }
+                (part, Some(draw)) => (part, draw),
             };
             let dtype = match self.dtype.or(draw.dtype) {
                 Some(_) if tensor.dtype == FileDtype::C64 => {
                     return Err(wrong(&"its dtype is C64, which fanin does not draw"));
                 }
                 Some(dtype) => dtype,
-                None => own_dtype(tensor.dtype).map_err(|e| wrong(&e))?,
+                None => own_dtype(tensor.dtype).map_err(|e| wrong(&part.as_ref().map_or(e, Part::undrawn)))?,
             };
             draw.check_in(dtype).map_err(|e| wrong(&e))?;
             for distribution in
                 std::iter::once(draw.distribution).chain(draw.parts.iter().map(|part| part.distribution))
             {
-                coarse.add(&distribution, dtype, &planned.name);
+                coarse.add(&distribution, dtype, &tensor.name);
             }
             let recipe = Recipe::planned(draw);
             // What cannot be drawn is said before anything is.
             recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
-            plan.tensors.push(Tensor { name: planned.name, dtype, recipe, split: planned.split });
+            plan.parts.extend(part.map(|part| (tensor.name.clone(), part)));
+            plan.tensors.push(Tensor { name: tensor.name, dtype, recipe, split: planned.split });
         }
         plan.notes.extend(coarse.notes());
+        plan.notes.extend(untied(&plan.tensors, &plan.parts));
         Ok(plan)
     }
 }
 
+/// What to say of tensors that the model does not have.
+fn left_out(base: &Base, model: &[header::Tensor]) -> Option<String> {
+    let here: HashSet<_> = model.iter().map(|tensor| tensor.name.as_str()).collect();
+    let names: Vec<_> = base.names().filter(|name| !here.contains(name)).collect();
+    let base = base.path.display();
+    (!names.is_empty()).then(|| format!("not copied from {base}, as the model has none such: {}", names.join(", ")))
+}
+
+/// What to say of tensors that the rules tie to others, of which the base has these alone.
+fn untied(tensors: &[Tensor], parts: &BTreeMap<String, Part>) -> Option<String> {
+    let is_untied = |t: &&Tensor| !parts.contains_key(&t.name) && parts.contains_key(&t.recipe.draw.stream);
+    let of = |t: &Tensor| format!("{} (of {})", t.name, t.recipe.draw.stream);
+    let names: Vec<_> = tensors.iter().filter(is_untied).map(of).collect();
+    (!names.is_empty()).then(|| {
+        format!("drawn with the stream of a tensor that is copied, whose values they do not have: {}", names.join(", "))
+    })
+}
+
+/// The tensors to write, with the digests of what is copied.
+fn contents(tensors: Vec<Tensor>, mut parts: BTreeMap<String, Part>) -> Result<Vec<Content>, Failure> {
+    let mut contents = Vec::with_capacity(tensors.len() + parts.len());
+    for tensor in tensors {
+        let part = parts.remove(&tensor.name);
+        contents.push(Content { copied: part.map(Part::read).transpose()?, ..Content::drawn(tensor)? });
+    }
+    for (name, part) in parts {
+        let (dtype, shape) = (part.dtype, part.shape.clone());
+        let (run, copied) = part.read()?;
+        contents.push(Content { name, dtype, shape, bytes: run.len(), copied: Some((run, copied)), drawn: None });
+    }
+    Ok(contents)
+}
+
 struct Plan {
+    /// What is drawn, if only in part.
     tensors: Vec<Tensor>,
+    /// What is copied, if only in part.
+    parts: BTreeMap<String, Part>,
     /// Integer tensors.
     kept_out: Vec<String>,
     skipped: Vec<String>,

@@ -1,6 +1,6 @@
 //! `fanin stats`: what the tensors of a checkpoint hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use fanin::Distribution;
@@ -8,14 +8,15 @@ use fanin::Distribution;
 use crate::commands::choice::Choice;
 use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
-use crate::files::header::{self, Tensor, is_integer};
+use crate::files::header::{Tensor, is_integer};
 use crate::files::provenance::Provenance;
 use crate::files::summary::{BINS, Summary, size_of};
 use crate::files::{model, regular};
 use crate::say;
 
 /// Prints each tensor's mean, standard deviation, extremes, zeros, and numbers that are none, with a histogram; and the mean
-/// and the standard deviation of what it was drawn from, if the file, or rules that are given, say so.
+/// and the standard deviation of what it was drawn from, if the file, or rules that are given, say so. Of what was copied, if only
+/// in part, nothing is expected.
 #[derive(clap::Args)]
 pub struct Stats {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
@@ -30,11 +31,15 @@ pub struct Stats {
 impl Stats {
     pub fn run(self) -> Result<(), Failure> {
         let shards = model::shards(&self.checkpoint, true)?;
-        let mut expected = BTreeMap::new();
+        let (mut expected, mut copied) = (BTreeMap::new(), HashSet::new());
         for header in shards.iter().map(|shard| &shard.header) {
             // What cannot be read says nothing; `verify` says what is wrong with it.
             let said = header.provenance.as_deref().and_then(|text| Provenance::read(text).ok());
             for (tensor, _) in &header.tensors {
+                if said.as_ref().is_some_and(|p| p.copied.contains_key(&tensor.name)) {
+                    copied.insert(tensor.name.clone());
+                    continue;
+                }
                 let words = said.as_ref().and_then(|p| p.tensors.get(&tensor.name));
                 if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape)) {
                     expected.insert(tensor.name.clone(), recipe.draw.distribution);
@@ -43,7 +48,11 @@ impl Stats {
         }
         if self.choice.is_given() {
             let all = shards.iter().flat_map(|shard| &shard.header.tensors).map(|(tensor, _)| tensor);
-            let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(header::Tensor::named_shape).collect();
+            let named = |tensor: &Tensor| match tensor.named_shape() {
+                named if copied.contains(&tensor.name) => named.optional(),
+                named => named,
+            };
+            let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(named).collect();
             let (rules, _) = self.choice.rules(&tensors)?;
             let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
             expected = rules
@@ -51,6 +60,7 @@ impl Stats {
                 .map_err(failed)?
                 .into_tensors()
                 .into_iter()
+                .filter(|planned| !copied.contains(&planned.name))
                 .filter_map(|planned| Some((planned.name, planned.draw?.distribution)))
                 .collect();
         }

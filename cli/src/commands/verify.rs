@@ -1,10 +1,12 @@
 //! `fanin verify`: whether a checkpoint is what a seed says.
 
+mod copied;
 mod report;
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use fanin::Dtype;
 use sha2::{Digest, Sha256};
@@ -14,12 +16,14 @@ use crate::draw::engine::Engine;
 use crate::draw::recipe::{Recipe, Words};
 use crate::draw::seed::{Kind, Seed};
 use crate::failure::Failure;
+use crate::files::base::Base;
 use crate::files::compare::{Stored, compare};
 use crate::files::header::{Tensor, is_integer, own_dtype};
 use crate::files::model::{self, Shard};
-use crate::files::provenance::Provenance;
+use crate::files::provenance::{Copied, Provenance};
 use crate::files::regular;
-use report::{Origin, Outcome, Report};
+use crate::files::run::{Run, hex};
+use report::{NotDrawn, Origin, Outcome, Report};
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///
@@ -28,6 +32,9 @@ use report::{Origin, Outcome, Report};
 ///
 /// Each tensor that is not compared is named: integers, which are not drawn; what rules that are given skip; and floats other than
 /// F32, F16 and BF16, and tensors of another value contract, for which the checkpoint is not verified.
+///
+/// What `init --base` copied is compared by its SHA-256, also with --sample, and named. That digest is the file's own word,
+/// whatever rules are given; with --base it is compared with what the base has.
 ///
 /// Where all tensors were compared as a whole and are the same, the SHA-256 of their bytes is printed: of all that is behind the
 /// header in the file, or in the files of an index one after the other in the order of their names.
@@ -40,6 +47,9 @@ pub struct Verify {
     checkpoint: PathBuf,
     #[command(flatten)]
     choice: Choice,
+    /// What the file's copied tensors were copied from.
+    #[arg(long, value_name = "CHECKPOINT")]
+    base: Option<PathBuf>,
     /// The seed [default: what the file says]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<String>,
@@ -62,6 +72,27 @@ struct Given {
     rules: String,
     digest: String,
     recipes: BTreeMap<String, Option<Recipe>>,
+}
+
+/// A file of the checkpoint, and how it says that it was made.
+struct Made {
+    shard: Shard,
+    provenance: Option<Provenance>,
+}
+
+impl Made {
+    fn read(mut shard: Shard) -> Result<Made, Failure> {
+        // In the order of their bytes, which the hash is made of.
+        shard.header.tensors.sort_by_key(|(_, bytes)| (bytes.start, bytes.end));
+        let failed = |e| Failure::input(format!("{}: {e}", shard.path.display()));
+        let provenance = shard.header.provenance.as_deref().map(Provenance::read).transpose().map_err(failed)?;
+        Ok(Made { shard, provenance })
+    }
+
+    /// What it says was copied of a tensor.
+    fn copied(&self, tensor: &str) -> Option<&Copied> {
+        self.provenance.as_ref()?.copied.get(tensor)
+    }
 }
 
 /// How a tensor is drawn, or what it is where it is not.
@@ -104,25 +135,33 @@ impl Verify {
     }
 
     fn report(&self) -> Result<Report, Failure> {
-        let mut shards = model::shards(&self.checkpoint, true)?;
-        let given = if self.choice.is_given() { Some(self.given(&shards)?) } else { None };
+        let shards = model::shards(&self.checkpoint, true)?;
+        let made = shards.into_iter().map(Made::read).collect::<Result<Vec<_>, _>>()?;
+        let given = if self.choice.is_given() { Some(self.given(&made)?) } else { None };
+        let base = self.base.as_deref().map(Base::open).transpose()?;
+        if let Some(base) = &base
+            && made.iter().all(|made| made.provenance.as_ref().is_none_or(|p| p.copied.is_empty()))
+        {
+            let (at, base) = (self.checkpoint.display(), base.path.display());
+            return Err(Failure::input(format!(
+                "{at} says of no tensor that it was copied, allowed with --base {base}: what init --base wrote"
+            )));
+        }
         let engine = Engine::choose(&self.device)?;
         let mut report = Report {
             checkpoint: self.checkpoint.display().to_string(),
             given_seed: self.seed.is_some(),
             given_rules: given.is_some(),
+            base: base.as_ref().map(|base| base.path.display().to_string()),
             device: engine.name().into(),
-            tensors: shards.iter().map(|shard| shard.header.tensors.len()).sum(),
+            tensors: made.iter().map(|made| made.shard.header.tensors.len()).sum(),
             ..Report::default()
         };
         let mut hash = self.sample.is_none().then(Sha256::new);
-        for shard in &mut shards {
-            // In the order of their bytes, which the hash is made of.
-            shard.header.tensors.sort_by_key(|(_, bytes)| (bytes.start, bytes.end));
-            self.verify(shard, given.as_ref(), &engine, &mut report, &mut hash)?;
+        for made in &made {
+            self.verify(made, given.as_ref(), base.as_ref(), &engine, &mut report, &mut hash)?;
         }
         if report.differences.is_empty() && report.not_compared.is_empty() {
-            let hex = |hash: Sha256| hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
             report.sha256 = hash.map(hex);
         }
         Ok(report)
@@ -131,17 +170,15 @@ impl Verify {
     /// Adds a file to the report.
     fn verify(
         &self,
-        shard: &Shard,
+        made: &Made,
         given: Option<&Given>,
+        base: Option<&Base>,
         engine: &Engine,
         report: &mut Report,
         hash: &mut Option<Sha256>,
     ) -> Result<(), Failure> {
+        let Made { shard, provenance } = made;
         let at = shard.path.display();
-        let provenance = match &shard.header.provenance {
-            Some(text) => Some(Provenance::read(text).map_err(|e| Failure::input(format!("{at}: {e}")))?),
-            None => None,
-        };
         let own_kind = provenance.as_ref().map(|p| p.seed.kind());
         let kind = self.stream.or(own_kind).unwrap_or(Kind::Native);
         let given_seed = self.seed.as_deref().map(|text| Seed::parse(kind, text)).transpose()?;
@@ -153,7 +190,7 @@ impl Verify {
                 "{at} does not say how it was made, allowed: --rules, --preset or --scheme, and --seed"
             )));
         }
-        let (rules, rules_sha256) = match (given, &provenance) {
+        let (rules, rules_sha256) = match (given, provenance) {
             (Some(given), _) => (Some(given.rules.clone()), Some(given.digest.clone())),
             (None, Some(own)) => (own.rules.clone(), own.rules_sha256.clone()),
             (None, None) => (None, None),
@@ -167,11 +204,33 @@ impl Verify {
             }
             _ => report.origin = Some(origin),
         }
-        let by = provenance.as_ref().map(|p| p.fanin.clone()).unwrap_or_default();
-        let said = provenance.map(|p| p.tensors).unwrap_or_default();
+        let by = provenance.as_ref().map(|p| p.fanin.as_str()).unwrap_or_default();
+        let none = BTreeMap::new();
+        let said = provenance.as_ref().map_or(&none, |p| &p.tensors);
+        let path: Arc<Path> = shard.path.as_path().into();
         let file = regular::open(&shard.path).map_err(|e| Failure::other(format!("{at}: {e}")))?;
         for (tensor, bytes) in &shard.header.tensors {
             let words = said.get(&tensor.name);
+            let of_tensor = Run { path: path.clone(), bytes: bytes.clone() };
+            let old = match made.copied(&tensor.name) {
+                Some(said) => {
+                    let found = copied::compare(said, tensor, &of_tensor, base, hash)?;
+                    report.copied.push(NotDrawn { tensor: tensor.name.clone(), rows: said.rows });
+                    if said.rows.is_none() {
+                        let outcome = match found.wrong {
+                            None if words.is_some() => Outcome::Wrong(
+                                "all of it was copied, and drawn, by the metadata, allowed: one of them".into(),
+                            ),
+                            None => Outcome::Copied(elements(tensor)),
+                            Some(reason) => Outcome::Wrong(reason),
+                        };
+                        report.add(&tensor.name, outcome);
+                        continue;
+                    }
+                    found
+                }
+                None => copied::Found::default(),
+            };
             let outcome = match plan(tensor, words, given) {
                 Err(outcome) => outcome,
                 Ok((recipe, dtype)) => {
@@ -189,17 +248,21 @@ impl Verify {
                         (_, Err(reason)) => Outcome::Wrong(reason.to_string()),
                         (_, Ok(fill)) => {
                             let stored = Stored { file: &file, path: &shard.path, start: bytes.start };
-                            let runs = self.runs(tensor);
-                            Outcome::Compared(compare(&stored, &fill, &runs, engine, hash)?)
+                            let first = old.bytes / dtype.bytes(1);
+                            let runs = self.runs(first..elements(tensor));
+                            let mut found = compare(&stored, &fill, &runs, engine, hash)?;
+                            found.compared += first;
+                            Outcome::Compared(found)
                         }
                     }
                 }
             };
-            report.add(&tensor.name, outcome);
+            report.add(&tensor.name, outcome.and(old.wrong));
         }
         if given.is_none() {
             let here: HashSet<_> = shard.header.tensors.iter().map(|(t, _)| &t.name).collect();
-            for name in said.keys().filter(|name| !here.contains(name)) {
+            let copied = provenance.iter().flat_map(|p| p.copied.keys()).filter(|name| !said.contains_key(*name));
+            for name in said.keys().chain(copied).filter(|name| !here.contains(name)) {
                 report.add(name, Outcome::Wrong("it is missing".into()));
                 report.tensors += 1;
             }
@@ -208,9 +271,15 @@ impl Verify {
     }
 
     /// By the rules that were given: of the tensors that `init` plans.
-    fn given(&self, shards: &[Shard]) -> Result<Given, Failure> {
-        let all = shards.iter().flat_map(|shard| &shard.header.tensors).map(|(tensor, _)| tensor);
-        let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(Tensor::named_shape).collect();
+    fn given(&self, made: &[Made]) -> Result<Given, Failure> {
+        let all = made.iter().flat_map(|made| made.shard.header.tensors.iter().map(move |(tensor, _)| (made, tensor)));
+        let tensors: Vec<_> = all
+            .filter(|(_, tensor)| !is_integer(tensor.dtype))
+            .map(|(made, tensor)| match made.copied(&tensor.name) {
+                Some(Copied { rows: None, .. }) => tensor.named_shape().optional(),
+                _ => tensor.named_shape(),
+            })
+            .collect();
         let (rules, name) = self.choice.rules(&tensors)?;
         let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
         let planned = rules.plan(&tensors).map_err(failed)?;
@@ -222,19 +291,23 @@ impl Verify {
         })
     }
 
-    /// The elements of a tensor to compare.
-    fn runs(&self, tensor: &Tensor) -> Vec<Range<u64>> {
-        let all: u64 = tensor.shape.iter().product();
+    /// The elements to compare of so many.
+    fn runs(&self, all: Range<u64>) -> Vec<Range<u64>> {
+        let len = all.end - all.start;
         match self.sample {
-            Some(sample) if sample < all => {
+            Some(sample) if sample < len => {
                 // Runs of equal length at equal distances, the first and the last element among them.
                 let runs = sample.min(16);
                 let length = sample.div_ceil(runs);
                 let at =
-                    |run| if runs == 1 { 0 } else { (u128::from(all - length) * run / u128::from(runs - 1)) as u64 };
-                (0..u128::from(runs)).map(at).map(|start| start..start + length).collect()
+                    |run| if runs == 1 { 0 } else { (u128::from(len - length) * run / u128::from(runs - 1)) as u64 };
+                (0..u128::from(runs)).map(at).map(|at| all.start + at).map(|start| start..start + length).collect()
             }
-            _ => std::iter::once(0..all).collect(),
+            _ => std::iter::once(all).collect(),
         }
     }
+}
+
+fn elements(tensor: &Tensor) -> u64 {
+    tensor.shape.iter().fold(1, |n, &d| n.saturating_mul(d))
 }

@@ -7,16 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use fanin::Dtype;
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::draw::engine::Engine;
-use crate::draw::recipe::Tensor;
 use crate::draw::seed::Seed;
 use crate::failure::Failure;
+use crate::files::content::{Content, Piece};
 use crate::files::header::MAX_HEADER;
-use crate::files::partial::{Partial, replaceable};
+use crate::files::partial::{Partial, partial_path, replaceable};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
 
@@ -28,6 +27,8 @@ pub struct Manner {
     pub shard: Option<u64>,
     /// How many bytes are drawn at once.
     pub chunk: u64,
+    /// Files that are read meanwhile, and may not be replaced.
+    pub read: Vec<PathBuf>,
 }
 
 /// What was written.
@@ -44,18 +45,18 @@ const MAX_FILES: usize = 99_999;
 /// How much of the end of a partial file is not trusted.
 const WRITTEN_AGAIN: u64 = 8 << 20;
 
-/// Draws the tensors and writes them to `path`, or to shards named after it.
+/// Draws and copies the tensors and writes them to `path`, or to shards named after it.
 pub fn write(
     path: &Path,
     provenance: &Provenance,
-    mut tensors: Vec<Tensor>,
+    mut tensors: Vec<Content>,
     engine: &Engine,
     manner: &Manner,
 ) -> Result<Written, Failure> {
-    // The order that the safetensors library writes: the widest elements first, which keeps all aligned, then by name.
-    tensors.sort_by(|a, b| (b.dtype.bits(), &a.name).cmp(&(a.dtype.bits(), &b.name)));
-    let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes())).unwrap_or(u64::MAX);
-    let values = tensors.iter().map(Tensor::elements).fold(0, u64::saturating_add);
+    tensors.sort_by(|a, b| a.order().cmp(&b.order()));
+    let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes)).unwrap_or(u64::MAX);
+    let values =
+        tensors.iter().map(|t| t.shape.iter().fold(1, |n: u64, &d| n.saturating_mul(d))).fold(0, u64::saturating_add);
     // Drawn on a terminal, hidden elsewhere.
     let bar = ProgressBar::new(total);
     let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}");
@@ -86,6 +87,7 @@ pub fn write(
     } else if files == 1 {
         // A link is followed, so that its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        spared(&path, manner)?;
         write_file(&path, &headers[0], provenance.seed, &shards[0], engine, manner, &bar)?;
     } else {
         let index_path = with_suffix(path, ".index.json");
@@ -93,6 +95,7 @@ pub fn write(
         let mut weight_map = BTreeMap::new();
         for (tensors, name) in shards.iter().zip(&names) {
             replaceable(name)?;
+            spared(name, manner)?;
             let name = name.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
                 Failure::input(format!("{shown} is no UTF-8, allowed where an index has to name the files: UTF-8"))
             })?;
@@ -105,6 +108,7 @@ pub fn write(
             return Err(Failure::input(format!("{message}; shorter names have a shorter one")));
         }
         replaceable(&index_path)?;
+        spared(&index_path, manner)?;
         // An index never names shards of two runs.
         match fs::remove_file(&index_path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -125,15 +129,15 @@ pub fn write(
 }
 
 /// Tensors in order, as many to a shard as fit; one that is larger has a shard of its own.
-fn shards(tensors: Vec<Tensor>, most: u64) -> Vec<Vec<Tensor>> {
+fn shards(tensors: Vec<Content>, most: u64) -> Vec<Vec<Content>> {
     let mut shards = Vec::new();
     let (mut shard, mut bytes) = (Vec::new(), 0u64);
     for tensor in tensors {
-        if !shard.is_empty() && bytes.saturating_add(tensor.bytes()) > most {
+        if !shard.is_empty() && bytes.saturating_add(tensor.bytes) > most {
             shards.push(std::mem::take(&mut shard));
             bytes = 0;
         }
-        bytes = bytes.saturating_add(tensor.bytes());
+        bytes = bytes.saturating_add(tensor.bytes);
         shard.push(tensor);
     }
     shards.push(shard);
@@ -158,33 +162,27 @@ pub fn inserted(path: &Path, text: &str) -> PathBuf {
 }
 
 /// Length, JSON, padding to 8 bytes.
-fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failure> {
+fn header(provenance: &Provenance, tensors: &[Content]) -> Result<Vec<u8>, Failure> {
     let mut end = 0usize;
     let mut infos = Vec::with_capacity(tensors.len());
     let mut provenance = provenance.clone();
     for tensor in tensors {
-        let shape = tensor.recipe.shape();
+        let shape = &tensor.shape;
         let too_large = || Failure::input(format!("tensor \"{}\" of shape {shape:?} does not fit a file", tensor.name));
-        let dtype = match tensor.dtype {
-            Dtype::F32 => safetensors::Dtype::F32,
-            Dtype::F16 => safetensors::Dtype::F16,
-            Dtype::BF16 => safetensors::Dtype::BF16,
-            other => {
-                return Err(Failure::input(format!(
-                    "tensor \"{}\": no file of this version holds {other}",
-                    tensor.name
-                )));
-            }
-        };
         let start = end;
-        end = usize::try_from(tensor.bytes())
+        end = usize::try_from(tensor.bytes)
             .ok()
             .and_then(|b| start.checked_add(b))
             .filter(|&e| e <= isize::MAX as usize)
             .ok_or_else(too_large)?;
         let shape = shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>().map_err(|_| too_large())?;
-        infos.push((tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) }));
-        provenance.tensors.insert(tensor.name.clone(), tensor.recipe.to_words(&tensor.name, provenance.seed));
+        infos.push((tensor.name.clone(), TensorInfo { dtype: tensor.dtype, shape, data_offsets: (start, end) }));
+        if let Some((recipe, _)) = &tensor.drawn {
+            provenance.tensors.insert(tensor.name.clone(), recipe.to_words(&tensor.name, provenance.seed));
+        }
+        if let Some((_, copied)) = &tensor.copied {
+            provenance.copied.insert(tensor.name.clone(), copied.clone());
+        }
     }
     let words = serde_json::to_string(&provenance).map_err(Failure::other)?;
     // In an order of its own, which the library's map has not. Readers of transformers and accelerate ask for the format.
@@ -207,12 +205,12 @@ fn write_file(
     path: &Path,
     header: &[u8],
     seed: Seed,
-    tensors: &[Tensor],
+    tensors: &[Content],
     engine: &Engine,
     manner: &Manner,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let total = header.len() as u64 + tensors.iter().map(Tensor::bytes).sum::<u64>();
+    let total = header.len() as u64 + tensors.iter().map(|t| t.bytes).sum::<u64>();
     let is_done =
         |file: File| file.metadata().is_ok_and(|metadata| metadata.len() == total) && begins_with(&file, header);
     if manner.resume && regular::open(path).is_ok_and(is_done) {
@@ -229,7 +227,7 @@ fn write_file(
     if manner.resume && length >= header.len() as u64 {
         if !begins_with(file, header) {
             return Err(Failure::input(format!(
-                "{} was begun with another seed, rules, model or version, allowed: the same; without --resume it is begun \
+                "{} was begun with another seed, rules, model, base or version, allowed: the same; without --resume it is begun \
                  anew",
                 shown.display()
             )));
@@ -242,9 +240,25 @@ fn write_file(
     }
     file.seek(SeekFrom::End(0)).map_err(failed)?;
     bar.inc(done);
-    append(file, &shown, seed, tensors, done, engine, manner, bar)
-        .map_err(|e| Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e })?;
+    append(file, &shown, seed, tensors, done, engine, manner, bar).map_err(|e| match file.metadata() {
+        Ok(metadata) if metadata.len() == 0 => e,
+        _ => Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e },
+    })?;
     partial.finish().map_err(failed)
+}
+
+/// Refuses the name of a file that is read meanwhile, or of what it is while it is written.
+fn spared(path: &Path, manner: &Manner) -> Result<(), Failure> {
+    for name in [path, &partial_path(path)] {
+        if let Some(read) = manner.read.iter().find(|read| regular::is_same(name, read)) {
+            return Err(Failure::input(format!(
+                "{} would be replaced, and is {}, which is copied from, allowed: another name for the output",
+                name.display(),
+                read.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn begins_with(mut file: &File, header: &[u8]) -> bool {
@@ -252,29 +266,90 @@ fn begins_with(mut file: &File, header: &[u8]) -> bool {
     file.rewind().and_then(|()| file.read_exact(&mut begin)).is_ok() && begin == header
 }
 
-/// Draws the tensors from byte `done` of them on.
+/// Draws and copies the tensors from byte `done` of them on.
 #[allow(clippy::too_many_arguments)]
 fn append(
     mut file: &File,
     shown: &Path,
     seed: Seed,
-    tensors: &[Tensor],
+    tensors: &[Content],
     done: u64,
     engine: &Engine,
     manner: &Manner,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
     let mut skipped = done;
-    let fills = tensors.iter().filter_map(|tensor| {
-        let skip = skipped.min(tensor.bytes());
+    let mut pieces = Vec::new();
+    for tensor in tensors {
+        let skip = skipped.min(tensor.bytes);
         skipped -= skip;
-        let fill = tensor.recipe.fill(seed, tensor.dtype).map(|fill| fill.split_at(skip / tensor.dtype.bytes(1)).1);
-        (skip < tensor.bytes()).then_some(fill)
-    });
-    let fills = fills.collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
-    engine.draw(fills.into_iter(), manner.chunk, |bytes| {
+        pieces.extend(tensor.pieces(seed, skip).map_err(Failure::input)?);
+    }
+    let mut write = |bytes: &[u8]| {
         file.write_all(bytes).map_err(|e| Failure::other(format!("{}: {e}", shown.display())))?;
         bar.inc(bytes.len() as u64);
         Ok(())
-    })
+    };
+    let mut pieces = pieces.into_iter().peekable();
+    while let Some(piece) = pieces.next() {
+        match piece {
+            Piece::Copied(run, copied, mut skip) => {
+                let read = run.read(|bytes| {
+                    let now = skip.min(bytes.len() as u64);
+                    skip -= now;
+                    write(&bytes[now as usize..])
+                })?;
+                if read != copied.sha256 {
+                    // The header speaks of other bytes. Of a device, nothing can be taken back.
+                    let _ = file.set_len(0);
+                    return Err(Failure::other(format!("{} was changed while it was copied", run.path.display())));
+                }
+            }
+            Piece::Drawn(first) => {
+                let next = || match pieces.next_if(|next| matches!(next, Piece::Drawn(_)))? {
+                    Piece::Drawn(fill) => Some(fill),
+                    Piece::Copied(..) => None,
+                };
+                engine.draw(std::iter::once(first).chain(std::iter::from_fn(next)), manner.chunk, &mut write)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::provenance::Copied;
+    use crate::files::run::Run;
+
+    /// The header speaks of bytes that are no longer there.
+    #[test]
+    fn a_base_that_changes_while_it_is_copied_makes_no_file() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (base, out) = (folder.path().join("base"), folder.path().join("out"));
+        fs::write(&base, "12345678").unwrap();
+        let run = Run { path: base.as_path().into(), bytes: 0..8 };
+        let copied = Copied { rows: None, sha256: run.sha256().unwrap() };
+        let manner = Manner { resume: false, shard: None, chunk: 1 << 20, read: vec![base.clone()] };
+        let made = || {
+            let content = Content {
+                name: "w".into(),
+                dtype: safetensors::Dtype::U8,
+                shape: vec![8],
+                bytes: 8,
+                copied: Some((run.clone(), copied.clone())),
+                drawn: None,
+            };
+            write(&out, &Provenance::new(Seed::Native(0)), vec![content], &Engine::Cpu, &manner)
+        };
+        fs::write(&base, "12345679").unwrap();
+        let failure = made().err().unwrap();
+        assert!(failure.message.ends_with("base was changed while it was copied"), "{failure:?}");
+        assert!(!out.exists() && fs::read(partial_path(&out)).unwrap().is_empty());
+        fs::write(&base, "1234567").unwrap();
+        assert!(made().is_err() && !out.exists());
+        fs::write(&base, "12345678").unwrap();
+        assert_eq!((made().ok().unwrap().bytes, fs::read(&out).unwrap().ends_with(b"12345678")), (8, true));
+    }
 }

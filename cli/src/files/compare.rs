@@ -21,6 +21,14 @@ pub struct Found {
     pub compared: u64,
 }
 
+impl Found {
+    /// Of what differs.
+    pub fn to_text(&self) -> String {
+        let Found { first, different, compared } = self;
+        format!("{different} of {compared} values differ, the first is element {}", first.unwrap_or_default())
+    }
+}
+
 /// Where a tensor is.
 pub struct Stored<'a> {
     pub file: &'a File,

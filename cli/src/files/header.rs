@@ -109,6 +109,16 @@ pub fn is_integer(dtype: Dtype) -> bool {
     matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)
 }
 
+/// The dtype of a file that holds what is drawn in this one.
+pub fn file_dtype(dtype: fanin::Dtype) -> Result<Dtype, String> {
+    match dtype {
+        fanin::Dtype::F32 => Ok(Dtype::F32),
+        fanin::Dtype::F16 => Ok(Dtype::F16),
+        fanin::Dtype::BF16 => Ok(Dtype::BF16),
+        other => Err(format!("no file of this version holds {other}")),
+    }
+}
+
 /// The dtype to draw a tensor in where nothing else is said.
 pub fn own_dtype(dtype: Dtype) -> Result<fanin::Dtype, String> {
     match dtype {

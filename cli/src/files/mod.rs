@@ -1,12 +1,15 @@
 //! What reads files and what writes them.
 
+pub(crate) mod base;
 pub(crate) mod checkpoint;
 pub(crate) mod compare;
+pub(crate) mod content;
 pub mod header;
 pub mod index;
 pub(crate) mod model;
 pub(crate) mod partial;
 pub mod provenance;
 pub(crate) mod regular;
+pub(crate) mod run;
 pub(crate) mod summary;
 pub(crate) mod unique;

@@ -108,7 +108,8 @@ pub fn replaceable(path: &Path) -> Result<(), Failure> {
     regular_or_none(fs::symlink_metadata(&partial)).map_err(|e| failed(&partial, e))
 }
 
-fn partial_path(path: &Path) -> PathBuf {
+/// Its name while it is written.
+pub fn partial_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(".partial");

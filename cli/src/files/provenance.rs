@@ -22,9 +22,42 @@ pub struct Provenance {
     pub rules_sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<Rank>,
+    /// What the checkpoint is called that tensors were copied from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// What was copied of which tensor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique::map")]
+    pub copied: BTreeMap<String, Copied>,
     /// What each tensor of the file draws.
     #[serde(default, deserialize_with = "unique::map")]
     pub tensors: BTreeMap<String, Words>,
+}
+
+/// What of a tensor was copied: all of it, or its first rows, those along the first dimension. The rest is drawn.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Of the bytes.
+    pub sha256: String,
+}
+
+impl Copied {
+    /// How many bytes these are of a tensor of this shape, which has so many.
+    pub fn bytes(&self, shape: &[u64], all: u64) -> Result<u64, String> {
+        match (self.rows, shape.first()) {
+            (None, _) => Ok(all),
+            (Some(0), Some(_)) => Ok(0),
+            (Some(rows), Some(&most)) if rows <= most => {
+                Ok((u128::from(all) * u128::from(rows) / u128::from(most)) as u64)
+            }
+            (Some(rows), most) => Err(format!(
+                "{rows} of its rows were copied by the metadata, allowed: at most {}, as its shape is {shape:?}",
+                most.unwrap_or(&0)
+            )),
+        }
+    }
 }
 
 impl Provenance {
@@ -35,6 +68,8 @@ impl Provenance {
             rules: None,
             rules_sha256: None,
             rank: None,
+            base: None,
+            copied: BTreeMap::new(),
             tensors: BTreeMap::new(),
         }
     }

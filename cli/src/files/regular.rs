@@ -26,6 +26,12 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Whether these are names of one file that is there.
+pub fn is_same(a: &Path, b: &Path) -> bool {
+    let handle = |path| open(path).and_then(same_file::Handle::from_file).ok();
+    handle(a).is_some_and(|a| handle(b).is_some_and(|b| a == b))
+}
+
 /// Refuses a file that has other names, by which others know it.
 pub fn has_one_name(file: &File) -> io::Result<()> {
     #[cfg(unix)]

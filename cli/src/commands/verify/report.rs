@@ -14,6 +14,8 @@ pub struct Report {
     /// Whether these were given, and are not from the file's metadata.
     pub given_seed: bool,
     pub given_rules: bool,
+    /// What copied tensors were compared with, if not with the file's own digests.
+    pub base: Option<String>,
     pub origin: Option<Origin>,
     /// What drew it again.
     pub device: String,
@@ -21,6 +23,8 @@ pub struct Report {
     pub tensors: usize,
     pub compared: usize,
     pub values: u64,
+    /// What was not drawn again, but compared as a whole.
+    pub copied: Vec<NotDrawn>,
     pub differences: Vec<Difference>,
     pub not_compared: Vec<NotCompared>,
     /// Of the tensors' bytes, where all were compared.
@@ -30,6 +34,8 @@ pub struct Report {
 /// What became of a tensor.
 pub enum Outcome {
     Compared(Found),
+    /// So many values are those that were copied.
+    Copied(u64),
     /// It cannot be what it should be, for this reason.
     Wrong(String),
     /// Nothing is said of it, for this reason, and whether the checkpoint is verified all the same.
@@ -37,6 +43,20 @@ pub enum Outcome {
         reason: String,
         harmless: bool,
     },
+}
+
+impl Outcome {
+    /// The same, where some of it is wrong besides.
+    pub fn and(self, wrong: Option<String>) -> Outcome {
+        match (wrong, self) {
+            (None, outcome) => outcome,
+            (Some(reason), Outcome::Compared(found)) if found.different > 0 => {
+                Outcome::Wrong(format!("{reason}; {}", found.to_text()))
+            }
+            (Some(reason), Outcome::Wrong(other)) => Outcome::Wrong(format!("{reason}; {other}")),
+            (Some(reason), _) => Outcome::Wrong(reason),
+        }
+    }
 }
 
 impl Report {
@@ -49,6 +69,10 @@ impl Report {
                 if found.different > 0 {
                     self.differences.push(Difference { tensor, what: What::Values(found) });
                 }
+            }
+            Outcome::Copied(values) => {
+                self.compared += 1;
+                self.values += values;
             }
             Outcome::Wrong(reason) => self.differences.push(Difference { tensor, what: What::Other { reason } }),
             Outcome::NotCompared { reason, harmless } => {
@@ -65,13 +89,20 @@ impl Report {
             Err(Failure::other(format!("{of}: {differ} of {tensors} tensors differ")))
         } else if refused > 0 {
             Err(Failure::input(format!("{of}: {refused} of {tensors} tensors cannot be compared")))
-        } else if self.compared == 0 && tensors > 0 {
+        } else if !self.is_proved() && tensors > 0 {
             Err(Failure::input(format!(
                 "{of}: none of {tensors} tensors was compared, allowed: at least one that is drawn"
             )))
         } else {
             Ok(())
         }
+    }
+
+    /// Whether anything was compared. What the file says of copies proves nothing of a seed or rules that are given.
+    fn is_proved(&self) -> bool {
+        let own_word = self.base.is_none() && (self.given_seed || self.given_rules);
+        let copied = self.copied.iter().filter(|copied| copied.rows.is_none()).count();
+        self.compared > if own_word { copied } else { 0 }
     }
 
     fn is_same(&self) -> bool {
@@ -81,10 +112,7 @@ impl Report {
     pub fn print(&self) {
         for Difference { tensor, what } in &self.differences {
             match what {
-                What::Values(Found { first, different, compared }) => {
-                    let first = first.unwrap_or_default();
-                    say!("{tensor}: {different} of {compared} values differ, the first is element {first}");
-                }
+                What::Values(found) => say!("{tensor}: {}", found.to_text()),
                 What::Other { reason } => say!("{tensor}: {reason}"),
             }
         }
@@ -94,8 +122,15 @@ impl Report {
         if !self.is_same() {
             return;
         }
-        let Report { checkpoint, values, compared, device, origin, sha256, .. } = self;
-        say!("{checkpoint}: the same: {values} values of {compared} tensors, drawn again by {device}");
+        let Report { checkpoint, values, compared, copied, device, origin, sha256, .. } = self;
+        let but = if copied.is_empty() { "" } else { " but for what was copied" };
+        say!("{checkpoint}: the same: {values} values of {compared} tensors, drawn again by {device}{but}");
+        if !copied.is_empty() {
+            let with =
+                self.base.as_ref().map_or("the SHA-256 that the checkpoint says".into(), |base| base.to_string());
+            let names: Vec<_> = copied.iter().map(ToString::to_string).collect();
+            say!("copied, not drawn, and compared with {with}: {}", names.join(", "));
+        }
         if let Some(origin) = origin {
             say!("{origin}");
         }
@@ -125,7 +160,12 @@ impl Report {
             seed: origin.map(|o| o.seed),
             rules: origin.and_then(|o| o.rules.as_ref()),
             rules_sha256: origin.and_then(|o| o.rules_sha256.as_ref()),
-            by: By { seed: from(self.given_seed), rules: from(self.given_rules) },
+            by: By {
+                seed: from(self.given_seed),
+                rules: from(self.given_rules),
+                copied: (!self.copied.is_empty()).then_some(from(self.base.is_some())),
+            },
+            copied: &self.copied,
             sha256: self.sha256.as_ref(),
             differences: &self.differences,
             not_compared: &self.not_compared,
@@ -159,6 +199,14 @@ enum What {
     },
 }
 
+/// A tensor that was copied, or its first rows alone.
+#[derive(Serialize)]
+pub struct NotDrawn {
+    pub tensor: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
 /// A tensor that nothing is said of, and why.
 #[derive(Serialize)]
 pub struct NotCompared {
@@ -182,15 +230,27 @@ struct Json<'a> {
     rules_sha256: Option<&'a String>,
     by: By,
     sha256: Option<&'a String>,
+    copied: &'a [NotDrawn],
     differences: &'a [Difference],
     not_compared: &'a [NotCompared],
 }
 
-/// Where seed and rules are from: "given" or "metadata".
+/// Where seed and rules are from, and what copied tensors were compared with: "given" or "metadata".
 #[derive(Serialize)]
 struct By {
     seed: &'static str,
     rules: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copied: Option<&'static str>,
+}
+
+impl std::fmt::Display for NotDrawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.rows {
+            Some(rows) => write!(f, "{} (the first {rows} of its rows)", self.tensor),
+            None => f.write_str(&self.tensor),
+        }
+    }
 }
 
 impl std::fmt::Display for Origin {

@@ -1,0 +1,64 @@
+//! Whether what was copied to a checkpoint is still there.
+
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::files::base::Base;
+use crate::files::header::Tensor;
+use crate::files::provenance::Copied;
+use crate::files::run::Run;
+
+/// What was found of a tensor that was copied, if only in part.
+#[derive(Default)]
+pub struct Found {
+    /// How many of its bytes were copied.
+    pub bytes: u64,
+    /// Why they are not those that were.
+    pub wrong: Option<String>,
+}
+
+/// Compares what was copied of the tensor in these bytes with what is said of it, and with the base, and adds it to a hash.
+pub fn compare(
+    said: &Copied,
+    tensor: &Tensor,
+    of_tensor: &Run,
+    base: Option<&Base>,
+    hash: &mut Option<Sha256>,
+) -> Result<Found, Failure> {
+    let bytes = match said.bytes(&tensor.shape, of_tensor.len()) {
+        Ok(bytes) => bytes,
+        Err(e) => return Ok(Found { bytes: 0, wrong: Some(e) }),
+    };
+    let here = of_tensor.first(bytes).read(|piece| {
+        if let Some(hash) = hash {
+            hash.update(piece);
+        }
+        Ok(())
+    })?;
+    let what = said.rows.map_or("its bytes".into(), |rows| format!("its first {rows} rows"));
+    let wrong = if here != said.sha256 {
+        let sha256 = &said.sha256;
+        Some(format!("{what} had the SHA-256 {sha256} when they were copied, and have {here}"))
+    } else if let Some(base) = base {
+        let path = base.path.display();
+        match base.part(&tensor.name, &tensor.shape) {
+            Err(e) => Some(e),
+            Ok(None) => Some(format!("it was copied by the metadata, and {path} has none such")),
+            Ok(Some(part)) if part.dtype != tensor.dtype => {
+                Some(format!("its dtype is {}, and {} in {path}", tensor.dtype, part.dtype))
+            }
+            Ok(Some(part)) if part.rows != said.rows => {
+                let rows = |rows: Option<u64>| rows.map_or("all".into(), |rows| rows.to_string());
+                let (copied, there) = (rows(said.rows), rows(part.rows));
+                Some(format!("{copied} of its rows were copied by the metadata, and {there} are in {path}"))
+            }
+            Ok(Some(part)) => {
+                let there = part.run.sha256()?;
+                (there != here).then(|| format!("{what} have the SHA-256 {here}, and in {path} {there}"))
+            }
+        }
+    } else {
+        None
+    };
+    Ok(Found { bytes, wrong })
+}

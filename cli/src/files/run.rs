@@ -1,0 +1,61 @@
+//! A run of a file's bytes, read a piece at a time.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
+use crate::files::regular;
+
+/// How many bytes are read at once.
+const PIECE: u64 = 1 << 20;
+
+/// Where bytes are.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub path: Arc<Path>,
+    pub bytes: Range<u64>,
+}
+
+impl Run {
+    pub fn len(&self) -> u64 {
+        self.bytes.end - self.bytes.start
+    }
+
+    /// Its first bytes.
+    pub fn first(&self, len: u64) -> Run {
+        Run {
+            path: self.path.clone(),
+            bytes: self.bytes.start..self.bytes.end.min(self.bytes.start.saturating_add(len)),
+        }
+    }
+
+    /// Hands the bytes over in order, and returns their SHA-256 in hexadecimal.
+    pub fn read(&self, mut take: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<String, Failure> {
+        let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", self.path.display()));
+        let mut file = regular::open(&self.path).map_err(failed)?;
+        file.seek(SeekFrom::Start(self.bytes.start)).map_err(failed)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; self.len().min(PIECE) as usize];
+        let mut left = self.len();
+        while left > 0 {
+            let piece = &mut buffer[..left.min(PIECE) as usize];
+            file.read_exact(piece).map_err(failed)?;
+            hash.update(&*piece);
+            take(piece)?;
+            left -= piece.len() as u64;
+        }
+        Ok(hex(hash))
+    }
+
+    pub fn sha256(&self) -> Result<String, Failure> {
+        self.read(|_| Ok(()))
+    }
+}
+
+pub fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -7,7 +7,6 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use fanin::Dtype;
 use indicatif::{ProgressBar, ProgressStyle};
 use safetensors::tensor::{Metadata, TensorInfo};
 
@@ -15,10 +14,11 @@ use crate::draw::engine::Engine;
 use crate::draw::recipe::Tensor;
 use crate::draw::seed::Seed;
 use crate::failure::Failure;
-use crate::files::header::MAX_HEADER;
+use crate::files::header::{MAX_HEADER, file_dtype};
 use crate::files::partial::{Partial, replaceable};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
+use crate::say;
 
 /// How to write.
 pub struct Manner {
@@ -58,8 +58,11 @@ pub fn write(
     let values = tensors.iter().map(Tensor::elements).fold(0, u64::saturating_add);
     // Drawn on a terminal, hidden elsewhere.
     let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}");
+    let style = ProgressStyle::with_template(
+        "{bar:20} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left: {prefix} draws {wide_msg}",
+    );
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_prefix(say::escaped(engine.name()));
 
     let shown = path.display();
     let shards = match manner.shard {
@@ -165,17 +168,7 @@ fn header(provenance: &Provenance, tensors: &[Tensor]) -> Result<Vec<u8>, Failur
     for tensor in tensors {
         let shape = tensor.recipe.shape();
         let too_large = || Failure::input(format!("tensor \"{}\" of shape {shape:?} does not fit a file", tensor.name));
-        let dtype = match tensor.dtype {
-            Dtype::F32 => safetensors::Dtype::F32,
-            Dtype::F16 => safetensors::Dtype::F16,
-            Dtype::BF16 => safetensors::Dtype::BF16,
-            other => {
-                return Err(Failure::input(format!(
-                    "tensor \"{}\": no file of this version holds {other}",
-                    tensor.name
-                )));
-            }
-        };
+        let dtype = file_dtype(tensor.dtype).map_err(|e| Failure::input(format!("tensor \"{}\": {e}", tensor.name)))?;
         let start = end;
         end = usize::try_from(tensor.bytes())
             .ok()
@@ -242,6 +235,7 @@ fn write_file(
     }
     file.seek(SeekFrom::End(0)).map_err(failed)?;
     bar.inc(done);
+    bar.reset_eta();
     append(file, &shown, seed, tensors, done, engine, manner, bar)
         .map_err(|e| Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e })?;
     partial.finish().map_err(failed)
@@ -269,10 +263,16 @@ fn append(
         let skip = skipped.min(tensor.bytes());
         skipped -= skip;
         let fill = tensor.recipe.fill(seed, tensor.dtype).map(|fill| fill.split_at(skip / tensor.dtype.bytes(1)).1);
-        (skip < tensor.bytes()).then_some(fill)
+        (skip < tensor.bytes()).then_some(fill.map(|fill| (fill, tensor)))
     });
     let fills = fills.collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
-    engine.draw(fills.into_iter(), manner.chunk, |bytes| {
+    let fills = fills.into_iter().map(|(fill, tensor)| {
+        if !bar.is_hidden() {
+            bar.set_message(say::escaped(&tensor.name));
+        }
+        fill
+    });
+    engine.draw(fills, manner.chunk, |bytes| {
         file.write_all(bytes).map_err(|e| Failure::other(format!("{}: {e}", shown.display())))?;
         bar.inc(bytes.len() as u64);
         Ok(())

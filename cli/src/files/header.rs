@@ -7,6 +7,8 @@ use fanin::rules::Model;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
+use crate::failure::near;
+
 /// No larger header or list is read or written, as in the safetensors library.
 pub const MAX_HEADER: u64 = 100_000_000;
 
@@ -97,8 +99,9 @@ fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
     match serde_json::from_value(said.as_str().into()) {
         Ok(dtype) => Ok(Tensor { name: of.name, dtype, shape: of.shape }),
         Err(_) => Err(format!(
-            "tensor \"{}\" has the dtype \"{said}\", allowed: safetensors' dtypes, such as F32, F16, BF16",
-            of.name
+            "tensor \"{}\" has the dtype \"{said}\"{} allowed: safetensors' dtypes, such as F32, F16, BF16",
+            of.name,
+            near(&said, ["F32", "F16", "BF16", "F64"])
         )),
     }
 }
@@ -107,6 +110,16 @@ fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
 pub fn is_integer(dtype: Dtype) -> bool {
     use Dtype::*;
     matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)
+}
+
+/// The dtype that a file says of what is drawn in this one.
+pub fn file_dtype(dtype: fanin::Dtype) -> Result<Dtype, String> {
+    match dtype {
+        fanin::Dtype::F32 => Ok(Dtype::F32),
+        fanin::Dtype::F16 => Ok(Dtype::F16),
+        fanin::Dtype::BF16 => Ok(Dtype::BF16),
+        other => Err(format!("no file of this version holds {other}")),
+    }
 }
 
 /// The dtype to draw a tensor in where nothing else is said.

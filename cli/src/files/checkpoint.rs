@@ -58,11 +58,9 @@ pub fn write(
     let values = tensors.iter().map(Tensor::elements).fold(0, u64::saturating_add);
     // Drawn on a terminal, hidden elsewhere.
     let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template(
-        "{bar:20} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left: {prefix} draws {wide_msg}",
-    );
+    let style =
+        ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left\n{wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    bar.set_prefix(say::escaped(engine.name()));
 
     let shown = path.display();
     let shards = match manner.shard {
@@ -268,7 +266,7 @@ fn append(
     let fills = fills.collect::<Result<Vec<_>, _>>().map_err(Failure::input)?;
     let fills = fills.into_iter().map(|(fill, tensor)| {
         if !bar.is_hidden() {
-            bar.set_message(say::escaped(&tensor.name));
+            bar.set_message(say::escaped(&format!("{} draws {}", engine.name(), tensor.name)));
         }
         fill
     });

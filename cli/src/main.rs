@@ -1,5 +1,7 @@
 //! The program `fanin`.
 
+#![deny(unsafe_code)]
+
 fn main() -> std::process::ExitCode {
     #[cfg(target_os = "linux")]
     without_a_session();

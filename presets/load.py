@@ -13,6 +13,9 @@ small models' own state dicts, as transformers saves them. For each model, as on
   and `save_pretrained` writes the same bits under the same names;
 - accelerate's `load_checkpoint_in_model` and `load_checkpoint_and_dispatch` take it, and the model's state dict has the file's bits,
   tied tensors too. (Transformers 5 renames ViT's tensors as it loads them, which accelerate does not, so that it is left out there.)
+
+By hand, files of models/gpt2.json and models/vit-base.json in f32 and bf16 were the same bits in candle 0.11.1, by
+`candle_core::safetensors::load` and by `VarBuilder::from_mmaped_safetensors`.
 """
 
 import json

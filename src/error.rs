@@ -30,6 +30,8 @@ struct Parts {
     /// Between the thing and its value.
     verb: &'static str,
     value: String,
+    /// The name that was probably meant.
+    near: Option<String>,
     allowed: Option<Cow<'static, str>>,
     source: Option<Cause>,
 }
@@ -90,19 +92,30 @@ impl Error {
         allowed: impl Into<Cow<'static, str>>,
     ) -> Error {
         let (thing, value, allowed) = (thing.into(), value.to_string(), Some(allowed.into()));
-        Error(Box::new(Parts { kind, place: None, thing, verb: "is ", value, allowed, source: None }))
+        Error(Box::new(Parts { kind, place: None, thing, verb: "is ", value, near: None, allowed, source: None }))
     }
 
     /// "{thing} {what happened}": nothing that a person could have given otherwise.
     pub(crate) fn failed(kind: ErrorKind, thing: impl Into<Cow<'static, str>>, value: impl fmt::Display) -> Error {
         let (thing, value) = (thing.into(), value.to_string());
-        Error(Box::new(Parts { kind, place: None, thing, verb: "", value, allowed: None, source: None }))
+        Error(Box::new(Parts { kind, place: None, thing, verb: "", value, near: None, allowed: None, source: None }))
     }
 
     /// The same, if something else is given.
     pub(crate) fn allowing(mut self, allowed: impl Into<Cow<'static, str>>) -> Error {
         self.0.allowed = Some(allowed.into());
         self
+    }
+
+    /// The same, with the name that was probably meant, if there is one.
+    pub(crate) fn near(mut self, name: Option<&str>) -> Error {
+        self.0.near = name.map(str::to_string);
+        self
+    }
+
+    /// The name that was probably meant.
+    pub(crate) fn nearest(&self) -> Option<&str> {
+        self.0.near.as_deref()
     }
 
     /// The same, of that place in a text or a model.
@@ -197,13 +210,16 @@ pub(crate) fn dimensions(shape: &[u64]) -> String {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts { place, thing, verb, value, allowed, source, .. } = &*self.0;
+        let Parts { place, thing, verb, value, near, allowed, source, .. } = &*self.0;
         if let Some(place) = place {
             write!(f, "{place}: ")?;
         }
         write!(f, "{thing} {verb}{value}")?;
+        if let Some(near) = near {
+            write!(f, ", did you mean {near}?")?;
+        }
         if let Some(allowed) = allowed {
-            write!(f, ", allowed: {allowed}")?;
+            write!(f, "{} allowed: {allowed}", if near.is_some() { "" } else { "," })?;
         }
         let mut cause = source.as_deref().filter(|_| f.alternate()).map(|cause| cause as &dyn std::error::Error);
         while let Some(next) = cause {

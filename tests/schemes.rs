@@ -5,7 +5,7 @@ mod common;
 use std::ops::Range;
 
 use fanin::scheme::{FanMode, Spread, VarianceScaling};
-use fanin::{Distribution, Dtype, ErrorKind, Fill, Layout, Scheme, Stream};
+use fanin::{Distribution, Dtype, ErrorKind, Fill, Layout, Nonlinearity, Scheme, Stream};
 
 fn parse(text: &str) -> Scheme {
     text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
@@ -101,6 +101,49 @@ fn a_wrong_text_is_an_error_that_names_what_is_wrong_and_what_is_allowed() {
             assert!(error.contains(part), "{text}: \"{error}\" does not say \"{part}\"");
         }
     }
+}
+
+#[test]
+fn a_misspelt_name_is_answered_with_the_nearest() {
+    let of_scheme = |text: &str| text.parse::<Scheme>().unwrap_err().to_string();
+    for (error, says) in [
+        (
+            of_scheme("normal:sdt=1"),
+            "a parameter of the scheme normal is \"sdt\", did you mean std? allowed: mean, std",
+        ),
+        (
+            of_scheme("he_normal:mode=fan_on"),
+            "mode of the scheme he_normal is \"fan_on\", did you mean fan_in? allowed: fan_in, fan_out, fan_avg",
+        ),
+        (
+            of_scheme("he_normal:truncated=ture"),
+            "truncated of the scheme he_normal is \"ture\", did you mean true? allowed: true, false",
+        ),
+        (
+            "f31".parse::<Dtype>().unwrap_err().to_string(),
+            "the dtype is \"f31\", did you mean f32? allowed: f32, f16, bf16",
+        ),
+        (
+            "folat16".parse::<Dtype>().unwrap_err().to_string(),
+            "the dtype is \"folat16\", did you mean float16? allowed: f32, f16, bf16",
+        ),
+        ("f8".parse::<Dtype>().unwrap_err().to_string(), "the dtype is \"f8\", allowed: f32, f16, bf16"),
+        (
+            "out_ni".parse::<Layout>().unwrap_err().to_string(),
+            "the layout is \"out_ni\", did you mean out_in? allowed: out_in, in_out, out_in_transposed, in_out_transposed",
+        ),
+        (
+            "tahn".parse::<Nonlinearity>().unwrap_err().to_string(),
+            "the nonlinearity is \"tahn\", did you mean tanh? allowed: linear, conv, sigmoid, tanh, relu, leaky_relu, selu",
+        ),
+    ] {
+        assert_eq!(error, says);
+    }
+    let name = of_scheme("kaiming_nornal:mode=fan_in");
+    assert!(
+        name.starts_with("the scheme is \"kaiming_nornal\", did you mean kaiming_normal? allowed: zeros, "),
+        "{name}"
+    );
 }
 
 /// A deviation that f64 does not hold is no tensor of zeros.

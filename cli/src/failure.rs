@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use strsim::osa_distance;
+
 /// A message, with what is underneath where the library's errors tell it (`{:#}`), and an exit code.
 #[derive(Debug)]
 pub struct Failure {
@@ -19,4 +21,14 @@ impl Failure {
     pub fn other(message: impl Display) -> Failure {
         Failure { code: 1, message: format!("{message:#}") }
     }
+}
+
+/// What follows a name that is not known, up to "allowed": the one that was probably meant, as in the library's errors.
+pub fn near<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let wanted = text.to_lowercase();
+    let most = (wanted.chars().count() / 3).max(1);
+    // The lengths first: a text may be long.
+    let near = known.into_iter().filter(|name| name.chars().count().abs_diff(wanted.chars().count()) <= most);
+    let near = near.map(|name| (osa_distance(&wanted, &name.to_lowercase()), name)).filter(|(wrong, _)| *wrong <= most);
+    near.min_by_key(|(wrong, _)| *wrong).map_or(",".into(), |(_, name)| format!(", did you mean {name}?"))
 }

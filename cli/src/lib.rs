@@ -5,6 +5,8 @@
 //! file itself: [`header`](files::header), [`index`](files::index),
 //! [`provenance`](files::provenance) and [`recipe`](draw::recipe).
 
+#![deny(unsafe_code)]
+
 #[macro_use]
 mod say;
 

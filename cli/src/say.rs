@@ -89,7 +89,7 @@ pub fn width<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
 }
 
 /// As it is printed. What is escaped already stays as it is.
-fn escaped(text: &str) -> String {
+pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         if is_printable(c) { escaped.push(c) } else { escaped.extend(c.escape_debug()) }

@@ -362,6 +362,139 @@ fn a_machine_without_an_adapter_draws_on_its_cpu() {
     assert!(String::from_utf8_lossy(&none.stderr).contains("there is no adapter"));
 }
 
+/// On a machine without a session, Mesa's Vulkan layer has "error: XDG_RUNTIME_DIR is invalid or not set in the environment."
+/// printed, also where all is well.
+#[test]
+fn what_succeeds_speaks_of_no_error() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("w.safetensors");
+    let model = folder.path().join("model.json");
+    fs::write(&model, r#"{"w": {"dtype": "F32", "shape": [4, 4]}}"#).unwrap();
+    for (arguments, dir) in [
+        (&["fill", "he_normal", "4x4", "-o", path(&output)][..], None),
+        (&["fill", "he_normal", "4x4", "-o", path(&output)], Some("relative")),
+        (&["init", path(&model), "-o", path(&output)], None),
+        (&["devices"], None),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
+        command.args(arguments).env_remove("XDG_RUNTIME_DIR");
+        let run = command.envs(dir.map(|dir| ("XDG_RUNTIME_DIR", dir))).output().unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success() && !said.contains("error:"), "{arguments:?} in {dir:?}: {said}");
+    }
+}
+
+/// Without an output, what came out is told: the same numbers as `stats` has of the file, for any dtype, range and device.
+#[test]
+fn a_fill_without_an_output_is_looked_at() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("w.safetensors");
+    let json =
+        |arguments: &[&str]| serde_json::from_str::<Value>(&succeed(&[arguments, &["--json"]].concat())).unwrap();
+    let cases: [&[&str]; 5] = [
+        &["he_normal", "1500x1000"],
+        &["normal:mean=3", "1200x1000", "--dtype", "bf16"],
+        &["uniform", "300x1000", "--dtype", "f16", "--range", "1003..250001"],
+        &["ones", "5"],
+        &["zeros", "0x4"],
+    ];
+    for case in cases {
+        succeed(&[&["fill"], case, &["-o", path(&output)]].concat());
+        let stats = json(&["stats", path(&output)])[0].clone();
+        let file = fs::read(&output).unwrap();
+        let tensors = SafeTensors::deserialize(&file).unwrap();
+        let tensor = tensors.tensor("weight").unwrap();
+        let values = tensor.data();
+        let first: Vec<f32> = match tensor.dtype() {
+            safetensors::Dtype::F32 => {
+                values.chunks(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).take(8).collect()
+            }
+            safetensors::Dtype::BF16 => {
+                values.chunks(2).map(|b| half::bf16::from_le_bytes(b.try_into().unwrap()).into()).take(8).collect()
+            }
+            _ => values.chunks(2).map(|b| half::f16::from_le_bytes(b.try_into().unwrap()).into()).take(8).collect(),
+        };
+        let of_all = case == cases[0];
+        for device in adapters().iter().map(String::as_str).filter(|_| of_all).chain(["cpu"]) {
+            let report = json(&[&["fill"], case, &["--device", device]].concat());
+            assert_eq!(report["drawn"]["count"], tensor.shape().iter().product::<usize>(), "{case:?}");
+            assert_eq!(report["mean"], stats["expected_mean"], "{case:?}");
+            assert_eq!(report["std"], stats["expected_std"], "{case:?}");
+            for (key, value) in report["drawn"].as_object().unwrap() {
+                assert_eq!(*value, stats[key], "{case:?} on {device}: {key}");
+            }
+            let said = report["first"].as_array().unwrap().iter().map(|x| x.as_f64().unwrap() as f32);
+            assert_eq!(said.collect::<Vec<_>>(), first, "{case:?} on {device}");
+        }
+    }
+    let shown = succeed(&["fill", "constant:value=0.5", "3", "--device", "cpu"]);
+    let rows: Vec<_> =
+        shown.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert!(shown.starts_with("weight f32 [3], constant(0.5), seed 0, drawn by CPU in "), "{shown}");
+    assert_eq!(
+        rows,
+        [
+            "mean 0.50000, expected 0.50000",
+            "std 0.00000, expected 0.00000",
+            "min 0.50000",
+            "max 0.50000",
+            "zeros 0",
+            "histogram █",
+            "first 0.5, 0.5, 0.5"
+        ]
+    );
+}
+
+/// What was drawn is not kept: 400 MB of it in less address space.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_fill_is_looked_at_in_little_memory() {
+    let script = "ulimit -v 390000 && exec \"$0\" fill normal 10000x10000 --device cpu";
+    let run = Command::new("sh").args(["-c", script, env!("CARGO_BIN_EXE_fanin")]).output().unwrap();
+    let shown = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && shown.contains("histogram"), "{shown}{}", String::from_utf8_lossy(&run.stderr));
+}
+
+#[test]
+fn a_misspelt_name_is_answered_with_the_nearest() {
+    let folder = TempDir::new().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        path(&file).to_string()
+    };
+    let model = write("model.json", r#"{"w": {"dtype": "F32", "shape": [4, 4]}}"#);
+    let of_wrong_dtype = write("dtype.json", r#"{"w": {"dtype": "BF61", "shape": [4, 4]}}"#);
+    let init = |model: &'_ str, more: [&str; 2]| {
+        let output = folder.path().join("out.safetensors");
+        fanin(&[&["init", model, "-o", path(&output)][..], &more].concat())
+    };
+    for (run, says) in [
+        (
+            init(&model, ["--scheme", "he_nornal"]),
+            "the scheme is \"he_nornal\", did you mean he_normal? allowed: zeros,",
+        ),
+        (init(&model, ["--scheme", "kaiming-unifrom"]), ", did you mean kaiming_uniform? allowed: "),
+        (init(&model, ["--scheme", "he_normal:mod=fan_in"]), "is \"mod\", did you mean mode? allowed: mode,"),
+        (init(&model, ["--scheme", "he_normal:mode=fan_inn"]), "is \"fan_inn\", did you mean fan_in? allowed: "),
+        (init(&model, ["--scheme", "he_normal:nonlinearity=rleu"]), "\"rleu\", did you mean relu? allowed: linear,"),
+        (init(&model, ["--preset", "gtp2"]), "the preset is \"gtp2\", did you mean gpt2? allowed: auto, "),
+        (init(&model, ["--preset", "atuo"]), "the preset is \"atuo\", did you mean auto? allowed: auto, "),
+        (init(&model, ["--preset", "abacus"]), "the preset is \"abacus\", allowed: auto, "),
+        (init(&model, ["--layout", "in-uot"]), "the layout is \"in-uot\", did you mean in_out? allowed: out_in, "),
+        (init(&model, ["--dtype", "fp16"]), "the dtype is \"fp16\", did you mean f16? allowed: f32, f16, bf16"),
+        (init(&of_wrong_dtype, ["--seed", "1"]), "the dtype \"BF61\", did you mean BF16? allowed: "),
+        (init(&model, ["--device", "gup"]), "\"gup\", did you mean gpu? allowed: auto, gpu, cpu,"),
+        (init(&model, ["--device", "llvmpiep"]), "did you mean llvmpipe? allowed: auto, gpu, cpu,"),
+        (init(&model, ["--stream", "kears"]), "'keras'"),
+        (fanin(&["fil", "normal", "3"]), "'fill'"),
+        (fanin(&["rules", "--print", "robreta"]), "the preset is \"robreta\", did you mean roberta? allowed: "),
+    ] {
+        let message = String::from_utf8(run.stderr).unwrap();
+        assert!(run.status.code() == Some(2) && message.contains(says), "\"{message}\" does not say \"{says}\"");
+    }
+}
+
 #[test]
 fn wrong_input_is_named_and_leaves_nothing_behind() {
     let folder = TempDir::new().unwrap();

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use super::*;
 use crate::error::quoted;
 use crate::gain::Nonlinearity;
-use crate::names::plain;
+use crate::names::{nearest, plain};
 
 /// What a text may begin with.
 #[derive(Clone, Copy, PartialEq)]
@@ -165,14 +165,21 @@ impl<'a> Keys<'a> {
 
     fn value<T: FromStr<Err = Error>>(&mut self, key: &'static str, default: T) -> Result<T, Error> {
         let Some(text) = self.take(key) else { return Ok(default) };
-        text.parse().map_err(|e: Error| self.wrong(key, text, e.allowed().unwrap_or_default().to_string()))
+        text.parse().map_err(|e: Error| self.unknown(key, text, &e))
+    }
+
+    /// A value that is none of those that a list has.
+    fn unknown(&self, key: &str, text: &str, e: &Error) -> Error {
+        self.wrong(key, text, e.allowed().unwrap_or_default().to_string()).near(e.nearest())
     }
 
     /// `true` or `false`, which it is if nothing is said.
     fn truth(&mut self, key: &'static str) -> Result<bool, Error> {
         match self.take(key) {
             None => Ok(false),
-            Some(text) => plain(text).parse().map_err(|_| self.wrong(key, text, "true, false")),
+            Some(text) => plain(text)
+                .parse()
+                .map_err(|_| self.wrong(key, text, "true, false").near(nearest(text, ["true", "false"]))),
         }
     }
 
@@ -211,10 +218,7 @@ impl<'a> Keys<'a> {
         }
         let chosen = match nonlinearity {
             None => None,
-            Some(text) => Some(
-                text.parse::<Nonlinearity>()
-                    .map_err(|e| self.wrong("nonlinearity", text, e.allowed().unwrap_or_default().to_string()))?,
-            ),
+            Some(text) => Some(text.parse::<Nonlinearity>().map_err(|e| self.unknown("nonlinearity", text, &e))?),
         };
         let chosen = match (chosen, nonlinearity, slope) {
             (chosen, _, None) => chosen,
@@ -239,6 +243,6 @@ impl<'a> Keys<'a> {
         let Some((key, _)) = self.given.pop() else { return Ok(()) };
         let allowed = if self.known.is_empty() { "none".into() } else { self.known.join(", ") };
         let thing = format!("a parameter of the scheme {}", self.scheme);
-        Err(Error::new(ErrorKind::Text, thing, quoted(&key), allowed))
+        Err(Error::new(ErrorKind::Text, thing, quoted(&key), allowed).near(nearest(&key, self.known)))
     }
 }

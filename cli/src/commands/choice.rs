@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use fanin::rules::{Met, Planned, Rules, Tensor};
 use fanin::{Distribution, Layout, Scheme};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, near};
 use crate::say;
 
 /// No longer text of rules is read.
@@ -113,7 +113,11 @@ impl Choice {
                 })?,
                 name => name,
             };
-            let rules = Rules::preset(name).map_err(Failure::input)?;
+            let rules = Rules::preset(name).map_err(|_| {
+                let known: Vec<_> = std::iter::once("auto").chain(Rules::presets()).collect();
+                let near = near(name, known.iter().copied());
+                Failure::input(format!("the preset is \"{name}\"{near} allowed: {}", known.join(", ")))
+            })?;
             if let (Some(note), true) = (rules.note(), is_auto) {
                 say::aside(&format!("fanin: preset auto took {name}: {note}"));
             }

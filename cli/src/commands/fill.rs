@@ -9,19 +9,23 @@ use fanin::{Dtype, Layout, Scheme};
 use sha2::{Digest, Sha256};
 
 use crate::commands::options::Common;
+use crate::commands::stats::{bars, number, summary_json};
 use crate::draw::coarse;
 use crate::draw::engine::Engine;
 use crate::draw::recipe::{Part, Recipe, Tensor};
 use crate::failure::Failure;
 use crate::files::checkpoint::{self, Manner};
 use crate::files::content::Content;
+use crate::files::header::file_dtype;
 use crate::files::provenance::Provenance;
 use crate::files::run::hex;
+use crate::files::summary::{Summary, Take, for_each};
 use crate::say;
 
-/// Writes one tensor, or a range of its elements.
+/// Draws one tensor, or a range of its elements, and writes it, or says what came out.
 ///
-/// Examples: fanin fill he_normal 4096x16384 -o w.safetensors
+/// Examples: fanin fill he_normal 4096x16384
+///           fanin fill he_normal 4096x16384 -o w.safetensors
 ///           fanin fill truncated_normal:mean=0,std=0.02,low=-0.04,high=0.04 1000 -o w.safetensors
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -48,8 +52,9 @@ pub struct Fill {
     /// Draw only these elements, counted in row-major order; the file's tensor is then flat
     #[arg(long, value_name = "START..END", value_parser = range)]
     range: Option<Range<u64>>,
-    /// The file to write.
-    #[arg(short, long, value_name = "OUT.safetensors", required_unless_present = "digest")]
+    /// The file to write. Without one, and without --digest, moments, extremes, zeros, a histogram and the first values are
+    /// printed.
+    #[arg(short, long, value_name = "OUT.safetensors")]
     output: Option<PathBuf>,
     /// Print the SHA-256 of the elements' little-endian bytes, which the page in web/ shows too.
     #[arg(long)]
@@ -120,33 +125,46 @@ impl Fill {
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX), read: Vec::new() };
+        let started = Instant::now();
+        let is_looked_at = self.output.is_none() && !self.digest;
+        let look = if is_looked_at { Some(Look::at(&fill, &engine, manner.chunk)?) } else { None };
         let digest = if self.digest { Some(digest(fill, &engine, &manner)?) } else { None };
         let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe, split: None };
-        let started = Instant::now();
         if let Some(output) = &self.output {
             checkpoint::write(output, &Provenance::new(seed), vec![Content::drawn(tensor)?], &engine, &manner)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         let output = self.output.as_ref().map(|o| o.display().to_string());
         if *json {
-            let report = serde_json::json!({
+            let mut report = serde_json::json!({
                 "output": output, "device": engine.name(), "seed": seed, "name": self.name, "dtype": self.dtype.to_string(),
                 "shape": shape, "distribution": distribution.to_string(),
                 "resolved": Scheme::from(distribution).to_string(), "mean": distribution.mean(), "std": distribution.std(),
                 "bytes": self.dtype.bytes(range.end - range.start), "sha256": digest, "seconds": seconds, "note": note,
             });
+            if let Some(look) = look {
+                report["drawn"] = summary_json(&look.summary);
+                report["first"] = look.first.into();
+            }
             say::json(&report);
             return Ok(());
         }
+        let tensor = format!("{} {} {shape:?}, {distribution}", self.name, self.dtype);
+        let by = format!("seed {seed}, drawn by {} in {seconds:.2} s", engine.name());
+        let (mean, std) = (distribution.mean(), distribution.std());
         if let Some(output) = output {
-            say!(
-                "{output}: {} {} {shape:?}, {distribution}, mean {:.6}, std {:.6}, seed {seed}, drawn by {} in {seconds:.2} s",
-                self.name,
-                self.dtype,
-                distribution.mean(),
-                distribution.std(),
-                engine.name(),
-            );
+            say!("{output}: {tensor}, mean {mean:.6}, std {std:.6}, {by}");
+        }
+        if let Some(Look { summary: s, first }) = look {
+            say!("{tensor}, {by}");
+            say!("{:>9} {:>11}, expected {}", "mean", number(s.mean), number(mean));
+            say!("{:>9} {:>11}, expected {}", "std", number(s.std()), number(std));
+            say!("{:>9} {:>11}", "min", number(s.min));
+            say!("{:>9} {:>11}", "max", number(s.max));
+            say!("{:>9} {:>11}", "zeros", s.zeros);
+            say!("{:>9} {}", "histogram", bars(&s));
+            let first: Vec<_> = first.iter().map(ToString::to_string).collect();
+            say!("{:>9} {}", "first", first.join(", "));
         }
         if let Some(digest) = digest {
             say!("{digest}");
@@ -155,6 +173,32 @@ impl Fill {
             say::aside(&format!("fanin: {note}"));
         }
         Ok(())
+    }
+}
+
+/// What came out.
+struct Look {
+    summary: Summary,
+    first: Vec<f32>,
+}
+
+impl Look {
+    /// How many of the first values are shown.
+    const FIRST: u64 = 8;
+
+    /// Of what is drawn twice and not kept: memory does not grow with the shape.
+    fn at(fill: &fanin::Fill, engine: &Engine, chunk: u64) -> Result<Look, Failure> {
+        let dtype = file_dtype(fill.dtype()).map_err(Failure::input)?;
+        let draw = |fill: fanin::Fill, take: Take| {
+            engine.draw(std::iter::once(fill), chunk, |bytes| {
+                take(bytes);
+                Ok(())
+            })
+        };
+        let summary = Summary::of(dtype, |take| draw(fill.clone(), take))?;
+        let mut first = Vec::new();
+        draw(fill.split_at(Self::FIRST).0, &mut |bytes| for_each(dtype, bytes, |x| first.push(x as f32)))?;
+        Ok(Look { summary, first })
     }
 }
 

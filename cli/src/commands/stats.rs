@@ -83,7 +83,7 @@ impl Stats {
             let file = regular::open(&shard.path).map_err(failed)?;
             for (tensor, bytes) in &shard.header.tensors {
                 let expected = expected.get(&tensor.name);
-                let Some(size) = size_of(tensor.dtype) else {
+                if size_of(tensor.dtype).is_none() {
                     let reason = format!("it holds {}, which is not summarised", tensor.dtype);
                     if self.json {
                         let (dtype, shape) = (tensor.dtype.to_string(), &tensor.shape);
@@ -94,8 +94,8 @@ impl Stats {
                         say!("{}: {reason}", tensor.name);
                     }
                     continue;
-                };
-                let summary = Summary::of(&file, bytes.clone(), tensor.dtype, size).map_err(failed)?;
+                }
+                let summary = Summary::of_file(&file, bytes.clone(), tensor.dtype).map_err(failed)?;
                 if self.json {
                     rows.push(&to_json(&summary, tensor, expected));
                 } else {
@@ -111,20 +111,32 @@ impl Stats {
 }
 
 fn to_json(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> serde_json::Value {
+    let mut row = summary_json(s);
+    row["tensor"] = tensor.name.as_str().into();
+    row["dtype"] = tensor.dtype.to_string().into();
+    row["shape"] = tensor.shape.as_slice().into();
+    row["distribution"] = expected.map(ToString::to_string).into();
+    row["expected_mean"] = expected.map(|d| d.mean()).into();
+    row["expected_std"] = expected.map(|d| d.std()).into();
+    row
+}
+
+pub fn summary_json(s: &Summary) -> serde_json::Value {
     serde_json::json!({
-        "tensor": tensor.name, "dtype": tensor.dtype.to_string(), "shape": tensor.shape, "count": s.count,
-        "mean": s.mean, "std": s.std(), "min": s.min, "max": s.max, "zeros": s.zeros, "nan": s.nan,
+        "count": s.count, "mean": s.mean, "std": s.std(), "min": s.min, "max": s.max, "zeros": s.zeros, "nan": s.nan,
         "infinite": s.infinite, "histogram": s.histogram,
-        "distribution": expected.map(ToString::to_string), "expected_mean": expected.map(|d| d.mean()),
-        "expected_std": expected.map(|d| d.std()),
     })
 }
 
-fn to_line(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> String {
+/// The histogram, a letter for each bin.
+pub fn bars(s: &Summary) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let most = s.histogram.iter().copied().max().unwrap_or(0).max(1);
-    let bar = |count: &u64| BARS[(count * 8).div_ceil(most) as usize];
-    let histogram: String = s.histogram.iter().map(bar).collect();
+    s.histogram.iter().map(|count| BARS[(count * 8).div_ceil(most) as usize]).collect()
+}
+
+fn to_line(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> String {
+    let histogram = bars(s);
     let expected = expected.map_or("-".into(), |d| number(d.std()));
     format!(
         "{:>11} {:>11} {expected:>11} {:>11} {:>11} {:>9} {:>7}  {histogram}  {} {} {:?}",
@@ -141,7 +153,7 @@ fn to_line(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> Str
 }
 
 /// Five digits, in the width of a column.
-fn number(x: f64) -> String {
+pub fn number(x: f64) -> String {
     if !x.is_finite() {
         "-".into()
     } else if x == 0.0 || (1e-4..1e5).contains(&x.abs()) {

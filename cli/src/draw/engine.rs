@@ -9,7 +9,7 @@ use fanin::gpu::{GpuFiller, Target};
 use fanin::{Fill, cpu};
 use wgpu::{Adapter, Backends, BufferUsages, DeviceType, Instance, InstanceDescriptor};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, near};
 use crate::say;
 
 /// Draws fills into host memory, a chunk at a time.
@@ -44,7 +44,8 @@ impl Engine {
                 let adapter = all.iter().find(|a| label(a).to_lowercase().contains(part)).ok_or_else(|| {
                     let names: Vec<_> = all.iter().map(label).collect();
                     Failure::input(format!(
-                        "there is no device \"{wanted}\", allowed: auto, gpu, cpu, or a part of: {}",
+                        "there is no device \"{wanted}\"{} allowed: auto, gpu, cpu, or a part of: {}",
+                        near(part, ["auto", "gpu", "cpu"].into_iter().chain(parts(&names, part))),
                         if names.is_empty() { "(no adapters)".into() } else { names.join("; ") }
                     ))
                 })?;
@@ -383,6 +384,16 @@ pub fn adapters(backends: Backends) -> Vec<Adapter> {
     adapters
 }
 
+/// The parts of labels that have as many words as this text.
+fn parts<'a>(labels: &'a [String], text: &str) -> impl Iterator<Item = &'a str> {
+    let words = text.split(' ').count();
+    labels.iter().flat_map(move |label| {
+        let starts = std::iter::once(0).chain(label.match_indices(' ').map(|(space, _)| space + 1));
+        let ends = label.match_indices(' ').map(|(space, _)| space).chain([label.len()]).skip(words - 1);
+        starts.zip(ends).map(|(start, end)| &label[start..end])
+    })
+}
+
 /// Whether it is more than a program on this CPU.
 pub fn is_hardware(adapter: &Adapter) -> bool {
     adapter.get_info().device_type != DeviceType::Cpu
@@ -408,6 +419,15 @@ mod tests {
             Ok(())
         })?;
         Ok(bytes)
+    }
+
+    #[test]
+    fn a_labels_parts_are_its_words_in_a_row() {
+        let labels = ["vulkan A B C".to_string(), "gl A".to_string()];
+        let of = |text| parts(&labels, text).collect::<Vec<_>>();
+        assert_eq!(of("x"), ["vulkan", "A", "B", "C", "gl", "A"]);
+        assert_eq!(of("x y z"), ["vulkan A B", "A B C"]);
+        assert!(of("v w x y z").is_empty());
     }
 
     /// What the device reports while the program draws is a failure with the adapter's name, and no panic; so is a device that

@@ -245,6 +245,7 @@ fn slice(tensor: &mut Tensor, dim: usize, rank: Rank) {
 mod tests {
     use super::*;
 
+    /// Of `tests/golden/torch_chunk.py`, with nothing for the ranks that `chunk` leaves out.
     #[test]
     fn meshes_are_read_and_count_along_the_last_axis_first() {
         let mesh: Mesh = "tp=2, ep=3".parse().unwrap();
@@ -272,16 +273,15 @@ mod tests {
             assert!(parts.windows(2).all(|pair| pair[0].end == pair[1].start), "{parts:?}");
             parts.into_iter().map(|part| part.end - part.start).collect()
         };
-        // torch.arange(n).chunk(ranks), with nothing for the ranks that it leaves out.
-        assert_eq!(sizes(10, 4), [3, 3, 3, 1]);
-        assert_eq!(sizes(5, 4), [2, 2, 1, 0]);
-        assert_eq!(sizes(9, 6), [2, 2, 2, 2, 1, 0]);
-        assert_eq!(sizes(12, 4), [3, 3, 3, 3]);
-        assert_eq!(sizes(1, 3), [1, 0, 0]);
-        assert_eq!(sizes(0, 2), [0, 0]);
-        for (size, ranks) in (0..=40).flat_map(|size| (1..=12).map(move |ranks| (size, ranks))) {
-            assert_eq!(sizes(size, ranks).iter().sum::<u64>(), size);
+        let cases = include_str!("../../tests/golden/torch_chunk.txt").lines().filter(|line| !line.starts_with('#'));
+        let numbers = |text: &str| text.split_whitespace().map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
+        let mut seen = Vec::new();
+        for (case, of_torch) in cases.map(|line| line.split_once(':').unwrap()) {
+            let [size, ranks] = numbers(case)[..] else { panic!("{case}") };
+            assert_eq!(sizes(size, ranks), numbers(of_torch), "{size} elements, {ranks} ranks");
+            seen.push((size, ranks));
         }
+        assert!(seen.into_iter().eq((0..=40).flat_map(|size| (1..=12).map(move |ranks| (size, ranks)))));
         assert_eq!(sizes(u64::MAX, 2), [1 << 63, (1 << 63) - 1]);
     }
 }

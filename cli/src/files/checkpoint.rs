@@ -18,6 +18,7 @@ use crate::files::header::MAX_HEADER;
 use crate::files::partial::{Partial, partial_path, replaceable};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
+use crate::say;
 
 /// How to write.
 pub struct Manner {
@@ -59,7 +60,8 @@ pub fn write(
         tensors.iter().map(|t| t.shape.iter().fold(1, |n: u64, &d| n.saturating_mul(d))).fold(0, u64::saturating_add);
     // Drawn on a terminal, hidden elsewhere.
     let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {wide_msg}");
+    let style =
+        ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left\n{wide_msg}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
 
     let shown = path.display();
@@ -240,6 +242,7 @@ fn write_file(
     }
     file.seek(SeekFrom::End(0)).map_err(failed)?;
     bar.inc(done);
+    bar.reset_eta();
     append(file, &shown, seed, tensors, done, engine, manner, bar).map_err(|e| match file.metadata() {
         Ok(metadata) if metadata.len() == 0 => e,
         _ => Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e },
@@ -283,17 +286,24 @@ fn append(
     for tensor in tensors {
         let skip = skipped.min(tensor.bytes);
         skipped -= skip;
-        pieces.extend(tensor.pieces(seed, skip).map_err(Failure::input)?);
+        pieces.extend(tensor.pieces(seed, skip).map_err(Failure::input)?.into_iter().map(|piece| (piece, tensor)));
     }
+    let show = |verb: &str, tensor: &Content| {
+        if !bar.is_hidden() {
+            bar.set_message(say::escaped(&format!("{verb} {}", tensor.name)));
+        }
+    };
+    let draws = format!("{} draws", engine.name());
     let mut write = |bytes: &[u8]| {
         file.write_all(bytes).map_err(|e| Failure::other(format!("{}: {e}", shown.display())))?;
         bar.inc(bytes.len() as u64);
         Ok(())
     };
     let mut pieces = pieces.into_iter().peekable();
-    while let Some(piece) = pieces.next() {
+    while let Some((piece, tensor)) = pieces.next() {
         match piece {
             Piece::Copied(run, copied, mut skip) => {
+                show("copies", tensor);
                 let read = run.read(|bytes| {
                     let now = skip.min(bytes.len() as u64);
                     skip -= now;
@@ -306,11 +316,13 @@ fn append(
                 }
             }
             Piece::Drawn(first) => {
-                let next = || match pieces.next_if(|next| matches!(next, Piece::Drawn(_)))? {
-                    Piece::Drawn(fill) => Some(fill),
-                    Piece::Copied(..) => None,
+                let next = || match pieces.next_if(|(next, _)| matches!(next, Piece::Drawn(_)))? {
+                    (Piece::Drawn(fill), tensor) => Some((fill, tensor)),
+                    (Piece::Copied(..), _) => None,
                 };
-                engine.draw(std::iter::once(first).chain(std::iter::from_fn(next)), manner.chunk, &mut write)?;
+                let fills = std::iter::once((first, tensor)).chain(std::iter::from_fn(next));
+                let fills = fills.inspect(|(_, tensor)| show(&draws, tensor)).map(|(fill, _)| fill);
+                engine.draw(fills, manner.chunk, &mut write)?;
             }
         }
     }

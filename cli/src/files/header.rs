@@ -7,6 +7,8 @@ use fanin::rules::Model;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
+use crate::failure::near;
+
 /// No larger header or list is read or written, as in the safetensors library.
 pub const MAX_HEADER: u64 = 100_000_000;
 
@@ -97,8 +99,9 @@ fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
     match serde_json::from_value(said.as_str().into()) {
         Ok(dtype) => Ok(Tensor { name: of.name, dtype, shape: of.shape }),
         Err(_) => Err(format!(
-            "tensor \"{}\" has the dtype \"{said}\", allowed: safetensors' dtypes, such as F32, F16, BF16",
-            of.name
+            "tensor \"{}\" has the dtype \"{said}\"{} allowed: safetensors' dtypes, such as F32, F16, BF16",
+            of.name,
+            near(&said, ["F32", "F16", "BF16", "F64"])
         )),
     }
 }

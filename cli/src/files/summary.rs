@@ -1,4 +1,4 @@
-//! What a tensor of a file holds, in a few numbers.
+//! What a tensor holds, in a few numbers.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -8,6 +8,9 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 
 pub const BINS: usize = 24;
+
+/// What takes bytes, also from another thread.
+pub type Take<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 #[derive(Default)]
 pub struct Summary {
@@ -35,12 +38,12 @@ pub fn size_of(dtype: Dtype) -> Option<usize> {
 }
 
 impl Summary {
-    /// Of the elements of this dtype and size that are in these bytes of a file.
-    pub fn of(file: &File, bytes: Range<u64>, dtype: Dtype, size: usize) -> io::Result<Summary> {
+    /// Of the elements of this dtype that `pass` hands over, some bytes at a time, without cutting one; it is called twice.
+    pub fn of<E>(dtype: Dtype, mut pass: impl FnMut(Take) -> Result<(), E>) -> Result<Summary, E> {
         let mut s = Summary { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Summary::default() };
         // The mean first, and then what is left of it: two passes lose no digits.
         let mut sum = 0.0;
-        for_each(file, bytes.clone(), dtype, size, |x| {
+        let mut first = |x: f64| {
             s.count += 1;
             if x.is_finite() {
                 s.finite += 1;
@@ -53,17 +56,35 @@ impl Summary {
             } else {
                 s.infinite += 1;
             }
-        })?;
+        };
+        pass(&mut |bytes| for_each(dtype, bytes, &mut first))?;
         s.mean = sum / s.finite as f64;
         let width = s.max - s.min;
-        for_each(file, bytes, dtype, size, |x| {
+        let mut second = |x: f64| {
             if x.is_finite() {
                 s.squares += (x - s.mean) * (x - s.mean);
                 let bin = if width > 0.0 { ((x - s.min) / width * BINS as f64) as usize } else { BINS / 2 };
                 s.histogram[bin.min(BINS - 1)] += 1;
             }
-        })?;
+        };
+        pass(&mut |bytes| for_each(dtype, bytes, &mut second))?;
         Ok(s)
+    }
+
+    /// Of the elements of this dtype that are in these bytes of a file.
+    pub fn of_file(mut file: &File, bytes: Range<u64>, dtype: Dtype) -> io::Result<Summary> {
+        let mut buffer = vec![0; (bytes.end - bytes.start).min(1 << 20) as usize];
+        Summary::of(dtype, |take| {
+            file.seek(SeekFrom::Start(bytes.start))?;
+            let mut left = bytes.end - bytes.start;
+            while left > 0 {
+                let count = left.min(buffer.len() as u64) as usize;
+                file.read_exact(&mut buffer[..count])?;
+                take(&buffer[..count]);
+                left -= count as u64;
+            }
+            Ok(())
+        })
     }
 
     pub fn std(&self) -> f64 {
@@ -71,24 +92,16 @@ impl Summary {
     }
 }
 
-/// Calls `f` for each value.
-fn for_each(mut file: &File, bytes: Range<u64>, dtype: Dtype, size: usize, mut f: impl FnMut(f64)) -> io::Result<()> {
-    file.seek(SeekFrom::Start(bytes.start))?;
-    let mut left = bytes.end - bytes.start;
-    let mut buffer = vec![0; left.min(1 << 20) as usize];
-    while left > 0 {
-        let count = left.min(buffer.len() as u64) as usize;
-        file.read_exact(&mut buffer[..count])?;
-        for element in buffer[..count].chunks_exact(size) {
-            let half = || [element[0], element[1]];
-            f(match dtype {
-                Dtype::F16 => f16::from_le_bytes(half()).to_f64(),
-                Dtype::BF16 => bf16::from_le_bytes(half()).to_f64(),
-                Dtype::F32 => f32::from_le_bytes([element[0], element[1], element[2], element[3]]).into(),
-                _ => f64::from_le_bytes(element.try_into().unwrap_or_default()),
-            });
-        }
-        left -= count as u64;
+/// Calls `f` for each element.
+pub fn for_each(dtype: Dtype, bytes: &[u8], mut f: impl FnMut(f64)) {
+    let Some(size) = size_of(dtype) else { return };
+    for element in bytes.chunks_exact(size) {
+        let half = || [element[0], element[1]];
+        f(match dtype {
+            Dtype::F16 => f16::from_le_bytes(half()).to_f64(),
+            Dtype::BF16 => bf16::from_le_bytes(half()).to_f64(),
+            Dtype::F32 => f32::from_le_bytes([element[0], element[1], element[2], element[3]]).into(),
+            _ => f64::from_le_bytes(element.try_into().unwrap_or_default()),
+        });
     }
-    Ok(())
 }

@@ -80,6 +80,8 @@ pub enum ErrorKind {
     Unmatched,
     /// A model's list of tensors cannot be read, or has a name twice.
     Model,
+    /// A model's configuration cannot be read, lacks a key, or has a value that makes no model.
+    Config,
 }
 
 #[cfg_attr(not(all(feature = "gpu", feature = "rules")), allow(dead_code))] // Not every part needs each.

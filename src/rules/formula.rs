@@ -19,13 +19,30 @@ impl MakeOperators<f64> for Arithmetic {
         // What commutes the parser would reorder.
         let op = |apply, prio| BinOp { apply, prio, is_commutative: false };
         vec![
+            Operator::make_bin("||", op(|a, b| truth(a != 0.0 || b != 0.0), -3)),
+            Operator::make_bin("&&", op(|a, b| truth(a != 0.0 && b != 0.0), -2)),
+            Operator::make_bin("==", op(|a, b| truth(a == b), -1)),
+            Operator::make_bin("!=", op(|a, b| truth(a != b), -1)),
+            Operator::make_bin("<=", op(|a, b| truth(a <= b), -1)),
+            Operator::make_bin(">=", op(|a, b| truth(a >= b), -1)),
+            Operator::make_bin("<", op(|a, b| truth(a < b), -1)),
+            Operator::make_bin(">", op(|a, b| truth(a > b), -1)),
+            Operator::make_bin("%", op(|a, b| a % b, 1)),
             Operator::make_bin("*", op(|a, b| a * b, 1)),
             Operator::make_bin("/", op(|a, b| a / b, 1)),
             Operator::make_bin_unary("+", op(|a, b| a + b, 0), |a| a),
             Operator::make_bin_unary("-", op(|a, b| a - b, 0), |a| -a),
             Operator::make_unary("sqrt", f64::sqrt),
+            Operator::make_unary("floor", f64::floor),
+            Operator::make_unary("ceil", f64::ceil),
+            Operator::make_unary("!", |a| truth(a == 0.0)),
         ]
     }
+}
+
+/// As formulas count them.
+fn truth(holds: bool) -> f64 {
+    f64::from(u8::from(holds))
 }
 
 exmex::literal_matcher_from_pattern!(Decimal, r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?");
@@ -77,7 +94,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         || Nonlinearity::NAMES.iter().any(|(_, known, others)| has(known, others))
         || has("true", &["false"]);
     // So have numbers: inf, nan.
-    let of_formulas = name.parse::<f64>().is_ok() || name == "sqrt";
+    let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len"].contains(&name);
     let is_dim = name.strip_prefix("dim_").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     if of_schemes || of_formulas || is_dim || ["rank", "layer"].contains(&name) {
         return Err(wrong("another one: schemes or formulas have this word for something else"));
@@ -97,8 +114,11 @@ pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error>
     if formula.len() > 1000 {
         return Err(Error::new(ErrorKind::Rules, thing(), "longer than 1000 characters", "a shorter one"));
     }
-    let unknown = |what: &str| failed(&format!("has \"{what}\"")).allowing("+ - * / sqrt and parentheses");
-    if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/() ".contains(c)) {
+    let unknown = |what: &str| {
+        failed(&format!("has \"{what}\""))
+            .allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses")
+    };
+    if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/%()<>=!&| ".contains(c)) {
         return Err(unknown(&c.escape_debug().to_string()));
     }
     let unreadable = |e: exmex::ExError| failed("cannot be read").because(e);
@@ -142,6 +162,11 @@ mod tests {
             of("normal:std=-std/(3-1)*sqrt(std*-2*-3)"),
             format!("normal:std={}", -0.02 / 2.0 * (0.02f64 * -2.0 * -3.0).sqrt())
         );
+        assert_eq!(of("normal:std=n_layers%5"), "normal:std=2");
+        assert_eq!(of("normal:std=floor(n_layers/5)+ceil(0.2)"), "normal:std=3");
+        assert_eq!(of("normal:std=(n_layers==12)+(n_layers<12)+2*(n_layers>=12)+4*!(n_layers!=12)"), "normal:std=7");
+        assert_eq!(of("normal:std=1+1==2&&0||n_layers>3"), "normal:std=1");
+        assert_eq!(of("normal:std=!1||1<=0"), "normal:std=0");
         for text in [
             "he_normal",
             "he_normal:mode=fan-out",
@@ -190,7 +215,7 @@ mod tests {
         }
         for name in [
             "rank", "layer", "dim_0", "dim_17", "fan_in", "FAN_AVG", "uniform", "relu", "true", "inf", "NaN", "sqrt",
-            "1a", "a-b", "",
+            "floor", "1a", "a-b", "",
         ] {
             check_name(name).unwrap_err();
         }

@@ -81,6 +81,9 @@
 //!
 #![cfg_attr(feature = "gpu", doc = include_str!("buffers.md"))]
 
+mod architecture;
+mod blueprint;
+mod config;
 mod formula;
 mod model;
 mod plan;
@@ -92,6 +95,8 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+pub use architecture::Architecture;
+pub use config::Config;
 pub use model::{Model, Tensor};
 use plan::of_tensor;
 pub use plan::{Draw, Met, Part, Plan, Planned, Split};
@@ -171,7 +176,13 @@ impl FromStr for Rules {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Rules, Error> {
-        text::read(text)
+        match text::read(text)? {
+            (rules, None) => Ok(rules),
+            (_, Some(_)) => {
+                let error = Error::failed(ErrorKind::Rules, "the text", "has [architectures]");
+                Err(error.allowing("rules alone: an architecture's need a configuration"))
+            }
+        }
     }
 }
 
@@ -329,6 +340,13 @@ impl Rules {
     /// ```
     pub fn digest(&self) -> String {
         Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The same with more numbers for formulas.
+    fn with(&self, variables: BTreeMap<String, f64>) -> Rules {
+        let mut rules = self.clone();
+        rules.constants.extend(variables);
+        rules
     }
 
     /// What each tensor of the model draws, in the model's order.

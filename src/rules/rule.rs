@@ -34,7 +34,8 @@ pub(super) struct Drawn {
     pub dtype: Option<Dtype>,
     pub fans_from: Option<String>,
     pub stream: Option<String>,
-    pub zero_row: Option<u64>,
+    /// A formula; none, if it is below 0.
+    pub zero_row: Option<String>,
     pub parts: Vec<PartOf>,
     pub split: Option<Split>,
 }
@@ -164,8 +165,14 @@ impl Drawn {
                 draw = draw.with_part(part.dim, range, resolved.distribution);
             }
         }
-        if let Some(row) = self.zero_row {
-            draw = draw.with_zero_row(row);
+        if let Some(row) = &self.zero_row {
+            let row = formula::number(row, &variables)?;
+            if row.fract() != 0.0 || row > u32::MAX.into() {
+                return Err(Error::new(ErrorKind::Rules, "the zero row", crate::number::Number(row), "a whole number"));
+            }
+            if row >= 0.0 {
+                draw = draw.with_zero_row(row as u64);
+            }
         }
         let dims = match &self.split {
             Some(Split::Along(dim)) => vec![*dim],

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::blueprint::{Blueprint, Group, Key, Kind};
 use super::formula::{self, Variables};
 use super::plan::Split;
 use super::rule::{Action, Drawn, PartOf, Rule, Slices, Text};
@@ -39,6 +40,34 @@ struct File {
     count: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
     rule: Vec<Spanned<RuleText>>,
+    // An architecture's.
+    model_type: Option<Names>,
+    #[serde(default)]
+    architectures: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
+    #[serde(default)]
+    config: BTreeMap<String, Spanned<toml::Value>>,
+    #[serde(default)]
+    alias: BTreeMap<String, String>,
+    #[serde(default, rename = "let")]
+    derived: BTreeMap<String, String>,
+    #[serde(default)]
+    check: Vec<String>,
+    #[serde(default)]
+    tensors: Vec<Spanned<GroupText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupText {
+    #[serde(default)]
+    prefix: String,
+    #[serde(default, rename = "for")]
+    counters: Vec<(String, String)>,
+    #[serde(default, rename = "let")]
+    locals: Vec<(String, String)>,
+    when: Option<String>,
+    dtype: Option<String>,
+    list: Vec<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +83,7 @@ struct RuleText {
     layout: Option<Spanned<String>>,
     fans_from: Option<Spanned<String>>,
     stream: Option<Spanned<String>>,
-    zero_row: Option<Spanned<u64>>,
+    zero_row: Option<Spanned<Row>>,
     #[serde(default)]
     part: Vec<Spanned<PartText>>,
     split: Option<Spanned<SplitText>>,
@@ -91,10 +120,26 @@ enum MarkText {
 }
 
 #[derive(Deserialize)]
+#[serde(untagged, expecting = "zero_row is neither the number of a row nor a formula")]
+enum Row {
+    Number(u64),
+    Formula(String),
+}
+
+#[derive(Deserialize)]
 #[serde(untagged, expecting = "name is neither a text nor a list of texts")]
 enum Names {
     One(String),
     Many(Vec<String>),
+}
+
+impl Names {
+    fn into_list(self) -> Vec<String> {
+        match self {
+            Names::One(one) => vec![one],
+            Names::Many(many) => many,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -194,6 +239,22 @@ impl Checked<'_> {
         }
     }
 
+    fn formula(&self, span: &Range<usize>, formula: &str) -> Result<(), Error> {
+        let mut tried = self.examples.iter().map(|variables| formula::number(formula, variables));
+        match tried.next() {
+            Some(Err(error)) if !tried.any(|value| value.is_ok()) => Err(self.reader.at(span, error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn row(&self, row: Spanned<Row>) -> Result<String, Error> {
+        let span = row.span();
+        match row.into_inner() {
+            Row::Number(row) => Ok(row.to_string()),
+            Row::Formula(formula) => self.formula(&span, &formula).map(|()| formula),
+        }
+    }
+
     fn scheme(&self, text: Spanned<String>) -> Result<Text, Error> {
         self.text::<Scheme>(text, formula::SCHEME_KEYS)
     }
@@ -231,12 +292,7 @@ impl Checked<'_> {
                 };
                 let end = |formula: &str| Some(formula.trim().to_string()).filter(|formula| !formula.is_empty());
                 for formula in [from, to].into_iter().filter_map(end) {
-                    let mut tried = self.examples.iter().map(|variables| formula::number(&formula, variables));
-                    if let Some(Err(error)) = tried.next()
-                        && !tried.any(|value| value.is_ok())
-                    {
-                        return Err(self.reader.at(&range.span(), error));
-                    }
+                    self.formula(&range.span(), &formula)?;
                 }
                 Slices::Range(end(from), end(to))
             }
@@ -252,7 +308,8 @@ impl Checked<'_> {
     }
 }
 
-pub(super) fn read(text: &str) -> Result<Rules, Error> {
+/// Reads rules, and the architecture among which they stand, if there is one.
+pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     let reader = Reader { ends: text.match_indices('\n').map(|(at, _)| at).collect() };
     let file: File = toml::from_str(text).map_err(|e| {
         let message = e.message().trim().replace('\n', ", ");
@@ -281,11 +338,19 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
         }
         counts.insert(name, reader.pattern(&text.span(), text.as_ref())?);
     }
+    let blueprint = blueprint(&reader, file.model_type, file.architectures, file.config, file.tensors)?;
+    let blueprint = blueprint.map(|blueprint| Blueprint {
+        aliases: file.alias,
+        derived: file.derived,
+        checks: file.check,
+        ..blueprint
+    });
     // To find what is wrong before there is a model, something is counted and measured: of these, one must do.
     let examples = [12.0, 1.0, 2.0, 100.0].map(|count| {
         let mut variables: Variables = counts.keys().map(|name| (name.clone(), count)).collect();
         variables.extend(["rank", "layer", "fan_in", "fan_out"].map(|name| (name.into(), count)));
         variables.extend((0..MOST_DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
+        variables.extend(blueprint.iter().flat_map(Blueprint::words).map(|word| (word.into(), count)));
         variables.extend(constants.clone());
         variables
     });
@@ -300,10 +365,7 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
         let span = rule.span();
         let rule = rule.into_inner();
         let names_span = rule.name.span();
-        let names = match rule.name.into_inner() {
-            Names::One(name) => vec![name],
-            Names::Many(names) => names,
-        };
+        let names = rule.name.into_inner().into_list();
         if names.is_empty() {
             return Err(reader.wrong(&names_span, "the list of a rule's names", "empty", "at least one pattern"));
         }
@@ -342,7 +404,7 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
                 layout: own_layout.unwrap_or_else(|| layout.clone()),
                 fans_from: rule.fans_from.map(Spanned::into_inner),
                 stream: rule.stream.map(Spanned::into_inner),
-                zero_row: rule.zero_row.map(Spanned::into_inner),
+                zero_row: rule.zero_row.map(|row| checked.row(row)).transpose()?,
                 parts,
                 split: rule.split.map(|split| reader.split(split)).transpose()?,
             }),
@@ -375,5 +437,63 @@ pub(super) fn read(text: &str) -> Result<Rules, Error> {
         };
         recognise.push(Mark { pattern: reader.pattern(&span, &name)?, shape });
     }
-    Ok(Rules { text: text.into(), note: file.note, recognise, constants, counts, rules })
+    Ok((Rules { text: text.into(), note: file.note, recognise, constants, counts, rules }, blueprint))
+}
+
+/// The parts of an architecture's text that are no rules.
+fn blueprint(
+    reader: &Reader,
+    model_type: Option<Names>,
+    architectures: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
+    config: BTreeMap<String, Spanned<toml::Value>>,
+    tensors: Vec<Spanned<GroupText>>,
+) -> Result<Option<Blueprint>, Error> {
+    let plain = |value: &Spanned<toml::Value>| {
+        serde_json::to_value(value.as_ref()).map_err(|_| {
+            reader.wrong(&value.span(), "a value", "none of JSON", "a number, true or false, a text, or a list of them")
+        })
+    };
+    let mut blueprint =
+        Blueprint { model_types: model_type.map(Names::into_list).unwrap_or_default(), ..Blueprint::default() };
+    for (class, peculiar) in architectures {
+        let peculiar = peculiar.iter().map(|(name, value)| {
+            formula::check_name(name).map_err(|e| reader.at(&value.span(), e))?;
+            Ok((name.clone(), plain(value)?))
+        });
+        blueprint.classes.insert(class, peculiar.collect::<Result<_, Error>>()?);
+    }
+    for (name, value) in config {
+        formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
+        let key = match value.as_ref().as_str() {
+            Some("required") => Key::Required(Kind::Number),
+            Some("required text") => Key::Required(Kind::Text),
+            Some("required list") => Key::Required(Kind::List),
+            Some(text) => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+                Some(text) => Key::Value(text.into()),
+                None => Key::Formula(text.into()),
+            },
+            None => Key::Value(plain(&value)?),
+        };
+        blueprint.keys.insert(name, key);
+    }
+    for group in tensors {
+        let line = reader.line(&group.span());
+        let span = group.span();
+        let GroupText { prefix, counters, locals, when, dtype, list } = group.into_inner();
+        let mut tensors = Vec::new();
+        for mut tensor in list {
+            if tensor.is_empty() {
+                return Err(reader.wrong(
+                    &span,
+                    "a tensor",
+                    "an empty list",
+                    "its name, and a formula for each dimension",
+                ));
+            }
+            let dims = tensor.split_off(1);
+            tensors.push((tensor.remove(0), dims));
+        }
+        blueprint.groups.push(Group { line, prefix, counters, locals, when, dtype, tensors });
+    }
+    Ok((!blueprint.classes.is_empty()).then_some(blueprint))
 }

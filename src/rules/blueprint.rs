@@ -1,0 +1,302 @@
+//! What an architecture's text says: the keys of its configurations, and its tensors by formulas.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::config::{Config, missing, number, shown, value};
+use super::formula::Variables;
+use super::model::Tensor;
+use crate::error::quoted;
+use crate::number::Number;
+use crate::{Error, ErrorKind};
+
+/// No model has more tensors, and no architecture counts further.
+const MOST_TENSORS: u64 = 1_000_000;
+
+/// No whole number beyond it is sure to be what was written.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Blueprint {
+    pub model_types: Vec<String>,
+    /// Class names, and what is peculiar to each.
+    pub classes: BTreeMap<String, BTreeMap<String, Value>>,
+    pub keys: BTreeMap<String, Key>,
+    /// Other names of keys.
+    pub aliases: BTreeMap<String, String>,
+    /// Names for formulas.
+    pub derived: BTreeMap<String, String>,
+    pub checks: Vec<String>,
+    pub groups: Vec<Group>,
+}
+
+/// What a key of the configuration is where it says nothing.
+#[derive(Clone, Debug)]
+pub(super) enum Key {
+    Required(Kind),
+    Formula(String),
+    Value(Value),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Number,
+    Text,
+    List,
+}
+
+/// Tensors that are there together.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
+    pub line: usize,
+    pub prefix: String,
+    /// Each counts from 0 to below a formula's value.
+    pub counters: Vec<(String, String)>,
+    pub locals: Vec<(String, String)>,
+    pub when: Option<String>,
+    pub dtype: Option<String>,
+    /// Names, and a formula for each dimension.
+    pub tensors: Vec<(String, Vec<String>)>,
+}
+
+/// A configuration with all that its keys leave out.
+pub(super) struct Resolved {
+    pub config: Config,
+    pub variables: Variables,
+    /// What stands in names.
+    texts: BTreeMap<String, String>,
+}
+
+impl Key {
+    fn kind(&self) -> Kind {
+        match self {
+            Key::Required(kind) => *kind,
+            Key::Value(Value::String(_)) => Kind::Text,
+            Key::Value(Value::Array(_)) => Kind::List,
+            _ => Kind::Number,
+        }
+    }
+}
+
+impl Blueprint {
+    /// Words that rules may have in formulas.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        let keys = self.keys.iter().filter(|(_, key)| key.kind() == Kind::Number).map(|(name, _)| name);
+        let of_classes = self.classes.values().flatten().filter(|(_, value)| !value.is_string()).map(|(name, _)| name);
+        keys.chain(self.derived.keys()).chain(of_classes).map(String::as_str)
+    }
+
+    pub fn resolve(&self, given: &Config) -> Result<Resolved, Error> {
+        let mut config = given.clone();
+        for (other, key) in &self.aliases {
+            if let (None, Some(value)) = (given.get(key), given.get(other)) {
+                config.insert(key, value.clone());
+            }
+        }
+        let mut variables = Variables::new();
+        let mut texts = BTreeMap::new();
+        for (name, value) in self.class(&config)? {
+            match value {
+                Value::String(text) => {
+                    texts.insert(name.clone(), text.clone());
+                }
+                _ => {
+                    variables.insert(name.clone(), number(name, value)?);
+                }
+            }
+        }
+        let mut pending: Vec<_> = self.derived.iter().map(|(name, formula)| (name, formula)).collect();
+        for (name, key) in &self.keys {
+            let value = match (config.get(name).cloned(), key) {
+                (Some(value), _) => value,
+                (None, Key::Value(value)) => value.clone(),
+                (None, Key::Required(_)) => return Err(missing(name)),
+                (None, Key::Formula(formula)) => {
+                    pending.push((name, formula));
+                    continue;
+                }
+            };
+            match (key.kind(), &value) {
+                (Kind::Number, value) => {
+                    variables.insert(name.clone(), number(name, value)?);
+                }
+                (Kind::Text, Value::String(_)) | (Kind::List, Value::Array(_) | Value::Object(_)) => {}
+                (Kind::Text, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a text")),
+                (Kind::List, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a list")),
+            }
+            config.insert(name, value);
+        }
+        // In whatever order one needs another.
+        while !pending.is_empty() {
+            let before = pending.len();
+            let mut failed = None;
+            pending.retain(|(name, formula)| match value(formula, &config, &variables) {
+                Ok(value) => {
+                    variables.insert((*name).clone(), value);
+                    false
+                }
+                Err(error) => {
+                    failed.get_or_insert((*name, error));
+                    true
+                }
+            });
+            if let (Some((name, error)), true) = (failed, pending.len() == before) {
+                return Err(error.at(format_args!("the config, {name}")));
+            }
+        }
+        for check in &self.checks {
+            if value(check, &config, &variables)? == 0.0 {
+                let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+                let mut said: Vec<_> =
+                    words.filter_map(|word| Some(format!("{word} {}", Number(*variables.get(word)?)))).collect();
+                said.dedup();
+                return Err(Error::new(
+                    ErrorKind::Config,
+                    "the config",
+                    format!("one with {}", said.join(", ")),
+                    check.clone(),
+                ));
+            }
+        }
+        Ok(Resolved { config, variables, texts })
+    }
+
+    /// What is peculiar to the class that the configuration names.
+    fn class(&self, config: &Config) -> Result<&BTreeMap<String, Value>, Error> {
+        let known = || self.classes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let Some(class) = class_of(config)? else {
+            let error = Error::failed(ErrorKind::Config, "the config", "has no architectures");
+            return Err(error.allowing(known()));
+        };
+        self.classes.get(class).ok_or_else(|| Error::new(ErrorKind::Config, "architectures", quoted(class), known()))
+    }
+
+    /// The tensors, in the text's order.
+    pub fn tensors(&self, resolved: &Resolved) -> Result<Vec<Tensor>, Error> {
+        let dtype = dtype(&resolved.config)?;
+        let mut made = Made { tensors: Vec::new(), rounds: 0 };
+        for group in &self.groups {
+            let mut variables = resolved.variables.clone();
+            let dtype = group.dtype.as_deref().unwrap_or(dtype);
+            group.count(0, resolved, &mut variables, dtype, &mut made)?;
+        }
+        Ok(made.tensors)
+    }
+}
+
+struct Made {
+    tensors: Vec<Tensor>,
+    rounds: u64,
+}
+
+/// The class that a configuration names, if it names one.
+pub(super) fn class_of(config: &Config) -> Result<Option<&str>, Error> {
+    let wrong = |value: &Value| Err(Error::new(ErrorKind::Config, "architectures", shown(value), "a list of one name"));
+    match config.get("architectures") {
+        None => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(value @ Value::Array(list)) => match &list[..] {
+            [Value::String(name)] => Ok(Some(name)),
+            [] => Ok(None),
+            _ => wrong(value),
+        },
+        Some(value) => wrong(value),
+    }
+}
+
+fn dtype(config: &Config) -> Result<&'static str, Error> {
+    let (key, value) = match (config.get("dtype"), config.get("torch_dtype")) {
+        (Some(value), _) => ("dtype", value),
+        (None, Some(value)) => ("torch_dtype", value),
+        (None, None) => return Ok("F32"),
+    };
+    match value.as_str().map(|text| text.trim_start_matches("torch.")) {
+        Some("float32" | "float") => Ok("F32"),
+        Some("float16" | "half") => Ok("F16"),
+        Some("bfloat16") => Ok("BF16"),
+        _ => Err(Error::new(ErrorKind::Config, key, shown(value), "float32, float16, bfloat16")),
+    }
+}
+
+impl Group {
+    /// Counts with the counters from this one on.
+    fn count(
+        &self,
+        counter: usize,
+        resolved: &Resolved,
+        variables: &mut Variables,
+        dtype: &str,
+        made: &mut Made,
+    ) -> Result<(), Error> {
+        let at = |e: Error| e.at(format_args!("by line {} of the architecture", self.line));
+        let Some((name, formula)) = self.counters.get(counter) else {
+            return self.make(resolved, variables, dtype, made).map_err(at);
+        };
+        let count = value(formula, &resolved.config, variables).map_err(at)?;
+        let most = (MOST_TENSORS - made.rounds) as f64;
+        if !(0.0..=most).contains(&count) || count.fract() != 0.0 {
+            let allowed = format!("a whole number from 0 to {most}");
+            return Err(Error::new(ErrorKind::Config, quoted(formula), Number(count), allowed));
+        }
+        for i in 0..count as u64 {
+            variables.insert(name.clone(), i as f64);
+            self.count(counter + 1, resolved, variables, dtype, made)?;
+        }
+        variables.remove(name);
+        Ok(())
+    }
+
+    fn make(&self, resolved: &Resolved, variables: &Variables, dtype: &str, made: &mut Made) -> Result<(), Error> {
+        made.rounds += 1;
+        let most = || Error::new(ErrorKind::Config, "the number of tensors", "more", format!("at most {MOST_TENSORS}"));
+        if made.rounds > MOST_TENSORS {
+            return Err(most());
+        }
+        let mut variables = variables.clone();
+        for (name, formula) in &self.locals {
+            let value = value(formula, &resolved.config, &variables)?;
+            variables.insert(name.clone(), value);
+        }
+        if let Some(when) = &self.when
+            && value(when, &resolved.config, &variables)? == 0.0
+        {
+            return Ok(());
+        }
+        for (name, dims) in &self.tensors {
+            let name = filled(&format!("{}{name}", self.prefix), resolved, &variables)?;
+            let mut shape = Vec::with_capacity(dims.len());
+            for formula in dims {
+                let size = value(formula, &resolved.config, &variables)?;
+                if !(0.0..MOST_EXACT).contains(&size) || size.fract() != 0.0 {
+                    let thing = format!("{}, a dimension of {name},", quoted(formula));
+                    return Err(Error::new(ErrorKind::Config, thing, Number(size), "a whole number, 0 or more"));
+                }
+                shape.push(size as u64);
+            }
+            if made.tensors.len() as u64 == MOST_TENSORS {
+                return Err(most());
+            }
+            made.tensors.push(Tensor::new(name, shape).with_dtype(dtype));
+        }
+        Ok(())
+    }
+}
+
+/// A name with texts and counters in the places of `{..}`.
+fn filled(name: &str, resolved: &Resolved, variables: &Variables) -> Result<String, Error> {
+    let mut made = String::new();
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once('{') {
+        let wrong = |allowed: &'static str| Error::new(ErrorKind::Config, "the name", quoted(name), allowed);
+        let (word, after) = after.split_once('}').ok_or_else(|| wrong("a } for each {"))?;
+        made += before;
+        match (resolved.texts.get(word), variables.get(word)) {
+            (Some(text), _) => made += text,
+            (None, Some(number)) => made += &Number(*number).to_string(),
+            (None, None) => return Err(wrong("counters and the classes' texts in { }")),
+        }
+        rest = after;
+    }
+    Ok(made + rest)
+}

@@ -1,0 +1,202 @@
+//! A model's configuration: the `config.json` beside a checkpoint.
+
+use serde_json::{Map, Value};
+
+use super::formula::{self, Variables};
+use crate::error::quoted;
+use crate::{Error, ErrorKind};
+
+/// No longer one is read.
+const MOST_BYTES: usize = 10_000_000;
+
+/// A model's configuration, as `config.json` has it.
+///
+/// ```
+/// use fanin::rules::Config;
+///
+/// let mut config = Config::from_json(br#"{"model_type": "llama", "hidden_size": 4096}"#)?;
+/// config.set("hidden_size", "64")?;
+/// assert_eq!(config.to_json(), "{\n  \"hidden_size\": 64,\n  \"model_type\": \"llama\"\n}\n");
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    values: Map<String, Value>,
+}
+
+impl Config {
+    /// Reads the JSON text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] if it is no object, or longer than 10 MB.
+    ///
+    /// ```
+    /// assert!(fanin::rules::Config::from_json(b"[]").is_err());
+    /// ```
+    pub fn from_json(text: &[u8]) -> Result<Config, Error> {
+        if text.len() > MOST_BYTES {
+            let allowed = format!("at most {MOST_BYTES}");
+            return Err(Error::new(ErrorKind::Config, "the length of the config in bytes", text.len(), allowed));
+        }
+        let read = serde_json::from_slice(text);
+        let values = read.map_err(|e| {
+            let error = Error::failed(ErrorKind::Config, "the config", "cannot be read");
+            error.allowing("a JSON object").because(e)
+        })?;
+        Ok(Config { values })
+    }
+
+    /// Gives a key another value: JSON, or else a text.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for an empty key.
+    ///
+    /// See [`Config`] for an example.
+    pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
+        if key.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "a key of the config", "empty", "KEY=VALUE"));
+        }
+        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        self.values.insert(key.into(), value);
+        Ok(())
+    }
+
+    /// Whether it has a value of this key, other than null.
+    ///
+    /// ```
+    /// # use fanin::rules::Config;
+    /// assert!(!Config::from_json(br#"{"head_dim": null}"#)?.has("head_dim"));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn has(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// The JSON text, its keys in order.
+    ///
+    /// See [`Config`] for an example.
+    pub fn to_json(&self) -> String {
+        let json = serde_json::to_string_pretty(&self.values).unwrap_or_default();
+        json + "\n"
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
+    }
+
+    /// A text, if it is one.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.get(key)?.as_str()
+    }
+
+    pub(super) fn insert(&mut self, key: &str, value: Value) {
+        self.values.insert(key.into(), value);
+    }
+}
+
+/// A number of a value: truths are 1 and 0.
+pub(super) fn number(key: &str, value: &Value) -> Result<f64, Error> {
+    match value {
+        Value::Bool(truth) => Ok(f64::from(u8::from(*truth))),
+        Value::Number(number) => Ok(number.as_f64().unwrap_or(f64::NAN)),
+        _ => Err(Error::new(ErrorKind::Config, key.to_string(), shown(value), "a number, or true or false")),
+    }
+}
+
+pub(super) fn shown(value: &Value) -> String {
+    quoted(&value.to_string())
+}
+
+/// The value of a formula that may ask for texts and lists of the configuration: `hidden_act == 'gelu'`, `depths[stage]`,
+/// `len(depths)`.
+pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
+    let at = |e: Error| e.of(ErrorKind::Config);
+    formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
+}
+
+/// The formula with the values of texts and lists in their places.
+fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Result<String, Error> {
+    let wrong = |allowed: &'static str| Error::new(ErrorKind::Config, "the formula", quoted(text), allowed);
+    if depth > 8 {
+        return Err(wrong("lists within lists to a depth of 8"));
+    }
+    let list = |name: &str| match config.get(name) {
+        Some(Value::Array(list)) => Ok(list),
+        Some(other) => Err(Error::new(ErrorKind::Config, name.to_string(), shown(other), "a list")),
+        None => Err(missing(name)),
+    };
+    let mut made = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        let (word, after) = rest.split_at(end);
+        if !(c.is_ascii_alphabetic() || c == '_') {
+            let skip = end.max(c.len_utf8());
+            made += &rest[..skip];
+            rest = &rest[skip..];
+            continue;
+        }
+        let trimmed = after.trim_start();
+        if let Some(inner) = trimmed.strip_prefix('[') {
+            let close = closing(inner, '[', ']').ok_or_else(|| wrong("a ] for each ["))?;
+            let index = formula::number(&plain(&inner[..close], config, variables, depth + 1)?, variables)?;
+            let list = list(word)?;
+            let item = (index >= 0.0 && index.fract() == 0.0).then(|| list.get(index as usize)).flatten();
+            let item = item.ok_or_else(|| {
+                let thing = format!("the place in {word}, {},", quoted(&inner[..close]));
+                Error::new(ErrorKind::Config, thing, crate::number::Number(index), format!("0 to below {}", list.len()))
+            })?;
+            made += &format!("({})", number(word, item)?);
+            rest = &inner[close + 1..];
+        } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "len") {
+            let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
+            let name = inner[..close].trim();
+            let len = match config.get(name) {
+                // Names by their numbers, such as labels.
+                Some(Value::Object(entries)) => entries.len(),
+                _ => list(name)?.len(),
+            };
+            made += &len.to_string();
+            rest = &inner[close + 1..];
+        } else if let Some((equal, inner)) = compared(trimmed) {
+            let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
+            let is = match config.get(word) {
+                Some(Value::String(text)) => text == wanted,
+                Some(other) => return Err(Error::new(ErrorKind::Config, word.to_string(), shown(other), "a text")),
+                None => return Err(missing(word)),
+            };
+            made += if is == equal { "1" } else { "0" };
+            rest = after;
+        } else {
+            made += word;
+            rest = after;
+        }
+    }
+    Ok(made)
+}
+
+pub(super) fn missing(key: &str) -> Error {
+    Error::failed(ErrorKind::Config, "the config", format!("has no {key}")).allowing("a value of it")
+}
+
+/// What follows `== '` or `!= '`.
+fn compared(text: &str) -> Option<(bool, &str)> {
+    let (equal, text) = match text.strip_prefix("==") {
+        Some(text) => (true, text),
+        None => (false, text.strip_prefix("!=")?),
+    };
+    Some((equal, text.trim_start().strip_prefix('\'')?))
+}
+
+/// Where the bracket closes that is open before this text.
+fn closing(text: &str, open: char, close: char) -> Option<usize> {
+    let mut depth = 0;
+    for (at, c) in text.char_indices() {
+        if c == close && depth == 0 {
+            return Some(at);
+        }
+        depth += i32::from(c == open) - i32::from(c == close);
+    }
+    None
+}

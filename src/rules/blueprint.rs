@@ -37,6 +37,11 @@ pub(super) enum Key {
     Required(Kind),
     Formula(String),
     Value(Value),
+    /// One where it is left out, and another where it is null.
+    Either {
+        missing: Box<Key>,
+        null: Box<Key>,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,7 +79,16 @@ impl Key {
             Key::Required(kind) => *kind,
             Key::Value(Value::String(_)) => Kind::Text,
             Key::Value(Value::Array(_)) => Kind::List,
+            Key::Either { missing, .. } => missing.kind(),
             _ => Kind::Number,
+        }
+    }
+
+    /// What it is of a key that has no value.
+    fn without(&self, is_null: bool) -> &Key {
+        match self {
+            Key::Either { missing, null } => if is_null { null } else { missing }.without(is_null),
+            other => other,
         }
     }
 }
@@ -108,7 +122,7 @@ impl Blueprint {
         }
         let mut pending: Vec<_> = self.derived.iter().map(|(name, formula)| (name, formula)).collect();
         for (name, key) in &self.keys {
-            let value = match (config.get(name).cloned(), key) {
+            let value = match (config.get(name).cloned(), key.without(config.is_null(name))) {
                 (Some(value), _) => value,
                 (None, Key::Value(value)) => value.clone(),
                 (None, Key::Required(_)) => return Err(missing(name)),
@@ -116,6 +130,7 @@ impl Blueprint {
                     pending.push((name, formula));
                     continue;
                 }
+                (None, Key::Either { .. }) => continue,
             };
             match (key.kind(), &value) {
                 (Kind::Number, value) => {

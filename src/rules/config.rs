@@ -84,6 +84,11 @@ impl Config {
         self.values.get(key).filter(|value| !value.is_null())
     }
 
+    /// Whether it says that there is none.
+    pub(super) fn is_null(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(Value::is_null)
+    }
+
     /// A text, if it is one.
     pub(super) fn text(&self, key: &str) -> Option<&str> {
         self.get(key)?.as_str()
@@ -108,7 +113,7 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// The value of a formula that may ask for texts and lists of the configuration: `hidden_act == 'gelu'`, `depths[stage]`,
-/// `len(depths)`.
+/// `len(depths)`, `has(mlp_only_layers, layer)`.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.of(ErrorKind::Config);
     formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
@@ -158,6 +163,13 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
                 _ => list(name)?.len(),
             };
             made += &len.to_string();
+            rest = &inner[close + 1..];
+        } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "has") {
+            let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
+            let (name, formula) = inner[..close].split_once(',').ok_or_else(|| wrong("has(a list, a number)"))?;
+            let wanted = formula::number(&plain(formula, config, variables, depth + 1)?, variables)?;
+            let has = list(name.trim())?.iter().any(|item| item.as_f64() == Some(wanted));
+            made += if has { "1" } else { "0" };
             rest = &inner[close + 1..];
         } else if let Some((equal, inner)) = compared(trimmed) {
             let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;

@@ -19,19 +19,19 @@ impl MakeOperators<f64> for Arithmetic {
         // What commutes the parser would reorder.
         let op = |apply, prio| BinOp { apply, prio, is_commutative: false };
         vec![
-            Operator::make_bin("||", op(|a, b| truth(a != 0.0 || b != 0.0), -3)),
-            Operator::make_bin("&&", op(|a, b| truth(a != 0.0 && b != 0.0), -2)),
-            Operator::make_bin("==", op(|a, b| truth(a == b), -1)),
-            Operator::make_bin("!=", op(|a, b| truth(a != b), -1)),
-            Operator::make_bin("<=", op(|a, b| truth(a <= b), -1)),
-            Operator::make_bin(">=", op(|a, b| truth(a >= b), -1)),
-            Operator::make_bin("<", op(|a, b| truth(a < b), -1)),
-            Operator::make_bin(">", op(|a, b| truth(a > b), -1)),
-            Operator::make_bin("%", op(|a, b| a % b, 1)),
-            Operator::make_bin("*", op(|a, b| a * b, 1)),
-            Operator::make_bin("/", op(|a, b| a / b, 1)),
-            Operator::make_bin_unary("+", op(|a, b| a + b, 0), |a| a),
-            Operator::make_bin_unary("-", op(|a, b| a - b, 0), |a| -a),
+            Operator::make_bin("||", op(|a, b| truth(a != 0.0 || b != 0.0), 0)),
+            Operator::make_bin("&&", op(|a, b| truth(a != 0.0 && b != 0.0), 1)),
+            Operator::make_bin("==", op(|a, b| truth(a == b), 2)),
+            Operator::make_bin("!=", op(|a, b| truth(a != b), 2)),
+            Operator::make_bin("<=", op(|a, b| truth(a <= b), 2)),
+            Operator::make_bin(">=", op(|a, b| truth(a >= b), 2)),
+            Operator::make_bin("<", op(|a, b| truth(a < b), 2)),
+            Operator::make_bin(">", op(|a, b| truth(a > b), 2)),
+            Operator::make_bin("%", op(|a, b| a % b, 4)),
+            Operator::make_bin("*", op(|a, b| a * b, 4)),
+            Operator::make_bin("/", op(|a, b| a / b, 4)),
+            Operator::make_bin_unary("+", op(|a, b| a + b, 3), |a| a),
+            Operator::make_bin_unary("-", op(|a, b| a - b, 3), |a| -a),
             Operator::make_unary("sqrt", f64::sqrt),
             Operator::make_unary("floor", f64::floor),
             Operator::make_unary("ceil", f64::ceil),
@@ -94,7 +94,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         || Nonlinearity::NAMES.iter().any(|(_, known, others)| has(known, others))
         || has("true", &["false"]);
     // So have numbers: inf, nan.
-    let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len"].contains(&name);
+    let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len", "has"].contains(&name);
     let is_dim = name.strip_prefix("dim_").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     if of_schemes || of_formulas || is_dim || ["rank", "layer"].contains(&name) {
         return Err(wrong("another one: schemes or formulas have this word for something else"));
@@ -167,6 +167,21 @@ mod tests {
         assert_eq!(of("normal:std=(n_layers==12)+(n_layers<12)+2*(n_layers>=12)+4*!(n_layers!=12)"), "normal:std=7");
         assert_eq!(of("normal:std=1+1==2&&0||n_layers>3"), "normal:std=1");
         assert_eq!(of("normal:std=!1||1<=0"), "normal:std=0");
+        let none = Variables::new();
+        for (formula, value) in [
+            ("!(0 && 1)", 1.0),
+            ("!(0 && !0 && 128 > 0 && (0 + 1) % 1 == 0)", 1.0),
+            ("(1 || 0)*2", 2.0),
+            ("2*(1 || 0) + 1 == 3", 1.0),
+            ("1 || 0 && 0", 1.0),
+            ("(1 < 2) + (2 < 1) - 3*(1 != 1)", 1.0),
+            ("-(1 && 1)*!(1 - 1)", -1.0),
+            ("!0 && 0 == 0", 1.0),
+            ("7 - 5 % 3", 5.0),
+            ("sqrt(!(0 || 0) + 3)", 2.0),
+        ] {
+            assert_eq!(number(formula, &none).unwrap(), value, "{formula}");
+        }
         for text in [
             "he_normal",
             "he_normal:mode=fan-out",

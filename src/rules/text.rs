@@ -453,6 +453,18 @@ fn blueprint(
             reader.wrong(&value.span(), "a value", "none of JSON", "a number, true or false, a text, or a list of them")
         })
     };
+    let key = |value: &Spanned<toml::Value>| {
+        Ok(match value.as_ref().as_str() {
+            Some("required") => Key::Required(Kind::Number),
+            Some("required text") => Key::Required(Kind::Text),
+            Some("required list") => Key::Required(Kind::List),
+            Some(text) => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
+                Some(text) => Key::Value(text.into()),
+                None => Key::Formula(text.into()),
+            },
+            None => Key::Value(plain(value)?),
+        })
+    };
     let mut blueprint =
         Blueprint { model_types: model_type.map(Names::into_list).unwrap_or_default(), ..Blueprint::default() };
     for (class, peculiar) in architectures {
@@ -464,15 +476,15 @@ fn blueprint(
     }
     for (name, value) in config {
         formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
-        let key = match value.as_ref().as_str() {
-            Some("required") => Key::Required(Kind::Number),
-            Some("required text") => Key::Required(Kind::Text),
-            Some("required list") => Key::Required(Kind::List),
-            Some(text) => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
-                Some(text) => Key::Value(text.into()),
-                None => Key::Formula(text.into()),
+        let key = match value.as_ref() {
+            toml::Value::Table(table) => match (table.len(), table.get("missing"), table.get("null")) {
+                (2, Some(missing), Some(null)) => {
+                    let [missing, null] = [missing, null].map(|of| key(&Spanned::new(value.span(), of.clone())));
+                    Key::Either { missing: Box::new(missing?), null: Box::new(null?) }
+                }
+                _ => return Err(reader.wrong(&value.span(), "a key", "another table", "{missing = .., null = ..}")),
             },
-            None => Key::Value(plain(&value)?),
+            _ => key(&value)?,
         };
         blueprint.keys.insert(name, key);
     }

@@ -39,6 +39,7 @@ const ARCHITECTURES: &[(&str, &str)] =
 /// ```
 #[derive(Clone, Debug)]
 pub struct Architecture {
+    name: &'static str,
     rules: Rules,
     blueprint: Blueprint,
 }
@@ -49,7 +50,7 @@ impl FromStr for Architecture {
 
     fn from_str(text: &str) -> Result<Architecture, Error> {
         match text::read(text)? {
-            (rules, Some(blueprint)) => Ok(Architecture { rules, blueprint }),
+            (rules, Some(blueprint)) => Ok(Architecture { name: "", rules, blueprint }),
             (_, None) => {
                 let error = Error::failed(ErrorKind::Rules, "the text", "has no [architectures]");
                 Err(error.allowing("an architecture's: rules alone are no model"))
@@ -79,8 +80,8 @@ impl Architecture {
         let mut known = Vec::new();
         let class = class_of(config)?;
         let kind = config.text("model_type");
-        for (_, text) in ARCHITECTURES {
-            let architecture: Architecture = text.parse()?;
+        for (name, text) in ARCHITECTURES {
+            let architecture = Architecture { name, ..text.parse()? };
             let of_kind = kind.is_none_or(|kind| architecture.blueprint.model_types.iter().any(|known| known == kind));
             match class {
                 Some(class) if architecture.blueprint.classes.contains_key(class) => {
@@ -118,6 +119,18 @@ impl Architecture {
                 Err(error.allowing(known.join(", ") + more))
             }
         }
+    }
+
+    /// The name of the file, of one of fanin's own.
+    ///
+    /// ```
+    /// # use fanin::rules::{Architecture, Config};
+    /// let config = Config::from_json(br#"{"architectures": ["MistralForCausalLM"]}"#)?;
+    /// assert_eq!(Architecture::of(&config)?.name(), "llama");
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn name(&self) -> &str {
+        self.name
     }
 
     /// The TOML text.

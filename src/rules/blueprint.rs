@@ -163,9 +163,8 @@ impl Blueprint {
         for check in &self.checks {
             if value(check, &config, &variables)? == 0.0 {
                 let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                let mut said: Vec<_> =
-                    words.filter_map(|word| Some(format!("{word} {}", Number(*variables.get(word)?)))).collect();
-                said.dedup();
+                let numbers: BTreeMap<_, _> = words.filter_map(|word| variables.get_key_value(word)).collect();
+                let said: Vec<_> = numbers.iter().map(|(word, value)| format!("{word} {}", Number(**value))).collect();
                 return Err(Error::new(
                     ErrorKind::Config,
                     "the config",

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::formula::{self, Variables};
 use crate::error::quoted;
+use crate::number::Number;
 use crate::{Error, ErrorKind};
 
 /// No longer one is read.
@@ -61,6 +62,18 @@ impl Config {
         Ok(())
     }
 
+    /// Whether it names a model: a list of tensors is JSON too.
+    ///
+    /// ```
+    /// # use fanin::rules::Config;
+    /// assert!(Config::from_json(br#"{"model_type": "llama"}"#)?.is_model());
+    /// assert!(!Config::from_json(br#"{"weight": {"dtype": "F32", "shape": [8]}}"#)?.is_model());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn is_model(&self) -> bool {
+        self.text("model_type").is_some() || self.get("architectures").is_some_and(Value::is_array)
+    }
+
     /// Whether it has a value of this key, other than null.
     ///
     /// ```
@@ -109,11 +122,14 @@ pub(super) fn number(key: &str, value: &Value) -> Result<f64, Error> {
 }
 
 pub(super) fn shown(value: &Value) -> String {
-    quoted(&value.to_string())
+    match value {
+        Value::String(text) => quoted(text),
+        value => quoted(&value.to_string()),
+    }
 }
 
 /// The value of a formula that may ask for texts and lists of the configuration: `hidden_act == 'gelu'`, `depths[stage]`,
-/// `len(depths)`, `has(mlp_only_layers, layer)`.
+/// `len(depths)`, `has(mlp_only_layers, layer)`, `given(head_dim)`.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.of(ErrorKind::Config);
     formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
@@ -150,7 +166,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             let item = (index >= 0.0 && index.fract() == 0.0).then(|| list.get(index as usize)).flatten();
             let item = item.ok_or_else(|| {
                 let thing = format!("the place in {word}, {},", quoted(&inner[..close]));
-                Error::new(ErrorKind::Config, thing, crate::number::Number(index), format!("0 to below {}", list.len()))
+                Error::new(ErrorKind::Config, thing, Number(index), format!("0 to below {}", list.len()))
             })?;
             made += &format!("({})", number(word, item)?);
             rest = &inner[close + 1..];
@@ -163,6 +179,10 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
                 _ => list(name)?.len(),
             };
             made += &len.to_string();
+            rest = &inner[close + 1..];
+        } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "given") {
+            let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
+            made += if config.has(inner[..close].trim()) { "1" } else { "0" };
             rest = &inner[close + 1..];
         } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "has") {
             let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;

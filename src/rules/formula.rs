@@ -94,7 +94,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         || Nonlinearity::NAMES.iter().any(|(_, known, others)| has(known, others))
         || has("true", &["false"]);
     // So have numbers: inf, nan.
-    let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len", "has"].contains(&name);
+    let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len", "has", "given"].contains(&name);
     let is_dim = name.strip_prefix("dim_").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     if of_schemes || of_formulas || is_dim || ["rank", "layer"].contains(&name) {
         return Err(wrong("another one: schemes or formulas have this word for something else"));

@@ -7,6 +7,7 @@ use super::formula::{self, Variables};
 use super::model::Tensor;
 use super::plan::{Draw, Planned, Split};
 use crate::error::{dimensions, quoted};
+use crate::number::Number;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Layout, Scheme};
 
 #[derive(Clone, Debug)]
@@ -167,8 +168,9 @@ impl Drawn {
         }
         if let Some(row) = &self.zero_row {
             let row = formula::number(row, &variables)?;
-            if row.fract() != 0.0 || row > u32::MAX.into() {
-                return Err(Error::new(ErrorKind::Rules, "the zero row", crate::number::Number(row), "a whole number"));
+            if row.fract() != 0.0 || row >= 9_007_199_254_740_992.0 {
+                let allowed = "a whole number below 2^53; below 0 there is none";
+                return Err(Error::new(ErrorKind::Rules, "the zero row", Number(row), allowed));
             }
             if row >= 0.0 {
                 draw = draw.with_zero_row(row as u64);
@@ -219,7 +221,7 @@ impl PartOf {
                         }
                         let allowed = format!("a whole number from 0 to {size}");
                         let thing = format!("an end of the part, {},", quoted(formula));
-                        Err(Error::new(ErrorKind::Rules, thing, crate::number::Number(value), allowed))
+                        Err(Error::new(ErrorKind::Rules, thing, Number(value), allowed))
                     }
                 };
                 let range = index(from, 0).map_err(at)?..index(to, size).map_err(at)?;

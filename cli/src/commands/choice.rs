@@ -1,17 +1,13 @@
 //! Which rules a command goes by.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::PathBuf;
 
 use fanin::rules::{Met, Planned, Rules, Tensor};
 use fanin::{Distribution, Layout, Scheme};
 
 use crate::failure::{Failure, near};
+use crate::files::texts::toml;
 use crate::say;
-
-/// No longer text of rules is read.
-const MOST_RULES: u64 = 10_000_000;
 
 #[derive(clap::Args)]
 pub struct Choice {
@@ -62,8 +58,8 @@ impl Choice {
     }
 
     /// What to say of what one scheme for all draws, although the names are not those of weights.
-    pub fn doubtful(&self, planned: &[Planned]) -> Option<String> {
-        if self.rules.is_some() || self.preset.is_some() {
+    pub fn doubtful(&self, planned: &[Planned], has_own: bool) -> Option<String> {
+        if self.rules.is_some() || self.preset.is_some() || (has_own && !self.is_given()) {
             return None;
         }
         let is_weight =
@@ -90,18 +86,13 @@ impl Choice {
         of_file.then(|| format!("no tensor met the rules of {}", unmet.iter().map(rule).collect::<Vec<_>>().join(", ")))
     }
 
-    /// The rules, and what they are called.
-    pub fn rules(&self, model: &[Tensor]) -> Result<(Rules, String), Failure> {
+    /// The rules, and what they are called: the model's own, where nothing else is said.
+    pub fn rules(&self, model: &[Tensor], own: Option<(Rules, String)>) -> Result<(Rules, String), Failure> {
+        if let (Some(own), false) = (own, self.is_given()) {
+            return Ok(own);
+        }
         if let Some(path) = &self.rules {
-            let shown = path.display();
-            let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e}"));
-            let mut text = String::new();
-            let file = File::open(path).map_err(|e| failed(&e))?;
-            file.take(MOST_RULES + 1).read_to_string(&mut text).map_err(|e| failed(&e))?;
-            if text.len() as u64 > MOST_RULES {
-                return Err(failed(&format!("longer than {MOST_RULES} bytes")));
-            }
-            let rules = text.parse().map_err(|e: fanin::Error| Failure::input(format!("{shown}, {e:#}")))?;
+            let rules = toml(path)?;
             return Ok((rules, format!("{}", path.file_name().unwrap_or_default().to_string_lossy())));
         }
         if let Some(name) = &self.preset {

@@ -6,10 +6,12 @@ use std::time::Instant;
 
 use bytesize::ByteSize;
 use fanin::Dtype;
+use fanin::rules::Config;
 use safetensors::Dtype as FileDtype;
 
 use crate::commands::choice::Choice;
 use crate::commands::options::Common;
+use crate::commands::source::{Model, Source};
 use crate::draw::coarse::Coarse;
 use crate::draw::engine::Engine;
 use crate::draw::ranks::{Mesh, Rank, Split, share};
@@ -19,14 +21,15 @@ use crate::failure::Failure;
 use crate::files::base::{Base, Part};
 use crate::files::checkpoint::{self, Manner};
 use crate::files::content::Content;
+use crate::files::folder::Folder;
 use crate::files::header::{self, file_dtype, is_integer, own_dtype};
-use crate::files::model;
 use crate::files::provenance::Provenance;
 use crate::say;
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
-/// Which scheme a tensor takes is said by a preset, by rules, or by one scheme for all. Integer tensors are kept out of the
+/// Which tensors there are, and how they start, is said by a model's config.json, as transformers makes it; or a list says which, and a
+/// preset, rules, or one scheme for all say how. Integer tensors are kept out of the
 /// file, and listed. The file is written beside its name and renamed when it is complete.
 ///
 /// Many processes can draw a model together, each its part, without talking to one another: under mpirun, torchrun or srun
@@ -37,12 +40,14 @@ use crate::say;
 /// that the whole tensor would have for the seed. Nothing is converted, and the checkpoint itself is not replaced.
 #[derive(clap::Args)]
 pub struct Init {
-    /// The model: a JSON list of tensors (name -> {dtype, shape}), a .safetensors file, of which the header alone is read,
-    /// or the .safetensors.index.json of a sharded one.
+    /// The model: its config.json, or a folder that holds one; a JSON list of tensors (name -> {dtype, shape}); a .safetensors file,
+    /// of which the header alone is read, or the .safetensors.index.json of a sharded one.
     model: PathBuf,
-    /// The file to write.
-    #[arg(short, long, value_name = "OUT.safetensors")]
+    /// The file to write; or a folder (that is there, or ends in /), for model.safetensors, and for config.json if the model has one
+    #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
+    #[command(flatten)]
+    source: Source,
     #[command(flatten)]
     choice: Choice,
     /// Copy what this checkpoint has of the model's tensors, and draw the rest alone: a .safetensors file, or the
@@ -116,7 +121,8 @@ impl Init {
             }
         };
         let base = self.base.as_deref().map(Base::open).transpose()?;
-        let Plan { tensors, parts, kept_out, skipped, notes, rules, digest } = self.plan(seed, base.as_ref())?;
+        let Plan { tensors, parts, buffers, kept_out, skipped, notes, rules, digest, config } =
+            self.plan(seed, base.as_ref())?;
         let tensors = share(tensors, rank, split, self.mesh.as_ref())?;
         if tensors.is_empty() && parts.is_empty() && rank.is_only() {
             let or_copy = if base.is_some() { " or copy" } else { "" };
@@ -124,14 +130,16 @@ impl Init {
         }
         let grown = parts.iter().filter(|(_, part)| part.rows.is_some()).count();
         let (copied, drawn) = (parts.len() - grown, tensors.len() - grown);
+        let folder = Folder::named(output);
+        let output = folder.map_or(output.clone(), |folder| folder.join("model.safetensors"));
         // A device or a pipe is the same for all ranks.
-        let is_no_file = std::fs::metadata(output).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        let is_no_file = std::fs::metadata(&output).is_ok_and(|m| !m.is_file() && !m.is_dir());
         let output = if rank.is_only() || is_no_file {
-            output.clone()
+            output
         } else {
-            checkpoint::inserted(output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
+            checkpoint::inserted(&output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
         };
-        let count = copied + grown + drawn;
+        let count = copied + grown + drawn + buffers.len();
         let provenance = Provenance {
             rules: Some(rules.clone()),
             rules_sha256: Some(digest),
@@ -147,8 +155,15 @@ impl Init {
             read: base.as_ref().map(Base::files).unwrap_or_default(),
         };
         let started = Instant::now();
-        let contents = contents(tensors, parts)?;
+        let mut contents = contents(tensors, parts)?;
+        for buffer in buffers.iter().filter(|_| rank.rank == 0) {
+            contents.push(Content::zeros(buffer)?);
+        }
+        let folder = folder.map(Folder::open).transpose()?;
         let written = checkpoint::write(&output, &provenance, contents, &engine, &manner)?;
+        if let Some(folder) = folder {
+            folder.finish(config.filter(|_| rank.rank == 0), self.dtype)?;
+        }
         let seconds = started.elapsed().as_secs_f64();
         if *json {
             let report = serde_json::json!({
@@ -189,7 +204,9 @@ impl Init {
         let shown = self.model.display();
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
         let of = |name: &str, e: &dyn std::fmt::Display| failed(&format!("tensor \"{name}\": {e:#}"));
-        let model = model::read(&self.model)?;
+        let Model { tensors: model, own } = self.source.read(&self.model)?;
+        let (own, config) = own.map(|own| (own.rules, own.config)).unzip();
+        let is_described = config.is_some();
         let mut parts = BTreeMap::new();
         for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {
             let part = base.part(&tensor.name, &tensor.shape).map_err(|e| of(&tensor.name, &e))?;
@@ -204,18 +221,21 @@ impl Init {
             named => named,
         };
         let tensors: Vec<_> = drawable.iter().map(tensor).collect();
-        let (rules, name) = self.choice.rules(&tensors)?;
+        let has_own = own.is_some();
+        let (rules, name) = self.choice.rules(&tensors, own)?;
         let made = rules.plan(&tensors).map_err(|e| failed(&e))?;
         let drawn: Vec<_> = made.tensors().iter().filter(|planned| !is_copied(&planned.name)).cloned().collect();
-        let notes = [self.choice.unmet(made.unmet()), self.choice.doubtful(&drawn), left_out];
+        let notes = [self.choice.unmet(made.unmet()), self.choice.doubtful(&drawn, has_own), left_out];
         let mut plan = Plan {
             tensors: Vec::new(),
             parts: BTreeMap::new(),
+            buffers: Vec::new(),
             kept_out: Vec::new(),
             skipped: Vec::new(),
             notes: notes.into_iter().flatten().collect(),
             rules: name,
             digest: rules.digest(),
+            config,
         };
         let mut coarse = Coarse::default();
         for tensor in integers {
@@ -227,6 +247,7 @@ impl Init {
                     }
                     plan.parts.insert(tensor.name, part);
                 }
+                None if is_described => plan.buffers.push(tensor),
                 None => plan.kept_out.push(tensor.name),
             }
         }
@@ -320,6 +341,8 @@ struct Plan {
     tensors: Vec<Tensor>,
     /// What is copied, if only in part.
     parts: BTreeMap<String, Part>,
+    /// Integers of a configuration's model, which are zero.
+    buffers: Vec<header::Tensor>,
     /// Integer tensors.
     kept_out: Vec<String>,
     skipped: Vec<String>,
@@ -327,4 +350,6 @@ struct Plan {
     notes: Vec<String>,
     rules: String,
     digest: String,
+    /// Of a model that was described by one.
+    config: Option<Config>,
 }

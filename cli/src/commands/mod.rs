@@ -7,5 +7,6 @@ pub(crate) mod fill;
 pub(crate) mod init;
 pub(crate) mod options;
 pub(crate) mod rules;
+pub(crate) mod source;
 pub(crate) mod stats;
 pub(crate) mod verify;

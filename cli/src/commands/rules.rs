@@ -7,8 +7,9 @@ use fanin::Dtype;
 use fanin::rules::Planned;
 
 use crate::commands::choice::Choice;
+use crate::commands::source::{Model, Source};
 use crate::failure::Failure;
-use crate::files::{header, model};
+use crate::files::header::{Tensor, is_integer};
 use crate::say;
 
 /// Prints what each tensor of a model would draw, by which rule, without drawing.
@@ -17,6 +18,8 @@ pub struct RulesOf {
     /// The model, as for init; without one, the presets' texts are printed.
     #[arg(required_unless_present = "print")]
     model: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
     #[command(flatten)]
     choice: Choice,
     /// Print the text of a preset, to begin rules of one's own with.
@@ -35,22 +38,26 @@ impl RulesOf {
             return Ok(());
         }
         let path = self.model.unwrap_or_default();
-        let tensors: Vec<_> = model::read(&path)?.iter().map(header::Tensor::named_shape).collect();
-        let (rules, name) = self.choice.rules(&tensors)?;
+        let Model { tensors, own } = self.source.read(&path)?;
+        let (integers, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|tensor| is_integer(tensor.dtype));
+        let dtypes: Vec<_> = tensors.iter().map(|tensor| tensor.dtype).collect();
+        let tensors: Vec<_> = tensors.iter().map(Tensor::named_shape).collect();
+        let has_own = own.is_some();
+        let (rules, name) = self.choice.rules(&tensors, own.map(|own| own.rules))?;
         let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
         let planned = plan.tensors();
         // What is planned may not be there to be drawn, such as a zero row.
         let cannot = |p: &Planned| p.draw.as_ref()?.fill(0, Dtype::F32).err().map(|e| e.to_string());
         let cannot: Vec<_> = planned.iter().map(cannot).collect();
         let wrong = cannot.iter().flatten().count();
-        // No integers are among them, so that each met a rule.
+        // Integers are not among them, so that each met a rule.
         let met = |p: &Planned| p.rule.clone().map_or((String::new(), 0), |met| (met.pattern, met.line));
         if self.json {
             let mut rows = say::JsonList::default();
-            for (p, cannot) in planned.iter().zip(&cannot) {
+            for ((p, cannot), holds) in planned.iter().zip(&cannot).zip(&dtypes) {
                 let (draw, (pattern, line)) = (p.draw.as_ref(), met(p));
                 rows.push(&serde_json::json!({
-                    "tensor": p.name, "shape": p.shape, "pattern": pattern, "line": line, "skip": draw.is_none(),
+                    "tensor": p.name, "shape": p.shape, "holds": holds.to_string(), "pattern": pattern, "line": line, "skip": draw.is_none(),
                     "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
                     "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
                     "layout": p.layout.map(|l| l.to_string()), "fan_in": p.fans.map(|f| f.fan_in()),
@@ -98,7 +105,11 @@ impl RulesOf {
             let (name, pattern) = (say::column(&p.name, names), say::column(pattern, pattern_width));
             say!("{name}  {shape:shape_width$}  {:>4}: {pattern}  {draws}", line);
         }
-        for note in self.choice.unmet(plan.unmet()).into_iter().chain(self.choice.doubtful(planned)) {
+        if !integers.is_empty() {
+            let names: Vec<_> = integers.iter().map(|tensor| tensor.name.as_str()).collect();
+            say!("not drawn, as they hold integers: {}", names.join(", "));
+        }
+        for note in self.choice.unmet(plan.unmet()).into_iter().chain(self.choice.doubtful(planned, has_own)) {
             say!("{note}");
         }
         drawable(wrong, &path)

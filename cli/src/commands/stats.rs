@@ -53,7 +53,7 @@ impl Stats {
                 named => named,
             };
             let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(named).collect();
-            let (rules, _) = self.choice.rules(&tensors)?;
+            let (rules, _) = self.choice.rules(&tensors, None)?;
             let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
             expected = rules
                 .plan(&tensors)

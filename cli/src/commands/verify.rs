@@ -280,7 +280,7 @@ impl Verify {
                 _ => tensor.named_shape(),
             })
             .collect();
-        let (rules, name) = self.choice.rules(&tensors)?;
+        let (rules, name) = self.choice.rules(&tensors, None)?;
         let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
         let planned = rules.plan(&tensors).map_err(failed)?;
         let recipe = |p: fanin::rules::Planned| (p.name, p.draw.map(Recipe::planned));

@@ -121,13 +121,18 @@ pub fn write(
         for ((tensors, header), name) in shards.iter().zip(&headers).zip(&names) {
             write_file(name, header, provenance.seed, tensors, engine, manner, &bar)?;
         }
-        let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", index_path.display()));
-        let partial = Partial::open(&index_path)?;
-        partial.file().set_len(0).and_then(|()| partial.file().write_all(&index)).map_err(failed)?;
-        partial.finish().map_err(failed)?;
+        write_text(&index_path, &index)?;
     }
     bar.finish_and_clear();
     Ok(Written { values, bytes: total, files })
+}
+
+/// Writes a small file beside its name, and renames it.
+pub fn write_text(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", path.display()));
+    let partial = Partial::open(path)?;
+    partial.file().set_len(0).and_then(|()| partial.file().write_all(text)).map_err(failed)?;
+    partial.finish().map_err(failed)
 }
 
 /// Tensors in order, as many to a shard as fit; one that is larger has a shard of its own.
@@ -315,10 +320,17 @@ fn append(
                     return Err(Failure::other(format!("{} was changed while it was copied", run.path.display())));
                 }
             }
+            Piece::Zeros(mut left) => {
+                while left > 0 {
+                    let now = left.min(1 << 16);
+                    write(&vec![0; now as usize])?;
+                    left -= now;
+                }
+            }
             Piece::Drawn(first) => {
                 let next = || match pieces.next_if(|(next, _)| matches!(next, Piece::Drawn(_)))? {
                     (Piece::Drawn(fill), tensor) => Some((fill, tensor)),
-                    (Piece::Copied(..), _) => None,
+                    _ => None,
                 };
                 let fills = std::iter::once((first, tensor)).chain(std::iter::from_fn(next));
                 let fills = fills.inspect(|(_, tensor)| show(&draws, tensor)).map(|(fill, _)| fill);

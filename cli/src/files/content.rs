@@ -8,11 +8,11 @@ use safetensors::Dtype as FileDtype;
 use crate::draw::recipe::{Recipe, Tensor};
 use crate::draw::seed::Seed;
 use crate::failure::Failure;
-use crate::files::header::file_dtype;
+use crate::files::header::{self, file_dtype};
 use crate::files::provenance::Copied;
 use crate::files::run::Run;
 
-/// A tensor to write. What is copied comes first.
+/// A tensor to write: what is copied comes first, what is neither copied nor drawn is zero.
 #[derive(Debug)]
 pub struct Content {
     pub name: String,
@@ -29,6 +29,7 @@ pub enum Piece<'a> {
     /// But for so many bytes at the begin.
     Copied(&'a Run, &'a Copied, u64),
     Drawn(Fill),
+    Zeros(u64),
 }
 
 impl Content {
@@ -37,6 +38,16 @@ impl Content {
         let dtype = dtype.map_err(|e| Failure::input(format!("tensor \"{}\": {e}", tensor.name)))?;
         let (shape, bytes) = (tensor.recipe.shape(), tensor.bytes());
         Ok(Content { name: tensor.name, dtype, shape, bytes, copied: None, drawn: Some((tensor.recipe, tensor.dtype)) })
+    }
+
+    /// A buffer of integers as it is at the start of a training.
+    pub fn zeros(tensor: &header::Tensor) -> Result<Content, Failure> {
+        let bits = u64::try_from(tensor.dtype.bitsize()).unwrap_or(u64::MAX);
+        let elements = fanin::elements(&tensor.shape).map_err(Failure::input)?;
+        let bytes = elements.checked_mul(bits).map(|bits| bits.div_ceil(8));
+        let bytes = bytes.ok_or_else(|| Failure::input(format!("tensor \"{}\" does not fit a file", tensor.name)))?;
+        let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
+        Ok(Content { name, dtype: tensor.dtype, shape, bytes, copied: None, drawn: None })
     }
 
     /// The order that the safetensors library writes: the widest elements first, which keeps all aligned, then by name.
@@ -60,6 +71,9 @@ impl Content {
             if !rest.is_empty() {
                 pieces.push(Piece::Drawn(rest));
             }
+        }
+        if self.copied.is_none() && self.drawn.is_none() && skip < self.bytes {
+            pieces.push(Piece::Zeros(self.bytes - skip));
         }
         Ok(pieces)
     }

@@ -89,6 +89,11 @@ pub fn list(json: &[u8]) -> Result<Vec<Tensor>, String> {
     tensors.into_iter().map(tensor).collect()
 }
 
+/// The tensors of a model, in its order.
+pub fn of_model(model: Model) -> Result<Vec<Tensor>, String> {
+    model.into_tensors().into_iter().map(tensor).collect()
+}
+
 fn parsed(json: &[u8]) -> Result<Model, String> {
     Model::from_json(json).map_err(|e| format!("{e:#}"))
 }

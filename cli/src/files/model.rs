@@ -6,6 +6,8 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use fanin::rules::Config;
+
 use crate::failure::Failure;
 use crate::files::header::{self, Header, MAX_HEADER, Tensor};
 use crate::files::{index, regular};
@@ -19,16 +21,29 @@ pub struct Shard {
     pub header: Header,
 }
 
-/// Reads a model's tensors in the order of the file; of `.safetensors` files the header alone.
-pub fn read(path: &Path) -> Result<Vec<Tensor>, Failure> {
+/// What describes a model.
+pub enum Described {
+    Tensors(Vec<Tensor>),
+    Config(Config),
+}
+
+/// Reads a model's tensors in the order of the file, of `.safetensors` files the header alone; or its configuration, which a folder
+/// holds as config.json.
+pub fn described(path: &Path) -> Result<Described, Failure> {
     if is_index(path) || is_safetensors(path) {
         let shards = shards(path, false)?;
-        return Ok(shards.into_iter().flat_map(|shard| shard.header.tensors).map(|(tensor, _)| tensor).collect());
+        let tensors = shards.into_iter().flat_map(|shard| shard.header.tensors).map(|(tensor, _)| tensor).collect();
+        return Ok(Described::Tensors(tensors));
     }
+    let within = path.join("config.json");
+    let path = if path.is_dir() { &within } else { path };
     let failed = |e: &dyn fmt::Display| Failure::input(format!("{}: {e}", path.display()));
     // Whoever gives a list may give it through a pipe.
     let json = bounded(File::open(path), "list").map_err(|e| failed(&e))?;
-    header::list(&json).map_err(|e| failed(&e))
+    match Config::from_json(&json) {
+        Ok(config) if config.is_model() => Ok(Described::Config(config)),
+        _ => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
+    }
 }
 
 /// A checkpoint's files: a `.safetensors` file, or all that an index names, in order of their names. If they are `whole`, they

@@ -1,0 +1,85 @@
+//! The model that a command is about: its tensors, from a file of them or by its configuration.
+
+use std::path::{Path, PathBuf};
+
+use fanin::rules::{Architecture, Config, Rules};
+
+use crate::failure::{Failure, near};
+use crate::files::header::{self, Tensor};
+use crate::files::model::{self, Described};
+use crate::files::texts::toml;
+
+#[derive(clap::Args)]
+pub struct Source {
+    /// Of a configuration, another value: KEY=VALUE, JSON or text, such as num_hidden_layers=2. Repeatable.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
+    /// Of a configuration, an architecture of your own, a TOML file: which tensors there are, and how they start
+    #[arg(long, value_name = "ARCHITECTURE.toml")]
+    architecture: Option<PathBuf>,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(key, _)| !key.trim().is_empty());
+    pair.map(|(key, value)| (key.trim().into(), value.into())).ok_or_else(|| "allowed: KEY=VALUE".into())
+}
+
+/// A model.
+pub struct Model {
+    pub tensors: Vec<Tensor>,
+    pub own: Option<Own>,
+}
+
+/// What a configuration says beside its tensors.
+pub struct Own {
+    /// The architecture's rules, and what they are called.
+    pub rules: (Rules, String),
+    /// With what was set.
+    pub config: Config,
+}
+
+impl Source {
+    pub fn read(&self, path: &Path) -> Result<Model, Failure> {
+        let mut config = match model::described(path)? {
+            Described::Config(config) => config,
+            Described::Tensors(tensors) => {
+                if !self.set.is_empty() || self.architecture.is_some() {
+                    let option = if self.set.is_empty() { "--architecture" } else { "--set" };
+                    let message = format!("{option} is given, and {} is a list of tensors", path.display());
+                    return Err(Failure::input(format!("{message}, allowed with {option}: a model's config.json")));
+                }
+                return Ok(Model { tensors, own: None });
+            }
+        };
+        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
+        let wrong = |e: fanin::Error| failed(&format!("{e:#}"));
+        // Whose architecture it is may be set too.
+        for (key, value) in self.set.iter().filter(|(key, _)| ["architectures", "model_type"].contains(&key.as_str())) {
+            config.set(key, value).map_err(wrong)?;
+        }
+        let (architecture, name) = match &self.architecture {
+            Some(path) => {
+                (toml(path)?, format!("architecture {}", path.file_name().unwrap_or_default().to_string_lossy()))
+            }
+            None => {
+                let architecture =
+                    Architecture::of(&config).map_err(|e| failed(&format!("{e:#}, by --architecture")))?;
+                let name = format!("architecture {}", architecture.name());
+                (architecture, name)
+            }
+        };
+        for (key, value) in &self.set {
+            if !config.has(key) && !architecture.keys().any(|known| known == key) {
+                let near = near(key, architecture.keys());
+                return Err(failed(&format!(
+                    "--set {key}: the config has no such key{near} allowed: one that it has, or that its architecture knows"
+                )));
+            }
+            config.set(key, value).map_err(wrong)?;
+        }
+        let tensors = architecture.model(&config).map_err(wrong)?;
+        let tensors = header::of_model(tensors).map_err(|e| failed(&e))?;
+        let rules = architecture.rules(&config).map_err(wrong)?;
+        Ok(Model { tensors, own: Some(Own { rules: (rules, name), config }) })
+    }
+}

@@ -1,0 +1,214 @@
+//! `init` and `rules` of a model's config.json.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{fanin, path, safetensors_of, succeed};
+use safetensors::SafeTensors;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(TempDir::new().unwrap())
+    }
+
+    fn path(&self, name: &str) -> String {
+        path(&self.0.path().join(name)).into()
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        fs::write(self.0.path().join(name), content).unwrap();
+        self.path(name)
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(name)).unwrap()
+    }
+
+    fn config(&self, name: &str) -> Value {
+        serde_json::from_slice(&self.read(name)).unwrap()
+    }
+}
+
+fn llama() -> Value {
+    json!({
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 301, "hidden_size": 64,
+        "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+        "tie_word_embeddings": false, "torch_dtype": "bfloat16", "hidden_act": "silu",
+    })
+}
+
+/// A folder as `from_pretrained` wants it: names, shapes and dtypes of the architecture, and the configuration with what was set.
+#[test]
+fn a_configuration_makes_a_folder() {
+    let folder = Folder::new();
+    let config = folder.write("config.json", llama().to_string());
+    let out = folder.path("out/");
+    let set = ["--set", "num_hidden_layers=1", "--set", "attention_bias=true"];
+    let said = succeed(&[&["init", &config, "-o", &out, "--seed", "3", "--device", "cpu"][..], &set].concat());
+    assert!(said.contains("16 tensors by architecture llama"), "{said}");
+    let file = folder.read("out/model.safetensors");
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    assert_eq!(tensors.len(), 16);
+    let k = tensors.tensor("model.layers.0.self_attn.k_proj.weight").unwrap();
+    assert_eq!((k.dtype(), k.shape()), (safetensors::Dtype::BF16, &[32, 64][..]));
+    let written = folder.config("out/config.json");
+    let mut expected = llama();
+    expected["num_hidden_layers"] = 1.into();
+    expected["attention_bias"] = true.into();
+    assert_eq!(written, expected);
+    let model = folder.path("out/model.safetensors");
+    assert!(succeed(&["verify", &model, "--device", "cpu"]).contains("the same"));
+
+    // A folder is a model too; its configuration stays as a person wrote it.
+    fs::copy(&config, folder.path("out/config.json")).unwrap();
+    let said = succeed(&["init", &out, "-o", &out, "--seed", "3", "--device", "cpu"]);
+    assert!(said.contains("21 tensors"), "{said}");
+    assert_eq!(folder.read("out/config.json"), folder.read("config.json"));
+    // In another dtype, the configuration says so; in shards, the index has the name that is looked for.
+    succeed(&["init", &config, "-o", &out, "--dtype", "f16", "--max-shard-size", "50kB", "--device", "cpu"]);
+    assert_eq!(folder.config("out/config.json")["torch_dtype"], "float16");
+    let index = folder.path("out/model.safetensors.index.json");
+    assert!(succeed(&["verify", &index, "--device", "cpu"]).contains("the same"));
+    // A file is one alone.
+    succeed(&["init", &config, "-o", &folder.path("one.safetensors"), "--seed", "3", "--device", "cpu"]);
+    assert!(!Path::new(&folder.path("one")).exists());
+
+    // The names make the streams: what both have is the same.
+    let one = folder.read("one.safetensors");
+    let one = SafeTensors::deserialize(&one).unwrap();
+    assert_eq!(one.tensor("model.layers.0.self_attn.k_proj.weight").unwrap().data(), k.data());
+}
+
+/// `rules` shows what would be drawn, and other rules can be said.
+#[test]
+fn a_configuration_is_a_list_of_tensors_with_rules() {
+    let folder = Folder::new();
+    let config = folder.write("config.json", llama().to_string());
+    let rows: Vec<Value> =
+        serde_json::from_str(&succeed(&["rules", &config, "--set", "initializer_range=0.5", "--json"])).unwrap();
+    assert_eq!(rows.len(), 21);
+    assert_eq!((&rows[0]["tensor"], &rows[0]["std"]), (&json!("model.embed_tokens.weight"), &json!(0.5)));
+    assert_eq!(rows[0]["holds"], "BF16");
+    let table = succeed(&["rules", &config, "--scheme", "he_normal"]);
+    assert!(table.contains("scheme variance_scaling") && !table.contains("architecture"), "{table}");
+    let padded: Vec<Value> =
+        serde_json::from_str(&succeed(&["rules", &config, "--set", "pad_token_id=-1", "--json"])).unwrap();
+    assert_eq!((&padded[0]["parts"][0]["start"], &padded[0]["parts"][0]["std"]), (&json!(300), &json!(0.0)));
+    // A model of one's own, and buffers, which are written as they start.
+    let architecture = folder.write(
+        "own.toml",
+        r#"
+            model_type = "twin"
+            [architectures]
+            Twin = { heads = 2 }
+            [config]
+            width = "required"
+            towers = ["a", "b"]
+            std = 0.1
+            [[tensors]]
+            prefix = "tower.{tower}."
+            for = [["tower", "len(towers)"]]
+            let = [["rows", "heads*width + tower"]]
+            list = [["weight", "rows", "width"], ["bias", "rows"]]
+            [[tensors]]
+            dtype = "I64"
+            list = [["steps"]]
+            [[rule]]
+            name = "*.weight"
+            scheme = "normal:std=std/width"
+            [[rule]]
+            name = "*.bias"
+            scheme = "zeros"
+        "#,
+    );
+    let twin = folder.write("twin.json", r#"{"architectures": ["Twin"], "width": 4}"#);
+    let out = folder.path("twin.safetensors");
+    succeed(&["init", &twin, "--architecture", &architecture, "-o", &out, "--device", "cpu"]);
+    let file = folder.read("twin.safetensors");
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    assert_eq!((tensors.len(), tensors.tensor("tower.1.weight").unwrap().shape()), (5, &[9, 4][..]));
+    assert_eq!(tensors.tensor("steps").unwrap().data(), [0; 8]);
+    assert!(succeed(&["verify", &out, "--device", "cpu"]).contains("integers are not drawn"));
+}
+
+/// Each case: a configuration, options, and what the message must name. Exit code 2, and nothing left behind.
+#[test]
+fn wrong_configurations_are_named_and_leave_nothing_behind() {
+    let folder = Folder::new();
+    let with = |key: &str, value: Value| {
+        let mut config = llama();
+        config[key] = value;
+        config.to_string()
+    };
+    let without = |key: &str| {
+        let mut config = llama();
+        config.as_object_mut().unwrap().remove(key);
+        config.to_string()
+    };
+    let cases: [(String, &[&str], &[&str]); 27] = [
+        (without("hidden_size"), &[], &["the config has no hidden_size"]),
+        (with("hidden_size", Value::Null), &[], &["the config has no hidden_size"]),
+        (with("hidden_size", json!("64")), &[], &["hidden_size is \"64\"", "a number"]),
+        (with("hidden_size", json!([64])), &[], &["hidden_size is \"[64]\"", "a number"]),
+        (with("hidden_size", json!(-64)), &[], &["hidden_size", "-64", "0 or more"]),
+        (with("hidden_size", json!(64.5)), &[], &["hidden_size"]),
+        (with("hidden_size", json!(1e300)), &[], &["hidden_size", "1e300"]),
+        (with("num_attention_heads", json!(3)), &[], &["num_attention_heads 3, num_key_value_heads 2", "=="]),
+        (with("num_attention_heads", json!(0)), &[], &["num_attention_heads", "inf"]),
+        (with("num_attention_heads", json!(6)), &[], &["hidden_size 64", "num_attention_heads 6"]),
+        (with("num_hidden_layers", json!(1_000_000_000_000_u64)), &[], &["num_hidden_layers", "1000000000000"]),
+        (with("num_hidden_layers", json!(-1)), &[], &["num_hidden_layers", "-1"]),
+        (with("num_hidden_layers", json!(1.5)), &[], &["num_hidden_layers", "1.5"]),
+        (with("vocab_size", json!(1_u64 << 52)), &[], &["embed_tokens", "2^60"]),
+        (with("pad_token_id", json!(301)), &[], &["embed_tokens", "301..302"]),
+        (with("initializer_range", json!(-0.02)), &[], &["embed_tokens", "std is -0.02"]),
+        (with("torch_dtype", json!("float8")), &[], &["torch_dtype is \"float8\"", "bfloat16"]),
+        (
+            with("architectures", json!(["LlamaForCasualLM"])),
+            &[],
+            &["LlamaForCasualLM", "LlamaForCausalLM", "--architecture"],
+        ),
+        (with("architectures", json!(["A", "B"])), &[], &["architectures is", "a list of one name"]),
+        (with("architectures", json!([])), &[], &["the config has no architectures", "LlamaModel"]),
+        (without("architectures"), &["--set", "model_type=lama"], &["model_type is \"lama\"", "LlamaForCausalLM"]),
+        (with("model_type", json!("gpt2")), &[], &["model_type is \"gpt2\"", "llama, mistral for LlamaForCausalLM"]),
+        (
+            llama().to_string(),
+            &["--set", "num_hiden_layers=2"],
+            &["num_hiden_layers", "did you mean num_hidden_layers?"],
+        ),
+        (llama().to_string(), &["--set", "layers"], &["layers", "KEY=VALUE"]),
+        (llama().to_string(), &["--architecture", "/nowhere.toml"], &["/nowhere.toml"]),
+        (r#"{"w": {"dtype": "F32", "shape": [2, 2]}}"#.into(), &["--set", "a=1"], &["--set is given", "config.json"]),
+        (r#"{"model_type": "llama", }"#.into(), &[], &["cannot be read"]),
+    ];
+    for (config, options, says) in cases {
+        let config = folder.write("config.json", config);
+        let out = folder.path("out/");
+        let run = fanin(&[&["init", &config, "-o", &out, "--device", "cpu"], options].concat());
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert_eq!(run.status.code(), Some(2), "{said}");
+        for part in says {
+            assert!(said.contains(part), "{said} does not say {part}");
+        }
+        assert!(said.matches("allowed").count() <= 2 && !Path::new(&out).exists(), "{said}");
+    }
+    // A folder without one, and one that is named as a folder and is a file.
+    let empty = folder.path("");
+    fs::remove_file(folder.path("config.json")).unwrap();
+    assert_eq!(fanin(&["init", &empty, "-o", &folder.path("x.safetensors")]).status.code(), Some(2));
+    let config = folder.write("config.json", llama().to_string());
+    let file = folder.write("file", "x");
+    let run = fanin(&["init", &config, "-o", &format!("{file}/"), "--device", "cpu"]);
+    assert_eq!(run.status.code(), Some(2));
+    assert_eq!(folder.read("file"), b"x");
+    let header = r#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let model = folder.write("a.safetensors", safetensors_of(header, &[0; 4]));
+    assert_eq!(fanin(&["rules", &model, "--set", "a=1"]).status.code(), Some(2));
+}

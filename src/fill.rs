@@ -78,7 +78,7 @@ pub(crate) struct Span<'a> {
 }
 
 /// No fill has more slices of other distributions: each is asked at each run of elements.
-const MOST_PARTS: usize = 1024;
+const MOST_PARTS: usize = 64;
 
 impl Fill {
     /// Elements `range` of the tensor that `distribution` and `stream` make in this dtype, as a tensor of one dimension.
@@ -151,7 +151,7 @@ impl Fill {
     ///
     /// # Errors
     /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
-    /// than 1024 such slices.
+    /// than 64 such slices.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};

@@ -219,6 +219,11 @@ fn formulas_know_the_tensor() {
     assert_eq!(value(fan_in, "layout = \"out_in:groups=dim_0\"", "w", &[8, 1, 3, 3]), 9.0);
     assert_eq!(value("constant:value=fan_out", "layout = \"out_in:groups=dim_0\"", "w", &[8, 1, 3, 3]), 9.0);
     assert_eq!(value(fan_in, "layout = \"fans:fan_in=dim_0/4,fan_out=1\"", "w", &[8]), 2.0);
+    // What no example has at reading: multiples, differences, more dimensions.
+    assert_eq!(value("constant:value=fan_in", "layout = \"out_in:groups=dim_0/8\"", "w", &[16, 3]), 3.0);
+    assert_eq!(value("constant:value=1/sqrt(dim_0-dim_1)", "", "w", &[8, 4]), 0.5);
+    assert_eq!(value("constant:value=1/sqrt(dim_0-200)", "", "w", &[204, 4]), 0.5);
+    assert_eq!(value("constant:value=dim_17", "", "w", &[vec![1; 17], vec![5]].concat()), 5.0);
     assert_eq!(value("constant:value=layer", "", "encoder/layer_3/attention/query/kernel", &[2, 2]), 3.0);
     assert_eq!(value("constant:value=layer", "", "layers.0.blocks.7.x_9", &[2, 2]), 0.0);
     for (scheme, more, name, shape, says) in [
@@ -368,7 +373,22 @@ fn dimensions_that_are_no_kernel_are_known_by_name() {
     for planned in pytorch.plan(&model).unwrap().tensors() {
         assert_eq!(planned.draw.as_ref().unwrap().distribution, Distribution::Uniform { low: -0.2, high: 0.2 });
     }
+    // What only has the name is what it is.
+    let model = [
+        ("bilinear_up.conv.weight", vec![64, 3, 3, 3]),
+        ("bilinear_up.conv.bias", vec![64]),
+        ("bilinear_pool.proj.weight", vec![10, 27]),
+        ("bilinear_pool.proj.bias", vec![10]),
+    ];
+    let model = model.map(|(name, shape)| Tensor::new(name, shape));
+    for planned in pytorch.plan(&model).unwrap().tensors() {
+        let bound = 1.0 / 27f64.sqrt();
+        let Distribution::Uniform { low, high } = planned.draw.as_ref().unwrap().distribution else { panic!() };
+        assert!((low + bound).abs() < 1e-12 && (high - bound).abs() < 1e-12, "{}", planned.name);
+    }
     let flax = Rules::preset("flax").unwrap();
+    let error = flax.plan(&[Tensor::new("OptimizedLSTMCell_0/hi/kernel", [8, 8])]).unwrap_err();
+    assert!(error.to_string().contains("recurrent kernel"), "{error}");
     for (name, shape) in [("attention/query/kernel", [100, 4, 16]), ("attention/out/kernel", [4, 25, 16])] {
         let std = std_of(&flax, Tensor::new(name, shape));
         assert!((std - 0.1).abs() < 1e-9, "{name}: {std}");
@@ -427,6 +447,12 @@ fn one_scheme_takes_no_stack_for_a_convolution() {
     assert_eq!(std_of(&rules, Tensor::new("dw.weight", [8, 1, 2, 4])), 0.5);
     assert_eq!(std_of(&rules, Tensor::new("\"\u{7f}\\", [8, 4])), 0.5);
     assert_eq!(std_of(&rules, Tensor::new("lin.weight", [4, 8])), 0.5);
+    // Whatever a pattern is, it is no word of ours.
+    let words = [("SCHEME", Layout::IN_OUT), ("LAYOUT", Layout::IN_OUT), ("# LAYOUTS", Layout::IN_OUT)];
+    let named = Rules::of_scheme_in(&he, Layout::OUT_IN, &words).unwrap();
+    for (name, _) in words {
+        assert_eq!(std_of(&named, Tensor::new(name, [8, 2])), 0.5, "{name}");
+    }
     // Vectors are none of a layout's.
     assert_eq!(drawn(&rules, "dw.bias", &[8]).distribution, Distribution::Constant { value: 0.0 });
     assert_eq!(
@@ -562,6 +588,19 @@ fn errors_name_the_line_and_say_allowed_once() {
         (
             format!("{rule}scheme = \"ones\"\nsplit = \"wohle\""),
             "line 4: the split is \"wohle\", allowed: a dimension, whole",
+        ),
+        (format!("{rule}scheme = \"ones\"\nsplit = {{}}"), "line 4: the split is of no axis"),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nblocks = 4\nblock = [1, 1]"),
+            "line 6: a block is 1, twice, allowed: each once",
+        ),
+        (
+            format!("{rule}scheme = \"ones\"\n[[rule.part]]\nrange = \"..fan_in\""),
+            "line 5: the formula \"fan_in\" has \"fan_in\", which is not defined",
+        ),
+        (
+            format!("{rule}scheme = \"normal:std=2*dmi_0\""),
+            "line 3: the formula \"2*dmi_0\" has \"dmi_0\", which is not defined, did you mean dim_0?",
         ),
         (format!("{rule}scheme = \"ones\"\nsplit = -1"), "line 4: the text cannot be read: split is neither"),
         (format!("{rule}skip = true\nsplit = 0"), "line 4: a rule is one with skip and split"),

@@ -188,10 +188,10 @@ fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     let huge = Distribution::Uniform { low: 0.0, high: f64::MAX };
     assert!(whole.clone().with_slice(0, 0..1, &huge).is_err());
     let mut many = whole.clone();
-    for row in 0..1024 {
+    for row in 0..64 {
         many = many.with_zero_row(row % 10).unwrap();
     }
-    assert!(many.with_zero_row(0).unwrap_err().to_string().contains("1025, allowed: at most 1024"));
+    assert!(many.with_zero_row(0).unwrap_err().to_string().contains("65, allowed: at most 64"));
     assert_eq!((whole.part(9..9).unwrap().range(), whole.split_at(80).1.range()), (9..9, 80..80));
     let flat = Fill::new(&normal, streams()[0], Dtype::F32, 5..9).unwrap();
     assert_eq!(flat.part(6..9).unwrap().with_zero_row(1).unwrap().slice(0, 1..2).unwrap().range(), 7..8);

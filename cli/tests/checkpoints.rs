@@ -99,22 +99,19 @@ fn tensors(file: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
 fn rules_say_what_each_tensor_draws() {
     let folder = Folder::new();
     let list = || succeed(&["rules", &folder.path("model.json"), "--rules", &folder.path("rules.toml"), "--json"]);
-    // The integer tensor meets no rule, which a checkpoint does not mind but a table of all tensors does.
+    // Of the integer tensor no rule is asked.
     let (model, rules) = (folder.path("model.json"), folder.path("rules.toml"));
-    let run = fanin(&["rules", &model, "--rules", &rules]);
-    assert_eq!(run.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&run.stderr).contains("1 tensor met no rule"), "{run:?}");
-    folder.write("rules.toml", format!("{RULES}[[rule]]\nname = \"position_ids\"\nskip = true\n"));
+    assert!(succeed(&["rules", &model, "--rules", &rules]).contains("as they hold integers: position_ids"));
     let rows: Vec<Value> = serde_json::from_str(&list()).unwrap();
     let of = |name: &str| rows.iter().find(|row| row["tensor"] == name).unwrap();
     assert_eq!(of("encoder.layer.0.query.weight")["distribution"], "normal(0, 0.01^2) in [-0.02, 0.02]");
     // The fans of the weight beside it: 64.
     assert_eq!(of("encoder.layer.0.query.bias")["distribution"], "uniform[-0.125, 0.125)");
     assert_eq!(of("decoder.weight")["stream"], "embeddings.word_embeddings.weight");
-    assert_eq!(of("position_ids")["skip"], true);
+    assert!(!rows.iter().any(|row| row["tensor"] == "position_ids"));
     assert_eq!(of("scalar")["pattern"], "scalar");
     let table = succeed(&["rules", &model, "--rules", &rules]);
-    assert!(table.contains("constant(0) at 1..2 along dimension 0") && table.contains("skipped"), "{table}");
+    assert!(table.contains("constant(0) at 1..2 along dimension 0"), "{table}");
 
     folder.init("out.safetensors", &[]);
     let made = tensors(&folder.read("out.safetensors"));
@@ -321,6 +318,8 @@ fn rules_say_how_ranks_share_a_model() {
                 of_one.push(tensor);
             }
             succeed(&["verify", &folder.path(&file), "--device", "cpu"]);
+            // By rules that are given, of which the parts are the file's.
+            succeed(&["verify", &folder.path(&file), "--device", "cpu", "--rules", &toml, "--seed", "5"]);
         }
         of_one.sort();
         let expected: &[_] = if name == "mesh" {
@@ -339,7 +338,20 @@ fn rules_say_how_ranks_share_a_model() {
         assert_eq!(run.status.code(), Some(2));
         String::from_utf8_lossy(&run.stderr).into_owned()
     };
-    folder.write("unsplit.toml", rule("*", ""));
+    folder.write("unsplit.toml", rule("*", "split = \"whole\""));
+    // What the rules say and nobody asks for is said.
+    let whole = [
+        "--rank",
+        "0",
+        "--world-size",
+        "4",
+        "--rules",
+        &folder.path("line.toml"),
+        "-o",
+        &folder.path("whole.safetensors"),
+    ];
+    let said = succeed(&[&["init", &model, "--device", "cpu"][..], &whole].concat());
+    assert!(said.contains("--split rules or --mesh"), "{said}");
     let ranks = ["--rank", "0", "--world-size", "4"];
     for (rules, more, says) in [
         ("mesh.toml", &["--split", "rules"][..], "along the mesh's axis tp, allowed: none; --mesh says them"),
@@ -382,12 +394,15 @@ fn rules_that_do_nothing_and_rows_that_are_not_there_are_said() {
     assert!(succeed(&["rules", &model, "--rules", &rules]).contains(said));
     assert!(succeed(&["init", &model, "--rules", &rules, "-o", &out, "--device", "cpu"]).contains(said));
     assert!(!succeed(&["rules", &model, "--scheme", "normal"]).contains("no tensor met"));
+    let layouts = ["--layout", "*.wieght=in_out", "--layout", "*.weight=in_out"];
+    let said = succeed(&[&["rules", &model, "--scheme", "normal"][..], &layouts].concat());
+    assert!(said.contains("no tensor of two dimensions or more has --layout's *.wieght\n"), "{said}");
     let row = folder.write("row.toml", "[[rule]]\nname = \"*\"\nscheme = \"normal\"\nzero_row = 5000\n");
     for json in [&[][..], &["--json"]] {
         let run = fanin(&[&["rules", &model, "--rules", &row], json].concat());
         let (table, wrong) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
         assert_eq!(run.status.code(), Some(2), "{wrong}");
-        assert!(table.contains("the slice is 5000..5001") && wrong.contains("cannot be drawn"), "{table}{wrong}");
+        assert!(table.contains("the zero row is 5000") && wrong.contains("cannot be drawn"), "{table}{wrong}");
     }
 }
 
@@ -784,7 +799,7 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
             &["model.json", "tensor \"embeddings.word", "line 5", "is inf"],
         ),
         (init(&rules("fans.toml", &one("scheme = \"he_normal\""))), &["model.json", "line 3", "fewer than two"]),
-        (init(&rules("row.toml", &one("scheme = \"ones\"\nzero_row = 5000"))), &["the slice is 5000..5001", "<= 1001"]),
+        (init(&rules("row.toml", &one("scheme = \"ones\"\nzero_row = 5000"))), &["the zero row is 5000", "below 1001"]),
         (
             init(&rules("unmatched.toml", "[[rule]]\nname = \"*.weight\"\nscheme = \"ones\"\n")),
             &["2 tensors met no rule", "encoder.layer.0.query.bias", "scalar"],
@@ -804,6 +819,8 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
         (scheme(&["--layout", "in_uot"]), &["in_uot", "out_in"]),
         (scheme(&["--layout", "*=in_uot"]), &["in_uot", "out_in"]),
         (scheme(&["--layout", "=in_out"]), &["the pattern is empty"]),
+        (scheme(&["--layout", "out_in:groups=0"]), &["groups=0", "groups=N, 1 or more"]),
+        (scheme(&["--layout", "axes:in_axes=0"]), &["one without out_axes"]),
         (scheme(&["--layout", "[=in_out"]), &["the pattern", "\"[\""]),
         (scheme(&["--layout", "in_out", "--layout", "out_in"]), &["twice", "once"]),
         (init_with(&["--max-shard-size", "lots"]), &["lots", "5GB"]),

@@ -225,6 +225,13 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
     Ok(())
 }
 
+/// What was drawn together last of a sampler.
+struct Drawn<'a, T> {
+    sampler: &'a Sampler,
+    number: Option<u64>,
+    elements: Vec<T>,
+}
+
 /// Draws what one thread draws, a span after the other.
 fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
     let generator = Generator::new(fill.stream);
@@ -232,7 +239,7 @@ fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
     // A few spans of one run, such as those around a zero row, are long.
     let scattered = fill.runs() > 1 || fill.most_spans() > 16;
     // Of spans shorter than what is drawn together, the next of the same sampler may begin where one ends: it is drawn once.
-    let (mut apart, mut drawn) = ([T::zeroed(); TILE as usize], None);
+    let mut drawn: Vec<Drawn<T>> = Vec::new();
     for Span { range, sampler } in fill.spans() {
         let (elements, after) = rest.split_at_mut((range.end - range.start) as usize);
         rest = after;
@@ -242,15 +249,18 @@ fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
             draw(sampler, fill.stream, &generator, piece);
             continue;
         }
-        let apart = &mut apart[..unit as usize];
+        let at = drawn.iter().position(|drawn| std::ptr::eq(drawn.sampler, sampler)).unwrap_or_else(|| {
+            drawn.push(Drawn { sampler, number: None, elements: vec![T::zeroed(); unit as usize] });
+            drawn.len() - 1
+        });
+        let Drawn { number: of, elements: apart, .. } = &mut drawn[at];
         let (mut start, mut rest) = (range.start, elements);
         while !rest.is_empty() {
             let (number, skip) = (start / unit, (start % unit) as usize);
-            let wanted = Some((std::ptr::from_ref(sampler), number));
-            if drawn != wanted {
+            if *of != Some(number) {
                 let range = number * unit..(number + 1) * unit;
                 draw(sampler, fill.stream, &generator, Piece { range, elements: &mut *apart, past_cache: false });
-                drawn = wanted;
+                *of = Some(number);
             }
             let count = rest.len().min(unit as usize - skip);
             let (part, after) = rest.split_at_mut(count);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use exmex::{BinOp, Express, FlatEx, MakeOperators, MatchLiteral, Operator};
 
 use crate::error::quoted;
-use crate::names::{Named, plain};
+use crate::names::{Named, nearest, plain};
 use crate::number::Number;
 use crate::scheme::{FanMode, NUMBERS, Spread};
 use crate::{Error, ErrorKind, Nonlinearity};
@@ -60,13 +60,22 @@ pub(super) const LAYOUT_KEYS: &[&str] = &["groups", "fan_in", "fan_out"];
 ///
 /// Operators are those that IEEE 754 rounds correctly, so that every host gets the same number.
 pub(super) fn evaluated(text: &str, keys: &[&str], variables: &Variables) -> Result<String, Error> {
+    with_each(text, keys, |formula| number(formula, variables).map(|value| value.to_string()))
+}
+
+/// The text with something else for each of its formulas.
+pub(super) fn with_each(
+    text: &str,
+    keys: &[&str],
+    mut made: impl FnMut(&str) -> Result<String, Error>,
+) -> Result<String, Error> {
     let Some((name, parameters)) = text.split_once(':') else { return Ok(text.into()) };
     let parameters = parameters
         .split(',')
         .map(|parameter| match parameter.split_once('=') {
             // What is no number of a scheme is its own word.
             Some((key, value)) if keys.contains(&plain(key).as_str()) && value.trim().parse::<f64>().is_err() => {
-                Ok(format!("{key}={}", number(value.trim(), variables)?))
+                Ok(format!("{key}={}", made(value.trim())?))
             }
             _ => Ok(parameter.into()),
         })
@@ -108,36 +117,48 @@ fn is_word(c: char) -> bool {
 
 /// The value of a formula.
 pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error> {
-    let thing = || format!("the formula {}", quoted(formula));
-    let failed = |reason: &str| Error::failed(ErrorKind::Rules, thing(), reason);
-    // The parser recurses.
-    if formula.len() > 1000 {
-        return Err(Error::new(ErrorKind::Rules, thing(), "longer than 1000 characters", "a shorter one"));
-    }
-    let unknown = |what: &str| {
-        failed(&format!("has \"{what}\""))
-            .allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses")
-    };
-    if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/%()<>=!&| ".contains(c)) {
-        return Err(unknown(&c.escape_debug().to_string()));
-    }
-    let unreadable = |e: exmex::ExError| failed("cannot be read").because(e);
-    let parsed = Formula::parse_wo_compile(formula).map_err(unreadable)?;
-    let mut values = Vec::new();
-    for word in parsed.var_names() {
-        values.push(*variables.get(word).ok_or_else(|| {
-            let dims = variables.keys().filter(|name| name.starts_with("dim_")).count();
-            let others = variables.keys().filter(|name| !name.starts_with("dim_")).map(String::as_str);
-            let all = others.chain((dims > 0).then_some("dim_0 and on")).collect::<Vec<_>>().join(", ");
-            let all = if all.is_empty() { "none".into() } else { all };
-            failed(&format!("has \"{word}\", which is not defined")).allowing(all)
-        })?);
-    }
-    let value = parsed.eval(&values).map_err(unreadable)?;
+    let (parsed, values) = read(formula, variables)?;
+    let value = parsed.eval(&values).map_err(|e| failed(formula, "cannot be read").because(e))?;
     if value.is_finite() {
         return Ok(value);
     }
-    Err(Error::new(ErrorKind::Rules, format!("the value of {}", thing()), Number(value), "a finite number"))
+    let thing = format!("the value of the formula {}", quoted(formula));
+    Err(Error::new(ErrorKind::Rules, thing, Number(value), "a finite number"))
+}
+
+/// Whether a formula can be read, and has no words but these, whatever its value.
+pub(super) fn check(formula: &str, variables: &Variables) -> Result<(), Error> {
+    read(formula, variables).map(drop)
+}
+
+fn failed(formula: &str, reason: &str) -> Error {
+    Error::failed(ErrorKind::Rules, format!("the formula {}", quoted(formula)), reason)
+}
+
+fn read<'a>(formula: &'a str, variables: &Variables) -> Result<(Formula, Vec<f64>), Error> {
+    // The parser recurses.
+    if formula.len() > 1000 {
+        let thing = format!("the formula {}", quoted(formula));
+        return Err(Error::new(ErrorKind::Rules, thing, "longer than 1000 characters", "a shorter one"));
+    }
+    if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/%()<>=!&| ".contains(c)) {
+        let error = failed(formula, &format!("has \"{}\"", c.escape_debug()));
+        return Err(error.allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses"));
+    }
+    let parsed = Formula::parse_wo_compile(formula).map_err(|e| failed(formula, "cannot be read").because(e))?;
+    let mut values = Vec::new();
+    for word in parsed.var_names() {
+        values.push(*variables.get(word).ok_or_else(|| {
+            let is_dim = |name: &&String| name.starts_with("dim_");
+            let dims = variables.keys().any(|name| is_dim(&name)).then_some("dim_0 and on");
+            let others = variables.keys().filter(|name| !is_dim(name)).map(String::as_str);
+            let all = others.chain(dims).collect::<Vec<_>>().join(", ");
+            let all = if all.is_empty() { "none".into() } else { all };
+            let names = variables.keys().map(String::as_str);
+            failed(formula, &format!("has \"{word}\", which is not defined")).near(nearest(word, names)).allowing(all)
+        })?);
+    }
+    Ok((parsed, values))
 }
 
 #[cfg(test)]
@@ -199,7 +220,7 @@ mod tests {
         let variables = BTreeMap::from([("n".to_string(), 0.0)]);
         for (formula, says) in [
             ("1/n", "the value of the formula \"1/n\" is inf, allowed: a finite number"),
-            ("2*m", "has \"m\", which is not defined, allowed: n"),
+            ("2*m", "has \"m\", which is not defined, did you mean n? allowed: n"),
             ("PI", "has \"PI\", which is not defined"),
             ("sin", "has \"sin\", which is not defined"),
             ("sin(n)", "the formula \"sin(n)\""),

@@ -17,8 +17,8 @@
 //! [[rule]]
 //! name = "*.bias"
 //! rank = 1                            # only tensors of so many dimensions, or of one of a list
-//! fans_from = "weight"                # with the fans of the tensor whose name ends so instead; only where there is one
-//! scheme = "standard"                 # and it has fans
+//! fans_from = "weight"                # with the fans of the tensor whose name ends so instead, those of parts too; only where there
+//! scheme = "standard"                 # is one of two dimensions or more, or of { name = "weight", rank = 3 } one of three
 //! [[rule]]
 //! name = "*word_embeddings.weight"
 //! shape = ["*", 768]                  # only tensors of this shape
@@ -33,7 +33,8 @@
 //! [[rule]]
 //! name = "*.c_attn.weight"            # queries, keys and values in one
 //! scheme = "glorot_normal"
-//! split = 1                           # ranks share it by this dimension; or "whole" on each, "tensor" on one, or of a mesh { tp = 1 }
+//! split = 1                           # ranks share it by this dimension; or "whole" on each, "tensor" on one, or of a mesh { tp = 1 };
+//!                                     # a split cuts straight through what is packed
 //! [[rule.part]]                       # parts, of which the last counts that has an element
 //! dim = 1                             # along this dimension, 0 if left out
 //! blocks = 3                          # in so many equal blocks, each with the fans of its own shape
@@ -133,8 +134,8 @@ scheme = "SCHEME"
 [[rule]]
 name = "*"
 rank = 3
-refuse = """it has three dimensions, and its name is no convolution's: a stack of experts or heads has other fans, which layouts say, \
-    such as batch_out_in, batch_in_out, or axes"""
+refuse = """it has three dimensions, and its name is no convolution's: a layout for its name says what they are, out_in or in_out of \
+    a convolution, batch_out_in, batch_in_out or axes of a stack of experts or heads"""
 "#;
 
 /// Rules for the tensors of models; see the [module](self) for how they are written.
@@ -285,9 +286,11 @@ impl Rules {
         // Of fans of 1, all that can be wrong with it is said.
         scheme.distribution_of_fans(Fans::new(1, 1)?)?;
         // A text of JSON is one of TOML, but for this character.
+        // A text of JSON is one of TOML, but for this character.
         let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
+        let of = quote(&scheme.to_string());
         let mut named = String::new();
-        for (pattern, layout) in others.iter().copied().chain([("", layout)]) {
+        for (pattern, layout) in others.iter().copied().chain([("*", layout)]) {
             if layout.groups() == 0 {
                 return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
             }
@@ -295,20 +298,21 @@ impl Rules {
                 let allowed = format!("{MOST_TEXT} bytes");
                 return Err(Error::new(ErrorKind::Rules, "the length of all patterns", "more", allowed));
             }
-            if !pattern.is_empty() {
-                let (pattern, layout) = (quote(pattern), quote(&layout.to_string()));
-                named += &format!("[[rule]]\nname = {pattern}\nlayout = {layout}\nscheme = \"SCHEME\"\n");
-            }
+            text::pattern(pattern)?;
+            let (pattern, layout) = (quote(pattern), quote(&layout.to_string()));
+            named += &format!("[[rule]]\nname = {pattern}\nlayout = {layout}\nscheme = {of}\n");
         }
+        // The last is for all, which is what is not said here.
+        named.truncate(named.rfind("[[rule]]").unwrap_or(0));
         let is_convolution = [Layout::OUT_IN, Layout::IN_OUT, Layout::OUT_KERNEL_IN]
             .iter()
             .any(|of| [*of, of.transposed()].contains(&layout.with_groups(1)));
         let of_3 = if scheme.needs_fans() && is_convolution { CONVOLUTION_OF_3 } else { "" };
         SCHEME
-            .replace("# LAYOUTS\n", &named)
             .replace("CONVOLUTION-OF-3\n", of_3)
-            .replace("\"SCHEME\"", &quote(&scheme.to_string()))
+            .replace("\"SCHEME\"", &of)
             .replace("\"LAYOUT\"", &quote(&layout.to_string()))
+            .replace("# LAYOUTS\n", &named)
             .parse()
     }
 

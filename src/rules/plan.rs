@@ -201,6 +201,8 @@ pub struct Draw {
     pub parts: Vec<Part>,
 }
 
+const ZERO: Distribution = Distribution::Constant { value: 0.0 };
+
 impl Draw {
     /// This distribution in a tensor of this shape, with the stream of this name.
     ///
@@ -214,7 +216,7 @@ impl Draw {
     /// See [`Draw`] for an example.
     #[must_use]
     pub fn with_zero_row(self, row: u64) -> Draw {
-        self.with_part(0, row..row.saturating_add(1), Distribution::Constant { value: 0.0 })
+        self.with_part(0, row..row.saturating_add(1), ZERO)
     }
 
     /// The same, but for a slice along a dimension that has another distribution.
@@ -260,8 +262,16 @@ impl Draw {
     /// assert!(draw.check_in(Dtype::F32).is_ok() && draw.check_in(Dtype::BF16).is_err());
     /// ```
     pub fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
-        self.distribution.check_in(dtype)?;
-        self.parts.iter().try_for_each(|part| part.distribution.check_in(dtype))
+        if self.shape.contains(&0) {
+            return Ok(());
+        }
+        // What draws no element varies in none.
+        let is_all = |part: &Part| self.shape.get(part.dim).is_some_and(|&size| part.range == (0..size));
+        if !self.parts.iter().any(is_all) {
+            self.distribution.check_in(dtype)?;
+        }
+        let drawn = self.parts.iter().filter(|part| !part.range.is_empty());
+        drawn.into_iter().try_for_each(|part| part.distribution.check_in(dtype))
     }
 
     /// The same in this dtype whatever the rule says, and with another stream than that of a seed and a name; of what the dtype holds
@@ -280,7 +290,12 @@ impl Draw {
     /// ```
     pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
         let fill = Fill::tensor(&self.distribution, stream, dtype, &self.shape)?;
-        let with = |fill: Fill, part: &Part| fill.with_slice(part.dim, part.range.clone(), &part.distribution);
+        let with = |fill: Fill, part: &Part| match part.range {
+            Range { start, end } if part.dim == 0 && part.distribution == ZERO && end - start <= 1 => {
+                fill.with_zero_row(start)
+            }
+            Range { start, end } => fill.with_slice(part.dim, start..end, &part.distribution),
+        };
         self.parts.iter().try_fold(fill, with)
     }
 }

@@ -33,7 +33,8 @@ pub(super) struct Drawn {
     pub scheme: Text,
     pub layout: Text,
     pub dtype: Option<Dtype>,
-    pub fans_from: Option<String>,
+    /// The end of another tensor's name, and its rank, if only of such a one.
+    pub fans_from: Option<(String, Option<u64>)>,
     pub stream: Option<String>,
     /// A formula; none, if it is below 0.
     pub zero_row: Option<String>,
@@ -89,8 +90,9 @@ impl Rule {
             return None;
         }
         let at = self.patterns.iter().position(|pattern| pattern.matches(&tensor.name))?;
-        if let Action::Draw(Drawn { fans_from: Some(last), .. }) = &self.action {
-            sibling(&tensor.name, last, shapes).filter(|shape| shape.len() >= 2)?;
+        if let Action::Draw(Drawn { fans_from: Some((last, rank)), .. }) = &self.action {
+            let is_meant = |shape: &&[u64]| rank.map_or(shape.len() >= 2, |rank| shape.len() as u64 == rank);
+            sibling(&tensor.name, last, shapes).filter(is_meant)?;
         }
         Some(&self.names[at])
     }
@@ -127,7 +129,7 @@ impl Drawn {
     ) -> Result<(), Error> {
         let variables = of_tensor(tensor, variables);
         // Of a part, the shape is its own, unless the fans are another tensor's.
-        let other = self.fans_from.as_ref().and_then(|last| sibling(&tensor.name, last, shapes));
+        let other = self.fans_from.as_ref().and_then(|(last, _)| sibling(&tensor.name, last, shapes));
         let shape_of = |part: &PartOf, range: &Range<u64>| match other {
             Some(other) => other.to_vec(),
             None => {

@@ -20,7 +20,13 @@ use crate::{Dtype, Error, ErrorKind, Layout, Scheme};
 const LONGEST_PATTERN: usize = 1000;
 
 /// Formulas have no more dimensions of a tensor, before there is one.
-const MOST_DIMENSIONS: usize = 16;
+const MOST_DIMENSIONS: usize = 256;
+
+/// No more words of rules' own: each tensor has them.
+const MOST_WORDS: usize = 256;
+
+/// No tensor has more parts.
+const MOST_PARTS: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,7 +87,7 @@ struct RuleText {
     refuse: Option<Spanned<String>>,
     dtype: Option<Spanned<String>>,
     layout: Option<Spanned<String>>,
-    fans_from: Option<Spanned<String>>,
+    fans_from: Option<Spanned<FansFrom>>,
     stream: Option<Spanned<String>>,
     zero_row: Option<Spanned<Row>>,
     #[serde(default)]
@@ -117,6 +123,13 @@ enum SplitText {
 enum MarkText {
     Name(String),
     Shaped { name: String, shape: Vec<Dimension> },
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "fans_from is neither the end of a name nor {name, rank}")]
+enum FansFrom {
+    Name(String),
+    Ranked { name: String, rank: u64 },
 }
 
 #[derive(Deserialize)]
@@ -180,15 +193,7 @@ impl Reader {
     }
 
     fn pattern(&self, span: &Range<usize>, text: &str) -> Result<glob::Pattern, Error> {
-        // Matching recurses, at each star.
-        if text.len() > LONGEST_PATTERN {
-            let length = format!("{} bytes", text.len());
-            let allowed = format!("at most {LONGEST_PATTERN}");
-            return Err(self.at(span, Error::new(ErrorKind::Rules, "the length of a pattern", length, allowed)));
-        }
-        let wrong =
-            |e| Error::failed(ErrorKind::Rules, format!("the pattern {}", quoted(text)), "cannot be read").because(e);
-        glob::Pattern::new(text).map_err(|e: glob::PatternError| self.at(span, wrong(e)))
+        pattern(text).map_err(|e| self.at(span, e))
     }
 
     fn parsed<T: FromStr<Err = Error>>(&self, text: Option<Spanned<String>>) -> Result<Option<T>, Error> {
@@ -214,6 +219,9 @@ impl Reader {
                 let allowed = "a dimension, whole, tensor, or dimensions for a mesh's axes, such as {tp = 0}";
                 Err(self.wrong(&span, "the split", &quoted(&word), allowed))
             }
+            SplitText::Mesh(axes) if axes.is_empty() => {
+                Err(self.wrong(&span, "the split", "of no axis", "a dimension for one or more, such as {tp = 0}"))
+            }
             SplitText::Mesh(axes) => Ok(Split::Mesh(axes)),
         }
     }
@@ -230,21 +238,32 @@ struct Checked<'a> {
 }
 
 impl Checked<'_> {
+    /// A text whose formulas can be read, and which is one of what is wanted for some values of them.
     fn text<T: FromStr<Err = Error>>(&self, text: Spanned<String>, keys: &[&str]) -> Result<Text, Error> {
+        let at = |e| self.reader.at(&text.span(), e);
+        let known = &self.examples[0];
+        formula::with_each(text.as_ref(), keys, |formula| formula::check(formula, known).map(|()| String::new()))
+            .map_err(at)?;
         let of = |variables| formula::evaluated(text.as_ref(), keys, variables).and_then(|text| text.parse::<T>());
-        let mut tried = self.examples.iter().map(of);
+        let of_number = |number: &str| {
+            let text = formula::with_each(text.as_ref(), keys, |_| Ok(number.into()))?;
+            text.parse::<T>()
+        };
+        let mut tried = self.examples.iter().map(of).chain(["1", "2", "0.5", "-1"].map(of_number));
         match tried.next() {
-            Some(Err(error)) if !tried.any(|value| value.is_ok()) => Err(self.reader.at(&text.span(), error)),
+            Some(Err(error)) if !tried.any(|value| value.is_ok()) => Err(at(error)),
             _ => Ok(Text { line: self.reader.line(&text.span()), text: text.into_inner() }),
         }
     }
 
     fn formula(&self, span: &Range<usize>, formula: &str) -> Result<(), Error> {
-        let mut tried = self.examples.iter().map(|variables| formula::number(formula, variables));
-        match tried.next() {
-            Some(Err(error)) if !tried.any(|value| value.is_ok()) => Err(self.reader.at(span, error)),
-            _ => Ok(()),
-        }
+        // Of a row there are no fans.
+        let known: Variables = self.examples[0]
+            .iter()
+            .filter(|(name, _)| !name.starts_with("fan_"))
+            .map(|(n, v)| (n.clone(), *v))
+            .collect();
+        formula::check(formula, &known).map_err(|e| self.reader.at(span, e))
     }
 
     fn row(&self, row: Spanned<Row>) -> Result<String, Error> {
@@ -274,8 +293,15 @@ impl Checked<'_> {
                 let of = of.into_inner();
                 let which = block.map(|block| (block.span(), block.into_inner().into_list()));
                 if let Some((span, which)) = &which {
+                    if which.len() > MOST_PARTS {
+                        let length = which.len().to_string();
+                        return Err(self.reader.wrong(span, "how many blocks a part has", &length, "at most 64"));
+                    }
                     if which.is_empty() {
                         return Err(self.reader.wrong(span, "the list of a part's blocks", "empty", "at least one"));
+                    }
+                    if let Some((_, twice)) = which.iter().enumerate().find(|(i, block)| which[..*i].contains(block)) {
+                        return Err(self.reader.wrong(span, "a block", &format!("{twice}, twice"), "each once"));
                     }
                     if let Some(none) = which.iter().find(|&&block| block >= of) {
                         let allowed = format!("below {of}");
@@ -308,6 +334,19 @@ impl Checked<'_> {
     }
 }
 
+/// A pattern of names.
+pub(super) fn pattern(text: &str) -> Result<glob::Pattern, Error> {
+    // Matching recurses, at each star.
+    if text.len() > LONGEST_PATTERN {
+        let length = format!("{} bytes", text.len());
+        let allowed = format!("at most {LONGEST_PATTERN}");
+        return Err(Error::new(ErrorKind::Rules, "the length of a pattern", length, allowed));
+    }
+    let wrong =
+        |e| Error::failed(ErrorKind::Rules, format!("the pattern {}", quoted(text)), "cannot be read").because(e);
+    glob::Pattern::new(text).map_err(|e: glob::PatternError| wrong(e))
+}
+
 /// Reads rules, and the architecture among which they stand, if there is one.
 pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     let reader = Reader { ends: text.match_indices('\n').map(|(at, _)| at).collect() };
@@ -337,6 +376,11 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
             return Err(reader.at(&text.span(), error));
         }
         counts.insert(name, reader.pattern(&text.span(), text.as_ref())?);
+    }
+    let words = constants.len() + counts.len();
+    if words > MOST_WORDS {
+        let allowed = format!("at most {MOST_WORDS}");
+        return Err(Error::new(ErrorKind::Rules, "the number of constants and counts", words, allowed));
     }
     let blueprint = blueprint(&reader, file.model_type, file.architectures, file.config, file.tensors)?;
     let blueprint = blueprint.map(|blueprint| Blueprint {
@@ -402,7 +446,10 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
                 scheme: checked.scheme(scheme)?,
                 dtype: own_dtype.or(dtype),
                 layout: own_layout.unwrap_or_else(|| layout.clone()),
-                fans_from: rule.fans_from.map(Spanned::into_inner),
+                fans_from: rule.fans_from.map(|from| match from.into_inner() {
+                    FansFrom::Name(name) => (name, None),
+                    FansFrom::Ranked { name, rank } => (name, Some(rank)),
+                }),
                 stream: rule.stream.map(Spanned::into_inner),
                 zero_row: rule.zero_row.map(|row| checked.row(row)).transpose()?,
                 parts,

@@ -48,7 +48,10 @@ fn layout_of(text: &str) -> Result<(Option<String>, Layout), String> {
             Err(e) => first = first.or(Some(e)),
         }
     }
-    Err(first.unwrap_or(failed).to_string())
+    // What begins as a layout is one.
+    let name = text.split(':').next().unwrap_or_default().trim();
+    let is_layout = name.parse::<Layout>().is_ok() || ["axes", "fans"].contains(&name.trim_end_matches("_transposed"));
+    Err(first.filter(|_| !is_layout).unwrap_or(failed).to_string())
 }
 
 impl Choice {
@@ -81,9 +84,15 @@ impl Choice {
 
     /// What to say of rules that no tensor met, where they were written for this model: presets and --scheme are for any.
     pub fn unmet(&self, unmet: &[Met]) -> Option<String> {
-        let of_file = self.rules.is_some() && !unmet.is_empty();
-        let rule = |met: &Met| format!("line {} ({})", met.line, met.pattern);
-        of_file.then(|| format!("no tensor met the rules of {}", unmet.iter().map(rule).collect::<Vec<_>>().join(", ")))
+        if self.rules.is_some() && !unmet.is_empty() {
+            let rule = |met: &Met| format!("line {} ({})", met.line, met.pattern);
+            let rules = unmet.iter().map(rule).collect::<Vec<_>>().join(", ");
+            return Some(format!("no tensor met the rules of {rules}"));
+        }
+        let of_layout = |pattern: &&str| self.layout.iter().any(|(of, _)| of.as_deref() == Some(*pattern));
+        let patterns: Vec<_> = unmet.iter().map(|met| met.pattern.as_str()).filter(of_layout).collect();
+        (!patterns.is_empty())
+            .then(|| format!("no tensor of two dimensions or more has --layout's {}", patterns.join(", ")))
     }
 
     /// The rules, and what they are called: the model's own, where nothing else is said.

@@ -121,8 +121,14 @@ impl Init {
             }
         };
         let base = self.base.as_deref().map(Base::open).transpose()?;
-        let Plan { tensors, parts, buffers, kept_out, skipped, notes, rules, digest, config } =
+        let Plan { tensors, parts, buffers, kept_out, skipped, mut notes, rules, digest, config } =
             self.plan(seed, base.as_ref())?;
+        if !rank.is_only() && split != Split::Rules && tensors.iter().any(|tensor| tensor.split.is_some()) {
+            notes.push(
+                "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not"
+                    .into(),
+            );
+        }
         let tensors = share(tensors, rank, split, self.mesh.as_ref())?;
         if tensors.is_empty() && parts.is_empty() && rank.is_only() {
             let or_copy = if base.is_some() { " or copy" } else { "" };

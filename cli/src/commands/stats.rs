@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use fanin::Distribution;
+use fanin::rules::Draw;
 
 use crate::commands::choice::Choice;
 use crate::draw::recipe::Recipe;
@@ -28,6 +29,12 @@ pub struct Stats {
     json: bool,
 }
 
+/// Whether one distribution is expected of the whole, but for rows of zeros.
+fn is_one(draw: &Draw) -> bool {
+    let zero = Distribution::Constant { value: 0.0 };
+    draw.parts.iter().all(|part| part.dim == 0 && part.range.end - part.range.start <= 1 && part.distribution == zero)
+}
+
 impl Stats {
     pub fn run(self) -> Result<(), Failure> {
         let shards = model::shards(&self.checkpoint, true)?;
@@ -41,7 +48,9 @@ impl Stats {
                     continue;
                 }
                 let words = said.as_ref().and_then(|p| p.tensors.get(&tensor.name));
-                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape)) {
+                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape))
+                    && is_one(&recipe.draw)
+                {
                     expected.insert(tensor.name.clone(), recipe.draw.distribution);
                 }
             }
@@ -61,7 +70,7 @@ impl Stats {
                 .into_tensors()
                 .into_iter()
                 .filter(|planned| !copied.contains(&planned.name))
-                .filter_map(|planned| Some((planned.name, planned.draw?.distribution)))
+                .filter_map(|planned| Some((planned.name, planned.draw.filter(is_one)?.distribution)))
                 .collect();
         }
         let mut rows = say::JsonList::default();

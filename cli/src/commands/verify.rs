@@ -89,6 +89,11 @@ impl Made {
         Ok(Made { shard, provenance })
     }
 
+    /// What it says of how a tensor was drawn.
+    fn words(&self, tensor: &str) -> Option<&Words> {
+        self.provenance.as_ref()?.tensors.get(tensor)
+    }
+
     /// What it says was copied of a tensor.
     fn copied(&self, tensor: &str) -> Option<&Copied> {
         self.provenance.as_ref()?.copied.get(tensor)
@@ -273,17 +278,31 @@ impl Verify {
     /// By the rules that were given: of the tensors that `init` plans.
     fn given(&self, made: &[Made]) -> Result<Given, Failure> {
         let all = made.iter().flat_map(|made| made.shard.header.tensors.iter().map(move |(tensor, _)| (made, tensor)));
+        // Rules are for whole tensors: of a part, what the file says of the whole.
+        let mut parts = BTreeMap::new();
         let tensors: Vec<_> = all
             .filter(|(_, tensor)| !is_integer(tensor.dtype))
-            .map(|(made, tensor)| match made.copied(&tensor.name) {
-                Some(Copied { rows: None, .. }) => tensor.named_shape().optional(),
-                _ => tensor.named_shape(),
+            .map(|(made, tensor)| {
+                let mut named = tensor.named_shape();
+                let words = made.words(&tensor.name);
+                let recipe = words.and_then(|words| Recipe::from_words(words, &tensor.name, &tensor.shape).ok());
+                if let Some(recipe) = recipe.filter(|recipe| recipe.part.iter().any(|part| part.dim.is_some())) {
+                    named.shape = recipe.draw.shape;
+                    parts.insert(tensor.name.clone(), recipe.part);
+                }
+                match made.copied(&tensor.name) {
+                    Some(Copied { rows: None, .. }) => named.optional(),
+                    _ => named,
+                }
             })
             .collect();
         let (rules, name) = self.choice.rules(&tensors, None)?;
         let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
         let planned = rules.plan(&tensors).map_err(failed)?;
-        let recipe = |p: fanin::rules::Planned| (p.name, p.draw.map(Recipe::planned));
+        let recipe = |p: fanin::rules::Planned| {
+            let part = parts.remove(&p.name).unwrap_or_default();
+            (p.name, p.draw.map(|draw| Recipe { part, ..Recipe::planned(draw) }))
+        };
         Ok(Given {
             rules: name,
             digest: rules.digest(),

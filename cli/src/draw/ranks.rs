@@ -168,10 +168,12 @@ pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split, mesh: Option<&Mesh>
                 tensor
             })
             .collect()),
-        Split::Rules if tensors.iter().all(|tensor| tensor.split.is_none()) => Err(Failure::input(
-            "no rule that a tensor met says a split, so that every rank would have the whole model, allowed: rules with split, or \
+        Split::Rules if tensors.iter().all(|tensor| matches!(tensor.split, None | Some(rules::Split::Whole))) => {
+            Err(Failure::input(
+                "no rule that a tensor met says a split, so that every rank would have the whole model, allowed: rules with split, or \
              --split with tensor or a dimension",
-        )),
+            ))
+        }
         Split::Rules => {
             let places = mesh.map_or_else(Vec::new, |mesh| mesh.places(rank));
             let is_one = |tensor: &&Tensor| tensor.split == Some(rules::Split::Tensor);

@@ -6,16 +6,19 @@ use std::sync::Arc;
 
 use safetensors::Dtype;
 
+use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
 use crate::files::header::Tensor;
 use crate::files::model;
-use crate::files::provenance::Copied;
+use crate::files::provenance::{Copied, Provenance};
 use crate::files::run::Run;
 
 /// A checkpoint, by its headers.
 pub struct Base {
     pub path: PathBuf,
     tensors: BTreeMap<String, (Tensor, Run)>,
+    /// Those of which a file says that they are parts of larger ones.
+    parts: BTreeMap<String, Vec<u64>>,
 }
 
 /// What a checkpoint has of a tensor.
@@ -31,14 +34,21 @@ pub struct Part {
 impl Base {
     /// Reads the headers of a `.safetensors` file, or of all that an index names.
     pub fn open(path: &Path) -> Result<Base, Failure> {
-        let mut tensors = BTreeMap::new();
+        let (mut tensors, mut parts) = (BTreeMap::new(), BTreeMap::new());
         for shard in model::shards(path, true)? {
             let file: Arc<Path> = shard.path.into();
+            let said = shard.header.provenance.as_deref().and_then(|text| Provenance::read(text).ok());
             for (tensor, bytes) in shard.header.tensors {
+                let words = said.as_ref().and_then(|said| said.tensors.get(&tensor.name));
+                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape))
+                    && !recipe.part.is_empty()
+                {
+                    parts.insert(tensor.name.clone(), recipe.draw.shape);
+                }
                 tensors.insert(tensor.name.clone(), (tensor, Run { path: file.clone(), bytes }));
             }
         }
-        Ok(Base { path: path.to_path_buf(), tensors })
+        Ok(Base { path: path.to_path_buf(), tensors, parts })
     }
 
     /// What it is called.
@@ -62,6 +72,10 @@ impl Base {
     /// What it has of a tensor of this name and shape, if anything: all of it, or its first rows.
     pub fn part(&self, name: &str, shape: &[u64]) -> Result<Option<Part>, String> {
         let Some((tensor, run)) = self.tensors.get(name) else { return Ok(None) };
+        if let Some(whole) = self.parts.get(name) {
+            let path = self.path.display();
+            return Err(format!("it is a part of one of {whole:?} in {path}, allowed: whole tensors"));
+        }
         let part = |rows| Ok(Some(Part { dtype: tensor.dtype, shape: tensor.shape.clone(), rows, run: run.clone() }));
         match (tensor.shape.as_slice(), shape) {
             (there, here) if there == here => part(None),

@@ -23,6 +23,8 @@ pub(super) struct Blueprint {
     /// Class names, and what is peculiar to each.
     pub classes: BTreeMap<String, BTreeMap<String, Value>>,
     pub keys: BTreeMap<String, Key>,
+    /// What keys are that are null, where that is not what they are if they are left out.
+    pub nulls: BTreeMap<String, f64>,
     /// Other names of keys.
     pub aliases: BTreeMap<String, String>,
     /// Names for formulas.
@@ -66,6 +68,8 @@ pub(super) struct Resolved {
     pub variables: Variables,
     /// What stands in names.
     texts: BTreeMap<String, String>,
+    /// Names for formulas.
+    derived: BTreeMap<String, String>,
 }
 
 impl Key {
@@ -110,6 +114,7 @@ impl Blueprint {
         for (name, key) in &self.keys {
             let value = match (config.get(name).cloned(), key) {
                 (Some(value), _) => value,
+                (None, _) if config.is_null(name) && self.nulls.contains_key(name) => self.nulls[name].into(),
                 (None, Key::Value(value)) => value.clone(),
                 (None, Key::Required(_)) => return Err(missing(name)),
                 (None, Key::Formula(formula)) => {
@@ -148,8 +153,11 @@ impl Blueprint {
         for check in &self.checks {
             if value(check, &config, &variables)? == 0.0 {
                 let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                let mut said: Vec<_> =
-                    words.filter_map(|word| Some(format!("{word} {}", Number(*variables.get(word)?)))).collect();
+                let said = words.filter_map(|word| match (variables.get(word), config.get(word)) {
+                    (Some(number), _) => Some(format!("{word} {}", Number(*number))),
+                    (None, other) => Some(format!("{word} {}", shown(other?))),
+                });
+                let mut said: Vec<_> = said.collect();
                 said.dedup();
                 return Err(Error::new(
                     ErrorKind::Config,
@@ -159,7 +167,7 @@ impl Blueprint {
                 ));
             }
         }
-        Ok(Resolved { config, variables, texts })
+        Ok(Resolved { config, variables, texts, derived: self.derived.clone() })
     }
 
     /// What is peculiar to the class that the configuration names.
@@ -237,7 +245,7 @@ impl Group {
         let most = (MOST_TENSORS - made.rounds) as f64;
         if !(0.0..=most).contains(&count) || count.fract() != 0.0 {
             let allowed = format!("a whole number from 0 to {most}");
-            return Err(Error::new(ErrorKind::Config, quoted(formula), Number(count), allowed));
+            return Err(Error::new(ErrorKind::Config, self.explained(formula, resolved), Number(count), allowed));
         }
         for i in 0..count as u64 {
             variables.insert(name.clone(), i as f64);
@@ -245,6 +253,18 @@ impl Group {
         }
         variables.remove(name);
         Ok(())
+    }
+
+    /// A formula, and those that its words stand for, so that errors have the keys.
+    fn explained(&self, formula: &str, resolved: &Resolved) -> String {
+        let all = || self.locals.iter().map(|(name, of)| (name, of)).chain(&resolved.derived);
+        let mut said = quoted(formula);
+        for word in formula.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            if let Some((name, of)) = all().find(|(name, _)| *name == word) {
+                said += &format!(" ({name} = {of})");
+            }
+        }
+        said
     }
 
     fn make(&self, resolved: &Resolved, variables: &Variables, dtype: &str, made: &mut Made) -> Result<(), Error> {
@@ -269,7 +289,7 @@ impl Group {
             for formula in dims {
                 let size = value(formula, &resolved.config, &variables)?;
                 if !(0.0..MOST_EXACT).contains(&size) || size.fract() != 0.0 {
-                    let thing = format!("{}, a dimension of {name},", quoted(formula));
+                    let thing = format!("{}, a dimension of {name},", self.explained(formula, resolved));
                     return Err(Error::new(ErrorKind::Config, thing, Number(size), "a whole number, 0 or more"));
                 }
                 shape.push(size as u64);

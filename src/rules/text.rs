@@ -47,6 +47,8 @@ struct File {
     #[serde(default)]
     config: BTreeMap<String, Spanned<toml::Value>>,
     #[serde(default)]
+    null: BTreeMap<String, f64>,
+    #[serde(default)]
     alias: BTreeMap<String, String>,
     #[serde(default, rename = "let")]
     derived: BTreeMap<String, String>,
@@ -340,6 +342,7 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     }
     let blueprint = blueprint(&reader, file.model_type, file.architectures, file.config, file.tensors)?;
     let blueprint = blueprint.map(|blueprint| Blueprint {
+        nulls: file.null,
         aliases: file.alias,
         derived: file.derived,
         checks: file.check,

@@ -107,3 +107,122 @@ fn assert_model(name: &str) {
         }
     }
 }
+
+/// What a class has of a configuration in JSON.
+fn plan_of(class: &str, json: &str) -> Result<Vec<Planned>, fanin::Error> {
+    let mut config = Config::from_json(json.as_bytes())?;
+    config.set("architectures", &format!("[\"{class}\"]"))?;
+    Ok(Architecture::of(&config)?.plan(&config)?.tensors().to_vec())
+}
+
+/// Of the tensor, its shape, what it draws, and its zero rows.
+fn tensor(class: &str, json: &str, name: &str) -> (Vec<u64>, String, Vec<u64>) {
+    let plan = plan_of(class, json).unwrap_or_else(|e| panic!("{class}: {e}"));
+    let names: Vec<_> = plan.iter().map(|planned| planned.name.as_str()).collect();
+    let planned = plan.iter().find(|planned| planned.name == name).unwrap_or_else(|| panic!("{name} of {names:?}"));
+    let draw = planned.draw.as_ref().unwrap();
+    let rows = draw.parts.iter().flat_map(|part| part.range.clone()).collect();
+    (planned.shape.clone(), draw.distribution.to_string(), rows)
+}
+
+/// Whether it has the tensors that have such names: their last parts.
+fn has(class: &str, json: &str, end: &str) -> bool {
+    plan_of(class, json).unwrap_or_else(|e| panic!("{class}: {e}")).iter().any(|planned| planned.name.ends_with(end))
+}
+
+/// The JSON with more keys, or with others for those that it has.
+fn with(json: &str, keys: &str) -> String {
+    let mut values: serde_json::Map<String, Value> = serde_json::from_str(json).unwrap();
+    values.extend(serde_json::from_str::<serde_json::Map<String, Value>>(keys).unwrap());
+    Value::from(values).to_string()
+}
+
+fn without(json: &str, key: &str) -> String {
+    let mut values: serde_json::Map<String, Value> = serde_json::from_str(json).unwrap();
+    values.remove(key).unwrap_or_else(|| panic!("{key}"));
+    Value::from(values).to_string()
+}
+
+/// The configuration with these keys makes no model, and the error names the key.
+fn assert_refused(class: &str, json: &str, key: &str) {
+    let error = plan_of(class, json).map(|plan| plan.len()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains(key), "{key}: {error}");
+}
+
+/// What no architecture takes: numbers that are missing, texts, below 0, no whole numbers, too many.
+fn assert_bad_numbers_are_refused(class: &str, json: &str, required: &[&str], counts: &[&str]) {
+    for key in required {
+        assert_refused(class, &without(json, key), key);
+        for value in ["\"many\"", "[1]", "-4", "2.5"] {
+            assert_refused(class, &with(json, &format!("{{\"{key}\": {value}}}")), key);
+        }
+        assert_refused(class, &with(json, &format!("{{\"{key}\": null}}")), key);
+    }
+    for key in counts {
+        assert_refused(class, &with(json, &format!("{{\"{key}\": 1000000000000}}")), key);
+    }
+}
+
+const BERT: &str = r#"{"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+    "intermediate_size": 160, "max_position_embeddings": 80, "pad_token_id": 0}"#;
+
+// transformers 5.24 has the same of each, as architectures/compare.py asks it.
+#[test]
+fn bert_is_as_its_class_and_options_say() {
+    const WORDS: &str = "embeddings.word_embeddings.weight";
+    let of = |keys: &str| tensor("BertModel", &with(BERT, keys), WORDS);
+    let n02 = || "normal(0, 0.02^2)".to_string();
+    assert_eq!(of("{}"), (vec![301, 64], n02(), vec![0]));
+    assert_eq!(of(r#"{"pad_token_id": 7}"#).2, [7]);
+    assert_eq!(of(r#"{"pad_token_id": -1}"#).2, [300]);
+    // Null is none, but what is left out is 0.
+    assert_eq!(of(r#"{"pad_token_id": null}"#).2, [0; 0]);
+    assert_eq!(tensor("BertModel", &without(BERT, "pad_token_id"), WORDS).2, [0]);
+    assert_eq!(of(r#"{"initializer_range": 0.5}"#).1, "normal(0, 0.5^2)");
+    assert_eq!(of(r#"{"initializer_range": 0.0}"#).1, n02());
+    assert_eq!(
+        tensor("BertModel", &with(BERT, r#"{"type_vocab_size": 5}"#), "embeddings.token_type_embeddings.weight").0,
+        [5, 64]
+    );
+    let seven = with(BERT, r#"{"num_labels": 7}"#);
+    for class in ["BertForSequenceClassification", "BertForTokenClassification"] {
+        assert_eq!(tensor(class, &seven, "classifier.weight"), (vec![7, 64], n02(), vec![]));
+        assert_eq!(tensor(class, BERT, "classifier.bias").0, [2]);
+    }
+    assert_eq!(tensor("BertForMultipleChoice", &seven, "classifier.weight").0, [1, 64]);
+    assert_eq!(tensor("BertForNextSentencePrediction", &seven, "cls.seq_relationship.weight").0, [2, 64]);
+    for (class, pooler, head) in [
+        ("BertModel", true, false),
+        ("BertForMaskedLM", false, true),
+        ("BertLMHeadModel", false, true),
+        ("BertForPreTraining", true, true),
+        ("BertForSequenceClassification", true, false),
+        ("BertForTokenClassification", false, false),
+        ("BertForQuestionAnswering", false, false),
+    ] {
+        assert_eq!(has(class, BERT, "pooler.dense.weight"), pooler, "{class}");
+        assert_eq!(has(class, BERT, "cls.predictions.transform.dense.weight"), head, "{class}");
+        assert!(!has(class, BERT, "cls.predictions.decoder.weight"));
+        let untied = with(BERT, r#"{"tie_word_embeddings": false}"#);
+        assert_eq!(has(class, &untied, "cls.predictions.decoder.bias"), head, "{class}");
+    }
+    let untied = with(BERT, r#"{"tie_word_embeddings": false}"#);
+    assert_eq!(tensor("BertForMaskedLM", &untied, "cls.predictions.decoder.weight"), (vec![301, 64], n02(), vec![]));
+    let decoder = with(BERT, r#"{"is_decoder": true, "add_cross_attention": true}"#);
+    assert!(
+        has("BertModel", &decoder, "layer.0.crossattention.output.LayerNorm.weight")
+            && !has("BertModel", BERT, "crossattention.self.key.bias")
+    );
+
+    let sizes = ["vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "max_position_embeddings"];
+    for class in ["BertForMaskedLM", "RobertaForMaskedLM", "XLMRobertaModel"] {
+        assert_bad_numbers_are_refused(class, BERT, &sizes, &["num_hidden_layers"]);
+        assert_refused(class, &without(BERT, "num_attention_heads"), "num_attention_heads");
+        assert_refused(class, &with(BERT, r#"{"num_attention_heads": 5}"#), "num_attention_heads");
+        assert_refused(class, &with(BERT, r#"{"num_attention_heads": 0}"#), "num_attention_heads");
+        assert_refused(class, &with(BERT, r#"{"pad_token_id": 301}"#), "pad_token_id");
+        assert_refused(class, &with(BERT, r#"{"add_cross_attention": true}"#), "add_cross_attention");
+    }
+    assert_refused("BertModel", &with(BERT, r#"{"model_type": "roberta"}"#), "model_type");
+}

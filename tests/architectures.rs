@@ -226,3 +226,30 @@ fn bert_is_as_its_class_and_options_say() {
     }
     assert_refused("BertModel", &with(BERT, r#"{"model_type": "roberta"}"#), "model_type");
 }
+
+#[test]
+fn roberta_has_its_own_heads_and_padding() {
+    for prefix in ["Roberta", "XLMRoberta"] {
+        let of = |keys: &str, name: &str| tensor(&format!("{prefix}Model"), &with(BERT, keys), name).2;
+        let (words, positions) = ("embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight");
+        assert_eq!((of(r#"{"pad_token_id": 5}"#, words), of(r#"{"pad_token_id": 5}"#, positions)), (vec![5], vec![5]));
+        assert_eq!(
+            (of(r#"{"pad_token_id": -3}"#, words), of(r#"{"pad_token_id": -3}"#, positions)),
+            (vec![298], vec![77])
+        );
+        assert_eq!(
+            (of(r#"{"pad_token_id": null}"#, words), of(r#"{"pad_token_id": null}"#, positions)),
+            (vec![], vec![])
+        );
+        assert_eq!(tensor(&format!("{prefix}Model"), &without(BERT, "pad_token_id"), words).2, [1]);
+        let classifier = format!("{prefix}ForSequenceClassification");
+        assert_eq!(tensor(&classifier, BERT, "classifier.out_proj.weight").0, [2, 64]);
+        assert_eq!(tensor(&classifier, BERT, "classifier.dense.weight").0, [64, 64]);
+        assert!(
+            !has(&classifier, BERT, "pooler.dense.weight")
+                && has(&format!("{prefix}Model"), BERT, "pooler.dense.weight")
+        );
+        assert!(has(&format!("{prefix}ForMaskedLM"), BERT, "roberta.embeddings.LayerNorm.bias"));
+        assert_refused(&classifier, &with(BERT, r#"{"pad_token_id": 80}"#), "pad_token_id");
+    }
+}

@@ -253,3 +253,28 @@ fn roberta_has_its_own_heads_and_padding() {
         assert_refused(&classifier, &with(BERT, r#"{"pad_token_id": 80}"#), "pad_token_id");
     }
 }
+
+const DISTILBERT: &str = r#"{"vocab_size": 301, "dim": 64, "n_layers": 1, "n_heads": 4, "hidden_dim": 160,
+    "max_position_embeddings": 70}"#;
+
+#[test]
+fn distilbert_is_as_its_class_and_options_say() {
+    let (words, head) = ("embeddings.word_embeddings.weight", "vocab_projector.weight");
+    assert_eq!(tensor("DistilBertModel", DISTILBERT, words).2, [0]);
+    assert_eq!(tensor("DistilBertModel", &with(DISTILBERT, r#"{"pad_token_id": -2}"#), words).2, [299]);
+    assert!(
+        !has("DistilBertForMaskedLM", DISTILBERT, head)
+            && has("DistilBertForMaskedLM", DISTILBERT, "vocab_projector.bias")
+    );
+    assert!(has("DistilBertForMaskedLM", &with(DISTILBERT, r#"{"tie_word_embeddings": false}"#), head));
+    assert_eq!(tensor("DistilBertForSequenceClassification", DISTILBERT, "pre_classifier.weight").0, [64, 64]);
+    assert_eq!(tensor("DistilBertForSequenceClassification", DISTILBERT, "classifier.weight").0, [2, 64]);
+    assert!(!has("DistilBertForTokenClassification", DISTILBERT, "pre_classifier.weight"));
+    let other = with(&without(DISTILBERT, "dim"), r#"{"hidden_size": 32}"#);
+    assert_eq!(tensor("DistilBertModel", &other, words).0, [301, 32]);
+
+    let sizes = ["vocab_size", "dim", "n_layers", "hidden_dim", "max_position_embeddings"];
+    assert_bad_numbers_are_refused("DistilBertForMaskedLM", DISTILBERT, &sizes, &["n_layers"]);
+    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"n_heads": 5}"#), "n_heads");
+    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"sinusoidal_pos_embds": true}"#), "sinusoidal_pos_embds");
+}

@@ -278,3 +278,55 @@ fn distilbert_is_as_its_class_and_options_say() {
     assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"n_heads": 5}"#), "n_heads");
     assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"sinusoidal_pos_embds": true}"#), "sinusoidal_pos_embds");
 }
+
+const T5: &str = r#"{"vocab_size": 301, "d_model": 64, "d_kv": 16, "d_ff": 100, "num_layers": 2, "num_heads": 4}"#;
+
+#[test]
+fn t5_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("T5ForConditionalGeneration", &with(T5, keys), name);
+    let query = "decoder.block.1.layer.1.EncDecAttention.q.weight";
+    assert_eq!(of("{}", "shared.weight").1, "normal(0, 1^2)");
+    assert_eq!(of("{}", query), (vec![64, 64], "normal(0, 0.03125^2)".into(), vec![]));
+    assert_eq!(of(r#"{"d_kv": 25}"#, query), (vec![100, 64], "normal(0, 0.025^2)".into(), vec![]));
+    assert_eq!(of(r#"{"d_kv": 25}"#, "encoder.block.0.layer.0.SelfAttention.o.weight").1, "normal(0, 0.1^2)");
+    assert_eq!(of("{}", "encoder.block.0.layer.1.DenseReluDense.wo.weight").1, "normal(0, 0.1^2)");
+    assert_eq!(of("{}", "decoder.block.1.layer.2.DenseReluDense.wi.weight").1, "normal(0, 0.125^2)");
+    assert_eq!(of(r#"{"initializer_factor": 0.5}"#, "decoder.final_layer_norm.weight").1, "constant(0.5)");
+    assert_eq!(
+        of(
+            r#"{"relative_attention_num_buckets": 8}"#,
+            "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        )
+        .0,
+        [8, 4]
+    );
+    let has_of = |keys: &str, end: &str| has("T5ForConditionalGeneration", &with(T5, keys), end);
+    for (forward, gated) in [("relu", false), ("gelu", false), ("gated-gelu", true), ("gated-silu", true)] {
+        let keys = format!("{{\"feed_forward_proj\": \"{forward}\"}}");
+        assert_eq!((has_of(&keys, ".wi_1.weight"), has_of(&keys, ".wi.weight")), (gated, !gated));
+    }
+    assert!(has_of(r#"{"num_decoder_layers": 3}"#, "decoder.block.2.layer.2.layer_norm.weight"));
+    for keys in ["{}", r#"{"num_decoder_layers": null}"#, r#"{"num_layers": 2}"#] {
+        assert!(
+            has_of(keys, "decoder.block.1.layer.2.layer_norm.weight")
+                && !has_of(keys, "block.2.layer.0.layer_norm.weight")
+        );
+    }
+    assert!(!has_of("{}", "block.1.layer.0.SelfAttention.relative_attention_bias.weight"));
+    // transformers 5 ties whatever the configuration says.
+    assert!(!has_of(r#"{"tie_word_embeddings": false}"#, "lm_head.weight"));
+    assert!(
+        has("T5Model", T5, "decoder.final_layer_norm.weight")
+            && !has("T5EncoderModel", T5, "decoder.final_layer_norm.weight")
+    );
+    assert_eq!(tensor("T5ForTokenClassification", T5, "classifier.weight").1, "normal(0, 1^2)");
+    assert_eq!(tensor("T5ForSequenceClassification", T5, "classification_head.out_proj.weight").0, [2, 64]);
+
+    let sizes = ["vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads"];
+    assert_bad_numbers_are_refused("T5ForConditionalGeneration", T5, &sizes, &["num_layers"]);
+    assert_refused("T5Model", &with(T5, r#"{"num_decoder_layers": 1000000000000}"#), "num_decoder_layers");
+    for forward in ["more-gelu", "gated-gelu-new"] {
+        assert_refused("T5Model", &with(T5, &format!("{{\"feed_forward_proj\": \"{forward}\"}}")), "feed_forward_proj");
+    }
+    assert_refused("T5Model", &with(T5, r#"{"feed_forward_proj": 1}"#), "feed_forward_proj");
+}

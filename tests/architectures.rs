@@ -330,3 +330,47 @@ fn t5_is_as_its_class_and_options_say() {
     }
     assert_refused("T5Model", &with(T5, r#"{"feed_forward_proj": 1}"#), "feed_forward_proj");
 }
+
+const VIT: &str = r#"{"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 160, "image_size": 32,
+    "patch_size": 8}"#;
+
+#[test]
+fn vit_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("ViTModel", &with(VIT, keys), name);
+    assert_eq!(of("{}", "embeddings.position_embeddings").0, [1, 17, 64]);
+    assert_eq!(of(r#"{"image_size": 37}"#, "embeddings.position_embeddings").0, [1, 17, 64]);
+    assert_eq!(of(r#"{"image_size": 35, "patch_size": 6}"#, "embeddings.position_embeddings").0, [1, 26, 64]);
+    assert_eq!(of(r#"{"num_channels": 1}"#, "embeddings.patch_embeddings.projection.weight").0, [64, 1, 8, 8]);
+    assert_eq!(of(r#"{"hidden_size": 65}"#, "layers.0.attention.q_proj.weight").0, [64, 65]);
+    assert_eq!(of(r#"{"head_dim": 24}"#, "layers.0.attention.o_proj.weight").0, [64, 96]);
+    assert_eq!(of(r#"{"pooler_output_size": 40}"#, "pooler.dense.weight").0, [40, 64]);
+    // Weights are cut by no window, and what is no layer's by PyTorch's.
+    assert_eq!(of("{}", "layers.0.mlp.fc1.weight").1, "normal(0, 0.02^2)");
+    assert_eq!(of("{}", "embeddings.cls_token").1, "normal(0, 0.02^2) in [-2, 2]");
+    assert!(
+        has("ViTModel", VIT, "q_proj.bias") && !has("ViTModel", &with(VIT, r#"{"qkv_bias": false}"#), "q_proj.bias")
+    );
+    assert!(has("ViTModel", &with(VIT, r#"{"qkv_bias": false}"#), "o_proj.bias"));
+    assert!(!has("ViTForImageClassification", VIT, "pooler.dense.weight"));
+    assert_eq!(tensor("ViTForImageClassification", VIT, "classifier.weight").0, [2, 64]);
+    assert!(!has("ViTForImageClassification", &with(VIT, r#"{"num_labels": 0}"#), "classifier.weight"));
+    assert_eq!(tensor("ViTForMaskedImageModeling", VIT, "decoder.0.weight").0, [768, 64, 1, 1]);
+    assert_eq!(tensor("ViTForMaskedImageModeling", VIT, "vit.embeddings.mask_token").1, "constant(0)");
+
+    let sizes = ["hidden_size", "num_hidden_layers", "intermediate_size", "patch_size"];
+    assert_bad_numbers_are_refused("ViTForImageClassification", VIT, &sizes, &["num_hidden_layers"]);
+    assert_refused("ViTModel", &without(VIT, "image_size"), "image_size");
+    for (key, value) in [
+        ("image_size", "\"32\""),
+        ("image_size", "-32"),
+        ("image_size", "32.5"),
+        ("head_dim", "2.5"),
+        ("head_dim", "-8"),
+        ("encoder_stride", "-16"),
+        ("encoder_stride", "0.5"),
+    ] {
+        assert_refused("ViTForMaskedImageModeling", &with(VIT, &format!("{{\"{key}\": {value}}}")), key);
+    }
+    assert_refused("ViTModel", &with(VIT, r#"{"patch_size": 0}"#), "patch_size");
+    assert_refused("ViTModel", &with(VIT, r#"{"num_attention_heads": 0}"#), "num_attention_heads");
+}

@@ -374,3 +374,45 @@ fn vit_is_as_its_class_and_options_say() {
     assert_refused("ViTModel", &with(VIT, r#"{"patch_size": 0}"#), "patch_size");
     assert_refused("ViTModel", &with(VIT, r#"{"num_attention_heads": 0}"#), "num_attention_heads");
 }
+
+const CONVNEXT: &str = r#"{"hidden_sizes": [8, 12, 24], "depths": [1, 0, 2], "num_stages": 3}"#;
+
+#[test]
+fn convnext_is_as_its_class_and_options_say() {
+    let scale = "encoder.stages.2.layers.1.layer_scale_parameter";
+    assert_eq!(tensor("ConvNextModel", CONVNEXT, scale), (vec![24], "constant(1e-6)".into(), vec![]));
+    assert_eq!(
+        tensor("ConvNextModel", &with(CONVNEXT, r#"{"layer_scale_init_value": 0.5}"#), scale).1,
+        "constant(0.5)"
+    );
+    for off in ["0.0", "-1.0"] {
+        let keys = format!("{{\"layer_scale_init_value\": {off}}}");
+        assert!(!has("ConvNextModel", &with(CONVNEXT, &keys), "layer_scale_parameter"));
+    }
+    assert_eq!(tensor("ConvNextModel", CONVNEXT, "encoder.stages.1.downsampling_layer.0.weight").0, [8]);
+    assert_eq!(tensor("ConvNextModel", CONVNEXT, "encoder.stages.2.downsampling_layer.1.weight").0, [24, 12, 2, 2]);
+    assert!(
+        !has("ConvNextModel", CONVNEXT, "stages.0.downsampling_layer.0.weight")
+            && !has("ConvNextModel", CONVNEXT, "stages.1.layers.0.dwconv.weight")
+    );
+    assert_eq!(
+        tensor(
+            "ConvNextModel",
+            &with(CONVNEXT, r#"{"patch_size": 2, "num_channels": 1}"#),
+            "embeddings.patch_embeddings.weight"
+        )
+        .0,
+        [8, 1, 2, 2]
+    );
+    assert_eq!(tensor("ConvNextForImageClassification", CONVNEXT, "classifier.weight").0, [2, 24]);
+
+    for key in ["hidden_sizes", "depths"] {
+        assert_refused("ConvNextModel", &without(CONVNEXT, key), key);
+        for value in
+            ["8", "\"8\"", "[8, 12]", "[8, \"a\", 24]", "[8, -1, 24]", "[8, 1.5, 24]", "[8, 1000000000000, 1e30]"]
+        {
+            assert_refused("ConvNextModel", &with(CONVNEXT, &format!("{{\"{key}\": {value}}}")), key);
+        }
+    }
+    assert_refused("ConvNextModel", &with(CONVNEXT, r#"{"num_stages": 4}"#), "num_stages");
+}

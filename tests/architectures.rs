@@ -416,3 +416,46 @@ fn convnext_is_as_its_class_and_options_say() {
     }
     assert_refused("ConvNextModel", &with(CONVNEXT, r#"{"num_stages": 4}"#), "num_stages");
 }
+
+const RESNET: &str = r#"{"embedding_size": 16, "hidden_sizes": [32, 40], "depths": [1, 2]}"#;
+
+#[test]
+fn resnet_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("ResNetModel", &with(RESNET, keys), name).0;
+    let first = "encoder.stages.0.layers.0.layer.0.convolution.weight";
+    assert_eq!(of("{}", first), [8, 16, 1, 1]);
+    assert_eq!(of(r#"{"hidden_sizes": [34, 40]}"#, first), [8, 16, 1, 1]);
+    assert_eq!(of(r#"{"layer_type": "basic"}"#, first), [32, 16, 3, 3]);
+    assert_eq!(of("{}", "encoder.stages.1.layers.1.layer.2.convolution.weight"), [40, 10, 1, 1]);
+    assert_eq!(of("{}", "encoder.stages.1.layers.0.shortcut.convolution.weight"), [40, 32, 1, 1]);
+    // A shortcut where the widths differ, or the first layer of a stage halves the image.
+    let has_of = |keys: &str, end: &str| has("ResNetModel", &with(RESNET, keys), end);
+    for (keys, shortcut) in [
+        ("{}", true),
+        (r#"{"embedding_size": 32}"#, false),
+        (r#"{"embedding_size": 32, "layer_type": "basic"}"#, false),
+        (r#"{"embedding_size": 32, "downsample_in_first_stage": true}"#, true),
+    ] {
+        assert_eq!(has_of(keys, "stages.0.layers.0.shortcut.normalization.running_var"), shortcut, "{keys}");
+        assert!(!has_of(keys, "layers.1.shortcut.convolution.weight"));
+    }
+    assert!(has_of(r#"{"hidden_sizes": [32, 32]}"#, "stages.1.layers.0.shortcut.convolution.weight"));
+    // A stage has a layer at least.
+    assert!(has_of(r#"{"depths": [0, 1]}"#, "stages.0.layers.0.layer.2.normalization.num_batches_tracked"));
+    assert!(!has_of(r#"{"layer_type": "basic"}"#, "layer.2.normalization.num_batches_tracked"));
+    let stem = "embedder.embedder.convolution.weight";
+    assert_eq!(
+        tensor("ResNetModel", RESNET, stem),
+        (vec![16, 3, 7, 7], format!("normal(0, {}^2)", (2.0 / 784f64).sqrt()), vec![])
+    );
+    assert_eq!(tensor("ResNetForImageClassification", RESNET, "classifier.1.weight").0, [2, 40]);
+
+    for key in ["hidden_sizes", "depths"] {
+        assert_refused("ResNetModel", &without(RESNET, key), key);
+        for value in ["8", "[8]", "[8, \"a\"]", "[8, -1]", "[8, 1.5]", "[1000000000000, 1e30]"] {
+            assert_refused("ResNetModel", &with(RESNET, &format!("{{\"{key}\": {value}}}")), key);
+        }
+    }
+    assert_refused("ResNetModel", &with(RESNET, r#"{"layer_type": "other"}"#), "layer_type");
+    assert_refused("ResNetModel", &with(RESNET, r#"{"embedding_size": "16"}"#), "embedding_size");
+}

@@ -17,7 +17,7 @@ macro_rules! architectures {
 
 /// The architectures that come with fanin, by the names of their files.
 const ARCHITECTURES: &[(&str, &str)] =
-    architectures!["bert", "convnext", "distilbert", "llama", "roberta", "t5", "vit"];
+    architectures!["bert", "convnext", "distilbert", "llama", "resnet", "roberta", "t5", "vit"];
 
 /// Which tensors a configuration's model has, and how they start: a TOML text, as `architectures/` has them.
 ///

@@ -109,3 +109,355 @@ fn assert_model(name: &str) {
         }
     }
 }
+
+/// What a class has of a configuration in JSON.
+fn plan_of(class: &str, json: &str) -> Result<Vec<Planned>, fanin::Error> {
+    let mut config = Config::from_json(json.as_bytes())?;
+    config.set("architectures", &format!("[\"{class}\"]"))?;
+    Ok(Architecture::of(&config)?.plan(&config)?.tensors().to_vec())
+}
+
+/// Of the tensor, its shape, what it draws, and its zero rows.
+fn tensor(class: &str, json: &str, name: &str) -> (Vec<u64>, String, Vec<u64>) {
+    let plan = plan_of(class, json).unwrap_or_else(|e| panic!("{class}: {e}"));
+    let names: Vec<_> = plan.iter().map(|planned| planned.name.as_str()).collect();
+    let planned = plan.iter().find(|planned| planned.name == name).unwrap_or_else(|| panic!("{name} of {names:?}"));
+    let draw = planned.draw.as_ref().unwrap();
+    let rows = draw.parts.iter().flat_map(|part| part.range.clone()).collect();
+    (planned.shape.clone(), draw.distribution.to_string(), rows)
+}
+
+/// Whether it has the tensors that have such names: their last parts.
+fn has(class: &str, json: &str, end: &str) -> bool {
+    plan_of(class, json).unwrap_or_else(|e| panic!("{class}: {e}")).iter().any(|planned| planned.name.ends_with(end))
+}
+
+/// The JSON with more keys, or with others for those that it has.
+fn with(json: &str, keys: &str) -> String {
+    let mut values: serde_json::Map<String, Value> = serde_json::from_str(json).unwrap();
+    values.extend(serde_json::from_str::<serde_json::Map<String, Value>>(keys).unwrap());
+    Value::from(values).to_string()
+}
+
+fn without(json: &str, key: &str) -> String {
+    let mut values: serde_json::Map<String, Value> = serde_json::from_str(json).unwrap();
+    values.remove(key).unwrap_or_else(|| panic!("{key}"));
+    Value::from(values).to_string()
+}
+
+/// The configuration with these keys makes no model, and the error names the key.
+fn assert_refused(class: &str, json: &str, key: &str) {
+    let error = plan_of(class, json).map(|plan| plan.len()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains(key), "{key}: {error}");
+}
+
+/// What no architecture takes: numbers that are missing, texts, below 0, no whole numbers, too many.
+fn assert_bad_numbers_are_refused(class: &str, json: &str, required: &[&str], counts: &[&str]) {
+    for key in required {
+        assert_refused(class, &without(json, key), key);
+        for value in ["\"many\"", "[1]", "-4", "2.5"] {
+            assert_refused(class, &with(json, &format!("{{\"{key}\": {value}}}")), key);
+        }
+        assert_refused(class, &with(json, &format!("{{\"{key}\": null}}")), key);
+    }
+    for key in counts {
+        assert_refused(class, &with(json, &format!("{{\"{key}\": 1000000000000}}")), key);
+    }
+}
+
+const BERT: &str = r#"{"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
+    "intermediate_size": 160, "max_position_embeddings": 80, "pad_token_id": 0}"#;
+
+// transformers 5.24 has the same of each, as architectures/compare.py asks it.
+#[test]
+fn bert_is_as_its_class_and_options_say() {
+    const WORDS: &str = "embeddings.word_embeddings.weight";
+    let of = |keys: &str| tensor("BertModel", &with(BERT, keys), WORDS);
+    let n02 = || "normal(0, 0.02^2)".to_string();
+    assert_eq!(of("{}"), (vec![301, 64], n02(), vec![0]));
+    assert_eq!(of(r#"{"pad_token_id": 7}"#).2, [7]);
+    assert_eq!(of(r#"{"pad_token_id": -1}"#).2, [300]);
+    // Null is none, but what is left out is 0.
+    assert_eq!(of(r#"{"pad_token_id": null}"#).2, [0; 0]);
+    assert_eq!(tensor("BertModel", &without(BERT, "pad_token_id"), WORDS).2, [0]);
+    assert_eq!(of(r#"{"initializer_range": 0.5}"#).1, "normal(0, 0.5^2)");
+    assert_eq!(of(r#"{"initializer_range": 0.0}"#).1, n02());
+    assert_eq!(
+        tensor("BertModel", &with(BERT, r#"{"type_vocab_size": 5}"#), "embeddings.token_type_embeddings.weight").0,
+        [5, 64]
+    );
+    let seven = with(BERT, r#"{"num_labels": 7}"#);
+    for class in ["BertForSequenceClassification", "BertForTokenClassification"] {
+        assert_eq!(tensor(class, &seven, "classifier.weight"), (vec![7, 64], n02(), vec![]));
+        assert_eq!(tensor(class, BERT, "classifier.bias").0, [2]);
+    }
+    assert_eq!(tensor("BertForMultipleChoice", &seven, "classifier.weight").0, [1, 64]);
+    assert_eq!(tensor("BertForNextSentencePrediction", &seven, "cls.seq_relationship.weight").0, [2, 64]);
+    for (class, pooler, head) in [
+        ("BertModel", true, false),
+        ("BertForMaskedLM", false, true),
+        ("BertLMHeadModel", false, true),
+        ("BertForPreTraining", true, true),
+        ("BertForSequenceClassification", true, false),
+        ("BertForTokenClassification", false, false),
+        ("BertForQuestionAnswering", false, false),
+    ] {
+        assert_eq!(has(class, BERT, "pooler.dense.weight"), pooler, "{class}");
+        assert_eq!(has(class, BERT, "cls.predictions.transform.dense.weight"), head, "{class}");
+        assert!(!has(class, BERT, "cls.predictions.decoder.weight"));
+        let untied = with(BERT, r#"{"tie_word_embeddings": false}"#);
+        assert_eq!(has(class, &untied, "cls.predictions.decoder.bias"), head, "{class}");
+    }
+    let untied = with(BERT, r#"{"tie_word_embeddings": false}"#);
+    assert_eq!(tensor("BertForMaskedLM", &untied, "cls.predictions.decoder.weight"), (vec![301, 64], n02(), vec![]));
+    let decoder = with(BERT, r#"{"is_decoder": true, "add_cross_attention": true}"#);
+    assert!(
+        has("BertModel", &decoder, "layer.0.crossattention.output.LayerNorm.weight")
+            && !has("BertModel", BERT, "crossattention.self.key.bias")
+    );
+
+    let sizes = ["vocab_size", "hidden_size", "num_hidden_layers", "intermediate_size", "max_position_embeddings"];
+    for class in ["BertForMaskedLM", "RobertaForMaskedLM", "XLMRobertaModel"] {
+        assert_bad_numbers_are_refused(class, BERT, &sizes, &["num_hidden_layers"]);
+        assert_refused(class, &without(BERT, "num_attention_heads"), "num_attention_heads");
+        assert_refused(class, &with(BERT, r#"{"num_attention_heads": 5}"#), "num_attention_heads");
+        assert_refused(class, &with(BERT, r#"{"num_attention_heads": 0}"#), "num_attention_heads");
+        assert_refused(class, &with(BERT, r#"{"pad_token_id": 301}"#), "pad_token_id");
+        assert_refused(class, &with(BERT, r#"{"add_cross_attention": true}"#), "add_cross_attention");
+    }
+    assert_refused("BertModel", &with(BERT, r#"{"model_type": "roberta"}"#), "model_type");
+}
+
+#[test]
+fn roberta_has_its_own_heads_and_padding() {
+    for prefix in ["Roberta", "XLMRoberta"] {
+        let of = |keys: &str, name: &str| tensor(&format!("{prefix}Model"), &with(BERT, keys), name).2;
+        let (words, positions) = ("embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight");
+        assert_eq!((of(r#"{"pad_token_id": 5}"#, words), of(r#"{"pad_token_id": 5}"#, positions)), (vec![5], vec![5]));
+        assert_eq!(
+            (of(r#"{"pad_token_id": -3}"#, words), of(r#"{"pad_token_id": -3}"#, positions)),
+            (vec![298], vec![77])
+        );
+        assert_eq!(
+            (of(r#"{"pad_token_id": null}"#, words), of(r#"{"pad_token_id": null}"#, positions)),
+            (vec![], vec![])
+        );
+        assert_eq!(tensor(&format!("{prefix}Model"), &without(BERT, "pad_token_id"), words).2, [1]);
+        let classifier = format!("{prefix}ForSequenceClassification");
+        assert_eq!(tensor(&classifier, BERT, "classifier.out_proj.weight").0, [2, 64]);
+        assert_eq!(tensor(&classifier, BERT, "classifier.dense.weight").0, [64, 64]);
+        assert!(
+            !has(&classifier, BERT, "pooler.dense.weight")
+                && has(&format!("{prefix}Model"), BERT, "pooler.dense.weight")
+        );
+        assert!(has(&format!("{prefix}ForMaskedLM"), BERT, "roberta.embeddings.LayerNorm.bias"));
+        assert_refused(&classifier, &with(BERT, r#"{"pad_token_id": 80}"#), "pad_token_id");
+    }
+}
+
+const DISTILBERT: &str = r#"{"vocab_size": 301, "dim": 64, "n_layers": 1, "n_heads": 4, "hidden_dim": 160,
+    "max_position_embeddings": 70}"#;
+
+#[test]
+fn distilbert_is_as_its_class_and_options_say() {
+    let (words, head) = ("embeddings.word_embeddings.weight", "vocab_projector.weight");
+    assert_eq!(tensor("DistilBertModel", DISTILBERT, words).2, [0]);
+    assert_eq!(tensor("DistilBertModel", &with(DISTILBERT, r#"{"pad_token_id": -2}"#), words).2, [299]);
+    assert!(
+        !has("DistilBertForMaskedLM", DISTILBERT, head)
+            && has("DistilBertForMaskedLM", DISTILBERT, "vocab_projector.bias")
+    );
+    assert!(has("DistilBertForMaskedLM", &with(DISTILBERT, r#"{"tie_word_embeddings": false}"#), head));
+    assert_eq!(tensor("DistilBertForSequenceClassification", DISTILBERT, "pre_classifier.weight").0, [64, 64]);
+    assert_eq!(tensor("DistilBertForSequenceClassification", DISTILBERT, "classifier.weight").0, [2, 64]);
+    assert!(!has("DistilBertForTokenClassification", DISTILBERT, "pre_classifier.weight"));
+    let other = with(&without(DISTILBERT, "dim"), r#"{"hidden_size": 32}"#);
+    assert_eq!(tensor("DistilBertModel", &other, words).0, [301, 32]);
+
+    let sizes = ["vocab_size", "dim", "n_layers", "hidden_dim", "max_position_embeddings"];
+    assert_bad_numbers_are_refused("DistilBertForMaskedLM", DISTILBERT, &sizes, &["n_layers"]);
+    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"n_heads": 5}"#), "n_heads");
+    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"sinusoidal_pos_embds": true}"#), "sinusoidal_pos_embds");
+}
+
+const T5: &str = r#"{"vocab_size": 301, "d_model": 64, "d_kv": 16, "d_ff": 100, "num_layers": 2, "num_heads": 4}"#;
+
+#[test]
+fn t5_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("T5ForConditionalGeneration", &with(T5, keys), name);
+    let query = "decoder.block.1.layer.1.EncDecAttention.q.weight";
+    assert_eq!(of("{}", "shared.weight").1, "normal(0, 1^2)");
+    assert_eq!(of("{}", query), (vec![64, 64], "normal(0, 0.03125^2)".into(), vec![]));
+    assert_eq!(of(r#"{"d_kv": 25}"#, query), (vec![100, 64], "normal(0, 0.025^2)".into(), vec![]));
+    assert_eq!(of(r#"{"d_kv": 25}"#, "encoder.block.0.layer.0.SelfAttention.o.weight").1, "normal(0, 0.1^2)");
+    assert_eq!(of("{}", "encoder.block.0.layer.1.DenseReluDense.wo.weight").1, "normal(0, 0.1^2)");
+    assert_eq!(of("{}", "decoder.block.1.layer.2.DenseReluDense.wi.weight").1, "normal(0, 0.125^2)");
+    assert_eq!(of(r#"{"initializer_factor": 0.5}"#, "decoder.final_layer_norm.weight").1, "constant(0.5)");
+    assert_eq!(
+        of(
+            r#"{"relative_attention_num_buckets": 8}"#,
+            "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"
+        )
+        .0,
+        [8, 4]
+    );
+    let has_of = |keys: &str, end: &str| has("T5ForConditionalGeneration", &with(T5, keys), end);
+    for (forward, gated) in [("relu", false), ("gelu", false), ("gated-gelu", true), ("gated-silu", true)] {
+        let keys = format!("{{\"feed_forward_proj\": \"{forward}\"}}");
+        assert_eq!((has_of(&keys, ".wi_1.weight"), has_of(&keys, ".wi.weight")), (gated, !gated));
+    }
+    assert!(has_of(r#"{"num_decoder_layers": 3}"#, "decoder.block.2.layer.2.layer_norm.weight"));
+    for keys in ["{}", r#"{"num_decoder_layers": null}"#, r#"{"num_layers": 2}"#] {
+        assert!(
+            has_of(keys, "decoder.block.1.layer.2.layer_norm.weight")
+                && !has_of(keys, "block.2.layer.0.layer_norm.weight")
+        );
+    }
+    assert!(!has_of("{}", "block.1.layer.0.SelfAttention.relative_attention_bias.weight"));
+    // transformers 5 ties whatever the configuration says.
+    assert!(!has_of(r#"{"tie_word_embeddings": false}"#, "lm_head.weight"));
+    assert!(
+        has("T5Model", T5, "decoder.final_layer_norm.weight")
+            && !has("T5EncoderModel", T5, "decoder.final_layer_norm.weight")
+    );
+    assert_eq!(tensor("T5ForTokenClassification", T5, "classifier.weight").1, "normal(0, 1^2)");
+    assert_eq!(tensor("T5ForSequenceClassification", T5, "classification_head.out_proj.weight").0, [2, 64]);
+
+    let sizes = ["vocab_size", "d_model", "d_kv", "d_ff", "num_layers", "num_heads"];
+    assert_bad_numbers_are_refused("T5ForConditionalGeneration", T5, &sizes, &["num_layers"]);
+    assert_refused("T5Model", &with(T5, r#"{"num_decoder_layers": 1000000000000}"#), "num_decoder_layers");
+    for forward in ["more-gelu", "gated-gelu-new"] {
+        assert_refused("T5Model", &with(T5, &format!("{{\"feed_forward_proj\": \"{forward}\"}}")), "feed_forward_proj");
+    }
+    assert_refused("T5Model", &with(T5, r#"{"feed_forward_proj": 1}"#), "feed_forward_proj");
+}
+
+const VIT: &str = r#"{"hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 160, "image_size": 32,
+    "patch_size": 8}"#;
+
+#[test]
+fn vit_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("ViTModel", &with(VIT, keys), name);
+    assert_eq!(of("{}", "embeddings.position_embeddings").0, [1, 17, 64]);
+    assert_eq!(of(r#"{"image_size": 37}"#, "embeddings.position_embeddings").0, [1, 17, 64]);
+    assert_eq!(of(r#"{"image_size": 35, "patch_size": 6}"#, "embeddings.position_embeddings").0, [1, 26, 64]);
+    assert_eq!(of(r#"{"num_channels": 1}"#, "embeddings.patch_embeddings.projection.weight").0, [64, 1, 8, 8]);
+    assert_eq!(of(r#"{"hidden_size": 65}"#, "layers.0.attention.q_proj.weight").0, [64, 65]);
+    assert_eq!(of(r#"{"head_dim": 24}"#, "layers.0.attention.o_proj.weight").0, [64, 96]);
+    assert_eq!(of(r#"{"pooler_output_size": 40}"#, "pooler.dense.weight").0, [40, 64]);
+    // Weights are cut by no window, and what is no layer's by PyTorch's.
+    assert_eq!(of("{}", "layers.0.mlp.fc1.weight").1, "normal(0, 0.02^2)");
+    assert_eq!(of("{}", "embeddings.cls_token").1, "normal(0, 0.02^2) in [-2, 2]");
+    assert!(
+        has("ViTModel", VIT, "q_proj.bias") && !has("ViTModel", &with(VIT, r#"{"qkv_bias": false}"#), "q_proj.bias")
+    );
+    assert!(has("ViTModel", &with(VIT, r#"{"qkv_bias": false}"#), "o_proj.bias"));
+    assert!(!has("ViTForImageClassification", VIT, "pooler.dense.weight"));
+    assert_eq!(tensor("ViTForImageClassification", VIT, "classifier.weight").0, [2, 64]);
+    assert!(!has("ViTForImageClassification", &with(VIT, r#"{"num_labels": 0}"#), "classifier.weight"));
+    assert_eq!(tensor("ViTForMaskedImageModeling", VIT, "decoder.0.weight").0, [768, 64, 1, 1]);
+    assert_eq!(tensor("ViTForMaskedImageModeling", VIT, "vit.embeddings.mask_token").1, "constant(0)");
+
+    let sizes = ["hidden_size", "num_hidden_layers", "intermediate_size", "patch_size"];
+    assert_bad_numbers_are_refused("ViTForImageClassification", VIT, &sizes, &["num_hidden_layers"]);
+    assert_refused("ViTModel", &without(VIT, "image_size"), "image_size");
+    for (key, value) in [
+        ("image_size", "\"32\""),
+        ("image_size", "-32"),
+        ("image_size", "32.5"),
+        ("head_dim", "2.5"),
+        ("head_dim", "-8"),
+        ("encoder_stride", "-16"),
+        ("encoder_stride", "0.5"),
+    ] {
+        assert_refused("ViTForMaskedImageModeling", &with(VIT, &format!("{{\"{key}\": {value}}}")), key);
+    }
+    assert_refused("ViTModel", &with(VIT, r#"{"patch_size": 0}"#), "patch_size");
+    assert_refused("ViTModel", &with(VIT, r#"{"num_attention_heads": 0}"#), "num_attention_heads");
+}
+
+const CONVNEXT: &str = r#"{"hidden_sizes": [8, 12, 24], "depths": [1, 0, 2], "num_stages": 3}"#;
+
+#[test]
+fn convnext_is_as_its_class_and_options_say() {
+    let scale = "encoder.stages.2.layers.1.layer_scale_parameter";
+    assert_eq!(tensor("ConvNextModel", CONVNEXT, scale), (vec![24], "constant(1e-6)".into(), vec![]));
+    assert_eq!(
+        tensor("ConvNextModel", &with(CONVNEXT, r#"{"layer_scale_init_value": 0.5}"#), scale).1,
+        "constant(0.5)"
+    );
+    for off in ["0.0", "-1.0"] {
+        let keys = format!("{{\"layer_scale_init_value\": {off}}}");
+        assert!(!has("ConvNextModel", &with(CONVNEXT, &keys), "layer_scale_parameter"));
+    }
+    assert_eq!(tensor("ConvNextModel", CONVNEXT, "encoder.stages.1.downsampling_layer.0.weight").0, [8]);
+    assert_eq!(tensor("ConvNextModel", CONVNEXT, "encoder.stages.2.downsampling_layer.1.weight").0, [24, 12, 2, 2]);
+    assert!(
+        !has("ConvNextModel", CONVNEXT, "stages.0.downsampling_layer.0.weight")
+            && !has("ConvNextModel", CONVNEXT, "stages.1.layers.0.dwconv.weight")
+    );
+    assert_eq!(
+        tensor(
+            "ConvNextModel",
+            &with(CONVNEXT, r#"{"patch_size": 2, "num_channels": 1}"#),
+            "embeddings.patch_embeddings.weight"
+        )
+        .0,
+        [8, 1, 2, 2]
+    );
+    assert_eq!(tensor("ConvNextForImageClassification", CONVNEXT, "classifier.weight").0, [2, 24]);
+
+    for key in ["hidden_sizes", "depths"] {
+        assert_refused("ConvNextModel", &without(CONVNEXT, key), key);
+        for value in
+            ["8", "\"8\"", "[8, 12]", "[8, \"a\", 24]", "[8, -1, 24]", "[8, 1.5, 24]", "[8, 1000000000000, 1e30]"]
+        {
+            assert_refused("ConvNextModel", &with(CONVNEXT, &format!("{{\"{key}\": {value}}}")), key);
+        }
+    }
+    assert_refused("ConvNextModel", &with(CONVNEXT, r#"{"num_stages": 4}"#), "num_stages");
+}
+
+const RESNET: &str = r#"{"embedding_size": 16, "hidden_sizes": [32, 40], "depths": [1, 2]}"#;
+
+#[test]
+fn resnet_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("ResNetModel", &with(RESNET, keys), name).0;
+    let first = "encoder.stages.0.layers.0.layer.0.convolution.weight";
+    assert_eq!(of("{}", first), [8, 16, 1, 1]);
+    assert_eq!(of(r#"{"hidden_sizes": [34, 40]}"#, first), [8, 16, 1, 1]);
+    assert_eq!(of(r#"{"layer_type": "basic"}"#, first), [32, 16, 3, 3]);
+    assert_eq!(of("{}", "encoder.stages.1.layers.1.layer.2.convolution.weight"), [40, 10, 1, 1]);
+    assert_eq!(of("{}", "encoder.stages.1.layers.0.shortcut.convolution.weight"), [40, 32, 1, 1]);
+    // A shortcut where the widths differ, or the first layer of a stage halves the image.
+    let has_of = |keys: &str, end: &str| has("ResNetModel", &with(RESNET, keys), end);
+    for (keys, shortcut) in [
+        ("{}", true),
+        (r#"{"embedding_size": 32}"#, false),
+        (r#"{"embedding_size": 32, "layer_type": "basic"}"#, false),
+        (r#"{"embedding_size": 32, "downsample_in_first_stage": true}"#, true),
+    ] {
+        assert_eq!(has_of(keys, "stages.0.layers.0.shortcut.normalization.running_var"), shortcut, "{keys}");
+        assert!(!has_of(keys, "layers.1.shortcut.convolution.weight"));
+    }
+    assert!(has_of(r#"{"hidden_sizes": [32, 32]}"#, "stages.1.layers.0.shortcut.convolution.weight"));
+    // A stage has a layer at least.
+    assert!(has_of(r#"{"depths": [0, 1]}"#, "stages.0.layers.0.layer.2.normalization.num_batches_tracked"));
+    assert!(!has_of(r#"{"layer_type": "basic"}"#, "layer.2.normalization.num_batches_tracked"));
+    let stem = "embedder.embedder.convolution.weight";
+    assert_eq!(
+        tensor("ResNetModel", RESNET, stem),
+        (vec![16, 3, 7, 7], format!("normal(0, {}^2)", (2.0 / 784f64).sqrt()), vec![])
+    );
+    assert_eq!(tensor("ResNetForImageClassification", RESNET, "classifier.1.weight").0, [2, 40]);
+
+    for key in ["hidden_sizes", "depths"] {
+        assert_refused("ResNetModel", &without(RESNET, key), key);
+        for value in ["8", "[8]", "[8, \"a\"]", "[8, -1]", "[8, 1.5]", "[1000000000000, 1e30]"] {
+            assert_refused("ResNetModel", &with(RESNET, &format!("{{\"{key}\": {value}}}")), key);
+        }
+    }
+    assert_refused("ResNetModel", &with(RESNET, r#"{"layer_type": "other"}"#), "layer_type");
+    assert_refused("ResNetModel", &with(RESNET, r#"{"embedding_size": "16"}"#), "embedding_size");
+}

@@ -513,7 +513,10 @@ fn a_list_and_a_preset_make_values() {
 fn errors_name_the_line_and_say_allowed_once() {
     let rule = "[[rule]]\nname = \"*\"\n";
     for (text, says) in [
-        (format!("{rule}\nscheme = \"he_norml\""), "line 4: the scheme is \"he_norml\", allowed: zeros, ones,"),
+        (
+            format!("{rule}\nscheme = \"he_norml\""),
+            "line 4: the scheme is \"he_norml\", did you mean he_normal? allowed: zeros, ones,",
+        ),
         (format!("{rule}scheme = \"normal:std=-1\""), "line 3: std is -1, allowed: finite and at least 0"),
         (
             format!("{rule}scheme = \"normal:std=2*n\""),
@@ -521,7 +524,7 @@ fn errors_name_the_line_and_say_allowed_once() {
         ),
         (
             format!("{rule}scheme = \"ones\"\n\ndtype = \"f33\""),
-            "line 5: the dtype is \"f33\", allowed: f32, f16, bf16",
+            "line 5: the dtype is \"f33\", did you mean f32? allowed: f32, f16, bf16",
         ),
         (format!("{rule}scheme = \"ones\"\nlayout = \"oi\""), "line 4: the layout is \"oi\", allowed: out_in, in_out,"),
         (

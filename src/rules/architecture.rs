@@ -16,8 +16,23 @@ macro_rules! architectures {
 }
 
 /// The architectures that come with fanin, by the names of their files.
-const ARCHITECTURES: &[(&str, &str)] =
-    architectures!["gemma", "gpt2", "gpt_neox", "llama", "mixtral", "opt", "phi3", "qwen",];
+const ARCHITECTURES: &[(&str, &str)] = architectures![
+    "bert",
+    "convnext",
+    "distilbert",
+    "gemma",
+    "gpt2",
+    "gpt_neox",
+    "llama",
+    "mixtral",
+    "opt",
+    "phi3",
+    "qwen",
+    "resnet",
+    "roberta",
+    "t5",
+    "vit",
+];
 
 /// Which tensors a configuration's model has, and how they start: a TOML text, as `architectures/` has them.
 ///

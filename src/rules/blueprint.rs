@@ -71,6 +71,8 @@ pub(super) struct Resolved {
     pub variables: Variables,
     /// What stands in names.
     texts: BTreeMap<String, String>,
+    /// Names for formulas.
+    derived: BTreeMap<String, String>,
 }
 
 impl Key {
@@ -163,8 +165,12 @@ impl Blueprint {
         for check in &self.checks {
             if value(check, &config, &variables)? == 0.0 {
                 let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-                let numbers: BTreeMap<_, _> = words.filter_map(|word| variables.get_key_value(word)).collect();
-                let said: Vec<_> = numbers.iter().map(|(word, value)| format!("{word} {}", Number(**value))).collect();
+                let said = words.filter_map(|word| match (variables.get(word), config.get(word)) {
+                    (Some(number), _) => Some((word, Number(*number).to_string())),
+                    (None, other) => Some((word, shown(other?))),
+                });
+                let said: BTreeMap<_, _> = said.collect();
+                let said: Vec<_> = said.iter().map(|(word, value)| format!("{word} {value}")).collect();
                 return Err(Error::new(
                     ErrorKind::Config,
                     "the config",
@@ -173,7 +179,7 @@ impl Blueprint {
                 ));
             }
         }
-        Ok(Resolved { config, variables, texts })
+        Ok(Resolved { config, variables, texts, derived: self.derived.clone() })
     }
 
     /// What is peculiar to the class that the configuration names.
@@ -251,7 +257,7 @@ impl Group {
         let most = (MOST_TENSORS - made.rounds) as f64;
         if !(0.0..=most).contains(&count) || count.fract() != 0.0 {
             let allowed = format!("a whole number from 0 to {most}");
-            return Err(Error::new(ErrorKind::Config, quoted(formula), Number(count), allowed));
+            return Err(Error::new(ErrorKind::Config, self.explained(formula, resolved), Number(count), allowed));
         }
         for i in 0..count as u64 {
             variables.insert(name.clone(), i as f64);
@@ -259,6 +265,18 @@ impl Group {
         }
         variables.remove(name);
         Ok(())
+    }
+
+    /// A formula, and those that its words stand for, so that errors have the keys.
+    fn explained(&self, formula: &str, resolved: &Resolved) -> String {
+        let all = || self.locals.iter().map(|(name, of)| (name, of)).chain(&resolved.derived);
+        let mut said = quoted(formula);
+        for word in formula.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+            if let Some((name, of)) = all().find(|(name, _)| *name == word) {
+                said += &format!(" ({name} = {of})");
+            }
+        }
+        said
     }
 
     fn make(&self, resolved: &Resolved, variables: &Variables, dtype: &str, made: &mut Made) -> Result<(), Error> {
@@ -283,7 +301,7 @@ impl Group {
             for formula in dims {
                 let size = value(formula, &resolved.config, &variables)?;
                 if !(0.0..MOST_EXACT).contains(&size) || size.fract() != 0.0 {
-                    let thing = format!("{}, a dimension of {name},", quoted(formula));
+                    let thing = format!("{}, a dimension of {name},", self.explained(formula, resolved));
                     return Err(Error::new(ErrorKind::Config, thing, Number(size), "a whole number, 0 or more"));
                 }
                 shape.push(size as u64);

@@ -128,8 +128,8 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// The value of a formula that may ask for texts and lists of the configuration: `hidden_act == 'gelu'`, `depths[stage]`,
-/// `len(depths)`, `has(mlp_only_layers, layer)`, `given(head_dim)`.
+/// The value of a formula that may ask for texts and lists of the configuration: `hidden_act == 'gelu'`, or a pattern,
+/// `feed_forward_proj == 'gated-*'`; `depths[stage]`, `len(depths)`, `has(mlp_only_layers, layer)`, `given(head_dim)`.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.of(ErrorKind::Config);
     formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
@@ -193,8 +193,9 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             rest = &inner[close + 1..];
         } else if let Some((equal, inner)) = compared(trimmed) {
             let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
+            let pattern = glob::Pattern::new(wanted).map_err(|e| wrong("a text or a pattern").because(e))?;
             let is = match config.get(word) {
-                Some(Value::String(text)) => text == wanted,
+                Some(Value::String(text)) => pattern.matches(text),
                 Some(other) => return Err(Error::new(ErrorKind::Config, word.to_string(), shown(other), "a text")),
                 None => return Err(missing(word)),
             };

@@ -1,0 +1,196 @@
+#!/usr/bin/env python3
+"""Holds the architectures against the models that the installed transformers makes: names, shapes, dtypes, ties, means and deviations.
+
+    cargo build --release --workspace
+    pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
+    python3 architectures/compare.py                    # the cases below
+    python3 architectures/compare.py BertModel '{"hidden_size": 96, "vocab_size": 300}'
+
+Each tensor's mean and standard deviation must be within 6 standard errors of the plan's, its zero rows the plan's, and of tensors that
+share their storage the first name that transformers writes must be there alone. What transformers refuses must be refused.
+"""
+
+import json
+import logging
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import torch
+import transformers
+from safetensors import safe_open
+
+FANIN = os.environ.get("FANIN", "target/release/fanin")
+DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.int64: "I64"}
+
+BERT = {"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 160,
+        "max_position_embeddings": 80}
+DISTILBERT = {"vocab_size": 301, "dim": 64, "n_layers": 2, "n_heads": 4, "hidden_dim": 160, "max_position_embeddings": 70}
+T5 = {"vocab_size": 301, "d_model": 64, "d_kv": 16, "d_ff": 160, "num_layers": 2, "num_heads": 4}
+VIT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 160, "image_size": 32, "patch_size": 8}
+CONVNEXT = {"hidden_sizes": [16, 24, 32, 48], "depths": [1, 2, 1, 1], "num_stages": 4}
+RESNET = {"embedding_size": 16, "hidden_sizes": [32, 48, 64, 80], "depths": [1, 2, 1, 1]}
+LABELS = {str(i): f"L{i}" for i in range(7)}
+
+ENCODER = [
+    {}, {"hidden_size": 96, "num_attention_heads": 3, "num_hidden_layers": 3, "type_vocab_size": 5}, {"num_hidden_layers": 0},
+    {"id2label": LABELS}, {"num_labels": 1}, {"tie_word_embeddings": False}, {"pad_token_id": None}, {"pad_token_id": 7},
+    {"pad_token_id": -1}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"is_decoder": True, "add_cross_attention": True},
+    {"dtype": "bfloat16"}, {"vocab_size": 17, "max_position_embeddings": 9, "intermediate_size": 33},
+    {"hidden_size": 65}, {"pad_token_id": 301}, {"add_cross_attention": True},
+]
+ROBERTA = ["ForCausalLM", "ForMaskedLM", "ForMultipleChoice", "ForQuestionAnswering", "ForSequenceClassification", "ForTokenClassification", "Model"]
+# Classes, what they have in common, and what is tried of each.
+CASES = [
+    (["BertForMaskedLM", "BertForMultipleChoice", "BertForNextSentencePrediction", "BertForPreTraining", "BertForQuestionAnswering",
+      "BertForSequenceClassification", "BertForTokenClassification", "BertLMHeadModel", "BertModel"], BERT, ENCODER),
+    ([prefix + name for prefix in ["Roberta", "XLMRoberta"] for name in ROBERTA], BERT, [*ENCODER, {"pad_token_id": 80}]),
+    (["DistilBertForMaskedLM", "DistilBertForMultipleChoice", "DistilBertForQuestionAnswering", "DistilBertForSequenceClassification",
+      "DistilBertForTokenClassification", "DistilBertModel"], DISTILBERT, [
+        {}, {"dim": 96, "n_heads": 3, "n_layers": 3}, {"tie_word_embeddings": False}, {"pad_token_id": None}, {"pad_token_id": 5},
+        {"pad_token_id": -2}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"dtype": "float16"}, {"dim": 65}, {"n_layers": 0},
+    ]),
+    (["T5ForConditionalGeneration", "T5Model", "T5EncoderModel", "T5ForSequenceClassification", "T5ForTokenClassification",
+      "T5ForQuestionAnswering"], T5, [
+        {}, {"feed_forward_proj": "gated-gelu"}, {"feed_forward_proj": "gated-silu", "d_kv": 24}, {"feed_forward_proj": "gelu"},
+        {"feed_forward_proj": "more-gelu"}, {"feed_forward_proj": "gated-gelu-new"}, {"num_decoder_layers": 3}, {"num_layers": 3},
+        {"num_decoder_layers": None}, {"num_decoder_layers": 0}, {"tie_word_embeddings": False}, {"initializer_factor": 0.5},
+        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
+    ]),
+    (["ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"], VIT, [
+        {}, {"qkv_bias": False}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65},
+        {"head_dim": 24}, {"pooler_output_size": 40}, {"encoder_stride": 8}, {"initializer_range": 0.5}, {"id2label": LABELS},
+        {"num_labels": 0}, {"num_hidden_layers": 0}, {"dtype": "bfloat16"},
+    ]),
+    (["ConvNextForImageClassification", "ConvNextModel"], CONVNEXT, [
+        {}, {"layer_scale_init_value": 0.0}, {"layer_scale_init_value": 0.3}, {"patch_size": 2, "num_channels": 1}, {"id2label": LABELS},
+        {"num_stages": 3, "hidden_sizes": [8, 8, 24], "depths": [1, 0, 2]}, {"initializer_range": 0.3}, {"initializer_range": 0.0},
+        {"num_labels": 0}, {"dtype": "float16"},
+    ]),
+    (["ResNetForImageClassification", "ResNetModel"], RESNET, [
+        {}, {"layer_type": "basic"}, {"downsample_in_first_stage": True, "embedding_size": 32}, {"embedding_size": 32},
+        {"layer_type": "basic", "embedding_size": 32}, {"layer_type": "basic", "hidden_sizes": [16, 16, 16, 16]},
+        {"hidden_sizes": [18, 22, 30], "depths": [2, 1, 3]}, {"downsample_in_bottleneck": True}, {"num_channels": 1}, {"layer_type": "other"},
+        {"id2label": LABELS}, {"num_labels": 0}, {"depths": [0, 1, 1, 1]}, {"dtype": "bfloat16"},
+    ]),
+]
+
+
+def made(name, given):
+    """The model in memory, and its configuration."""
+    of_class = getattr(transformers, name)
+    given = dict(given)
+    dtype = getattr(torch, given.pop("dtype", "float32"))
+    config = of_class.config_class(**given)
+    torch.manual_seed(1)
+    return of_class._from_config(config, dtype=dtype)
+
+
+def written(model):
+    """The names that it writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.save_pretrained(folder)
+        config = json.loads((pathlib.Path(folder) / "config.json").read_text())
+        with safe_open(pathlib.Path(folder) / "model.safetensors", "pt") as file:
+            return list(file.keys()), config
+
+
+def planned(config):
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(config, file)
+        file.flush()
+        done = subprocess.run([FANIN, "rules", file.name, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return (json.loads(done.stdout) if done.returncode == 0 else None), done.stderr.strip()
+
+
+def wrong_values(row, tensor):
+    """What is wrong with the tensor's values, if anything is."""
+    values = tensor.double()
+    for part in row["parts"]:
+        among = range(part["start"], part["end"])
+        inside = values.index_select(part["dim"], torch.tensor(list(among)))
+        if part["std"] == 0 and bool((inside != part["mean"]).any()):
+            return f"{part} is not in it"
+        rest = [i for i in range(values.shape[part["dim"]]) if i not in among]
+        values = values.index_select(part["dim"], torch.tensor(rest, dtype=torch.int64))
+    rows = values.flatten(1) if values.dim() > 1 else values[:, None]
+    if row["std"] and rows.numel() and bool((rows == 0).all(1).any()):
+        return "it has rows of zeros more"
+    std, count = row["std"], values.numel()
+    if count == 0:
+        return None
+    # A constant is as its dtype has it.
+    mean = torch.tensor(row["mean"], dtype=tensor.dtype).item()
+    near_mean = abs(values.mean().item() - mean) <= 6 * std / math.sqrt(count) + 1e-8
+    near_std = abs(values.std(correction=0).item() - std) <= 6 * std / math.sqrt(2 * count) + 1e-8
+    if near_mean and near_std:
+        return None
+    return f"{values.mean():.5f}, {values.std(correction=0):.5f}, not {row['distribution']}"
+
+
+def compare(name, given):
+    what = f"{name} {json.dumps(given)}"
+    try:
+        model = made(name, given)
+    except Exception as error:
+        rows, _ = planned({"architectures": [name], "model_type": getattr(transformers, name).config_class.model_type, **given})
+        if rows is not None:
+            print(f"{what}: transformers refuses it: {str(error).splitlines()[0]}")
+            return "wrong"
+        return "refused"
+    names, config = written(model)
+    # What was given, null included, and what transformers makes of it must be the same to fanin.
+    said = {"architectures": [name], "model_type": config["model_type"], **given}
+    wrong = 0
+    state = model.state_dict()
+    shared = {}
+    for key, tensor in state.items():
+        if tensor.numel():
+            shared.setdefault(tensor.data_ptr(), []).append(key)
+    # Some are written by other names.
+    left_out = {key for keys in shared.values() if len(keys) > 1 for key in keys if key not in names}
+    expected = {key: tensor for key, tensor in state.items() if key not in left_out}
+    for of, config in [("as given", said), ("as written", {**config, "architectures": [name]})]:
+        rows, error = planned(config)
+        if rows is None:
+            print(f"{what}, {of}: {error}")
+            wrong += 1
+            continue
+        rows = {row["tensor"]: row for row in rows}
+        if set(rows) != set(expected):
+            print(f"{what}, {of}: missing {sorted(set(expected) - set(rows))}, more {sorted(set(rows) - set(expected))}")
+            wrong += 1
+        for key in set(rows) & set(expected):
+            row, tensor = rows[key], expected[key]
+            if row["shape"] != list(tensor.shape):
+                reason = f"{list(tensor.shape)}, not {row['shape']}"
+            elif row["skip"]:
+                reason = f"{tensor.dtype} is skipped" if tensor.is_floating_point() else None
+            elif row["dtype"].upper() != DTYPES[tensor.dtype]:
+                reason = f"{tensor.dtype}, not {row['dtype']}"
+            else:
+                reason = wrong_values(row, tensor)
+            if reason:
+                print(f"{what}, {of}: {key}: {reason}")
+                wrong += 1
+    return "wrong" if wrong else "right"
+
+
+def main():
+    logging.disable()
+    transformers.utils.logging.disable_progress_bar()
+    if len(sys.argv) > 1:
+        cases = [(sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}"))]
+    else:
+        cases = [(name, {**common, **case}) for names, common, tried in CASES for name in names for case in tried]
+    found = [compare(name, given) for name, given in cases]
+    counts = ", ".join(f"{found.count(what)} {what}" for what in ["right", "refused", "wrong"])
+    print(f"transformers {transformers.__version__}, PyTorch {torch.__version__}: {len(cases)} models: {counts}")
+    sys.exit("wrong" in found)
+
+
+if __name__ == "__main__":
+    main()

@@ -182,7 +182,7 @@ fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     assert_eq!(whole.clip(0..80), whole);
     assert_eq!(whole.part(0..79).unwrap().with_zero_row(1).unwrap_err().kind(), ErrorKind::Shape);
     assert_eq!(whole.part(8..16).unwrap().slice(0, 0..1).unwrap_err().kind(), ErrorKind::Shape);
-    for (dim, range) in [(2, 0..1), (0, 0..11), (1, 9..8)] {
+    for (dim, range) in [(2, 0..1), (0, 0..11), (1, Range { start: 9, end: 8 })] {
         assert!(whole.clone().with_slice(dim, range, &normal).is_err());
     }
     let huge = Distribution::Uniform { low: 0.0, high: f64::MAX };

@@ -122,7 +122,7 @@ impl Blueprint {
                 }
             }
         }
-        let mut pending: Vec<_> = self.derived.iter().map(|(name, formula)| (name, formula)).collect();
+        let mut pending: Vec<_> = self.derived.iter().collect();
         for (name, key) in &self.keys {
             let value = match (config.get(name).cloned(), key.without(config.is_null(name))) {
                 (Some(value), _) => value,

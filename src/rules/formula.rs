@@ -135,7 +135,7 @@ fn failed(formula: &str, reason: &str) -> Error {
     Error::failed(ErrorKind::Rules, format!("the formula {}", quoted(formula)), reason)
 }
 
-fn read<'a>(formula: &'a str, variables: &Variables) -> Result<(Formula, Vec<f64>), Error> {
+fn read(formula: &str, variables: &Variables) -> Result<(Formula, Vec<f64>), Error> {
     // The parser recurses.
     if formula.len() > 1000 {
         let thing = format!("the formula {}", quoted(formula));

@@ -461,3 +461,31 @@ fn resnet_is_as_its_class_and_options_say() {
     assert_refused("ResNetModel", &with(RESNET, r#"{"layer_type": "other"}"#), "layer_type");
     assert_refused("ResNetModel", &with(RESNET, r#"{"embedding_size": "16"}"#), "embedding_size");
 }
+
+/// Llama 3 8B has the tensors of its published file, Mixtral 8x7B its published number of parameters.
+#[test]
+fn published_models_have_their_tensors() {
+    let model = |json: &str| {
+        let config = Config::from_json(json.as_bytes()).unwrap();
+        Architecture::of(&config).unwrap().model(&config).unwrap()
+    };
+    let parameters =
+        |model: &fanin::rules::Model| model.tensors().iter().map(|t| t.shape.iter().product::<u64>()).sum::<u64>();
+    let llama = model(
+        r#"{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 128256, "hidden_size": 4096,
+            "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8,
+            "torch_dtype": "bfloat16"}"#,
+    );
+    assert_eq!(parameters(&llama), 8_030_261_248);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/llama-8b.json");
+    let published = fanin::rules::Model::from_json(&std::fs::read(path).unwrap()).unwrap();
+    let all = |model: &fanin::rules::Model| -> BTreeMap<_, _> {
+        model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype.clone()))).collect()
+    };
+    assert_eq!(all(&llama), all(&published));
+    let mixtral = model(
+        r#"{"architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "vocab_size": 32000, "hidden_size": 4096,
+            "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8}"#,
+    );
+    assert_eq!(parameters(&mixtral), 46_702_792_704);
+}

@@ -42,8 +42,9 @@ pub struct Fill {
     /// f32, f16, bf16
     #[arg(long, default_value = "f32", value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Dtype,
-    /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), and both with
-    /// _transposed for transposed convolutions.
+    /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in (MLX),
+    /// depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions and
+    /// :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M.
     #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::commands::options::parse::<Layout>)]
     layout: Layout,
     /// The groups of a grouped convolution, as in --layout out_in:groups=N

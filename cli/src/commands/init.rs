@@ -29,13 +29,13 @@ use crate::say;
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
 /// Which tensors there are, and how they start, is said by a model's config.json, as transformers makes it; or a list says which, and a
-/// preset, rules, or one scheme for all say how. Integer tensors are kept out of the
-/// file, and listed. The file is written beside its name and renamed when it is complete.
+/// preset, rules, or one scheme for all say how. Integer tensors of a list are kept out of the file, and listed; a configuration's
+/// are zero. The file is written beside its name and renamed when it is complete.
 ///
 /// Many processes can draw a model together, each its part, without talking to one another: under mpirun, torchrun or srun
 /// each finds its rank in the environment.
 ///
-/// With --base, what a checkpoint has of the model is copied bit by bit, whatever its dtype, and only the rest is drawn. A tensor
+/// With --base, what a checkpoint has of the model is copied bit by bit, also what is not drawn, and only the rest is drawn. A tensor
 /// that grew along its first dimension, such as an embedding of more words, keeps the rows that are there; the new ones are those
 /// that the whole tensor would have for the seed. Nothing is converted, and the checkpoint itself is not replaced.
 #[derive(clap::Args)]

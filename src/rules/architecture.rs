@@ -34,7 +34,8 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "vit",
 ];
 
-/// Which tensors a configuration's model has, and how they start: a TOML text, as `architectures/` has them.
+/// Which tensors a configuration's model has, and how they start: a TOML text, as `architectures/` has them, whose README says how
+/// they are written.
 ///
 /// ```
 /// use fanin::rules::{Architecture, Config};

@@ -130,7 +130,8 @@ fn a_misspelt_name_is_answered_with_the_nearest() {
         ("f8".parse::<Dtype>().unwrap_err().to_string(), "the dtype is \"f8\", allowed: f32, f16, bf16"),
         (
             "out_ni".parse::<Layout>().unwrap_err().to_string(),
-            "the layout is \"out_ni\", did you mean out_in? allowed: out_in, in_out, out_in_transposed, in_out_transposed",
+            "the layout is \"out_ni\", did you mean out_in? allowed: out_in, in_out, out_kernel_in, depthwise, batch_out_in, \
+             batch_in_out, axes, fans",
         ),
         (
             "tahn".parse::<Nonlinearity>().unwrap_err().to_string(),

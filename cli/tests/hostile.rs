@@ -383,7 +383,9 @@ fn what_is_planted_where_a_file_is_written_is_refused() {
         refused(&folder, &shards, &[name, "it is a directory"]);
         fs::remove_dir(folder.path(name)).unwrap();
     }
-    for output in [format!("{out}/"), folder.path("none/out"), folder.path("model.json/out"), "/".into()] {
+    for output in
+        [format!("{out}/"), folder.path("none/out"), folder.path("model.json/out"), folder.path("model.json/out/")]
+    {
         refused(&folder, &["init", &model, "-o", &output, "--device", "cpu"], &[]);
     }
     // And what a run of its own left is written over.

@@ -16,8 +16,11 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder that an output is: one that is there, or whose name ends in `/`.
+    /// The folder that an output is: one that is there, or whose name ends in `/`; none that is called as a file is.
     pub fn named(output: &Path) -> Option<&Path> {
+        if output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors")) {
+            return None;
+        }
         (output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/")).then_some(output)
     }
 

@@ -2,9 +2,9 @@
 #![no_main]
 
 use fanin::{Dtype, cpu, elements};
+use fanin_cli::draw::recipe::Recipe;
 use fanin_cli::files::header::{list, own_dtype};
 use fanin_cli::files::provenance::Provenance;
-use fanin_cli::draw::recipe::Recipe;
 use fanin_fuzz::message;
 use libfuzzer_sys::{Corpus, fuzz_target};
 

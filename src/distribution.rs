@@ -152,17 +152,28 @@ impl Distribution {
     /// assert_eq!(Distribution::Normal { mean: 0.0, std: 1e-9 }.std_in(Dtype::F16), 0.0);
     /// ```
     pub fn std_in(&self, dtype: Dtype) -> f64 {
-        let (mean, std, low, high) = match *self {
-            Distribution::Constant { .. } => return 0.0,
-            Distribution::Normal { mean, std } => (mean, std, f64::NEG_INFINITY, f64::INFINITY),
-            Distribution::TruncatedNormal { mean, std, low, high } => (mean, std, low, high),
-            // As flat as numbers are.
-            Distribution::Uniform { low, high } => (low / 2.0 + high / 2.0, (high - low) * 1e9, low, high),
+        let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {
+            return 0.0;
         };
-        let open = matches!(self, Distribution::Uniform { .. });
-        let Some((first, last)) = dtype.within(low, high, open) else { return 0.0 };
         let held = |x: f64| dtype.nearest(x).clamp(first.into(), last.into());
         moments::of_values(mean, std, low, high, Some(&held)).1
+    }
+
+    /// As a normal that is cut to a window, if it varies; a uniform one is as flat as numbers are.
+    fn cut(&self) -> Option<Cut> {
+        let (mean, std, low, high) = match *self {
+            Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return None,
+            Distribution::Normal { mean, std } => (mean, std, f64::NEG_INFINITY, f64::INFINITY),
+            Distribution::TruncatedNormal { mean, std, low, high } => (mean, std, low, high),
+            Distribution::Uniform { low, high } => (low / 2.0 + high / 2.0, (high - low) * 1e9, low, high),
+        };
+        Some(Cut { mean, std, low, high })
+    }
+
+    /// The smallest and the largest value that a dtype holds of what it may draw.
+    fn within(&self, dtype: Dtype) -> Option<(f32, f32)> {
+        let Cut { low, high, .. } = self.cut()?;
+        dtype.within(low, high, matches!(self, Distribution::Uniform { .. }))
     }
 
     /// Whether this dtype holds more than one of the values that are drawn: what is meant to vary does. (Small or narrow
@@ -181,15 +192,8 @@ impl Distribution {
     /// ```
     pub fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
         self.check()?;
-        let infinite = f64::INFINITY;
-        let (mean, std, low, high) = match *self {
-            Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return Ok(()),
-            Distribution::Normal { mean, std } => (mean, std, -infinite, infinite),
-            Distribution::TruncatedNormal { mean, std, low, high } => (mean, std, low, high),
-            Distribution::Uniform { low, high } => (0.0, infinite, low, high),
-        };
-        let Some((first, last)) = dtype.within(low, high, std == infinite) else {
-            // That there is no value at all is said where it is drawn.
+        // That there is no value at all is said where it is drawn.
+        let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {
             return Ok(());
         };
         let mode = mean.clamp(low, high);
@@ -202,6 +206,14 @@ impl Distribution {
         let allowed = "one that is wider than the dtype's values are apart, or a constant";
         Err(Error::new(ErrorKind::Dtype, "the distribution", value, allowed))
     }
+}
+
+/// N(mean, std^2) between two bounds.
+struct Cut {
+    mean: f64,
+    std: f64,
+    low: f64,
+    high: f64,
 }
 
 impl fmt::Display for Distribution {

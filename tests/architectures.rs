@@ -489,3 +489,34 @@ fn published_models_have_their_tensors() {
     );
     assert_eq!(parameters(&mixtral), 46_702_792_704);
 }
+
+/// What an architecture of one's own has wrong is said, and nothing of it passed over.
+#[test]
+fn what_is_no_architecture_is_said() {
+    let rule = "[[rule]]\nname = '*'\nscheme = 'zeros'\n";
+    let class = "[architectures]\nA = { n = 1 }\n";
+    for (text, says) in [
+        (rule.to_string(), "the text has no [architectures]"),
+        (format!("[let]\nx = '1'\n{rule}"), "the text has [let] and no [architectures]"),
+        (format!("{class}[config]\nn = 2\n{rule}"), "the word \"n\" stands twice"),
+        (format!("{class}[constants]\nx = 2\n[let]\nx = '3'\n{rule}"), "the word \"x\" stands twice"),
+        (format!("{class}[let]\nfan_in = '3'\n{rule}"), "the name of a constant or count is \"fan_in\""),
+        (format!("{class}[config]\nrank = 3\n{rule}"), "line 4: the name of a constant or count is \"rank\""),
+        (format!("{class}[config]\nx = {{ missing = 3 }}\n{rule}"), "line 4: a key is another table"),
+    ] {
+        let error = text.parse::<Architecture>().unwrap_err();
+        assert!(error.kind() == ErrorKind::Rules && error.to_string().starts_with(says), "{error}");
+    }
+    for key in
+        ["model_type = 'a'", "check = ['1']", "[config]\nx = 1", "[alias]\nx = 'y'", "[[tensors]]\nlist = [['a']]"]
+    {
+        let error = format!("{key}\n{rule}").parse::<fanin::rules::Rules>().unwrap_err().to_string();
+        assert!(error.contains("and no [architectures]"), "{key}: {error}");
+    }
+    // Counting ends, also where nothing comes of it.
+    let counts = "for = [['a', '1000000'], ['b', '1000000'], ['c', '0']]\nlist = [['w']]\n";
+    let architecture: Architecture = format!("{class}[[tensors]]\n{counts}{rule}").parse().unwrap();
+    let config = Config::from_json(br#"{"architectures": ["A"]}"#).unwrap();
+    let error = architecture.model(&config).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+}

@@ -207,7 +207,12 @@ impl Blueprint {
 
 struct Made {
     tensors: Vec<Tensor>,
+    /// How often was counted, also where no tensor came of it.
     rounds: u64,
+}
+
+fn too_many() -> Error {
+    Error::new(ErrorKind::Config, "the number of tensors", "more", format!("at most {MOST_TENSORS}"))
 }
 
 /// The class that a configuration names, if it names one.
@@ -260,6 +265,10 @@ impl Group {
             return Err(Error::new(ErrorKind::Config, self.explained(formula, resolved), Number(count), allowed));
         }
         for i in 0..count as u64 {
+            made.rounds += 1;
+            if made.rounds > MOST_TENSORS {
+                return Err(at(too_many()));
+            }
             variables.insert(name.clone(), i as f64);
             self.count(counter + 1, resolved, variables, dtype, made)?;
         }
@@ -280,11 +289,6 @@ impl Group {
     }
 
     fn make(&self, resolved: &Resolved, variables: &Variables, dtype: &str, made: &mut Made) -> Result<(), Error> {
-        made.rounds += 1;
-        let most = || Error::new(ErrorKind::Config, "the number of tensors", "more", format!("at most {MOST_TENSORS}"));
-        if made.rounds > MOST_TENSORS {
-            return Err(most());
-        }
         let mut variables = variables.clone();
         for (name, formula) in &self.locals {
             let value = value(formula, &resolved.config, &variables)?;
@@ -307,7 +311,7 @@ impl Group {
                 shape.push(size as u64);
             }
             if made.tensors.len() as u64 == MOST_TENSORS {
-                return Err(most());
+                return Err(too_many());
             }
             made.tensors.push(Tensor::new(name, shape).with_dtype(dtype));
         }

@@ -104,8 +104,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         || has("true", &["false"]);
     // So have numbers: inf, nan.
     let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len", "has", "given"].contains(&name);
-    let is_dim = name.strip_prefix("dim_").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
-    if of_schemes || of_formulas || is_dim || ["rank", "layer"].contains(&name) {
+    if of_schemes || of_formulas || is_dim(name) || name == "dim_" || ["rank", "layer"].contains(&name) {
         return Err(wrong("another one: schemes or formulas have this word for something else"));
     }
     Ok(())
@@ -117,7 +116,9 @@ fn is_word(c: char) -> bool {
 
 /// The value of a formula.
 pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error> {
-    let (parsed, values) = read(formula, variables)?;
+    let parsed = read(formula)?;
+    let value_of = |word: &String| variables.get(word).copied().ok_or_else(|| unknown(formula, word, variables));
+    let values = parsed.var_names().iter().map(value_of).collect::<Result<Vec<_>, _>>()?;
     let value = parsed.eval(&values).map_err(|e| failed(formula, "cannot be read").because(e))?;
     if value.is_finite() {
         return Ok(value);
@@ -126,16 +127,34 @@ pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error>
     Err(Error::new(ErrorKind::Rules, thing, Number(value), "a finite number"))
 }
 
-/// Whether a formula can be read, and has no words but these, whatever its value.
+/// Whether a formula can be read, and has no words but these and dimensions', whatever its value.
 pub(super) fn check(formula: &str, variables: &Variables) -> Result<(), Error> {
-    read(formula, variables).map(drop)
+    let parsed = read(formula)?;
+    match parsed.var_names().iter().find(|word| !variables.contains_key(*word) && !is_dim(word)) {
+        Some(word) => Err(unknown(formula, word, variables)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a word is a dimension's, `dim_0` and on.
+fn is_dim(word: &str) -> bool {
+    word.strip_prefix("dim_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 fn failed(formula: &str, reason: &str) -> Error {
     Error::failed(ErrorKind::Rules, format!("the formula {}", quoted(formula)), reason)
 }
 
-fn read(formula: &str, variables: &Variables) -> Result<(Formula, Vec<f64>), Error> {
+fn unknown(formula: &str, word: &str, variables: &Variables) -> Error {
+    let dims = variables.keys().any(|name| is_dim(name)).then_some("dim_0 and on");
+    let others = variables.keys().map(String::as_str).filter(|name| !is_dim(name));
+    let all = others.chain(dims).collect::<Vec<_>>().join(", ");
+    let all = if all.is_empty() { "none".into() } else { all };
+    let near = nearest(word, variables.keys().map(String::as_str));
+    failed(formula, &format!("has \"{word}\", which is not defined")).near(near).allowing(all)
+}
+
+fn read(formula: &str) -> Result<Formula, Error> {
     // The parser recurses.
     if formula.len() > 1000 {
         let thing = format!("the formula {}", quoted(formula));
@@ -145,20 +164,7 @@ fn read(formula: &str, variables: &Variables) -> Result<(Formula, Vec<f64>), Err
         let error = failed(formula, &format!("has \"{}\"", c.escape_debug()));
         return Err(error.allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses"));
     }
-    let parsed = Formula::parse_wo_compile(formula).map_err(|e| failed(formula, "cannot be read").because(e))?;
-    let mut values = Vec::new();
-    for word in parsed.var_names() {
-        values.push(*variables.get(word).ok_or_else(|| {
-            let is_dim = |name: &&String| name.starts_with("dim_");
-            let dims = variables.keys().any(|name| is_dim(&name)).then_some("dim_0 and on");
-            let others = variables.keys().filter(|name| !is_dim(name)).map(String::as_str);
-            let all = others.chain(dims).collect::<Vec<_>>().join(", ");
-            let all = if all.is_empty() { "none".into() } else { all };
-            let names = variables.keys().map(String::as_str);
-            failed(formula, &format!("has \"{word}\", which is not defined")).near(nearest(word, names)).allowing(all)
-        })?);
-    }
-    Ok((parsed, values))
+    Formula::parse_wo_compile(formula).map_err(|e| failed(formula, "cannot be read").because(e))
 }
 
 #[cfg(test)]

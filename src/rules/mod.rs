@@ -101,7 +101,7 @@ pub use config::Config;
 pub use model::{Model, Tensor};
 use plan::of_tensor;
 pub use plan::{Draw, Met, Part, Plan, Planned, Split};
-use rule::{Rule, fits};
+use rule::{OfModel, Rule, fits};
 
 use crate::error::quoted;
 use crate::names::{plain, unknown};
@@ -290,10 +290,10 @@ impl Rules {
         let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
         let of = quote(&scheme.to_string());
         let mut named = String::new();
-        for (pattern, layout) in others.iter().copied().chain([("*", layout)]) {
-            if layout.groups() == 0 {
-                return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
-            }
+        if others.iter().map(|(_, layout)| layout).chain([&layout]).any(|layout| layout.groups() == 0) {
+            return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
+        }
+        for (pattern, layout) in others {
             if pattern.len() + named.len() > MOST_TEXT {
                 let allowed = format!("{MOST_TEXT} bytes");
                 return Err(Error::new(ErrorKind::Rules, "the length of all patterns", "more", allowed));
@@ -302,8 +302,6 @@ impl Rules {
             let (pattern, layout) = (quote(pattern), quote(&layout.to_string()));
             named += &format!("[[rule]]\nname = {pattern}\nlayout = {layout}\nscheme = {of}\n");
         }
-        // The last is for all, which is what is not said here.
-        named.truncate(named.rfind("[[rule]]").unwrap_or(0));
         let is_convolution = [Layout::OUT_IN, Layout::IN_OUT, Layout::OUT_KERNEL_IN]
             .iter()
             .any(|of| [*of, of.transposed()].contains(&layout.with_groups(1)));
@@ -376,16 +374,16 @@ impl Rules {
             }
         }
         let (mut tensors, mut unmatched, mut met) = (Vec::new(), Vec::new(), HashSet::new());
-        let mut streams = HashMap::new();
+        let mut of_model = OfModel { shapes, variables, streams: HashMap::new() };
         for tensor in model {
             let (name, shape) = (tensor.name.clone(), tensor.shape.clone());
             let mut planned = Planned { name, shape, rule: None, draw: None, layout: None, fans: None, split: None };
             if !tensor.is_integer() {
-                let found = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &shapes)?)));
+                let found = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &of_model.shapes)?)));
                 match found.map(|(rule, pattern)| {
                     met.insert(rule.line);
                     planned.rule = Some(Met { pattern: pattern.into(), line: rule.line });
-                    rule.plan(tensor, &shapes, &variables, &mut streams, &mut planned)
+                    rule.plan(tensor, &mut of_model, &mut planned)
                 }) {
                     None if !tensor.optional => {
                         unmatched.push(planned.name);

@@ -74,6 +74,13 @@ pub(super) type Shapes<'m> = HashMap<&'m str, &'m [u64]>;
 /// Of names that rules have for other tensors' streams, the tensors: each is looked for once, when a tensor has it.
 pub(super) type Streams<'a, 'm> = HashMap<&'a str, Result<&'m str, Error>>;
 
+/// What rules know of the model that they plan.
+pub(super) struct OfModel<'a, 'm> {
+    pub shapes: Shapes<'m>,
+    pub variables: Variables,
+    pub streams: Streams<'a, 'm>,
+}
+
 /// Whether a shape is as wanted, where anything is said of a dimension.
 pub(super) fn fits(wanted: &[Option<u64>], shape: &[u64]) -> bool {
     wanted.len() == shape.len() && wanted.iter().zip(shape).all(|(w, d)| w.is_none_or(|w| w == *d))
@@ -101,9 +108,7 @@ impl Rule {
     pub fn plan<'a, 'm>(
         &'a self,
         tensor: &Tensor,
-        shapes: &Shapes<'m>,
-        variables: &Variables,
-        streams: &mut Streams<'a, 'm>,
+        model: &mut OfModel<'a, 'm>,
         planned: &mut Planned,
     ) -> Result<(), Error> {
         match &self.action {
@@ -113,7 +118,7 @@ impl Rule {
                 let error = error.allowing("rules that have a scheme for it, or skip it");
                 Err(error.at(format_args!("by the rule of line {line}")))
             }
-            Action::Draw(drawn) => drawn.plan(tensor, shapes, variables, streams, planned),
+            Action::Draw(drawn) => drawn.plan(tensor, model, planned),
         }
     }
 }
@@ -122,11 +127,10 @@ impl Drawn {
     fn plan<'a, 'm>(
         &'a self,
         tensor: &Tensor,
-        shapes: &Shapes<'m>,
-        variables: &Variables,
-        streams: &mut Streams<'a, 'm>,
+        model: &mut OfModel<'a, 'm>,
         planned: &mut Planned,
     ) -> Result<(), Error> {
+        let OfModel { shapes, variables, streams } = model;
         let variables = of_tensor(tensor, variables);
         // Of a part, the shape is its own, unless the fans are another tensor's.
         let other = self.fans_from.as_ref().and_then(|(last, _)| sibling(&tensor.name, last, shapes));

@@ -1,6 +1,6 @@
 //! Rules as TOML.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -19,8 +19,8 @@ use crate::{Dtype, Error, ErrorKind, Layout, Scheme};
 /// No pattern is longer.
 const LONGEST_PATTERN: usize = 1000;
 
-/// Formulas have no more dimensions of a tensor, before there is one.
-const MOST_DIMENSIONS: usize = 256;
+/// Of an example of a tensor, so many dimensions are there.
+const DIMENSIONS: usize = 8;
 
 /// No more words of rules' own: each tensor has them.
 const MOST_WORDS: usize = 256;
@@ -350,13 +350,14 @@ pub(super) fn pattern(text: &str) -> Result<glob::Pattern, Error> {
 /// Reads rules, and the architecture among which they stand, if there is one.
 pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     let reader = Reader { ends: text.match_indices('\n').map(|(at, _)| at).collect() };
-    let file: File = toml::from_str(text).map_err(|e| {
+    let mut file: File = toml::from_str(text).map_err(|e| {
         let message = e.message().trim().replace('\n', ", ");
         reader.at(
             &e.span().unwrap_or(0..0),
             Error::failed(ErrorKind::Rules, "the text", format!("cannot be read: {message}")),
         )
     })?;
+    let blueprint = blueprint(&reader, &mut file)?;
     let dtype = reader.parsed::<Dtype>(file.dtype)?;
 
     let mut constants = BTreeMap::new();
@@ -382,18 +383,11 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         let allowed = format!("at most {MOST_WORDS}");
         return Err(Error::new(ErrorKind::Rules, "the number of constants and counts", words, allowed));
     }
-    let blueprint = blueprint(&reader, file.model_type, file.architectures, file.config, file.tensors)?;
-    let blueprint = blueprint.map(|blueprint| Blueprint {
-        aliases: file.alias,
-        derived: file.derived,
-        checks: file.check,
-        ..blueprint
-    });
     // To find what is wrong before there is a model, something is counted and measured: of these, one must do.
     let examples = [12.0, 1.0, 2.0, 100.0].map(|count| {
         let mut variables: Variables = counts.keys().map(|name| (name.clone(), count)).collect();
         variables.extend(["rank", "layer", "fan_in", "fan_out"].map(|name| (name.into(), count)));
-        variables.extend((0..MOST_DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
+        variables.extend((0..DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
         variables.extend(blueprint.iter().flat_map(Blueprint::words).map(|word| (word.into(), count)));
         variables.extend(constants.clone());
         variables
@@ -487,14 +481,35 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     Ok((Rules { text: text.into(), note: file.note, recognise, constants, counts, rules }, blueprint))
 }
 
-/// The parts of an architecture's text that are no rules.
-fn blueprint(
-    reader: &Reader,
-    model_type: Option<Names>,
-    architectures: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
-    config: BTreeMap<String, Spanned<toml::Value>>,
-    tensors: Vec<Spanned<GroupText>>,
-) -> Result<Option<Blueprint>, Error> {
+/// Takes what is an architecture's, and no rule's.
+fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Error> {
+    if file.architectures.is_empty() {
+        // Alone they would be passed over.
+        let beside = [
+            ("model_type", file.model_type.is_some()),
+            ("[config]", !file.config.is_empty()),
+            ("[alias]", !file.alias.is_empty()),
+            ("[let]", !file.derived.is_empty()),
+            ("check", !file.check.is_empty()),
+            ("[[tensors]]", !file.tensors.is_empty()),
+        ];
+        return match beside.into_iter().find(|(_, is_there)| *is_there) {
+            Some((key, _)) => {
+                let error = Error::failed(ErrorKind::Rules, "the text", format!("has {key} and no [architectures]"));
+                Err(error.allowing("both in an architecture, none in rules alone"))
+            }
+            None => Ok(None),
+        };
+    }
+    // Of two numbers of one name, one would be passed over.
+    let mut words: HashSet<&String> = file.constants.keys().chain(file.count.keys()).collect();
+    let of_classes: HashSet<&String> = file.architectures.values().flat_map(BTreeMap::keys).collect();
+    for name in file.config.keys().chain(file.derived.keys()).chain(of_classes) {
+        if !words.insert(name) {
+            let error = Error::failed(ErrorKind::Rules, format!("the word {}", quoted(name)), "stands twice");
+            return Err(error.allowing("one constant, count, key, name of [let] or of a class"));
+        }
+    }
     let plain = |value: &Spanned<toml::Value>| {
         serde_json::to_value(value.as_ref()).map_err(|_| {
             reader.wrong(&value.span(), "a value", "none of JSON", "a number, true or false, a text, or a list of them")
@@ -512,16 +527,22 @@ fn blueprint(
             None => Key::Value(plain(value)?),
         })
     };
-    let mut blueprint =
-        Blueprint { model_types: model_type.map(Names::into_list).unwrap_or_default(), ..Blueprint::default() };
-    for (class, peculiar) in architectures {
+    let mut blueprint = Blueprint {
+        model_types: file.model_type.take().map(Names::into_list).unwrap_or_default(),
+        aliases: std::mem::take(&mut file.alias),
+        derived: std::mem::take(&mut file.derived),
+        checks: std::mem::take(&mut file.check),
+        ..Blueprint::default()
+    };
+    for (class, peculiar) in std::mem::take(&mut file.architectures) {
         let peculiar = peculiar.iter().map(|(name, value)| {
             formula::check_name(name).map_err(|e| reader.at(&value.span(), e))?;
             Ok((name.clone(), plain(value)?))
         });
         blueprint.classes.insert(class, peculiar.collect::<Result<_, Error>>()?);
     }
-    for (name, value) in config {
+    blueprint.derived.keys().try_for_each(|name| formula::check_name(name))?;
+    for (name, value) in std::mem::take(&mut file.config) {
         formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
         let key = match value.as_ref() {
             toml::Value::Table(table) => match (table.len(), table.get("missing"), table.get("null")) {
@@ -535,7 +556,7 @@ fn blueprint(
         };
         blueprint.keys.insert(name, key);
     }
-    for group in tensors {
+    for group in std::mem::take(&mut file.tensors) {
         let line = reader.line(&group.span());
         let span = group.span();
         let GroupText { prefix, counters, locals, when, dtype, list } = group.into_inner();
@@ -554,5 +575,5 @@ fn blueprint(
         }
         blueprint.groups.push(Group { line, prefix, counters, locals, when, dtype, tensors });
     }
-    Ok((!blueprint.classes.is_empty()).then_some(blueprint))
+    Ok(Some(blueprint))
 }

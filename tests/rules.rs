@@ -351,6 +351,13 @@ fn parts_have_schemes_and_fans_of_their_own() {
     assert_eq!(values[..4], [0.0; 4]);
     assert_eq!((&values[4..52], &values[52..]), (&alone(0.02)[4..52], &alone(0.002)[52..]));
 
+    // A part without elements draws none, and what ends before it begins is none.
+    let empty = rules("[[rule]]\nname='*'\nscheme='ones'\n[[rule.part]]\nrange='1..1'\nscheme='zeros'");
+    assert_eq!(cpu::vec::<f32>(&drawn(&empty, "w", &[3]).fill(1, Dtype::F32).unwrap()).unwrap(), [1.0; 3]);
+    let zero = Distribution::Constant { value: 0.0 };
+    let backward = std::ops::Range { start: 2, end: 1 };
+    assert!(fanin::rules::Draw::new(zero, [3], "w").with_part(0, backward, zero).fill(1, Dtype::F32).is_err());
+
     // A column part, with fans of its own; the last that has an element counts.
     let columns = rules(
         "[[rule]]\nname='*'\nlayout='in_out'\nscheme='he_normal'\nzero_row=1\n[[rule.part]]\ndim=1\nblocks=3\nblock=[0,2]\n\

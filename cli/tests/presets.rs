@@ -131,10 +131,11 @@ fn table(of: &str, rules: &Rules, model: &[Tensor]) -> String {
                 } else {
                     format!(", the stream of {}", draw.stream)
                 };
-                let zero = fanin::Distribution::Constant { value: 0.0 };
-                let part = |part: &fanin::rules::Part| match (part.dim, part.range.end - part.range.start) {
-                    (0, 1) if part.distribution == zero => format!(", row {} zero", part.range.start),
-                    _ => format!(", {:?} of dimension {} {}", part.range, part.dim, Scheme::from(part.distribution)),
+                let part = |part: &fanin::rules::Part| match part.is_zero_row() {
+                    true => format!(", row {} zero", part.range.start),
+                    false => {
+                        format!(", {:?} of dimension {} {}", part.range, part.dim, Scheme::from(part.distribution))
+                    }
                 };
                 let row: String = draw.parts.iter().map(part).collect();
                 let dtype = draw.dtype.map_or(String::new(), |dtype| format!(", {dtype}"));

@@ -157,6 +157,21 @@ pub struct Part {
     pub distribution: Distribution,
 }
 
+impl Part {
+    /// Whether it is a row along the first dimension that is zero, such as that of a padding token.
+    ///
+    /// ```
+    /// use fanin::Distribution;
+    /// use fanin::rules::Draw;
+    ///
+    /// let draw = Draw::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte").with_zero_row(3);
+    /// assert!(draw.parts[0].is_zero_row());
+    /// ```
+    pub fn is_zero_row(&self) -> bool {
+        self.dim == 0 && self.range.end.checked_sub(self.range.start) == Some(1) && self.distribution == ZERO
+    }
+}
+
 /// The rule that a tensor met.
 ///
 /// ```
@@ -290,11 +305,9 @@ impl Draw {
     /// ```
     pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
         let fill = Fill::tensor(&self.distribution, stream, dtype, &self.shape)?;
-        let with = |fill: Fill, part: &Part| match part.range {
-            Range { start, end } if part.dim == 0 && part.distribution == ZERO && end - start <= 1 => {
-                fill.with_zero_row(start)
-            }
-            Range { start, end } => fill.with_slice(part.dim, start..end, &part.distribution),
+        let with = |fill: Fill, part: &Part| match part.is_zero_row() {
+            true => fill.with_zero_row(part.range.start),
+            false => fill.with_slice(part.dim, part.range.clone(), &part.distribution),
         };
         self.parts.iter().try_fold(fill, with)
     }

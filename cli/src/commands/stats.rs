@@ -31,8 +31,7 @@ pub struct Stats {
 
 /// Whether one distribution is expected of the whole, but for rows of zeros.
 fn is_one(draw: &Draw) -> bool {
-    let zero = Distribution::Constant { value: 0.0 };
-    draw.parts.iter().all(|part| part.dim == 0 && part.range.end - part.range.start <= 1 && part.distribution == zero)
+    draw.parts.iter().all(fanin::rules::Part::is_zero_row)
 }
 
 impl Stats {

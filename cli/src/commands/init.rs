@@ -43,7 +43,7 @@ pub struct Init {
     /// The model: its config.json, or a folder that holds one; a JSON list of tensors (name -> {dtype, shape}); a .safetensors file,
     /// of which the header alone is read, or the .safetensors.index.json of a sharded one.
     model: PathBuf,
-    /// The file to write; or a folder (that is there, or ends in /), for model.safetensors, and for config.json if the model has one
+    /// The file to write; or, of a config.json, a folder (that is there, or ends in /), for model.safetensors and config.json
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     #[command(flatten)]
@@ -136,7 +136,8 @@ impl Init {
         }
         let grown = parts.iter().filter(|(_, part)| part.rows.is_some()).count();
         let (copied, drawn) = (parts.len() - grown, tensors.len() - grown);
-        let folder = Folder::named(output);
+        // A list of tensors is no model that a folder is for.
+        let folder = config.as_ref().and_then(|_| Folder::named(output));
         let output = folder.map_or(output.clone(), |folder| folder.join("model.safetensors"));
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(&output).is_ok_and(|m| !m.is_file() && !m.is_dir());
@@ -145,7 +146,6 @@ impl Init {
         } else {
             checkpoint::inserted(&output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
         };
-        let count = copied + grown + drawn + buffers.len();
         let provenance = Provenance {
             rules: Some(rules.clone()),
             rules_sha256: Some(digest),
@@ -165,10 +165,14 @@ impl Init {
         for buffer in buffers.iter().filter(|_| rank.rank == 0) {
             contents.push(Content::zeros(buffer)?);
         }
+        let count = contents.len();
         let folder = folder.map(Folder::open).transpose()?;
         let written = checkpoint::write(&output, &provenance, contents, &engine, &manner)?;
-        if let Some(folder) = folder {
-            folder.finish(config.filter(|_| rank.rank == 0), self.dtype)?;
+        if let (Some(folder), Some(config)) = (folder, config) {
+            // One of the ranks says what the model is.
+            if rank.rank == 0 {
+                folder.finish(config, self.dtype)?;
+            }
         }
         let seconds = started.elapsed().as_secs_f64();
         if *json {

@@ -16,11 +16,8 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder that an output is: one that is there, or whose name ends in `/`; none that is called as a file is.
+    /// The folder that an output is: one that is there, or whose name ends in `/`.
     pub fn named(output: &Path) -> Option<&Path> {
-        if output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors")) {
-            return None;
-        }
         (output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/")).then_some(output)
     }
 
@@ -32,9 +29,8 @@ impl Folder {
     }
 
     /// Writes the configuration, with the dtype that all tensors have, if they have one.
-    pub fn finish(mut self, config: Option<Config>, dtype: Option<Dtype>) -> Result<(), Failure> {
+    pub fn finish(mut self, mut config: Config, dtype: Option<Dtype>) -> Result<(), Failure> {
         self.is_new = false;
-        let Some(mut config) = config else { return Ok(()) };
         if let Some(dtype) = dtype {
             let name = match dtype {
                 Dtype::F16 => "float16",

@@ -6,10 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::process::Stdio;
 
-use common::{adapters, entries, in_time, path, safetensors_of, succeed};
+use common::{Folder, adapters, entries, in_time, path, safetensors_of, succeed};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// By name: dtype, shape and bytes.
 type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
@@ -57,12 +56,10 @@ name = ["*.bias", "*.part"]
 scheme = "uniform:low=-1,high=1"
 "#;
 
-struct Folder(TempDir);
-
 impl Folder {
     /// A base that lacks a layer and a bias, has seven words less, and tensors that are not drawn.
-    fn new() -> Folder {
-        let folder = Folder(TempDir::new().unwrap());
+    fn with_base() -> Folder {
+        let folder = Folder::new();
         let base: Tensors = [
             ("embed.weight", tensor(Dtype::F32, &[50, 8], 0)),
             ("layer.0.weight", tensor(Dtype::F32, &[6, 4], 1)),
@@ -98,19 +95,6 @@ impl Folder {
         folder.write("model.json", list(&model));
         folder.write("rules.toml", RULES);
         folder
-    }
-
-    fn path(&self, name: &str) -> String {
-        path(&self.0.path().join(name)).into()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        fs::write(self.0.path().join(name), content).unwrap();
-        self.path(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.path().join(name)).unwrap()
     }
 
     fn tensors(&self, name: &str) -> Tensors {
@@ -204,7 +188,7 @@ fn drawn(folder: &Folder, more: &[&str]) -> Tensors {
 
 #[test]
 fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     let text = folder.init("out.safetensors", &[]);
     let base = folder.path("base.safetensors");
     assert!(
@@ -261,7 +245,7 @@ fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
 /// Whatever draws, and whosever values they are.
 #[test]
 fn the_file_is_the_same_on_every_device_and_new_rows_are_those_of_the_whole() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     folder.init("cpu.safetensors", &[]);
     for device in adapters() {
         folder.init("gpu.safetensors", &["--device", device]);
@@ -278,7 +262,7 @@ fn the_file_is_the_same_on_every_device_and_new_rows_are_those_of_the_whole() {
 
 #[test]
 fn verify_finds_a_bit_of_what_was_copied_and_of_what_was_drawn() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     folder.init("out.safetensors", &[]);
     let good = folder.read("out.safetensors");
     let header: Value = serde_json::from_slice(&good[8..data_start(&good)]).unwrap();
@@ -358,7 +342,7 @@ fn verify_finds_a_bit_of_what_was_copied_and_of_what_was_drawn() {
 /// What is copied is asked for no rule; what is drawn, if only in part, is asked as ever.
 #[test]
 fn rules_are_for_what_is_drawn() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     let model = |tensors: &[(&str, &[u64])]| {
         let entry = |(name, shape): &(&str, &[u64])| (name.to_string(), json!({"dtype": "F32", "shape": shape}));
         folder.write("model.json", Value::Object(tensors.iter().map(entry).collect()).to_string())
@@ -400,7 +384,7 @@ fn rules_are_for_what_is_drawn() {
 
 #[test]
 fn what_cannot_be_copied_is_named_and_leaves_nothing_behind() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     let base = folder.path("base.safetensors");
     let list = |name: &str, dtype: &str, shape: Value| {
         folder.write("model.json", json!({name: {"dtype": dtype, "shape": shape}}).to_string());
@@ -488,7 +472,7 @@ fn what_cannot_be_copied_is_named_and_leaves_nothing_behind() {
 /// Everything at once: a base in shards, of which an index tells, is read, and shards are written.
 #[test]
 fn shards_are_copied_from_and_to() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     folder.init("one.safetensors", &[]);
     let base = folder.tensors("base.safetensors");
     let (mut first, mut second) = (Tensors::new(), Tensors::new());
@@ -537,7 +521,7 @@ fn shards_are_copied_from_and_to() {
 /// Reading the base and replacing it is refused, by whatever name it is called.
 #[test]
 fn the_base_is_not_replaced() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     let base = folder.path("base.safetensors");
     fs::hard_link(&base, folder.path("hard.safetensors")).unwrap();
     #[cfg(unix)]
@@ -578,7 +562,7 @@ fn the_base_is_not_replaced() {
 /// 30 MB, copied and drawn in turn.
 #[test]
 fn what_was_interrupted_is_resumed_to_the_same_bytes() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     let base: Tensors = [
         ("a.part", tensor(Dtype::F32, &[1500, 1001], 0)),
         ("b.part", tensor(Dtype::F32, &[1000, 1001], 1)),
@@ -632,7 +616,7 @@ type Change<'a> = &'a dyn Fn(&mut Value);
 /// What a file says of copies is read with suspicion.
 #[test]
 fn what_metadata_says_of_copies_is_checked() {
-    let folder = Folder::new();
+    let folder = Folder::with_base();
     folder.init("out.safetensors", &[]);
     let good = folder.read("out.safetensors");
     let own = said(&good);

@@ -10,10 +10,9 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
-use common::{entries, fanin, models, path, succeed};
+use common::{Folder, entries, fanin, models, path, succeed};
 use safetensors::SafeTensors;
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// A model with all that makes a difference: dtypes, ranks, uneven dimensions, a padding row, a tied tensor.
 const MODEL: &str = r#"{
@@ -59,27 +58,12 @@ name = ["*.norm.weight", "scalar"]
 scheme = "ones"
 "#;
 
-struct Folder(TempDir);
-
 impl Folder {
-    fn new() -> Folder {
-        let folder = Folder(TempDir::new().unwrap());
+    fn with_model() -> Folder {
+        let folder = Folder::new();
         folder.write("model.json", MODEL);
         folder.write("rules.toml", RULES);
         folder
-    }
-
-    fn path(&self, name: &str) -> String {
-        path(&self.0.path().join(name)).into()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        fs::write(self.0.path().join(name), content).unwrap();
-        self.path(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.path().join(name)).unwrap()
     }
 
     /// `init` of the model by the rules.
@@ -97,7 +81,7 @@ fn tensors(file: &[u8]) -> BTreeMap<String, (Vec<usize>, Vec<u8>)> {
 
 #[test]
 fn rules_say_what_each_tensor_draws() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let list = || succeed(&["rules", &folder.path("model.json"), "--rules", &folder.path("rules.toml"), "--json"]);
     // Of the integer tensor no rule is asked.
     let (model, rules) = (folder.path("model.json"), folder.path("rules.toml"));
@@ -141,7 +125,7 @@ fn auto_knows_the_five_models() {
 
 #[test]
 fn shards_hold_what_one_file_holds() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("one.safetensors", &[]);
     folder.init("many.safetensors", &["--max-shard-size", "200KB"]);
     let index: Value = serde_json::from_slice(&folder.read("many.safetensors.index.json")).unwrap();
@@ -184,7 +168,7 @@ fn joined(parts: &[(Vec<usize>, Vec<u8>)], dim: usize, whole: &(Vec<usize>, Vec<
 
 #[test]
 fn ranks_under_mpirun_make_the_single_run() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("single.safetensors", &[]);
     let single = tensors(&folder.read("single.safetensors"));
     for ranks in [1, 2, 3, 8] {
@@ -238,7 +222,7 @@ fn boxed(whole: &(Vec<usize>, Vec<u8>), ranges: &[Range<usize>]) -> (Vec<usize>,
 /// Each tensor as its rule says, on a line of ranks and on a mesh: what a rank has is its box of the single run, and no other.
 #[test]
 fn rules_say_how_ranks_share_a_model() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let shapes = [
         ("l.q.weight", vec![10, 8]),
         ("l.o.weight", vec![8, 10]),
@@ -373,7 +357,7 @@ fn rules_say_how_ranks_share_a_model() {
 /// What transformers and accelerate ask for stands beside what is our own, in one order.
 #[test]
 fn files_say_their_format() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("out.safetensors", &[]);
     let file = folder.read("out.safetensors");
     let (_, header) = SafeTensors::read_metadata(&file).unwrap();
@@ -386,7 +370,7 @@ fn files_say_their_format() {
 /// Rules that no tensor meets are said, and `rules` refuses what `init` does.
 #[test]
 fn rules_that_do_nothing_and_rows_that_are_not_there_are_said() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let rules = "[[rule]]\nname = \"*.wieght\"\nscheme = \"ones\"\n[[rule]]\nname = \"*\"\nscheme = \"zeros\"\n";
     let (rules, model, out) =
         (folder.write("typo.toml", rules), folder.path("model.json"), folder.path("out.safetensors"));
@@ -409,7 +393,7 @@ fn rules_that_do_nothing_and_rows_that_are_not_there_are_said() {
 /// One scheme draws all matrices: those that are not called weights are said.
 #[test]
 fn what_a_scheme_draws_that_is_called_no_weight_is_said() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let tensor = r#"{"dtype": "F32", "shape": [4, 4]}"#;
     let names = ["a.weight", "b/kernel", "tok_EMBEDDINGS", "cls_token", "x.state"];
     let list: Vec<_> = names.iter().map(|name| format!("\"{name}\": {tensor}")).collect();
@@ -426,7 +410,7 @@ fn what_a_scheme_draws_that_is_called_no_weight_is_said() {
 /// A dtype that rounds or cuts off what is drawn says the deviation that comes out; one that leaves nothing of it draws nothing.
 #[test]
 fn what_a_dtype_cannot_hold_is_said() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let list = r#"{"a.weight": {"dtype": "F16", "shape": [64, 64]}, "b.weight": {"dtype": "F16", "shape": [64, 64]}}"#;
     let (list, out) = (folder.write("list.json", list), folder.path("out.safetensors"));
     let init = |scheme| fanin(&["init", &list, "--scheme", scheme, "-o", &out, "--device", "cpu"]);
@@ -453,7 +437,7 @@ fn what_a_dtype_cannot_hold_is_said() {
 /// Parts are told by a file's own words, and a bit of one is found.
 #[test]
 fn parts_are_verified() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let list = folder
         .write("list.json", r#"{"qkv": {"dtype": "F32", "shape": [12, 8]}, "bias": {"dtype": "F32", "shape": [8]}}"#);
     let rules = folder.write(
@@ -484,7 +468,7 @@ fn parts_are_verified() {
 /// A tensor without elements is drawn as nothing, whatever its scheme needs, and stops no model.
 #[test]
 fn what_is_empty_is_drawn_as_nothing() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let list = r#"{"a.weight": {"dtype": "F32", "shape": [0, 64]}, "b.weight": {"dtype": "F32", "shape": [2, 3]}}"#;
     let (list, out) = (folder.write("list.json", list), folder.path("out.safetensors"));
     succeed(&["init", &list, "--scheme", "he_normal", "-o", &out, "--device", "cpu"]);
@@ -502,7 +486,7 @@ fn what_is_empty_is_drawn_as_nothing() {
 #[cfg(unix)]
 #[test]
 fn ranks_write_to_a_device_as_it_is() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let (model, rules) = (folder.path("model.json"), folder.path("rules.toml"));
     succeed(&[
         "init",
@@ -537,7 +521,7 @@ fn init_large(folder: &Folder, output: &str) -> Vec<String> {
 
 #[test]
 fn what_is_killed_leaves_no_file_and_is_resumed_to_the_same_bytes() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     let started = Instant::now();
     succeed(&init_large(&folder, "whole.safetensors").iter().map(String::as_str).collect::<Vec<_>>());
     let (whole, took) = (folder.read("whole.safetensors"), started.elapsed());
@@ -576,7 +560,7 @@ fn what_is_killed_leaves_no_file_and_is_resumed_to_the_same_bytes() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_leaves_no_file_and_is_resumed() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     succeed(&init_large(&folder, "whole.safetensors").iter().map(String::as_str).collect::<Vec<_>>());
     fs::create_dir(folder.0.path().join("small")).unwrap();
     let command = init_large(&folder, "small/out.safetensors").join(" ");
@@ -600,7 +584,7 @@ fn a_full_disk_leaves_no_file_and_is_resumed() {
 
 #[test]
 fn verify_finds_a_bit_a_seed_and_a_name() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("out.safetensors", &[]);
     let file = folder.read("out.safetensors");
     let out = folder.path("out.safetensors");
@@ -652,7 +636,7 @@ fn verify_finds_a_bit_a_seed_and_a_name() {
 /// A tensor that a version of another contract drew is refused and named; the others are compared as ever.
 #[test]
 fn verify_refuses_the_tensors_of_another_contract_alone() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("out.safetensors", &[]);
     let file = folder.read("out.safetensors");
     let start = 8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
@@ -691,7 +675,7 @@ fn verify_refuses_the_tensors_of_another_contract_alone() {
 
 #[test]
 fn stats_are_those_of_the_values() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("out.safetensors", &[]);
     let out = folder.path("out.safetensors");
     let rows: Vec<Value> = serde_json::from_str(&succeed(&["stats", &out, "--json"])).unwrap();
@@ -734,7 +718,7 @@ fn stats_are_those_of_the_values() {
 /// Each case: arguments, and what the message must name. Exit code 2, and nothing left behind.
 #[test]
 fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
-    let folder = Folder::new();
+    let folder = Folder::with_model();
     folder.init("good.safetensors", &[]);
     folder.init("many.safetensors", &["--max-shard-size", "200KB"]);
     let good = folder.read("good.safetensors");

@@ -5,31 +5,11 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{fanin, path, safetensors_of, succeed};
+use common::{Folder, fanin, safetensors_of, succeed};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-
-struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Folder {
-        Folder(TempDir::new().unwrap())
-    }
-
-    fn path(&self, name: &str) -> String {
-        path(&self.0.path().join(name)).into()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        fs::write(self.0.path().join(name), content).unwrap();
-        self.path(name)
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.0.path().join(name)).unwrap()
-    }
-
     fn config(&self, name: &str) -> Value {
         serde_json::from_slice(&self.read(name)).unwrap()
     }

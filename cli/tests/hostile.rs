@@ -6,27 +6,11 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::{entries, fanin, in_time, path, safetensors_of, succeed};
+use common::{Folder, entries, fanin, in_time, safetensors_of, succeed};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
-
-struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Folder {
-        Folder(TempDir::new().unwrap())
-    }
-
-    fn path(&self, name: &str) -> String {
-        path(&self.0.path().join(name)).into()
-    }
-
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        fs::write(self.0.path().join(name), content).unwrap();
-        self.path(name)
-    }
-
     fn safetensors(&self, name: &str, header: &Value, data: &[u8]) -> String {
         self.write(name, safetensors_of(&header.to_string(), data))
     }
@@ -383,9 +367,7 @@ fn what_is_planted_where_a_file_is_written_is_refused() {
         refused(&folder, &shards, &[name, "it is a directory"]);
         fs::remove_dir(folder.path(name)).unwrap();
     }
-    for output in
-        [format!("{out}/"), folder.path("none/out"), folder.path("model.json/out"), folder.path("model.json/out/")]
-    {
+    for output in [format!("{out}/"), folder.path("none/out"), folder.path("model.json/out"), "/".into()] {
         refused(&folder, &["init", &model, "-o", &output, "--device", "cpu"], &[]);
     }
     // And what a run of its own left is written over.

@@ -11,6 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 pub fn fanin(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fanin")).args(arguments).output().unwrap()
@@ -49,6 +50,28 @@ pub fn entries(folder: &Path) -> Vec<PathBuf> {
 /// A safetensors file of this header and these bytes.
 pub fn safetensors_of(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+}
+
+/// A folder of a test's own.
+pub struct Folder(pub TempDir);
+
+impl Folder {
+    pub fn new() -> Folder {
+        Folder(TempDir::new().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        path(&self.0.path().join(name)).into()
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        fs::write(self.0.path().join(name), content).unwrap();
+        self.path(name)
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.0.path().join(name)).unwrap()
+    }
 }
 
 /// Runs the program, and ends it where it takes longer than a minute: what is made to harm must not make it wait.

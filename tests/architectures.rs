@@ -490,6 +490,25 @@ fn published_models_have_their_tensors() {
     assert_eq!(parameters(&mixtral), 46_702_792_704);
 }
 
+/// A key has one value, whichever of its names it goes by.
+#[test]
+fn another_name_of_a_key_is_the_key() {
+    let shape = |more: &str| {
+        let config = format!(
+            r#"{{"architectures": ["GPT2Model"], "vocab_size": 9, "n_positions": 8, "n_layer": 1, "n_head": 2{more}}}"#
+        );
+        let config = Config::from_json(config.as_bytes()).unwrap();
+        let model = Architecture::of(&config).unwrap().model(&config)?;
+        Ok::<_, fanin::Error>(model.tensors()[0].shape.clone())
+    };
+    for more in [r#", "n_embd": 4"#, r#", "hidden_size": 4"#, r#", "hidden_size": 4, "n_embd": 4"#] {
+        assert_eq!(shape(more).unwrap(), [9, 4], "{more}");
+    }
+    let error = shape(r#", "hidden_size": 4, "n_embd": 6"#).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.to_string(), r#"hidden_size is "4", and n_embd "6", allowed: the same of both, or one of them"#);
+}
+
 /// What an architecture of one's own has wrong is said, and nothing of it passed over.
 #[test]
 fn what_is_no_architecture_is_said() {

@@ -106,8 +106,19 @@ impl Blueprint {
     pub fn resolve(&self, given: &Config) -> Result<Resolved, Error> {
         let mut config = given.clone();
         for (other, key) in &self.aliases {
-            if let (None, Some(value)) = (given.get(key), given.get(other)) {
-                config.insert(key, value.clone());
+            match (given.get(key), given.get(other)) {
+                (None, Some(value)) => config.insert(key, value.clone()),
+                // Either would be passed over.
+                (Some(value), Some(also)) if value != also => {
+                    let value = format!("{}, and {key} {}", shown(also), shown(value));
+                    return Err(Error::new(
+                        ErrorKind::Config,
+                        other.clone(),
+                        value,
+                        "the same of both, or one of them",
+                    ));
+                }
+                _ => {}
             }
         }
         let mut variables = Variables::new();

@@ -247,7 +247,6 @@ fn slice(tensor: &mut Tensor, dim: usize, rank: Rank) {
 mod tests {
     use super::*;
 
-    /// Of `tests/golden/torch_chunk.py`, with nothing for the ranks that `chunk` leaves out.
     #[test]
     fn meshes_are_read_and_count_along_the_last_axis_first() {
         let mesh: Mesh = "tp=2, ep=3".parse().unwrap();
@@ -266,6 +265,7 @@ mod tests {
         assert!(huge.check(Rank { rank: 0, world_size: 1 }).is_err());
     }
 
+    /// Of `tests/golden/torch_chunk.py`, with nothing for the ranks that `chunk` leaves out.
     #[test]
     fn parts_are_those_of_torch_chunk() {
         let sizes = |size, world_size| -> Vec<u64> {

@@ -69,10 +69,12 @@ class Sources:
         self.root = root
         text = (root / "src/gpu/kernels.rs").read_text()
         named = dict(re.findall(r'const (\w+): &str = part!\("(\w+)"\);', text))
-        self.own = {
-            name: [part or named[constant] for part, constant in self.parts(parts)]
-            for name, parts in re.findall(r'Kernel::\w+\s*=>\s*\("(\w+)",\s*&\[(.*?)\]\)', text, re.DOTALL)
-        }
+        # The first part of those that are named here is theirs alone.
+        lists = [
+            [part or named[constant] for part, constant in self.parts(parts)]
+            for parts in re.findall(r"Kernel::\w+\s*=>\s*&\[(.*?)\]", text, re.DOTALL)
+        ]
+        self.own = {parts[0]: parts for parts in lists}
         source = text[text.find("fn source(") :]
         write = r'\(Writes::Blocks, {}\) => part!\("(\w+)"\)'
         self.write = {size: re.search(write.format(match), source) for size, match in [(4, 4), (2, "_")]}

@@ -2,7 +2,7 @@
 
 mod timing;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use fanin::{Distribution, Dtype, Element, Fill, cpu};
 use half::{bf16, f16};
@@ -16,7 +16,7 @@ use crate::say;
 ///
 /// Each number is the median of several runs. A device's time is what its own clock says, where it has one, and the time
 /// from submission to completion is given beside it; `to fill` is the speed relative to a plain fill of the same buffer in
-/// the same run, `to CPU` relative to the CPU's row. A software adapter says nothing about a GPU.
+/// the same run, `to CPU` relative to the CPU's row. Each is warmed up for 0.2 seconds. A software adapter says nothing about a GPU.
 #[derive(clap::Args)]
 pub struct Bench {
     /// What to time beside the CPU: as for `init`.
@@ -199,9 +199,15 @@ impl Bench {
     }
 }
 
-/// The median of `runs` timings, after one that is not counted.
+/// How long a row runs before it is timed: a GPU that has nothing to do counts five times slower, and takes its time to wake up.
+const WARM_UP: Duration = Duration::from_millis(200);
+
+/// The median of `runs` timings, after those of the first 0.2 seconds.
 fn median(runs: u32, mut time: impl FnMut() -> Result<f64, Failure>) -> Result<f64, Failure> {
-    time()?;
+    let started = Instant::now();
+    while started.elapsed() < WARM_UP {
+        time()?;
+    }
     (0..runs).map(|_| time()).collect::<Result<Vec<_>, _>>().map(middle)
 }
 

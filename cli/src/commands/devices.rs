@@ -11,7 +11,8 @@ use crate::say;
 /// Lists the adapters of this machine, and lets each draw known answers and compare them with the CPU, bit for bit.
 ///
 /// The last lines are for reports: one for each adapter, with a digest of what each kernel drew. The exit code is 1 if one
-/// of them disagrees or does not run.
+/// of them disagrees or breaks off, or if none can be opened. One that cannot be opened draws nothing, and is passed over
+/// (NVIDIA's OpenGL, whose context wgpu asks for too old a version).
 #[derive(clap::Args)]
 pub struct Devices {
     /// Print a JSON array instead of text.
@@ -39,7 +40,9 @@ impl Devices {
             say!("To report what was seen, paste:");
             devices.iter().for_each(|device| say!("{}", device.report()));
         }
-        let failed: Vec<_> = devices.iter().filter(|d| !d.agrees()).map(|d| d.label.as_str()).collect();
+        let none_opened = devices.iter().all(|d| matches!(d.outcome, Outcome::Closed(_)));
+        let failed = |d: &&Device| !d.agrees() && (none_opened || !matches!(d.outcome, Outcome::Closed(_)));
+        let failed: Vec<_> = devices.iter().filter(failed).map(|d| d.label.as_str()).collect();
         if failed.is_empty() {
             Ok(())
         } else {
@@ -54,7 +57,37 @@ struct Device {
     info: AdapterInfo,
     hardware: bool,
     features: Vec<&'static str>,
-    outcome: Result<SelfTest, Failure>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    /// It cannot be opened, and so draws nothing.
+    Closed(Failure),
+    /// The test did not come to its end.
+    Broken(Failure),
+    Tested(SelfTest),
+}
+
+impl Outcome {
+    fn of(adapter: &Adapter) -> Outcome {
+        match Gpu::open_untested(adapter) {
+            Err(e) => Outcome::Closed(e),
+            Ok(gpu) => gpu.self_test().map_or_else(Outcome::Broken, Outcome::Tested),
+        }
+    }
+
+    fn test(&self) -> Option<&SelfTest> {
+        if let Outcome::Tested(test) = self { Some(test) } else { None }
+    }
+
+    /// Why there is no test, in words that stand after the device's name.
+    fn trouble(&self) -> Option<String> {
+        match self {
+            Outcome::Closed(e) => Some(format!("cannot be opened: {}", e.message)),
+            Outcome::Broken(e) => Some(format!("did not run: {}", e.message)),
+            Outcome::Tested(_) => None,
+        }
+    }
 }
 
 impl Device {
@@ -64,16 +97,16 @@ impl Device {
             info: adapter.get_info(),
             hardware: is_hardware(adapter),
             features: FEATURES.iter().filter(|(_, f)| adapter.features().contains(*f)).map(|(name, _)| *name).collect(),
-            outcome: Gpu::open_untested(adapter).and_then(|gpu| gpu.self_test()),
+            outcome: Outcome::of(adapter),
         }
     }
 
     fn agrees(&self) -> bool {
-        self.outcome.as_ref().is_ok_and(SelfTest::agrees)
+        self.outcome.test().is_some_and(SelfTest::agrees)
     }
 
     fn checks(&self) -> &[Check] {
-        self.outcome.as_ref().map_or(&[], |test| &test.checks)
+        self.outcome.test().map_or(&[], |test| &test.checks)
     }
 
     fn differing(&self) -> impl Iterator<Item = &Check> {
@@ -94,12 +127,13 @@ impl Device {
         say!("{}", self.label);
         say!("  {kind}, driver {}, features: {features}", self.driver());
         match &self.outcome {
-            Err(e) => say!("  self-test: did not run: {}", e.message),
-            Ok(test) if test.agrees() => {
+            Outcome::Closed(e) => say!("  cannot be opened: {}", e.message),
+            Outcome::Broken(e) => say!("  self-test: did not run: {}", e.message),
+            Outcome::Tested(test) if test.agrees() => {
                 let (checks, values) = (test.checks.len(), self.values());
                 say!("  self-test: agrees with the CPU bit for bit ({checks} checks, {values} values)")
             }
-            Ok(_) => say!("  self-test: DISAGREES with the CPU"),
+            Outcome::Tested(_) => say!("  self-test: DISAGREES with the CPU"),
         }
         for check in self.differing() {
             say!("    {}: {} of {} values differ", check.name, check.different, check.values);
@@ -108,9 +142,9 @@ impl Device {
 
     /// One line for a table of devices; semicolons part its fields.
     fn report(&self) -> String {
-        let verdict = match &self.outcome {
-            Err(e) => format!("did not run: {}", e.message),
-            Ok(test) => {
+        let verdict = match self.outcome.test() {
+            None => self.outcome.trouble().unwrap_or_default(),
+            Some(test) => {
                 let digests: Vec<_> =
                     test.digests.iter().map(|(of, digest)| format!("{of} {}", &digest[..8])).collect();
                 format!("{}; {}", if test.agrees() { "agrees" } else { "DIFFERS" }, digests.join(", "))
@@ -129,6 +163,7 @@ impl Device {
             .collect();
         let digests: serde_json::Map<_, _> = self
             .outcome
+            .test()
             .iter()
             .flat_map(|test| &test.digests)
             .map(|(of, digest)| (of.clone(), digest.as_str().into()))
@@ -138,7 +173,7 @@ impl Device {
             "driver": self.info.driver, "driver_info": self.info.driver_info, "hardware": self.hardware,
             "features": self.features, "agrees": self.agrees(), "checks": self.checks().len(), "values": self.values(),
             "disagreements": wrong, "digests": digests, "report": self.report(),
-            "error": self.outcome.as_ref().err().map(|e| e.message.as_str()),
+            "error": self.outcome.trouble(),
         })
     }
 }

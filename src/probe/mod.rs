@@ -80,7 +80,9 @@ pub struct Probe {
 /// No batch is larger: a dispatch has so many workgroups.
 const MOST_BATCH: u64 = 1 << 20;
 /// No probe takes more memory.
-const MOST_BYTES: u64 = 16 << 30;
+const MOST_BYTES: u128 = 16 << 30;
+/// No network has more layers or units: their product is a number.
+const MOST: u64 = 1 << 32;
 
 impl Probe {
     /// A network whose weights are drawn by this scheme.
@@ -100,7 +102,7 @@ impl Probe {
     /// The same with so many layers.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] for 0.
+    /// [`ErrorKind::Parameter`] for 0 and for more than 2^32.
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -110,14 +112,14 @@ impl Probe {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn with_depth(self, depth: u64) -> Result<Probe, Error> {
-        at_least_one("the depth", depth)?;
+        within("the depth", depth, MOST)?;
         Ok(Probe { depth, ..self })
     }
 
     /// The same with so many units in each layer, and in the input.
     ///
     /// # Errors
-    /// [`ErrorKind::Parameter`] for 0.
+    /// [`ErrorKind::Parameter`] for 0 and for more than 2^32.
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -126,7 +128,7 @@ impl Probe {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn with_width(self, width: u64) -> Result<Probe, Error> {
-        at_least_one("the width", width)?;
+        within("the width", width, MOST)?;
         Ok(Probe { width, ..self })
     }
 
@@ -142,10 +144,7 @@ impl Probe {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn with_batch(self, batch: u64) -> Result<Probe, Error> {
-        at_least_one("the batch", batch)?;
-        if batch > MOST_BATCH {
-            return Err(Error::new(ErrorKind::Parameter, "the batch", batch, format!("at most {MOST_BATCH}")));
-        }
+        within("the batch", batch, MOST_BATCH)?;
         Ok(Probe { batch, ..self })
     }
 
@@ -241,10 +240,9 @@ impl Probe {
     /// let probe = Probe::new(fanin::scheme::zeros(), Activation::Relu);
     /// assert_eq!(probe.bytes(), 4 * (22 * 512 * 256 + 512 * 512));
     /// ```
-    pub const fn bytes(&self) -> u64 {
-        let layer = self.width.saturating_mul(self.batch);
-        let layers = layer.saturating_mul(self.depth.saturating_add(2));
-        layers.saturating_add(self.width.saturating_mul(self.width)).saturating_mul(4)
+    pub const fn bytes(&self) -> u128 {
+        let (depth, width, batch) = (self.depth as u128, self.width as u128, self.batch as u128);
+        4 * (width * batch * (depth + 2) + width * width)
     }
 
     /// What mean-field theory expects; nothing where weights or biases have another mean than 0, of which it does not speak.
@@ -342,8 +340,9 @@ impl Probe {
     }
 }
 
-fn at_least_one(thing: &'static str, value: u64) -> Result<(), Error> {
-    if value > 0 { Ok(()) } else { Err(Error::new(ErrorKind::Parameter, thing, value, "at least 1")) }
+fn within(thing: &'static str, value: u64, most: u64) -> Result<(), Error> {
+    let allowed = || format!("1 to {most}");
+    if (1..=most).contains(&value) { Ok(()) } else { Err(Error::new(ErrorKind::Parameter, thing, value, allowed())) }
 }
 
 fn too_large(probe: &Probe) -> Error {

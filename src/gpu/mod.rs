@@ -33,7 +33,7 @@ use crate::{Error, Fill};
 use batches::{Batch, Batches};
 use kernels::Writes;
 use pipelines::Pipelines;
-use scopes::scoped;
+pub(crate) use scopes::scoped;
 #[cfg(test)]
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
@@ -225,6 +225,12 @@ impl GpuFiller {
             }
         }
         Ok(())
+    }
+
+    /// The device that it draws on.
+    #[cfg(feature = "probe")]
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
     }
 
     /// A buffer of this device that holds so many bytes, rounded up to whole words, with the usage `STORAGE` beside these.

@@ -62,7 +62,10 @@ impl Draws {
         let bias = probe.bias.distribution_of_fans(fans)?;
         weight.check_in(Dtype::F32)?;
         bias.check_in(Dtype::F32)?;
-        Ok(Draws { weight, bias, seed: probe.seed, width: probe.width, batch: probe.batch })
+        let draws = Draws { weight, bias, seed: probe.seed, width: probe.width, batch: probe.batch };
+        // Whatever can be wrong with one layer's fills is wrong with the first's.
+        let _ = (draws.weight(0)?, draws.bias(0)?);
+        Ok(draws)
     }
 
     /// The weights' variance times fan_in, and the biases', where all of their means are 0.

@@ -22,6 +22,8 @@
 
 mod activation;
 mod cpu;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod measure;
 mod theory;
 mod verdict;
@@ -184,6 +186,18 @@ impl Probe {
         Probe { seed, ..self }
     }
 
+    /// The same with other weights.
+    ///
+    /// ```
+    /// # use fanin::probe::{Activation, Probe};
+    /// let probe = Probe::new("standard".parse()?, Activation::Tanh).with_scheme("lecun_normal".parse()?);
+    /// assert_eq!(probe.scheme(), fanin::scheme::lecun_normal().into());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub const fn with_scheme(self, scheme: Scheme) -> Probe {
+        Probe { scheme, ..self }
+    }
+
     /// What draws the weights.
     ///
     /// ```
@@ -245,10 +259,26 @@ impl Probe {
         4 * (width * batch * (depth + 2) + width * width)
     }
 
+    /// Whether it can be run, but for what memory there is.
+    ///
+    /// # Errors
+    /// Those of [`Scheme::distribution_of_fans`] and [`Distribution::check_in`](crate::Distribution::check_in);
+    /// [`ErrorKind::Memory`] where it would take more than 16 GiB.
+    ///
+    /// ```
+    /// # use fanin::probe::{Activation, Probe};
+    /// let probe = Probe::new("he_normal".parse()?, Activation::Relu);
+    /// assert!(probe.check().is_ok() && probe.with_width(1 << 20)?.check().is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn check(&self) -> Result<(), Error> {
+        self.draws().map(|_| ())
+    }
+
     /// What mean-field theory expects; nothing where weights or biases have another mean than 0, of which it does not speak.
     ///
     /// # Errors
-    /// Those of [`Scheme::distribution_of_fans`]; [`ErrorKind::Memory`] where the probe would take more than 16 GiB.
+    /// Those of [`check`](Probe::check).
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -270,7 +300,7 @@ impl Probe {
     /// last: `he_normal:gain=` takes it. Nothing where there is none, or where biases have another mean than 0.
     ///
     /// # Errors
-    /// Those of [`theory`](Probe::theory).
+    /// Those of [`check`](Probe::check).
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -286,7 +316,7 @@ impl Probe {
     /// Sends a batch through on the CPU, on all its cores.
     ///
     /// # Errors
-    /// Those of [`theory`](Probe::theory); [`ErrorKind::Memory`] where there is not enough.
+    /// Those of [`check`](Probe::check); [`ErrorKind::Memory`] where there is not enough.
     ///
     /// See [the module](crate::probe) for an example.
     pub fn on_cpu(&self) -> Result<Report, Error> {
@@ -302,7 +332,7 @@ impl Probe {
     /// It waits for the device.
     ///
     /// # Errors
-    /// Those of [`theory`](Probe::theory); [`ErrorKind::DeviceLimit`] where a buffer would be larger than the device's may be;
+    /// Those of [`check`](Probe::check); [`ErrorKind::DeviceLimit`] where a buffer would be larger than the device's may be;
     /// [`ErrorKind::Device`] where it fails.
     ///
     /// ```

@@ -1,6 +1,7 @@
 //! What theory expects of a network that is infinitely wide.
 
 use super::Activation;
+use crate::special;
 
 /// Whether small differences of inputs die out, stay, or grow on their way through the layers, and with them gradients on their
 /// way back.
@@ -184,6 +185,8 @@ pub(super) struct Means {
     activation: Activation,
     /// Points, and their parts of the normal distribution.
     points: Vec<(f64, f64)>,
+    /// From where to where the function is saturated.
+    saturated: Vec<(f64, f64)>,
 }
 
 /// Gauss and Legendre's rule of ten points: M. Abramowitz, I. A. Stegun, "Handbook of mathematical functions", 1964, 25.4.30.
@@ -210,7 +213,7 @@ impl Means {
             }
             end /= 2.0;
         }
-        Means { activation, points }
+        Means { activation, points, saturated: saturated(activation) }
     }
 
     fn of(&self, q: f64, f: impl Fn(f32) -> f64) -> f64 {
@@ -232,8 +235,36 @@ impl Means {
     }
 
     fn saturated(&self, q: f64) -> f64 {
-        self.of(q, |z| f64::from(self.activation.is_saturated(z)))
+        let below = |z: f64| 0.5 * special::erfc(-z / (2.0 * q).sqrt());
+        // Of 0 / 0: all are where the edge is.
+        let below = |z: f64| if q == 0.0 { f64::from(z > 0.0) } else { below(z) };
+        self.saturated.iter().map(|&(from, to)| below(to) - below(from)).sum()
     }
+}
+
+/// From where to where a function is saturated.
+fn saturated(activation: Activation) -> Vec<(f64, f64)> {
+    let is = |z: f64| activation.is_saturated(z as f32);
+    let mut ranges = Vec::new();
+    let mut from = is(-1e6).then_some(f64::NEG_INFINITY);
+    // No function changes beyond, or twice within a step.
+    let at = |i: i32| f64::from(i) * 0.01 + 0.005;
+    for i in -2000..2000 {
+        let (mut left, mut right) = (at(i), at(i + 1));
+        if is(left) == is(right) {
+            continue;
+        }
+        for _ in 0..40 {
+            let middle = (left + right) / 2.0;
+            if is(middle) == is(left) { left = middle } else { right = middle }
+        }
+        match from.take() {
+            Some(from) => ranges.push((from, right)),
+            None => from = Some(right),
+        }
+    }
+    ranges.extend(from.map(|from| (from, f64::INFINITY)));
+    ranges
 }
 
 #[cfg(test)]
@@ -264,6 +295,26 @@ mod tests {
         close(tanh.slope(q), 4.0 / 3.0 * density);
         // SELU's fixed point, which is what its numbers are for.
         close(Means::new(Activation::Selu).square(1.0), 1.0);
+    }
+
+    #[test]
+    fn saturated_shares_are_those_that_are_known() {
+        let share = |activation, q| Means::new(activation).saturated(q);
+        // Half a normal, none, softsign's beyond 9, and both sides of arcosh(10).
+        assert!((share(Activation::Relu, 3.0) - 0.5).abs() < 1e-9);
+        assert_eq!((share(Activation::Linear, 1e9), share(Activation::LeakyRelu { slope: 0.2 }, 1.0)), (0.0, 0.0));
+        close(share(Activation::Softsign, 81.0), special::erfc(0.5f64.sqrt()));
+        close(share(Activation::Tanh, 512.0), special::erfc(10f64.acosh() / 1024f64.sqrt()));
+        // ReLU is flat at 0 itself, tanh is not.
+        assert_eq!((share(Activation::Tanh, 0.0), share(Activation::Gelu, 0.0)), (0.0, 0.0));
+        for activation in all() {
+            let points = 100_000;
+            let z = |i: i32| (f64::from(i) + 0.5) / f64::from(points) * 12.0 - 6.0;
+            let mass = |z: f64| (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt() * 12.0 / f64::from(points);
+            let is = |z: f64| activation.is_saturated((z * 5.0) as f32);
+            let counted: f64 = (0..points).map(z).filter(|&z| is(z)).map(mass).sum();
+            assert!((counted - share(activation, 25.0)).abs() < 1e-4, "{activation}");
+        }
     }
 
     #[test]

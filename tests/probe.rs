@@ -1,6 +1,8 @@
 //! What is known of initialisations shows: the claims of the literature, and mean-field theory's numbers, on the CPU; and that GPUs
 //! measure the same. Every bound is a number of standard errors of what it holds, worked out where it stands.
 
+mod common;
+
 use fanin::probe::{Activation, Gradients, Input, Layer, Phase, Probe, Report};
 
 fn probe(scheme: &str, activation: &str) -> Probe {
@@ -209,4 +211,78 @@ fn measured_is_expected_within_what_the_width_makes_of_it() {
         }
     }
     println!("the worst: {:.2} standard errors on the way there, {:.2} on the way back", worst[0], worst[1]);
+}
+
+/// GPUs measure what the CPU does, to what f32 rounds: every activation, biases, sizes that fill no tile, numbers beyond f32, and
+/// gradients that are far beyond it. (What f32 holds as subnormal numbers alone, devices may take for zero.)
+#[cfg(feature = "gpu")]
+mod on_gpus {
+    use super::*;
+
+    /// Of sums of at most a few hundred products, through layers that pass errors on.
+    const NEAR: f64 = 2e-4;
+
+    fn agree(probe: &Probe, what: &str, gpu: &Report, cpu: &Report) {
+        assert_eq!(gpu.theory, cpu.theory, "{what}");
+        assert_eq!(gpu.verdict, cpu.verdict, "{what}");
+        let values = (probe.width() * probe.batch()) as f64;
+        for (at, (g, c)) in gpu.layers.iter().zip(&cpu.layers).enumerate() {
+            let scale =
+                |x: f64, y: f64, scale: f64| x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= NEAR * scale;
+            let is_near = scale(g.pre_std, c.pre_std, c.pre_std)
+                && scale(g.pre_mean, c.pre_mean, c.pre_std)
+                && scale(g.std, c.std, c.std)
+                && scale(g.mean, c.mean, c.rms())
+                && scale(g.gradient_std, c.gradient_std, c.gradient_std);
+            assert!(is_near, "{what}, layer {at}: {g:?}\n{c:?}");
+            // Few values are so near an edge that rounding decides.
+            let few = 2.0 + values * 1e-3;
+            let differ = |x: f64, y: f64| (x - y).abs() * values <= few || (x.is_nan() && y.is_nan());
+            assert!(differ(g.saturated, c.saturated) && differ(g.zero, c.zero), "{what}, layer {at}: {g:?}\n{c:?}");
+            assert!(g.dead.abs_diff(c.dead) as f64 <= few, "{what}, layer {at}: {g:?}\n{c:?}");
+            let counts = g.histogram.counts.iter().zip(&c.histogram.counts).map(|(g, c)| g.abs_diff(*c)).sum::<u64>();
+            assert!(counts as f64 <= 2.0 * few, "{what}, layer {at}: {g:?}\n{c:?}");
+        }
+    }
+
+    #[test]
+    fn gpus_measure_what_the_cpu_does() {
+        let named = ["linear", "sigmoid", "tanh", "relu", "leaky_relu:0.2", "elu", "selu", "gelu", "silu", "softsign"];
+        let mut probes: Vec<_> =
+            named.map(|name| probe("he_normal", name).with_bias("standard".parse().unwrap())).into();
+        probes.push(probe("normal", "tanh"));
+        probes.push(probe("normal:std=1e-5", "tanh"));
+        probes.push(probe("normal:std=1e-9", "elu"));
+        probes.push(probe("zeros", "relu"));
+        probes.push(probe("uniform", "relu").with_input(Input::Uniform));
+        probes.push(probe("normal:std=1e9", "linear"));
+        probes.push(probe("normal:std=0.3", "softsign"));
+        let sizes = [(4, 130, 70), (3, 64, 64), (2, 17, 200), (2, 200, 1)];
+        let probes = probes.iter().enumerate().map(|(at, probe)| {
+            let (depth, width, batch) = sizes[at % sizes.len()];
+            probe.clone().with_depth(depth).unwrap().with_width(width).unwrap().with_batch(batch).unwrap()
+        });
+        let probes: Vec<_> = probes.map(|probe| (probe.on_cpu().unwrap(), probe)).collect();
+        // 64-bit integers make no difference here.
+        for gpu in common::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
+        {
+            for (cpu, probe) in &probes {
+                let report = probe.on_gpu(&gpu.filler, &gpu.queue).unwrap();
+                agree(probe, &format!("{probe} on {}", gpu.name), &report, cpu);
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_device_cannot_hold_is_refused() {
+        for gpu in common::adapters_with(|_| wgpu::Limits::downlevel_defaults()) {
+            let wide = probe("he_normal", "relu").with_width(8192).unwrap().with_batch(1).unwrap();
+            let error = wide.with_depth(1).unwrap().on_gpu(&gpu.filler, &gpu.queue).unwrap_err();
+            assert_eq!(error.kind(), fanin::ErrorKind::DeviceLimit, "{error}");
+            assert!(error.to_string().contains("268435456"), "{error}");
+            gpu.device.destroy();
+            let error = probe("he_normal", "relu").on_gpu(&gpu.filler, &gpu.queue).unwrap_err();
+            assert_eq!(error.kind(), fanin::ErrorKind::Device, "{error}");
+        }
+    }
 }

@@ -47,7 +47,7 @@ pub fn of(probed: &[Probed]) -> String {
 }
 
 fn draw(probed: &[Probed], svg: &mut String) -> Result<(), Failed> {
-    let legend = LINE * probed.len() as u32 + 34;
+    let legend = LINE * probed.len().div_ceil(2) as u32 + 34;
     let root = SVGBackend::with_string(svg, (WIDTH, HEIGHT + legend)).into_drawing_area();
     let (above, below) = root.split_vertically(legend);
     title(&above, probed)?;
@@ -76,10 +76,13 @@ fn title(area: &Area<'_>, probed: &[Probed]) -> Result<(), Failed> {
     let title = format!("{activation}, {depth} layers of {width}; dots are measured, lines are mean-field theory");
     area.draw(&Text::new(title, (16, 18), text(15, HPos::Left)))?;
     for (at, probed) in probed.iter().enumerate() {
-        let (colour, y) = (SCHEMES[at % SCHEMES.len()], 42 + (LINE as usize * at) as i32);
-        area.draw(&PathElement::new([(16, y), (44, y)], colour.stroke_width(2)))?;
-        area.draw(&Circle::new((30, y), 3, colour.filled()))?;
-        area.draw(&Text::new(probed.text.clone(), (54, y), text(14, HPos::Left)))?;
+        // In two columns.
+        let (colour, x, y) =
+            (SCHEMES[at % SCHEMES.len()], (WIDTH / 2) as i32 * (at % 2) as i32, LINE as i32 * (at / 2) as i32);
+        let (x, y) = (x + 16, y + 42);
+        area.draw(&PathElement::new([(x, y), (x + 28, y)], colour.stroke_width(2)))?;
+        area.draw(&Circle::new((x + 14, y), 3, colour.filled()))?;
+        area.draw(&Text::new(probed.text.clone(), (x + 38, y), text(14, HPos::Left)))?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 // A probe's layer there and back. No bits are promised here: unlike the kernels that draw, this takes roots, exponentials and sums
 // as the device makes them. Matrices are row-major, [unit, batch], so that the batch of a unit lies together.
 
-override activation: u32;
+override activation: u32 = 0u;
 override transposed: bool = false;
 
 struct Params { width: u32, batch: u32, scale: f32, slope: f32, low: f32, high: f32, unused_0: u32, unused_1: u32 }

@@ -71,10 +71,9 @@ impl<'a> Gpu<'a> {
             ));
         }
         let (activation, slope) = numbers(probe.activation);
-        let kernel = |name, transposed, bindings| {
-            let constants = [("activation", f64::from(activation)), ("transposed", f64::from(u8::from(transposed)))];
-            kernel(filler, name, &constants, bindings)
-        };
+        let activation = [("activation", f64::from(activation))];
+        let transposed = |transposed| [("transposed", f64::from(u8::from(transposed)))];
+        let kernel = |name, constants: &[_], bindings| kernel(filler, name, constants, bindings);
         let buffer = |name: &str, elements: u64, usage| {
             filler.create_buffer(&format!("fanin probe {name}"), elements * F32, usage)
         };
@@ -93,11 +92,11 @@ impl<'a> Gpu<'a> {
                 unused: [0; 2],
             },
             uniform: buffer("parameters", 8, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?,
-            forward: kernel("forward", false, &[0, 3, 4, 5, 6])?,
-            backward: kernel("backward", false, &[0, 3, 4, 6])?,
-            count: kernel("count", false, &[0, 3, 7])?,
-            product: kernel("multiply", false, &[0, 1, 2, 3])?,
-            transposed: kernel("multiply", true, &[0, 1, 2, 3])?,
+            forward: kernel("forward", &activation, &[0, 3, 4, 5, 6])?,
+            backward: kernel("backward", &activation, &[0, 3, 4, 6])?,
+            count: kernel("count", &[], &[0, 3, 7])?,
+            product: kernel("multiply", &transposed(false), &[0, 1, 2, 3])?,
+            transposed: kernel("multiply", &transposed(true), &[0, 1, 2, 3])?,
             weight: buffer("weight", width * width, none)?,
             // Zeros, as all new buffers hold, until something is drawn.
             bias: buffer("bias", width, none)?,
@@ -253,20 +252,22 @@ fn kernel(
     bindings: &'static [u32],
 ) -> Result<Kernel, Error> {
     let device = filler.device();
-    let label = format!("fanin probe {name}");
-    let pipeline = scoped(device, &format!("the kernel {name} of the probe does not compile"), || {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(&label),
-            source: wgpu::ShaderSource::Wgsl(source().into()),
-        });
-        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&label),
-            layout: None,
-            module: &module,
-            entry_point: Some(name),
-            compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
-            cache: None,
+    let label = format!("fanin probe {name} {constants:?}");
+    let compile = || {
+        scoped(device, &format!("the kernel {name} of the probe does not compile"), || {
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(source().into()),
+            });
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: None,
+                module: &module,
+                entry_point: Some(name),
+                compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+                cache: None,
+            })
         })
-    })?;
-    Ok(Kernel { pipeline, bindings })
+    };
+    Ok(Kernel { pipeline: filler.compiled(&label, compile)?, bindings })
 }

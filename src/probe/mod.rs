@@ -25,6 +25,7 @@ mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod measure;
+mod spectrum;
 mod theory;
 mod verdict;
 
@@ -33,6 +34,7 @@ use std::fmt;
 pub use activation::Activation;
 pub use measure::BINS;
 use measure::{Draws, measure};
+pub use spectrum::Spectrum;
 pub use theory::{Expected, Phase, Theory};
 pub use verdict::{Gradients, Verdict};
 

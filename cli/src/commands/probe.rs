@@ -1,6 +1,7 @@
 //! `fanin probe`: whether an initialisation is healthy.
 
 mod figure;
+mod model;
 mod table;
 mod words;
 
@@ -10,7 +11,9 @@ use fanin::Scheme;
 use fanin::probe::{Activation, Input, Report};
 use serde::Serialize;
 
+use crate::commands::choice::Choice;
 use crate::commands::options::parse;
+use crate::commands::source::Source;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
 use crate::say;
@@ -22,17 +25,22 @@ use crate::say;
 /// layers that are infinitely wide. An activation is saturated where its slope is below 1 % of its largest; for relu and its kin that
 /// is one side by design.
 ///
+/// Of a whole model, a config.json, a list of tensors or a checkpoint, it says of each matrix its gain, variance times fan_in, beside
+/// the one that keeps gradients before such an activation, and its largest and smallest singular values beside those expected of a
+/// random matrix; a matrix whose gain is eight times that of the middle one, or less than an eighth, stands out.
+///
 /// Examples: fanin probe glorot_normal --activation relu
 ///           fanin probe normal:std=0.01 --compare standard --compare lecun_normal --svg probe.svg
+///           fanin probe config.json --set num_hidden_layers=2
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub struct Probe {
-    /// The scheme of the weights: NAME[:key=value,...]
-    #[arg(value_parser = given)]
-    scheme: Given,
-    /// linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign
-    #[arg(long, value_name = "NAME", default_value = "tanh", value_parser = parse::<Activation>)]
-    activation: Activation,
+    /// The scheme of the weights, NAME[:key=value,...], or a model, as for init
+    #[arg(value_name = "SCHEME|MODEL", value_parser = subject)]
+    subject: Subject,
+    /// linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign [default: tanh; of a model linear]
+    #[arg(long, value_name = "NAME", value_parser = parse::<Activation>)]
+    activation: Option<Activation>,
     /// How many layers
     #[arg(long, value_name = "N", default_value_t = 20)]
     depth: u64,
@@ -63,6 +71,29 @@ pub struct Probe {
     /// Write a figure: activations and gradients by layer, measured and expected.
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// What is probed.
+#[derive(Clone, Debug)]
+enum Subject {
+    Scheme(Given),
+    Model(PathBuf),
+}
+
+/// What names a file, or is one, is a model: no scheme's name is a path.
+fn subject(text: &str) -> Result<Subject, String> {
+    let path = PathBuf::from(text);
+    let is_path = text.contains(['/', '\\']) || path.extension().is_some_and(|e| e == "json" || e == "safetensors");
+    // A scheme's keys may have a point, and nothing that is there is called like a scheme by chance.
+    match given(text) {
+        Ok(scheme) => Ok(Subject::Scheme(scheme)),
+        Err(_) if is_path || path.exists() => Ok(Subject::Model(path)),
+        Err(e) => Err(e),
+    }
 }
 
 /// A scheme, as it was given.
@@ -86,7 +117,18 @@ struct Probed {
 
 impl Probe {
     pub fn run(self) -> Result<(), Failure> {
-        let probes = std::iter::once(&self.scheme).chain(&self.compare).map(|given| self.probe(given));
+        let given = match &self.subject {
+            Subject::Scheme(given) => given,
+            Subject::Model(path) => return self.model(path.clone()),
+        };
+        if self.choice.is_given() || self.source.is_given() {
+            let message = format!(
+                "{}: a scheme is probed alone, allowed with rules or a configuration's keys: a model",
+                given.text
+            );
+            return Err(Failure::input(message));
+        }
+        let probes = std::iter::once(given).chain(&self.compare).map(|given| self.probe(given));
         let probes = probes.collect::<Result<Vec<_>, _>>()?;
         let engine = Engine::choose(&self.device)?;
         let mut probed = Vec::new();
@@ -117,10 +159,29 @@ impl Probe {
         Ok(())
     }
 
+    fn model(&self, path: PathBuf) -> Result<(), Failure> {
+        if !self.compare.is_empty() || self.svg.is_some() {
+            let message =
+                format!("{}: a model is probed alone, allowed with --compare and --svg: a scheme", path.display());
+            return Err(Failure::input(message));
+        }
+        let options = model::Options {
+            path,
+            source: &self.source,
+            choice: &self.choice,
+            activation: self.activation.unwrap_or(Activation::Linear),
+            seed: self.seed,
+            device: &self.device,
+            json: self.json,
+        };
+        options.run()
+    }
+
     /// All that can be wrong with a probe is said before a device is opened.
     fn probe(&self, given: &Given) -> Result<(String, fanin::probe::Probe), Failure> {
+        let activation = self.activation.unwrap_or(Activation::Tanh);
         let made = || {
-            let probe = fanin::probe::Probe::new(given.scheme, self.activation).with_bias(self.bias);
+            let probe = fanin::probe::Probe::new(given.scheme, activation).with_bias(self.bias);
             let probe = probe.with_input(self.input).with_seed(self.seed);
             let probe = probe.with_depth(self.depth)?.with_width(self.width)?.with_batch(self.batch)?;
             probe.check()?;

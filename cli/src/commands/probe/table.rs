@@ -43,11 +43,13 @@ pub fn say(report: &Report, columns: usize) {
 
 /// Four digits, in nine columns.
 pub fn short(x: f64) -> String {
-    match x.abs() {
+    // Rounded first, so that its size is that of what is shown.
+    let rounded: f64 = format!("{x:.3e}").parse().unwrap_or(x);
+    match rounded.abs() {
         _ if !x.is_finite() => "-".into(),
-        size if size == 0.0 => "0".into(),
-        size if size >= 9999.5 || size < 9.9995e-3 => format!("{x:.2e}"),
-        size => format!("{x:.*}", (3 - size.log10().floor() as i32).clamp(0, 6) as usize),
+        0.0 => "0".into(),
+        size if !(0.01..1e4).contains(&size) => format!("{x:.2e}"),
+        size => format!("{x:.*}", (3 - size.log10().floor() as i32).max(0) as usize),
     }
 }
 
@@ -72,6 +74,8 @@ mod tests {
             (-1.234e-123, "-1.23e-123"),
             (f64::NAN, "-"),
             (0.0, "0"),
+            (0.999_99, "1.000"),
+            (9_999.9, "1.00e4"),
         ] {
             assert_eq!(short(x), text);
         }

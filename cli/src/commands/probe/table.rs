@@ -1,13 +1,13 @@
 //! A line for each layer.
 
-use fanin::probe::{BINS, Report};
+use fanin::probe::{BINS, Histogram, Layer, Report};
 
 use crate::commands::stats::bars_of;
 
 /// How wide a terminal must be for all columns.
-const WIDE: usize = 110;
+const WIDE: usize = 142;
 
-/// Prints a line for each layer: of a terminal of less than 110 columns some numbers, and a histogram of half as many bins.
+/// Prints a line for each layer: of a terminal of less than 142 columns some numbers, and a histogram of half as many bins.
 pub fn say(report: &Report, columns: usize) {
     let is_wide = columns >= WIDE;
     let bins = if is_wide { BINS } else { BINS / 2 };
@@ -22,7 +22,7 @@ pub fn say(report: &Report, columns: usize) {
     for (at, layer) in report.layers.iter().enumerate() {
         let expected = report.theory.as_ref().map(|theory| theory.layers[at]);
         let expected = |of: fn(&fanin::probe::Expected) -> f64| expected.as_ref().map_or("-".into(), |e| short(of(e)));
-        let counts: Vec<u64> = layer.histogram.counts.chunks(BINS / bins).map(|some| some.iter().sum()).collect();
+        let counts: Vec<u64> = without_zeros(layer).chunks(BINS / bins).map(|some| some.iter().sum()).collect();
         let (low, high) = (layer.histogram.low.into(), layer.histogram.high.into());
         say!(
             "{:>5} {:>9} {:>9} {}  {}  {}{:>9} {:>6}{} {:>9} {:>9}",
@@ -39,6 +39,17 @@ pub fn say(report: &Report, columns: usize) {
             expected(|e| e.gradient_std),
         );
     }
+}
+
+/// The histogram of what is not exactly zero, which has a column of its own and would dwarf the rest; of all, if all is zero.
+fn without_zeros(layer: &Layer) -> [u64; BINS] {
+    let Histogram { low, high, mut counts, .. } = layer.histogram;
+    let zeros = (layer.zero * counts.iter().sum::<u64>() as f64).round() as u64;
+    if layer.zero < 1.0 && low <= 0.0 && high > low {
+        let bin = ((-low / (high - low) * BINS as f32) as usize).min(BINS - 1);
+        counts[bin] = counts[bin].saturating_sub(zeros);
+    }
+    counts
 }
 
 /// Four digits, in nine columns.

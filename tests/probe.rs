@@ -146,8 +146,10 @@ fn what_cannot_be_said_is_not_said() {
 
 #[test]
 fn the_smallest_network_is_measured() {
-    let one = report("he_normal", "tanh", 1, 1, 1);
-    assert_eq!((one.layers.len(), one.layers[0].gradient_std), (1, 0.0), "one gradient has no deviation");
+    let one = report("he_normal", "tanh", 1, 1, 2);
+    assert_eq!((one.layers.len(), one.layers[0].gradient_std), (1, 1.0));
+    let none = probe("he_normal", "tanh").with_width(1).unwrap().with_batch(1).unwrap();
+    assert_eq!(none.on_cpu().unwrap_err().kind(), fanin::ErrorKind::Parameter, "one value has no deviation");
     let wide = report("lecun_normal", "selu", 2, 100, 3);
     assert_eq!(wide.layers[1].gradient_std, 1.0);
 }

@@ -124,14 +124,16 @@ pub(super) fn measure(probe: &Probe, draws: &Draws, backend: &mut dyn Backend) -
     // What the last gradient was scaled by, over all layers, and its deviation: as they are, gradients may pass beyond f32.
     let (mut scaled, mut last) = (0, std_of(&backend.top(depth - 1, &draws.gradient()?)?));
     let top = last;
-    layers[depth - 1].gradient_std = if top == 0.0 { 0.0 } else { top / top };
+    let relative = |std: f64, scaled: i32| if std == 0.0 { 0.0 } else { std / top * 2f64.powi(-scaled) };
+    layers[depth - 1].gradient_std = relative(top, 0);
     for layer in (0..depth - 1).rev() {
         if last.is_finite() && last > 0.0 {
-            let shift = -(last.log2().round() as i32);
+            // A power that is a normal number.
+            let shift = -(last.log2().round() as i32).clamp(-126, 126);
             let slopes = backend.backward(layer, &draws.weight(layer + 1)?, 2f32.powi(shift))?;
             (scaled, last) = (scaled + shift, std_of(&slopes));
         }
-        layers[layer].gradient_std = if last == 0.0 { 0.0 } else { last / top * 2f64.powi(-scaled) };
+        layers[layer].gradient_std = relative(last, scaled);
     }
     Ok(layers)
 }

@@ -264,8 +264,8 @@ impl Probe {
     /// Whether it can be run, but for what memory there is.
     ///
     /// # Errors
-    /// Those of [`Scheme::distribution_of_fans`] and [`Distribution::check_in`](crate::Distribution::check_in);
-    /// [`ErrorKind::Memory`] where it would take more than 16 GiB.
+    /// Those of [`Scheme::distribution_of_fans`] and [`Fill::tensor`](crate::Fill::tensor); [`ErrorKind::Memory`] where it would take more
+    /// than 16 GiB; [`ErrorKind::Parameter`] for a batch of 1 in layers of 1 unit, which has no deviation.
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -360,6 +360,10 @@ impl Probe {
     fn draws(&self) -> Result<Draws, Error> {
         if self.bytes() > MOST_BYTES {
             return Err(too_large(self));
+        }
+        if self.width == 1 && self.batch == 1 {
+            let allowed = "at least 2 of a width of 1, as one value has no deviation";
+            return Err(Error::new(ErrorKind::Parameter, "the batch", 1, allowed));
         }
         Draws::new(self)
     }

@@ -64,7 +64,7 @@ impl Verdict {
         let last = |is: &dyn Fn(&Layer) -> bool| layers.iter().rposition(is).map(|at| at as u64 + 1);
         let vanished = last(&|layer| layer.gradient_std < 1.0 / FACTOR);
         // What is no number passed what f32 holds.
-        let exploded = last(&|layer| !(layer.gradient_std <= FACTOR));
+        let exploded = last(&|layer| layer.gradient_std > FACTOR || layer.gradient_std.is_nan());
         let (gradients, gradients_break) = match (vanished, exploded) {
             (None, None) => (Gradients::Hold, None),
             (at, other) if at > other => (Gradients::Vanish, at),
@@ -73,7 +73,7 @@ impl Verdict {
         Verdict {
             saturates: first(&|layer| layer.saturated > (1.0 + activation.flat()) / 2.0),
             vanishes: first(&|layer| layer.rms() < 1.0 / FACTOR),
-            explodes: first(&|layer| !(layer.rms() <= FACTOR)),
+            explodes: first(&|layer| layer.rms() > FACTOR || layer.rms().is_nan()),
             gradients,
             gradients_break,
         }

@@ -123,7 +123,7 @@ fn is_lost(x: f32) -> bool {
 
 // What values are divided by before they are squared: their largest, if that is a normal number.
 fn unit_of(largest: vec2<f32>) -> vec2<f32> {
-    return select(vec2(1.0), largest, largest > vec2(1e-37) & largest < vec2(3e38));
+    return select(vec2(1.0), largest, (largest > vec2(1e-37)) & (largest < vec2(3e38)));
 }
 
 @compute @workgroup_size(LANES)
@@ -319,4 +319,36 @@ fn least_slope() -> f32 {
         case SILU: { return 0.010998393; }
         default: { return 0.01; }
     }
+}
+
+// A matrix of width columns and batch rows, times a vector, in `last`, and its transpose times one, for its singular values; a
+// workgroup sums a row, an invocation a column.
+@compute @workgroup_size(LANES)
+fn forth(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+         @builtin(local_invocation_index) lane: u32) {
+    for (var row = group.x; row < params.batch; row += groups.x) {
+        let start = row * params.width;
+        var sum = vec2(0.0);
+        for (var i = lane; i < params.width; i += LANES) {
+            let value = weight[start + i];
+            sum += vec2(value * last[i], value * value);
+        }
+        sum = sum_of(sum, lane);
+        if (lane == 0u) {
+            measured[2u * row] = sum.x;
+            measured[2u * row + 1u] = sum.y;
+        }
+    }
+}
+
+@compute @workgroup_size(LANES)
+fn back(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= params.width) {
+        return;
+    }
+    var sum = 0.0;
+    for (var row = 0u; row < params.batch; row++) {
+        sum += weight[row * params.width + id.x] * last[row];
+    }
+    measured[id.x] = sum;
 }

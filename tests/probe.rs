@@ -220,6 +220,7 @@ fn measured_is_expected_within_what_the_width_makes_of_it() {
 #[cfg(feature = "gpu")]
 mod on_gpus {
     use super::*;
+    use fanin::probe::Spectrum;
 
     /// Of sums of at most a few hundred products, through layers that pass errors on.
     const NEAR: f64 = 2e-4;
@@ -271,6 +272,27 @@ mod on_gpus {
             for (cpu, probe) in &probes {
                 let report = probe.on_gpu(&gpu.filler, &gpu.queue).unwrap();
                 agree(probe, &format!("{probe} on {}", gpu.name), &report, cpu);
+            }
+        }
+    }
+
+    #[test]
+    fn gpus_find_the_singular_values_that_the_cpu_finds() {
+        for gpu in common::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
+        {
+            for (scheme, rows, columns) in
+                [("he_normal", 300, 100), ("standard", 70, 200), ("normal", 64, 64), ("zeros", 8, 5), ("ones", 1, 9)]
+            {
+                let shape = [rows as u64, columns as u64];
+                let scheme: fanin::Scheme = scheme.parse().unwrap();
+                let stream = fanin::Stream::named(3, "weight");
+                let fill = scheme.fill(&shape, fanin::Layout::OUT_IN, stream, fanin::Dtype::F32).unwrap();
+                let cpu = Spectrum::of(&common::draw::<f32>(&fill), rows, columns).unwrap();
+                let found = Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns).unwrap();
+                let near = |a: f64, b: f64| (a - b).abs() <= 1e-3 * cpu.largest;
+                let is_near = near(found.largest, cpu.largest) && near(found.smallest, cpu.smallest);
+                assert!(is_near && near(found.rms, cpu.rms), "{}: {found:?}, {cpu:?}", gpu.name);
+                assert!(Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns + 1).is_err());
             }
         }
     }

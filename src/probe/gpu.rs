@@ -1,11 +1,11 @@
 //! The probe on a GPU: kernels of `shaders/probe.wgsl`. Weights are drawn into the one buffer that the next product reads.
 
-use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline, Queue};
+use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Queue};
 
 use super::measure::{BINS, Backend, Slope, Unit};
 use super::{Activation, Probe};
 use crate::gpu::{GpuFiller, scoped, wgpu};
-use crate::{Error, ErrorKind, Fill};
+use crate::{Dtype, Error, ErrorKind, Fill};
 
 /// The same numbers as in the kernels.
 #[repr(C)]
@@ -26,6 +26,25 @@ struct Kernel {
     bindings: &'static [u32],
 }
 
+impl Kernel {
+    /// Records it on those of the buffers that it has bindings for.
+    fn record(&self, filler: &GpuFiller, encoder: &mut CommandEncoder, buffers: &[(u32, &Buffer)], groups: [u64; 2]) {
+        let of_kernel = buffers.iter().filter(|(binding, _)| self.bindings.contains(binding));
+        let entries: Vec<_> = of_kernel
+            .map(|&(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
+            .collect();
+        let layout = &self.pipeline.get_bind_group_layout(0);
+        let descriptor = wgpu::BindGroupDescriptor { label: Some("fanin probe"), layout, entries: &entries };
+        let bindings = filler.device().create_bind_group(&descriptor);
+        let mut pass = encoder
+            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin probe"), timestamp_writes: None });
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &bindings, &[]);
+        pass.dispatch_workgroups(groups[0] as u32, groups[1] as u32, 1);
+    }
+}
+
+/// The probe's buffers and kernels.
 pub(super) struct Gpu<'a> {
     filler: &'a GpuFiller,
     queue: &'a Queue,
@@ -55,12 +74,7 @@ impl<'a> Gpu<'a> {
     pub fn new(probe: &Probe, filler: &'a GpuFiller, queue: &'a Queue) -> Result<Gpu<'a>, Error> {
         let (width, batch) = (probe.width, probe.batch);
         let limits = filler.device().limits();
-        let largest = width * width.max(batch) * F32;
-        let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        if largest > most {
-            let thing = "the bytes of the probe's largest buffer";
-            return Err(Error::new(ErrorKind::DeviceLimit, thing, largest, format!("at most {most} on this device")));
-        }
+        bindable(filler, width * width.max(batch) * F32)?;
         let groups = u64::from(limits.max_compute_workgroups_per_dimension);
         if width > groups {
             return Err(Error::new(
@@ -123,31 +137,17 @@ impl<'a> Gpu<'a> {
 
     /// A kernel on the buffers of a layer.
     fn run(&self, encoder: &mut CommandEncoder, kernel: &Kernel, layer: usize, groups: [u64; 2]) {
-        let all: [&Buffer; 8] = [
-            &self.uniform,
-            &self.weight,
-            &self.last,
-            &self.next,
-            &self.pre[layer],
-            &self.bias,
-            &self.measured,
-            &self.counts,
+        let all = [
+            (0, &self.uniform),
+            (1, &self.weight),
+            (2, &self.last),
+            (3, &self.next),
+            (4, &self.pre[layer]),
+            (5, &self.bias),
+            (6, &self.measured),
+            (7, &self.counts),
         ];
-        let bindings = self.bindings(kernel, &all);
-        let mut pass = encoder
-            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin probe"), timestamp_writes: None });
-        pass.set_pipeline(&kernel.pipeline);
-        pass.set_bind_group(0, &bindings, &[]);
-        pass.dispatch_workgroups(groups[0] as u32, groups[1] as u32, 1);
-    }
-
-    fn bindings(&self, kernel: &Kernel, all: &[&Buffer; 8]) -> BindGroup {
-        let entry =
-            |&binding: &u32| wgpu::BindGroupEntry { binding, resource: all[binding as usize].as_entire_binding() };
-        let entries: Vec<_> = kernel.bindings.iter().map(entry).collect();
-        let layout = &kernel.pipeline.get_bind_group_layout(0);
-        let descriptor = wgpu::BindGroupDescriptor { label: Some("fanin probe"), layout, entries: &entries };
-        self.filler.device().create_bind_group(&descriptor)
+        kernel.record(self.filler, encoder, &all, groups);
     }
 
     fn tiles(&self) -> [u64; 2] {
@@ -222,6 +222,112 @@ impl Backend for Gpu<'_> {
         })?;
         self.measured()
     }
+}
+
+/// A matrix on a device, drawn there.
+pub(super) struct Matrix<'a> {
+    filler: &'a GpuFiller,
+    queue: &'a Queue,
+    rows: u64,
+    columns: u64,
+    forth: Kernel,
+    back: Kernel,
+    uniform: Buffer,
+    matrix: Buffer,
+    vector: Buffer,
+    measured: Buffer,
+}
+
+/// A row of a matrix is a workgroup's, as far as there are so many.
+const MOST_ROWS: u64 = 1 << 15;
+
+impl<'a> Matrix<'a> {
+    pub fn new(
+        filler: &'a GpuFiller,
+        queue: &'a Queue,
+        fill: &Fill,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Matrix<'a>, Error> {
+        let (rows, columns) = (rows as u64, columns as u64);
+        if rows.checked_mul(columns) != Some(fill.len()) || fill.dtype() != Dtype::F32 || fill.is_empty() {
+            let given = format!("of {rows} rows and {columns} columns");
+            let allowed =
+                format!("as many elements as the fill's {} in {}, some, and in f32", fill.len(), fill.dtype());
+            return Err(Error::new(ErrorKind::Slice, "the matrix", given, allowed));
+        }
+        let longer = rows.max(columns);
+        bindable(filler, fill.byte_len().max(2 * longer * F32))?;
+        let buffer = |name: &str, elements: u64, usage| {
+            filler.create_buffer(&format!("fanin probe {name}"), elements * F32, usage)
+        };
+        let matrix = Matrix {
+            filler,
+            queue,
+            rows,
+            columns,
+            forth: kernel(filler, "forth", &[], &[0, 1, 2, 6])?,
+            back: kernel(filler, "back", &[], &[0, 1, 2, 6])?,
+            uniform: buffer("parameters", 8, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?,
+            matrix: buffer("weight", fill.len(), BufferUsages::empty())?,
+            vector: buffer("last", longer, BufferUsages::COPY_DST)?,
+            measured: buffer("measured", 2 * longer, BufferUsages::COPY_SRC)?,
+        };
+        filler.submit(queue, fill, &matrix.matrix, 0)?;
+        Ok(matrix)
+    }
+
+    /// The root of the elements' mean square, each row's sum of squares on the device.
+    pub fn rms(&self) -> Result<f64, Error> {
+        let sums = self.rows_times(&vec![0.0; self.columns as usize])?;
+        let squares: f64 = sums.iter().skip(1).step_by(2).sum();
+        Ok((squares / (self.rows * self.columns) as f64).sqrt())
+    }
+
+    /// It times a vector.
+    pub fn forth(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+        Ok(self.rows_times(x)?.into_iter().step_by(2).collect())
+    }
+
+    /// Its transpose times a vector.
+    pub fn back(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+        self.product(&self.back, x, self.columns.div_ceil(TILE), self.columns)
+    }
+
+    /// Of each row its product with a vector, and with itself.
+    fn rows_times(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
+        self.product(&self.forth, x, self.rows.min(MOST_ROWS), 2 * self.rows)
+    }
+
+    fn product(&self, kernel: &Kernel, x: &[f64], groups: u64, count: u64) -> Result<Vec<f64>, Error> {
+        let device = self.filler.device();
+        let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        let (width, batch) = (self.columns as u32, self.rows as u32);
+        let params = Params { width, batch, scale: 1.0, slope: 0.0, low: 0.0, high: 0.0, unused: [0; 2] };
+        scoped(device, "the probe", || {
+            self.queue.write_buffer(&self.uniform, 0, bytemuck::bytes_of(&params));
+            self.queue.write_buffer(&self.vector, 0, bytemuck::cast_slice(&x));
+            let mut encoder =
+                device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin probe") });
+            let buffers = [(0, &self.uniform), (1, &self.matrix), (2, &self.vector), (6, &self.measured)];
+            kernel.record(self.filler, &mut encoder, &buffers, [groups, 1]);
+            self.queue.submit([encoder.finish()]);
+        })?;
+        let bytes = self.filler.read_back(self.queue, &self.measured)?;
+        let numbers = bytes.chunks_exact(size_of::<f32>()).take(count as usize);
+        Ok(numbers.map(|bytes| bytemuck::pod_read_unaligned::<f32>(bytes).into()).collect())
+    }
+}
+
+/// Whether a device binds buffers of so many bytes.
+fn bindable(filler: &GpuFiller, bytes: u64) -> Result<(), Error> {
+    let limits = filler.device().limits();
+    let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+    if bytes > most {
+        let thing = "the bytes of the probe's largest buffer";
+        return Err(Error::new(ErrorKind::DeviceLimit, thing, bytes, format!("at most {most} on this device")));
+    }
+    Ok(())
 }
 
 /// An activation in the kernels' numbers: which, and its slope below zero.

@@ -25,6 +25,8 @@ pub struct Spectrum {
     pub largest: f64,
     /// The smallest of the as many as the matrix has rows or columns, whichever are fewer.
     pub smallest: f64,
+    /// The root of the elements' mean square.
+    pub rms: f64,
 }
 
 /// How many steps are taken at most. Of a random matrix, whose values crowd at the edges, the two are then found to a few thousandths
@@ -57,24 +59,61 @@ impl Spectrum {
         }
         let largest = matrix.iter().fold(0f32, |most, x| most.max(x.abs()));
         if largest == 0.0 {
-            return Ok(Spectrum { largest: 0.0, smallest: 0.0 });
+            return Ok(Spectrum { largest: 0.0, smallest: 0.0, rms: 0.0 });
         }
         // Of the largest and the least that f32 holds, products are not.
         if !(1e-25..1e25).contains(&largest) {
             let unit: Vec<f32> = matrix.iter().map(|x| x / largest).collect();
-            let Spectrum { largest: most, smallest } = Spectrum::of(&unit, rows, columns)?;
-            return Ok(Spectrum { largest: most * f64::from(largest), smallest: smallest * f64::from(largest) });
+            let (of_unit, by) = (Spectrum::of(&unit, rows, columns)?, f64::from(largest));
+            let Spectrum { largest, smallest, rms } = of_unit;
+            return Ok(Spectrum { largest: by * largest, smallest: by * smallest, rms: by * rms });
         }
         // From the shorter side, so that what the other one has more is not found as zeros.
         let view = if rows < columns { view.reversed_axes() } else { view };
-        let product = |view: &ArrayView2<f32>, x: &[f64]| -> Vec<f64> {
+        let product = |view: &ArrayView2<f32>, x: &[f64]| -> Result<Vec<f64>, Error> {
             let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
-            view.dot(&ArrayView1::from(&x)).iter().map(|&y| y.into()).collect()
+            Ok(view.dot(&ArrayView1::from(&x)).iter().map(|&y| y.into()).collect())
         };
         let transposed = view.reversed_axes();
         let forth = |x: &[f64]| product(&transposed.reversed_axes(), x);
         let back = |x: &[f64]| product(&transposed, x);
-        Ok(lanczos(transposed.nrows(), forth, back))
+        let squares: f64 = matrix.iter().map(|&x| f64::from(x).powi(2)).sum();
+        lanczos(transposed.nrows(), (squares / matrix.len() as f64).sqrt(), forth, back)
+    }
+
+    /// Of a matrix that a device draws, multiplies and keeps: what comes to the host is vectors.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Slice`] if the fill has not so many elements; [`ErrorKind::DeviceLimit`] and [`ErrorKind::Device`].
+    ///
+    /// ```
+    /// # let instance = fanin::gpu::wgpu::Instance::new(fanin::gpu::wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// use fanin::probe::Spectrum;
+    /// use fanin::{Dtype, Layout, Stream, gpu::GpuFiller, scheme};
+    ///
+    /// let filler = GpuFiller::untested(&device)?;
+    /// let fill = scheme::he_normal().fill(&[256, 64], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
+    /// let measured = Spectrum::on_gpu(&filler, &queue, &fill, 256, 64)?;
+    /// assert!((measured.largest / Spectrum::expected(measured.rms, 256, 64).largest - 1.0).abs() < 0.1);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    #[cfg(feature = "gpu")]
+    pub fn on_gpu(
+        filler: &crate::gpu::GpuFiller,
+        queue: &crate::gpu::wgpu::Queue,
+        fill: &crate::Fill,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Spectrum, Error> {
+        let matrix = super::gpu::Matrix::new(filler, queue, fill, rows, columns)?;
+        let rms = matrix.rms()?;
+        if rms == 0.0 {
+            return Ok(Spectrum { largest: 0.0, smallest: 0.0, rms });
+        }
+        let (forth, back) = (|x: &[f64]| matrix.forth(x), |x: &[f64]| matrix.back(x));
+        if rows < columns { lanczos(rows, rms, back, forth) } else { lanczos(columns, rms, forth, back) }
     }
 
     /// What is expected of a large matrix of independent elements of this deviation and mean 0: the edges of V. Marchenko and L.
@@ -83,24 +122,29 @@ impl Spectrum {
     /// See [`Spectrum`] for an example.
     pub fn expected(std: f64, rows: usize, columns: usize) -> Spectrum {
         let (a, b) = ((rows as f64).sqrt(), (columns as f64).sqrt());
-        Spectrum { largest: std * (a + b), smallest: std * (a - b).abs() }
+        Spectrum { largest: std * (a + b), smallest: std * (a - b).abs(), rms: std }
     }
 }
 
 /// From products with a matrix of so many columns, and with its transpose.
-fn lanczos(columns: usize, forth: impl Fn(&[f64]) -> Vec<f64>, back: impl Fn(&[f64]) -> Vec<f64>) -> Spectrum {
+fn lanczos(
+    columns: usize,
+    rms: f64,
+    forth: impl Fn(&[f64]) -> Result<Vec<f64>, Error>,
+    back: impl Fn(&[f64]) -> Result<Vec<f64>, Error>,
+) -> Result<Spectrum, Error> {
     let (mut diagonal, mut above) = (Vec::new(), Vec::new());
     let (mut rights, mut lefts) = (Vec::<Vec<f64>>::new(), Vec::<Vec<f64>>::new());
     let mut right = start(columns);
     let mut largest = 0f64;
     for _ in 0..STEPS.min(columns) {
         normalise(&mut right);
-        let mut left = forth(&right);
+        let mut left = forth(&right)?;
         rights.push(right);
         free_of(&mut left, &lefts);
         let alpha = normalise(&mut left);
         largest = largest.max(alpha);
-        right = back(&left);
+        right = back(&left)?;
         lefts.push(left);
         free_of(&mut right, &rights);
         diagonal.push(alpha);
@@ -124,7 +168,7 @@ fn lanczos(columns: usize, forth: impl Fn(&[f64]) -> Vec<f64>, back: impl Fn(&[f
         }
         f64::sqrt((low + high) / 2.0)
     };
-    Spectrum { largest: at(squares.len() - 1), smallest: at(0) }
+    Ok(Spectrum { largest: at(squares.len() - 1), smallest: at(0), rms })
 }
 
 /// How many eigenvalues are below x, by Sturm's sequence.
@@ -204,7 +248,7 @@ mod tests {
         let matrix: Vec<f32> = (0..n * n).map(|i| if i % n == (7 * (i / n)) % n { 3.0 } else { 0.0 }).collect();
         let spectrum = Spectrum::of(&matrix, n, n).unwrap();
         assert!((spectrum.largest - 3.0).abs() < 1e-5 && (spectrum.smallest - 3.0).abs() < 1e-5, "{spectrum:?}");
-        assert_eq!(Spectrum::of(&[0.0; 6], 2, 3).unwrap(), Spectrum { largest: 0.0, smallest: 0.0 });
+        assert_eq!(Spectrum::of(&[0.0; 6], 2, 3).unwrap(), Spectrum { largest: 0.0, smallest: 0.0, rms: 0.0 });
         // The golden ratio and its inverse.
         let spectrum = Spectrum::of(&[1.0, 1.0, 0.0, 1.0], 2, 2).unwrap();
         let golden = (1.0 + 5f64.sqrt()) / 2.0;
@@ -216,6 +260,6 @@ mod tests {
         assert!((spectrum.largest / 3e38 - 1.0).abs() < 1e-5 && (spectrum.smallest / 1e38 - 1.0).abs() < 1e-5);
         assert!(Spectrum::of(&[1.0], 1, 2).is_err() && Spectrum::of(&[f32::NAN], 1, 1).is_err());
         assert!(Spectrum::of(&[], 0, 3).is_err() || Spectrum::of(&[], 0, 3).unwrap().largest == 0.0);
-        assert_eq!(Spectrum::of(&[-2.0], 1, 1).unwrap(), Spectrum { largest: 2.0, smallest: 2.0 });
+        assert_eq!(Spectrum::of(&[-2.0], 1, 1).unwrap(), Spectrum { largest: 2.0, smallest: 2.0, rms: 2.0 });
     }
 }

@@ -141,10 +141,8 @@ impl Options<'_> {
         let fan_in = matrix.fans.fan_in();
         let (rows, columns) = (matrix.shape[0], count / matrix.shape[0].max(1));
         let (std, spectrum) = if count <= MOST_ELEMENTS {
-            let values = self.values(matrix, count, engine)?;
-            let squares: f64 = values.iter().map(|&x| f64::from(x).powi(2)).sum();
-            let spectrum = Spectrum::of(&values, rows as usize, columns as usize).map_err(|e| failed(&e))?;
-            ((squares / count as f64).sqrt(), Some(spectrum))
+            let spectrum = self.spectrum(matrix, engine, rows as usize, columns as usize)?;
+            (spectrum.rms, Some(spectrum))
         } else {
             match &matrix.values {
                 Values::Drawn(draw) => (draw.distribution.mean().hypot(draw.distribution.std()), None),
@@ -169,15 +167,29 @@ impl Options<'_> {
         })
     }
 
-    /// What a matrix holds: drawn by the device, or read.
-    fn values(&self, matrix: &Matrix, count: u64, engine: &Engine) -> Result<Vec<f32>, Failure> {
+    /// On a GPU, what is drawn stays there.
+    fn spectrum(&self, matrix: &Matrix, engine: &Engine, rows: usize, columns: usize) -> Result<Spectrum, Failure> {
+        if let (Values::Drawn(draw), Engine::Gpu(gpu)) = (&matrix.values, engine) {
+            let fill = self.fill(draw)?;
+            return Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns).map_err(|e| gpu.failed(e));
+        }
+        let values = self.values(matrix, rows * columns, engine)?;
+        let failed = |e| Failure::input(format!("tensor \"{}\": {e:#}", matrix.name));
+        Spectrum::of(&values, rows, columns).map_err(failed)
+    }
+
+    fn fill(&self, draw: &Draw) -> Result<fanin::Fill, Failure> {
+        draw.fill_of(Seed::Native(self.seed).stream(&draw.stream), Dtype::F32).map_err(Failure::input)
+    }
+
+    /// What a matrix holds: drawn, or read.
+    fn values(&self, matrix: &Matrix, count: usize, engine: &Engine) -> Result<Vec<f32>, Failure> {
         let mut values = Vec::new();
         let no_memory = |_| Failure::other(format!("tensor \"{}\" does not fit this machine's memory", matrix.name));
-        values.try_reserve_exact(count as usize).map_err(no_memory)?;
+        values.try_reserve_exact(count).map_err(no_memory)?;
         match &matrix.values {
             Values::Drawn(draw) => {
-                let stream = Seed::Native(self.seed).stream(&draw.stream);
-                let fill = draw.fill_of(stream, Dtype::F32).map_err(Failure::input)?;
+                let fill = self.fill(draw)?;
                 let dtype = header::file_dtype(Dtype::F32).map_err(Failure::input)?;
                 engine.draw(std::iter::once(fill), engine.chunk(u64::MAX), |bytes| {
                     for_each(dtype, bytes, |x| values.push(x as f32));

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{Folder, adapters, fanin, models, path, safetensors_of, succeed};
+use common::{Folder, fanin, models, path, safetensors_of, succeed};
 use serde_json::Value;
 
 fn probe(arguments: &str) -> String {
@@ -87,11 +87,10 @@ fn json_has_the_keys_that_are_promised() {
 
 #[test]
 fn a_device_measures_what_the_cpu_does() {
-    let label = &adapters()[0];
     let arguments = ["probe", "standard", "--depth", "3", "--width", "100", "--batch", "50", "--json", "--device"];
     let of = |device| serde_json::from_str::<Value>(&succeed(&[&arguments[..], &[device]].concat())).unwrap();
-    let (cpu, gpu) = (of("cpu"), of(label));
-    assert_eq!(gpu["device"], label.as_str());
+    let (cpu, gpu) = (of("cpu"), of("gpu"));
+    assert!(gpu["device"].is_string() && gpu["device"] != "CPU", "this test needs an adapter: run tests/run");
     for layer in 0..3 {
         for key in ["pre_std", "std", "gradient_std"] {
             let (a, b) = (cpu["layers"][layer][key].as_f64().unwrap(), gpu["layers"][layer][key].as_f64().unwrap());

@@ -1,6 +1,7 @@
 //! The probe on the CPU. Matrix products are ndarray's, which are matrixmultiply's.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul, s};
@@ -92,20 +93,27 @@ fn in_parts<T: Send>(
         start = units.end;
         parts.push((units, a, b));
     }
+    let (parts, done) = (Mutex::new(parts.into_iter()), Mutex::new(Vec::new()));
+    let all = || {
+        // The guard is dropped before the part is worked on.
+        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+        while let Some((units, a, b)) = next() {
+            let start = units.start;
+            let made = work(units, a, b);
+            done.lock().unwrap_or_else(PoisonError::into_inner).push((start, made));
+        }
+    };
     thread::scope(|scope| {
-        let work = &work;
-        let mut parts = parts.into_iter();
-        let own = parts.next();
-        let others: Vec<_> = parts.map(|(units, a, b)| scope.spawn(move || work(units, a, b))).collect();
-        let mut all = own.map_or(Vec::new(), |(units, a, b)| work(units, a, b));
-        for other in others {
-            match other.join() {
-                Ok(more) => all.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
+        for _ in 1..threads {
+            if thread::Builder::new().spawn_scoped(scope, all).is_err() {
+                break;
             }
         }
-        all
-    })
+        all();
+    });
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(start, _)| *start);
+    done.into_iter().flat_map(|(_, made)| made).collect()
 }
 
 fn view(values: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {

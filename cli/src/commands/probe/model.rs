@@ -109,7 +109,8 @@ impl Options<'_> {
         let mut stored = stored(&self.path)?;
         let mut matrices: Vec<Matrix> = Vec::new();
         for Planned { name, shape, draw, fans, .. } in plan.into_tensors() {
-            let (Some(fans), true) = (fans, shape.iter().filter(|d| **d > 1).count() > 1) else { continue };
+            let is_matrix = shape.iter().filter(|d| **d > 1).count() > 1 && !shape.contains(&0);
+            let (Some(fans), true) = (fans, is_matrix) else { continue };
             let values = match (stored.remove(&name), draw) {
                 (Some((run, dtype)), _) if size_of(dtype).is_some() => Values::Stored(run, dtype),
                 (None, Some(draw)) if !matches!(draw.distribution, Distribution::Constant { .. }) => {

@@ -1,6 +1,6 @@
 //! The extreme singular values of a matrix.
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::ArrayView1;
 
 use crate::{Distribution, Error, ErrorKind, Stream};
 
@@ -50,10 +50,10 @@ impl Spectrum {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn of(matrix: &[f32], rows: usize, columns: usize) -> Result<Spectrum, Error> {
-        let view = ArrayView2::from_shape((rows, columns), matrix).map_err(|_| {
+        if rows.checked_mul(columns) != Some(matrix.len()) {
             let allowed = format!("those of {rows} rows and {columns} columns");
-            Error::new(ErrorKind::Slice, "how many values there are", matrix.len(), allowed)
-        })?;
+            return Err(Error::new(ErrorKind::Slice, "how many values there are", matrix.len(), allowed));
+        }
         if matrix.iter().any(|x| !x.is_finite()) {
             return Err(Error::new(ErrorKind::Slice, "a value of the matrix", "infinite or none", "finite numbers"));
         }
@@ -68,17 +68,20 @@ impl Spectrum {
             let Spectrum { largest, smallest, rms } = of_unit;
             return Ok(Spectrum { largest: by * largest, smallest: by * smallest, rms: by * rms });
         }
-        // From the shorter side, so that what the other one has more is not found as zeros.
-        let view = if rows < columns { view.reversed_axes() } else { view };
-        let product = |view: &ArrayView2<f32>, x: &[f64]| -> Result<Vec<f64>, Error> {
+        let forth = |x: &[f64]| {
             let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
-            Ok(view.dot(&ArrayView1::from(&x)).iter().map(|&y| y.into()).collect())
+            let x = ArrayView1::from(&x);
+            Ok(matrix.chunks(columns).map(|row| ArrayView1::from(row).dot(&x).into()).collect())
         };
-        let transposed = view.reversed_axes();
-        let forth = |x: &[f64]| product(&transposed.reversed_axes(), x);
-        let back = |x: &[f64]| product(&transposed, x);
+        let back = |x: &[f64]| {
+            let mut sums = vec![0f32; columns];
+            for (row, &x) in matrix.chunks(columns).zip(x) {
+                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += x as f32 * value);
+            }
+            Ok(sums.into_iter().map(f64::from).collect())
+        };
         let squares: f64 = matrix.iter().map(|&x| f64::from(x).powi(2)).sum();
-        lanczos(transposed.nrows(), (squares / matrix.len() as f64).sqrt(), forth, back)
+        extremes(rows, columns, (squares / matrix.len() as f64).sqrt(), forth, back)
     }
 
     /// Of a matrix that a device draws, multiplies and keeps: what comes to the host is vectors.
@@ -112,8 +115,7 @@ impl Spectrum {
         if rms == 0.0 {
             return Ok(Spectrum { largest: 0.0, smallest: 0.0, rms });
         }
-        let (forth, back) = (|x: &[f64]| matrix.forth(x), |x: &[f64]| matrix.back(x));
-        if rows < columns { lanczos(rows, rms, back, forth) } else { lanczos(columns, rms, forth, back) }
+        extremes(rows, columns, rms, |x| matrix.forth(x), |x| matrix.back(x))
     }
 
     /// What is expected of a large matrix of independent elements of this deviation and mean 0: the edges of V. Marchenko and L.
@@ -124,6 +126,17 @@ impl Spectrum {
         let (a, b) = ((rows as f64).sqrt(), (columns as f64).sqrt());
         Spectrum { largest: std * (a + b), smallest: std * (a - b).abs(), rms: std }
     }
+}
+
+/// From the shorter side, so that what the other one has more is not found as zeros.
+fn extremes(
+    rows: usize,
+    columns: usize,
+    rms: f64,
+    forth: impl Fn(&[f64]) -> Result<Vec<f64>, Error>,
+    back: impl Fn(&[f64]) -> Result<Vec<f64>, Error>,
+) -> Result<Spectrum, Error> {
+    if rows < columns { lanczos(rows, rms, back, forth) } else { lanczos(columns, rms, forth, back) }
 }
 
 /// From products with a matrix of so many columns, and with its transpose.

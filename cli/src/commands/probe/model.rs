@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use fanin::probe::{Activation, Spectrum};
 use fanin::rules::{Draw, Planned};
-use fanin::{Distribution, Dtype, Fans, elements};
+use fanin::{Distribution, Dtype, ErrorKind, Fans, elements};
 use serde::Serialize;
 
 use super::table::short;
@@ -120,7 +120,7 @@ impl Options<'_> {
             };
             let is_alike = |other: &&mut Matrix| match (&other.values, &values) {
                 (Values::Drawn(a), Values::Drawn(b)) => {
-                    (&other.shape, other.fans) == (&shape, fans)
+                    (&other.shape, other.fans, is_embedding(&other.name)) == (&shape, fans, is_embedding(&name))
                         && (a.distribution, &a.parts) == (b.distribution, &b.parts)
                 }
                 _ => false,
@@ -168,11 +168,15 @@ impl Options<'_> {
         })
     }
 
-    /// On a GPU, what is drawn stays there.
+    /// On a GPU, what is drawn stays there, if it fits a buffer.
     fn spectrum(&self, matrix: &Matrix, engine: &Engine, rows: usize, columns: usize) -> Result<Spectrum, Failure> {
         if let (Values::Drawn(draw), Engine::Gpu(gpu)) = (&matrix.values, engine) {
             let fill = self.fill(draw)?;
-            return Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns).map_err(|e| gpu.failed(e));
+            match Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns) {
+                // What is too large for one buffer is drawn in pieces, and multiplied here.
+                Err(e) if e.kind() == ErrorKind::DeviceLimit => {}
+                other => return other.map_err(|e| gpu.failed(e)),
+            }
         }
         let values = self.values(matrix, rows * columns, engine)?;
         let failed = |e| Failure::input(format!("tensor \"{}\": {e:#}", matrix.name));

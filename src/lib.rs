@@ -31,6 +31,7 @@
 //! | feature | has | needs |
 //! | --- | --- | --- |
 //! | `gpu` (default) | `gpu`: drawing into buffers of [wgpu](https://docs.rs/wgpu/30), which it hands on as `gpu::wgpu` | wgpu 30 |
+//! | `probe` | `probe`: whether layers drawn by a scheme saturate, vanish or explode | ndarray 0.17, within |
 //! | `rules` | `rules`: rules and presets for whole models, and their lists of tensors | |
 //! | `rand` | `StreamRng`: streams as generators of the [rand](https://docs.rs/rand/0.10) crates | rand 0.10 |
 //!
@@ -73,6 +74,8 @@ mod moments;
 mod names;
 mod number;
 mod philox;
+#[cfg(feature = "probe")]
+pub mod probe;
 #[cfg(any(feature = "rand", test))]
 mod rng;
 #[cfg(feature = "rules")]

@@ -111,27 +111,14 @@ export class Gpu {
         used.push(this.device.createBuffer({ size, usage }));
         return used.at(-1);
       };
-      const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+      const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
       const [elements, back] = await this.checked(() => [
         buffer(room, STORAGE | COPY_SRC),
         buffer(room, MAP_READ | COPY_DST),
       ]);
       let seconds = 0;
       for (const [from, to] of pieces) {
-        const windows = windowsOf(from, to, dtype);
-        const pipelines = await Promise.all(
-          windows.map(({ writes }) => this.pipeline(kernel, asksOf(numbers), dtype, writes)),
-        );
-        const dispatches = await this.checked(() =>
-          windows.map((window, i) => {
-            const params = buffer(paramsBytes(window.writes), UNIFORM | COPY_DST);
-            this.device.queue.writeBuffer(params, 0, paramsOf(window, numbers, stream));
-            const entries = [params, elements].map((buffer, binding) => ({ binding, resource: { buffer } }));
-            const bindings = this.device.createBindGroup({ layout: this.layout, entries });
-            return { pipeline: pipelines[i], bindings, workgroups: window.workgroups };
-          }),
-        );
-        seconds += await this.timed(dispatches);
+        seconds += await this.timed(await this.dispatches({ kernel, numbers }, stream, dtype, from, to, elements, buffer));
         await this.read(elements, back, drawn.subarray((from - start) * size, (to - start) * size));
       }
       return { bytes: drawn.buffer, seconds };
@@ -143,6 +130,21 @@ export class Gpu {
     } finally {
       used.forEach((buffer) => buffer.destroy());
     }
+  }
+
+  // What draws elements from..to of a tensor into a buffer; `buffer` makes those of the parameters.
+  async dispatches({ kernel, numbers }, stream, dtype, from, to, elements, buffer) {
+    const windows = windowsOf(from, to, dtype);
+    const pipelines = await Promise.all(windows.map(({ writes }) => this.pipeline(kernel, asksOf(numbers), dtype, writes)));
+    return this.checked(() =>
+      windows.map((window, i) => {
+        const params = buffer(paramsBytes(window.writes), GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+        this.device.queue.writeBuffer(params, 0, paramsOf(window, numbers, stream));
+        const entries = [params, elements].map((buffer, binding) => ({ binding, resource: { buffer } }));
+        const bindings = this.device.createBindGroup({ layout: this.layout, entries });
+        return { pipeline: pipelines[i], bindings, workgroups: window.workgroups };
+      }),
+    );
   }
 
   // Runs the dispatches; gives the seconds that they took.

@@ -3,6 +3,7 @@
 import { device } from "./device.js";
 import { showCheck } from "./check_section.js";
 import { plot } from "./plot.js";
+import { redraw, showProbe } from "./probe_section.js";
 import { samplerOf, SIZES, streamNamed } from "./sampler.js";
 import { densityOf, describe, momentsOf, parseShape, resolve, SCHEMES } from "./scheme.js";
 import { digest, histogram, reader, summarise } from "./values.js";
@@ -133,6 +134,7 @@ function spanOf(all) {
 
 function replot() {
   if (shown) plot($("plot"), shown);
+  redraw();
 }
 
 async function run() {
@@ -185,6 +187,11 @@ form.addEventListener("submit", (event) => {
 addEventListener("resize", replot);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", replot);
 $("check-button").addEventListener("click", showCheck);
+$("probe-button").addEventListener("click", () => {
+  const { scheme, compare, seed } = form.elements;
+  const schemes = [scheme.value, compare.value].filter((scheme) => scheme.trim());
+  showProbe(schemes, seed.value);
+});
 if (new URLSearchParams(location.search).has("check")) {
   say("");
   showCheck();

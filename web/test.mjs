@@ -360,6 +360,46 @@ test("a GPU without memory is an error, not a picture", async () => {
   await view.close();
 });
 
+test("layers measure what the program's do, and theory expects what its does", { timeout: 300_000 }, async () => {
+  for (const [scheme, activation] of [
+    ["standard", "tanh"], ["he_normal", "relu"], ["lecun_normal", "selu"], ["normal:std=0.2", "gelu"], ["zeros", "relu"],
+    ["normal:std=0.1", "sigmoid"], ["he_uniform", "elu"], ["glorot_normal", "silu"], ["normal:std=0.3", "softsign"],
+    ["he_normal", "leaky_relu"], ["normal:std=1e-9", "linear"],
+  ]) {
+    const [depth, width, batch] = [4, 70, 64];
+    const [measured, theory] = await page.evaluate(
+      async (asked) => {
+        const [{ expected, probe }, { device }] = [await import("/web/probe.js"), await import("/web/device.js")];
+        return [await probe(await device(), { ...asked, seed: 3n }), expected(asked)];
+      },
+      { scheme, activation, depth, width, batch },
+    );
+    const given = ["--activation", activation, "--depth", depth, "--width", width, "--batch", batch, "--seed", "3"].map(String);
+    const { layers } = JSON.parse(fanin("probe", scheme, ...given, "--device", "cpu", "--json"));
+    const near = (a, b, what) => assert.ok(Math.abs(a - b) <= 1e-3 * Math.abs(b), `${scheme} ${activation} ${what}: ${a}, ${b}`);
+    layers.forEach((layer, i) => {
+      near(measured[i].preStd, layer.pre_std, `layer ${i}`);
+      near(measured[i].gradientStd, layer.gradient_std, `gradient ${i}`);
+      near(theory[i].preStd, layer.expected_pre_std, `theory ${i}`);
+      near(theory[i].gradientStd, layer.expected_gradient_std, `theory of the gradient ${i}`);
+    });
+  }
+});
+
+test("the section of layers says what is wrong with it", async () => {
+  const view = await browser.newPage();
+  await view.goto(`${origin}/web/?shape=64x64`);
+  await view.waitForFunction(() => document.body.dataset.state === "done");
+  for (const [field, text, said] of [["depth", "0", "the depth is"], ["depth", "5", "the width is"], ["width", "32", "the seed is"]]) {
+    await view.locator("#probe-width").fill(field === "width" ? text : "x");
+    if (field === "depth") await view.locator("#probe-depth").fill(text);
+    await view.locator('[name="seed"]').fill("-1");
+    await view.locator("#probe-button").click();
+    await view.waitForFunction((said) => document.querySelector("#probe-status").textContent.startsWith(said), said);
+  }
+  await view.close();
+});
+
 test("a tensor is drawn in pieces as in one", async () => {
   for (const [dtype, range] of [["f32", "5..9000001"], ["bf16", "1027..19000000"]]) {
     const fields = { shape: "5000x5000", dtype, seed: "9", range };
@@ -376,6 +416,9 @@ test("pictures, wide and narrow, light and dark", { timeout: 300_000 }, async ()
     const view = await browser.newPage({ viewport: { width, height }, colorScheme: scheme });
     await view.goto(`${origin}/web/?${query}`);
     await view.waitForFunction(() => document.body.dataset.state === "done");
+    await view.locator("#probe-width").fill("96");
+    await view.locator("#probe-button").click();
+    await view.waitForFunction(() => document.body.dataset.probe === "done");
     await view.screenshot({ path: join(pictures, `${scheme}-${width}.png`), fullPage: true });
     const overflow = await view.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(overflow <= 0, `${overflow} pixels wider than the window of ${width}`);

@@ -18,7 +18,7 @@ pub mod files;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use commands::{bench, devices, fill, init, rules, stats, verify};
+use commands::{bench, devices, fill, init, probe, rules, stats, verify};
 use failure::Failure;
 
 /// Initialises neural-network weights: one seed, the same bits on every GPU and on the CPU.
@@ -39,6 +39,7 @@ enum Command {
     Rules(rules::RulesOf),
     Verify(verify::Verify),
     Stats(stats::Stats),
+    Probe(probe::Probe),
     Devices(devices::Devices),
     Bench(bench::Bench),
 }
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Rules(rules) => rules.run(),
         Command::Verify(verify) => verify.run(),
         Command::Stats(stats) => stats.run(),
+        Command::Probe(probe) => probe.run(),
         Command::Devices(devices) => devices.run(),
         Command::Bench(bench) => bench.run(),
     };

@@ -23,6 +23,11 @@ mod scopes;
 mod self_test;
 mod windows;
 
+#[cfg(feature = "probe")]
+use std::collections::HashMap;
+#[cfg(feature = "probe")]
+use std::sync::{Mutex, PoisonError};
+
 pub use wgpu;
 use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
 
@@ -33,7 +38,7 @@ use crate::{Error, Fill};
 use batches::{Batch, Batches};
 use kernels::Writes;
 use pipelines::Pipelines;
-use scopes::scoped;
+pub(crate) use scopes::scoped;
 #[cfg(test)]
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
@@ -81,6 +86,9 @@ pub struct GpuFiller {
     device: Device,
     limits: Limits,
     pipelines: Pipelines,
+    /// Pipelines of the probe, by their labels.
+    #[cfg(feature = "probe")]
+    others: Mutex<HashMap<String, ComputePipeline>>,
 }
 
 /// One fill and where it goes: the buffer, and the byte offset of the fill's first element in it.
@@ -159,7 +167,13 @@ impl GpuFiller {
     /// ```
     pub fn untested(device: &Device) -> Result<GpuFiller, Error> {
         let limits = Limits::new(&device.limits())?;
-        Ok(GpuFiller { device: device.clone(), limits, pipelines: Pipelines::new(device)? })
+        Ok(GpuFiller {
+            device: device.clone(),
+            limits,
+            pipelines: Pipelines::new(device)?,
+            #[cfg(feature = "probe")]
+            others: Mutex::default(),
+        })
     }
 
     /// This filler, if its device passes the self-test.
@@ -225,6 +239,29 @@ impl GpuFiller {
             }
         }
         Ok(())
+    }
+
+    /// The device that it draws on.
+    #[cfg(feature = "probe")]
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// A pipeline of the probe, compiled when it is first asked for.
+    #[cfg(feature = "probe")]
+    pub(crate) fn compiled(
+        &self,
+        label: &str,
+        compile: impl FnOnce() -> Result<ComputePipeline, Error>,
+    ) -> Result<ComputePipeline, Error> {
+        let others = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        let compiled = others().get(label).cloned();
+        if let Some(pipeline) = compiled {
+            return Ok(pipeline);
+        }
+        // Others may compile meanwhile.
+        let pipeline = compile()?;
+        Ok(others().entry(label.into()).or_insert(pipeline).clone())
     }
 
     /// A buffer of this device that holds so many bytes, rounded up to whole words, with the usage `STORAGE` beside these.

@@ -14,7 +14,7 @@ use crate::{Error, ErrorKind};
 ///
 /// Scopes belong to a device and a thread. What they cannot see, an object of another wgpu instance or a queue of another
 /// device, panics inside wgpu, which is an error here, too.
-pub(super) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
+pub(crate) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
     let guards = [ErrorFilter::Validation, ErrorFilter::OutOfMemory, ErrorFilter::Internal]
         .map(|filter| device.push_error_scope(filter));
     let done = catch_unwind(AssertUnwindSafe(work));

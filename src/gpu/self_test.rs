@@ -255,14 +255,14 @@ impl GpuFiller {
     }
 
     fn buffer(&self, size: u64, usage: BufferUsages) -> Result<Buffer, Error> {
-        let label = Some("fanin self-test");
-        scoped(&self.device, "a buffer of the self-test", || {
+        let label = Some("fanin read-back");
+        scoped(&self.device, "a buffer to read back", || {
             self.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
         })
     }
 
     /// The buffer's bytes, once the device has written them.
-    fn read_back(&self, queue: &Queue, buffer: &Buffer) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_back(&self, queue: &Queue, buffer: &Buffer) -> Result<Vec<u8>, Error> {
         let failed = || Error::failed(ErrorKind::Device, "the device", "did not give its results back");
         let copy = self.buffer(buffer.size(), BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
         scoped(&self.device, "reading back", || {

@@ -6,6 +6,7 @@ pub(crate) mod devices;
 pub(crate) mod fill;
 pub(crate) mod init;
 pub(crate) mod options;
+pub(crate) mod probe;
 pub(crate) mod rules;
 pub(crate) mod source;
 pub(crate) mod stats;

@@ -39,11 +39,16 @@ pub struct Own {
 }
 
 impl Source {
+    /// Whether anything was said.
+    pub fn is_given(&self) -> bool {
+        !self.set.is_empty() || self.architecture.is_some()
+    }
+
     pub fn read(&self, path: &Path) -> Result<Model, Failure> {
         let mut config = match model::described(path)? {
             Described::Config(config) => config,
             Described::Tensors(tensors) => {
-                if !self.set.is_empty() || self.architecture.is_some() {
+                if self.is_given() {
                     let option = if self.set.is_empty() { "--architecture" } else { "--set" };
                     let message = format!("{option} is given, and {} is a list of tensors", path.display());
                     return Err(Failure::input(format!("{message}, allowed with {option}: a model's config.json")));

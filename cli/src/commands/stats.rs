@@ -138,9 +138,14 @@ pub fn summary_json(s: &Summary) -> serde_json::Value {
 
 /// The histogram, a letter for each bin.
 pub fn bars(s: &Summary) -> String {
+    bars_of(&s.histogram)
+}
+
+/// Counts, a letter for each.
+pub fn bars_of(counts: &[u64]) -> String {
     const BARS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let most = s.histogram.iter().copied().max().unwrap_or(0).max(1);
-    s.histogram.iter().map(|count| BARS[(count * 8).div_ceil(most) as usize]).collect()
+    let most = counts.iter().copied().max().unwrap_or(0).max(1);
+    counts.iter().map(|count| BARS[(count * 8).div_ceil(most) as usize]).collect()
 }
 
 fn to_line(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> String {

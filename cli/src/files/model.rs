@@ -30,7 +30,7 @@ pub enum Described {
 /// Reads a model's tensors in the order of the file, of `.safetensors` files the header alone; or its configuration, which a folder
 /// holds as config.json.
 pub fn described(path: &Path) -> Result<Described, Failure> {
-    if is_index(path) || is_safetensors(path) {
+    if is_checkpoint(path) {
         let shards = shards(path, false)?;
         let tensors = shards.into_iter().flat_map(|shard| shard.header.tensors).map(|(tensor, _)| tensor).collect();
         return Ok(Described::Tensors(tensors));
@@ -101,6 +101,11 @@ fn bounded(file: std::io::Result<File>, what: &str) -> Result<Vec<u8>, String> {
         return Err(format!("the {what} is longer than {MAX_HEADER} bytes, allowed: at most that"));
     }
     Ok(bytes)
+}
+
+/// Whether its name is that of a checkpoint, which holds tensors.
+pub fn is_checkpoint(path: &Path) -> bool {
+    is_index(path) || is_safetensors(path)
 }
 
 fn is_index(path: &Path) -> bool {

@@ -1,0 +1,276 @@
+//! `fanin probe`: whether an initialisation is healthy.
+
+mod figure;
+mod model;
+mod table;
+mod words;
+
+use std::path::PathBuf;
+
+use fanin::Scheme;
+use fanin::probe::{Activation, Input, Report};
+use serde::Serialize;
+
+use crate::commands::choice::Choice;
+use crate::commands::options::parse;
+use crate::commands::source::Source;
+use crate::draw::engine::Engine;
+use crate::failure::Failure;
+use crate::say;
+
+/// Says whether an initialisation is healthy: whether layers saturate, activations vanish, gradients vanish or explode.
+///
+/// A batch of inputs of variance 1 is sent through equal square layers that the scheme draws, and a gradient of deviation 1 back from
+/// the top; on a GPU weights are drawn where they are multiplied. Beside what was measured stands what mean-field theory expects of
+/// layers that are infinitely wide. An activation is saturated where its slope is below 1 % of its largest; for relu and its kin that
+/// is one side by design.
+///
+/// Of a whole model, a config.json, a list of tensors or a checkpoint, it says of each matrix its gain, variance times fan_in, beside
+/// the one that keeps gradients before such an activation, and its largest and smallest singular values beside those expected of a
+/// random matrix; a matrix whose gain is eight times that of the middle one, or less than an eighth, stands out.
+///
+/// Examples: fanin probe glorot_normal --activation relu
+///           fanin probe normal:std=0.01 --compare standard --compare lecun_normal --svg probe.svg
+///           fanin probe config.json --set num_hidden_layers=2
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub struct Probe {
+    /// The scheme of the weights, NAME[:key=value,...], or a model, as for init
+    #[arg(value_name = "SCHEME|MODEL", value_parser = subject)]
+    subject: Subject,
+    /// linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign [default: tanh; of a model linear]
+    #[arg(long, value_name = "NAME", value_parser = parse::<Activation>)]
+    activation: Option<Activation>,
+    /// How many layers
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    depth: u64,
+    /// How many units each layer has, and the input
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    width: u64,
+    /// How many inputs
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    batch: u64,
+    /// The scheme of the biases, which have their weight's fans, as in PyTorch
+    #[arg(long, value_name = "SCHEME", default_value = "zeros", value_parser = parse::<Scheme>)]
+    bias: Scheme,
+    /// What the inputs are, with mean 0 and variance 1: normal, uniform
+    #[arg(long, value_name = "NAME", default_value = "normal", value_parser = parse::<Input>)]
+    input: Input,
+    /// The seed: 0 to 2^64 - 1
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// What draws and multiplies: as for init. Numbers agree to what f32 rounds.
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+    /// Another scheme, to stand beside the first; several may be given.
+    #[arg(long, value_name = "SCHEME", value_parser = given)]
+    compare: Vec<Given>,
+    /// Print a JSON object instead of text; with --compare a list of them.
+    #[arg(long)]
+    json: bool,
+    /// Write a figure: activations and gradients by layer, measured and expected.
+    #[arg(long, value_name = "FILE.svg")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    choice: Choice,
+}
+
+/// What is probed.
+#[derive(Clone, Debug)]
+enum Subject {
+    Scheme(Given),
+    Model(PathBuf),
+}
+
+/// What names a file, or is one, is a model: no scheme's name is a path.
+fn subject(text: &str) -> Result<Subject, String> {
+    let path = PathBuf::from(text);
+    let is_path = text.contains(['/', '\\']) || path.extension().is_some_and(|e| e == "json" || e == "safetensors");
+    // A scheme's keys may have a point, and nothing that is there is called like a scheme by chance.
+    match given(text) {
+        Ok(scheme) => Ok(Subject::Scheme(scheme)),
+        Err(_) if is_path || path.exists() => Ok(Subject::Model(path)),
+        Err(e) => Err(e),
+    }
+}
+
+/// A scheme, as it was given.
+#[derive(Clone, Debug)]
+struct Given {
+    text: String,
+    scheme: Scheme,
+}
+
+fn given(text: &str) -> Result<Given, String> {
+    Ok(Given { text: text.trim().into(), scheme: parse(text)? })
+}
+
+/// A scheme that was probed.
+struct Probed {
+    text: String,
+    probe: fanin::probe::Probe,
+    device: String,
+    report: Report,
+}
+
+impl Probe {
+    pub fn run(self) -> Result<(), Failure> {
+        let given = match &self.subject {
+            Subject::Scheme(given) => given,
+            Subject::Model(path) => return self.model(path.clone()),
+        };
+        if self.choice.is_given() || self.source.is_given() {
+            let message = format!(
+                "{}: a scheme is probed alone, allowed with rules or a configuration's keys: a model",
+                given.text
+            );
+            return Err(Failure::input(message));
+        }
+        let probes = std::iter::once(given).chain(&self.compare).map(|given| self.probe(given));
+        let probes = probes.collect::<Result<Vec<_>, _>>()?;
+        let engine = Engine::choose(&self.device)?;
+        let mut probed = Vec::new();
+        for (text, probe) in probes {
+            let report = match &engine {
+                Engine::Cpu => probe.on_cpu().map_err(Failure::other)?,
+                Engine::Gpu(gpu) => probe.on_gpu(&gpu.filler, &gpu.queue).map_err(|e| gpu.failed(e))?,
+            };
+            probed.push(Probed { text, probe, device: engine.name().into(), report });
+        }
+        if let Some(path) = &self.svg {
+            let svg = figure::of(&probed);
+            std::fs::write(path, svg).map_err(|e| Failure::other(format!("{}: {e}", path.display())))?;
+        }
+        if self.json {
+            match &probed[..] {
+                [one] => say::json(&one.json()),
+                all => say::json(&all.iter().map(Probed::json).collect::<Vec<_>>()),
+            }
+            return Ok(());
+        }
+        for (at, probed) in probed.iter().enumerate() {
+            if at > 0 {
+                say!("");
+            }
+            probed.say()?;
+        }
+        Ok(())
+    }
+
+    fn model(&self, path: PathBuf) -> Result<(), Failure> {
+        if !self.compare.is_empty() || self.svg.is_some() {
+            let message =
+                format!("{}: a model is probed alone, allowed with --compare and --svg: a scheme", path.display());
+            return Err(Failure::input(message));
+        }
+        let options = model::Options {
+            path,
+            source: &self.source,
+            choice: &self.choice,
+            activation: self.activation.unwrap_or(Activation::Linear),
+            seed: self.seed,
+            device: &self.device,
+            json: self.json,
+        };
+        options.run()
+    }
+
+    /// All that can be wrong with a probe is said before a device is opened.
+    fn probe(&self, given: &Given) -> Result<(String, fanin::probe::Probe), Failure> {
+        let activation = self.activation.unwrap_or(Activation::Tanh);
+        let made = || {
+            let probe = fanin::probe::Probe::new(given.scheme, activation).with_bias(self.bias);
+            let probe = probe.with_input(self.input).with_seed(self.seed);
+            let probe = probe.with_depth(self.depth)?.with_width(self.width)?.with_batch(self.batch)?;
+            probe.check()?;
+            Ok(probe)
+        };
+        let probe = made().map_err(|e: fanin::Error| Failure::input(format!("{}: {e:#}", given.text)))?;
+        Ok((given.text.clone(), probe))
+    }
+}
+
+impl Probed {
+    fn say(&self) -> Result<(), Failure> {
+        let Probed { text, probe, device, report } = self;
+        let (depth, width, batch) = (probe.depth(), probe.width(), probe.batch());
+        let activation = probe.activation();
+        say!("{text}, {activation}: {depth} layers of {width}, a batch of {batch}, seed {}, {device}", probe.seed());
+        table::say(report, console::Term::stdout().size().1.into());
+        words::of(probe, report).map_err(Failure::input)?.iter().for_each(|line| say!("{line}"));
+        Ok(())
+    }
+
+    fn json(&self) -> Json {
+        let Probed { text, probe, device, report } = self;
+        let expected = |at: usize| report.theory.as_ref().map(|theory| theory.layers[at]);
+        let layers = report.layers.iter().enumerate().map(|(at, layer)| JsonLayer {
+            layer: at + 1,
+            pre_mean: layer.pre_mean,
+            pre_std: layer.pre_std,
+            mean: layer.mean,
+            std: layer.std,
+            saturated: layer.saturated,
+            zero: layer.zero,
+            dead: layer.dead,
+            gradient_std: layer.gradient_std,
+            expected_pre_std: expected(at).map(|expected| expected.pre_std),
+            expected_gradient_std: expected(at).map(|expected| expected.gradient_std),
+        });
+        Json {
+            scheme: text.clone(),
+            activation: probe.activation().to_string(),
+            depth: probe.depth(),
+            width: probe.width(),
+            batch: probe.batch(),
+            seed: probe.seed().to_string(),
+            device: device.clone(),
+            layers: layers.collect(),
+            phase: report.theory.as_ref().map(|theory| theory.phase.to_string()),
+            verdict: JsonVerdict {
+                saturates: report.verdict.saturates.is_some(),
+                vanishes: report.verdict.vanishes.is_some(),
+                gradients: report.verdict.gradients.to_string(),
+            },
+        }
+    }
+}
+
+/// What --json prints. Numbers beyond f32, and what theory does not speak of, are null; a seed is text, as in all JSON of fanin's.
+#[derive(Serialize)]
+struct Json {
+    scheme: String,
+    activation: String,
+    depth: u64,
+    width: u64,
+    batch: u64,
+    seed: String,
+    device: String,
+    layers: Vec<JsonLayer>,
+    phase: Option<String>,
+    verdict: JsonVerdict,
+}
+
+#[derive(Serialize)]
+struct JsonLayer {
+    layer: usize,
+    pre_mean: f64,
+    pre_std: f64,
+    mean: f64,
+    std: f64,
+    saturated: f64,
+    zero: f64,
+    dead: u64,
+    gradient_std: f64,
+    expected_pre_std: Option<f64>,
+    expected_gradient_std: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct JsonVerdict {
+    saturates: bool,
+    vanishes: bool,
+    gradients: String,
+}

@@ -1,0 +1,257 @@
+//! The matrices of a whole model: their variance gains, and the edges of their spectra.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use fanin::probe::{Activation, Spectrum};
+use fanin::rules::{Draw, Planned};
+use fanin::{Distribution, Dtype, ErrorKind, Fans, elements};
+use serde::Serialize;
+
+use super::table::short;
+use crate::commands::choice::Choice;
+use crate::commands::source::{Model, Source};
+use crate::draw::engine::Engine;
+use crate::draw::seed::Seed;
+use crate::failure::Failure;
+use crate::files::header::{Tensor, is_integer};
+use crate::files::run::Run;
+use crate::files::summary::{for_each, size_of};
+use crate::files::{header, model};
+use crate::say;
+
+/// No larger matrix is multiplied: 1 GiB of floats.
+const MOST_ELEMENTS: u64 = 1 << 28;
+/// What differs by more than this from the middle of all matrices stands out.
+const STANDS_OUT: f64 = 8.0;
+/// What is that near to one value is an isometry.
+const ISOMETRY: f64 = 0.01;
+
+/// A matrix, and how many others are drawn as it is.
+#[derive(Serialize)]
+struct Row {
+    tensor: String,
+    like_it: usize,
+    shape: Vec<u64>,
+    fan_in: u64,
+    std: f64,
+    /// Nothing of an embedding, whose rows are looked up, not summed.
+    gain: Option<f64>,
+    wanted: f64,
+    largest: Option<f64>,
+    smallest: Option<f64>,
+    expected_largest: f64,
+    expected_smallest: f64,
+    isometry: bool,
+    stands_out: bool,
+}
+
+/// What to measure: as a rule draws it, or as it lies in a file.
+struct Matrix {
+    name: String,
+    like_it: usize,
+    shape: Vec<u64>,
+    fans: Fans,
+    values: Values,
+}
+
+enum Values {
+    Drawn(Box<Draw>),
+    Stored(Run, safetensors::Dtype),
+}
+
+pub struct Options<'a> {
+    pub path: PathBuf,
+    pub source: &'a Source,
+    pub choice: &'a Choice,
+    pub activation: Activation,
+    pub seed: u64,
+    pub device: &'a str,
+    pub json: bool,
+}
+
+impl Options<'_> {
+    pub fn run(&self) -> Result<(), Failure> {
+        let matrices = self.matrices()?;
+        let engine = Engine::choose(self.device)?;
+        // As many layers as it takes to tell, of a model whose layers are of many kinds.
+        let probe = fanin::probe::Probe::new(fanin::scheme::zeros(), self.activation);
+        let wanted = probe.gain().map_err(Failure::input)?.map_or(f64::NAN, |gain| gain * gain);
+        let mut rows = matrices.iter().map(|m| self.row(m, &engine, wanted)).collect::<Result<Vec<_>, _>>()?;
+        let mut gains: Vec<_> = rows
+            .iter()
+            .flat_map(|row| std::iter::repeat_n(row.gain, row.like_it + 1))
+            .flatten()
+            .filter(|x| *x > 0.0)
+            .collect();
+        gains.sort_by(f64::total_cmp);
+        if let Some(middle) = gains.get(gains.len() / 2) {
+            rows.iter_mut().for_each(|row| {
+                row.stands_out = row.gain.is_some_and(|gain| (gain / middle).ln().abs() > STANDS_OUT.ln())
+            });
+        }
+        if self.json {
+            say::json(&rows);
+        } else {
+            self.say(&rows, &engine);
+        }
+        Ok(())
+    }
+
+    /// The matrices, those that are drawn alike once.
+    fn matrices(&self) -> Result<Vec<Matrix>, Failure> {
+        let at = self.path.display();
+        let Model { tensors, own } = self.source.read(&self.path)?;
+        let tensors: Vec<_> = tensors.into_iter().filter(|tensor| !is_integer(tensor.dtype)).collect();
+        let named: Vec<_> = tensors.iter().map(Tensor::named_shape).collect();
+        let (rules, _) = self.choice.rules(&named, own.map(|own| own.rules))?;
+        let plan = rules.plan(&named).map_err(|e| Failure::input(format!("{at}: {e:#}")))?;
+        let mut stored = stored(&self.path)?;
+        let mut matrices: Vec<Matrix> = Vec::new();
+        for Planned { name, shape, draw, fans, .. } in plan.into_tensors() {
+            let is_matrix = shape.iter().filter(|d| **d > 1).count() > 1 && !shape.contains(&0);
+            let (Some(fans), true) = (fans, is_matrix) else { continue };
+            let values = match (stored.remove(&name), draw) {
+                (Some((run, dtype)), _) if size_of(dtype).is_some() => Values::Stored(run, dtype),
+                (None, Some(draw)) if !matches!(draw.distribution, Distribution::Constant { .. }) => {
+                    Values::Drawn(Box::new(draw))
+                }
+                _ => continue,
+            };
+            let is_alike = |other: &&mut Matrix| match (&other.values, &values) {
+                (Values::Drawn(a), Values::Drawn(b)) => {
+                    (&other.shape, other.fans, is_embedding(&other.name)) == (&shape, fans, is_embedding(&name))
+                        && (a.distribution, &a.parts) == (b.distribution, &b.parts)
+                }
+                _ => false,
+            };
+            match matrices.iter_mut().find(is_alike) {
+                Some(other) => other.like_it += 1,
+                None => matrices.push(Matrix { name, like_it: 0, shape, fans, values }),
+            }
+        }
+        if matrices.is_empty() {
+            return Err(Failure::input(format!("{at} has no matrix that is drawn, allowed: a model that has one")));
+        }
+        Ok(matrices)
+    }
+
+    fn row(&self, matrix: &Matrix, engine: &Engine, wanted: f64) -> Result<Row, Failure> {
+        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("tensor \"{}\": {e:#}", matrix.name));
+        let count = elements(&matrix.shape).map_err(|e| failed(&e))?;
+        let fan_in = matrix.fans.fan_in();
+        let (rows, columns) = (matrix.shape[0], count / matrix.shape[0].max(1));
+        let (std, spectrum) = if count <= MOST_ELEMENTS {
+            let spectrum = self.spectrum(matrix, engine, rows as usize, columns as usize)?;
+            (spectrum.rms, Some(spectrum))
+        } else {
+            match &matrix.values {
+                Values::Drawn(draw) => (draw.distribution.mean().hypot(draw.distribution.std()), None),
+                Values::Stored(..) => (f64::NAN, None),
+            }
+        };
+        let expected = Spectrum::expected(std, rows as usize, columns as usize);
+        Ok(Row {
+            tensor: matrix.name.clone(),
+            like_it: matrix.like_it,
+            shape: matrix.shape.clone(),
+            fan_in,
+            std,
+            gain: (!is_embedding(&matrix.name)).then_some(std * std * fan_in as f64),
+            wanted,
+            largest: spectrum.map(|s| s.largest),
+            smallest: spectrum.map(|s| s.smallest),
+            expected_largest: expected.largest,
+            expected_smallest: expected.smallest,
+            isometry: spectrum.is_some_and(|s| s.largest > 0.0 && s.smallest > (1.0 - ISOMETRY) * s.largest),
+            stands_out: false,
+        })
+    }
+
+    /// On a GPU, what is drawn stays there, if it fits a buffer.
+    fn spectrum(&self, matrix: &Matrix, engine: &Engine, rows: usize, columns: usize) -> Result<Spectrum, Failure> {
+        if let (Values::Drawn(draw), Engine::Gpu(gpu)) = (&matrix.values, engine) {
+            let fill = self.fill(draw)?;
+            match Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns) {
+                // What is too large for one buffer is drawn in pieces, and multiplied here.
+                Err(e) if e.kind() == ErrorKind::DeviceLimit => {}
+                other => return other.map_err(|e| gpu.failed(e)),
+            }
+        }
+        let values = self.values(matrix, rows * columns, engine)?;
+        let failed = |e| Failure::input(format!("tensor \"{}\": {e:#}", matrix.name));
+        Spectrum::of(&values, rows, columns).map_err(failed)
+    }
+
+    fn fill(&self, draw: &Draw) -> Result<fanin::Fill, Failure> {
+        draw.fill_of(Seed::Native(self.seed).stream(&draw.stream), Dtype::F32).map_err(Failure::input)
+    }
+
+    /// What a matrix holds: drawn, or read.
+    fn values(&self, matrix: &Matrix, count: usize, engine: &Engine) -> Result<Vec<f32>, Failure> {
+        let mut values = Vec::new();
+        let no_memory = |_| Failure::other(format!("tensor \"{}\" does not fit this machine's memory", matrix.name));
+        values.try_reserve_exact(count).map_err(no_memory)?;
+        match &matrix.values {
+            Values::Drawn(draw) => {
+                let fill = self.fill(draw)?;
+                let dtype = header::file_dtype(Dtype::F32).map_err(Failure::input)?;
+                engine.draw(std::iter::once(fill), engine.chunk(u64::MAX), |bytes| {
+                    for_each(dtype, bytes, |x| values.push(x as f32));
+                    Ok(())
+                })?;
+            }
+            Values::Stored(run, dtype) => {
+                run.read(|bytes| {
+                    for_each(*dtype, bytes, |x| values.push(x as f32));
+                    Ok(())
+                })?;
+            }
+        }
+        Ok(values)
+    }
+
+    fn say(&self, rows: &[Row], engine: &Engine) {
+        let activation = self.activation;
+        say!("{}, matrices before {activation}, seed {}, {}", self.path.display(), self.seed, engine.name());
+        say!("     gain   wanted   largest  expected  smallest  expected  matrix");
+        let number = |x: Option<f64>| x.map_or("-".into(), short);
+        for row in rows {
+            let like_it = if row.like_it > 0 { format!(" and {} like it", row.like_it) } else { String::new() };
+            let marks = [(row.isometry, ", an isometry"), (row.stands_out, ", which stands out")];
+            let marks: String = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+            say!(
+                "{:>9} {:>8} {:>9} {:>9} {:>9} {:>9}  {} {:?}{like_it}{marks}",
+                number(row.gain),
+                short(row.wanted),
+                number(row.largest),
+                short(row.expected_largest),
+                number(row.smallest),
+                short(row.expected_smallest),
+                row.tensor,
+                row.shape,
+            );
+        }
+        say!("gain: variance times fan_in; largest, smallest: singular values, beside Marchenko and Pastur's edges");
+    }
+}
+
+/// By its name, as models call them.
+fn is_embedding(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["embed", "embd", "wte", "wpe"].iter().any(|part| name.contains(part))
+}
+
+/// Where a checkpoint's tensors lie; nothing of what is no checkpoint.
+fn stored(path: &Path) -> Result<BTreeMap<String, (Run, safetensors::Dtype)>, Failure> {
+    if !model::is_checkpoint(path) {
+        return Ok(BTreeMap::new());
+    }
+    let shards = model::shards(path, true)?;
+    let tensors = shards.iter().flat_map(|shard| shard.header.tensors.iter().map(move |tensor| (shard, tensor)));
+    let placed = tensors.map(|(shard, (tensor, bytes))| {
+        let run = Run { path: shard.path.as_path().into(), bytes: bytes.clone() };
+        (tensor.name.clone(), (run, tensor.dtype))
+    });
+    Ok(placed.collect())
+}

@@ -1,0 +1,140 @@
+//! The verdict in words: each condition with the number behind it, and what would hold.
+
+use fanin::Scheme;
+use fanin::probe::{Activation, Expected, Gradients, Layer, Phase, Probe, Report};
+
+use super::table::{share, short};
+
+/// The verdict's lines.
+pub fn of(probe: &Probe, report: &Report) -> Result<Vec<String>, fanin::Error> {
+    let lines = [saturation(probe.activation(), report), activations(report), gradients(report), theory(report)];
+    let mut lines = lines.to_vec();
+    let verdict = &report.verdict;
+    let is_healthy = verdict.saturates.or(verdict.vanishes).or(verdict.explodes).or(verdict.gradients_break).is_none();
+    if !is_healthy {
+        lines.push(remedy(probe)?);
+    }
+    Ok(lines)
+}
+
+/// The layer of which a number is the largest, counted from 1.
+fn largest(report: &Report, of: impl Fn(&Layer) -> f64) -> (usize, f64) {
+    let numbers = report.layers.iter().map(of).enumerate().filter(|(_, x)| x.is_finite());
+    numbers.max_by(|(_, a), (_, b)| a.total_cmp(b)).map_or((1, f64::NAN), |(at, x)| (at + 1, x))
+}
+
+fn saturation(activation: Activation, report: &Report) -> String {
+    let (at, most) = largest(report, |layer| layer.saturated);
+    let by_design = if activation.flat() > 0.0 && most > 0.25 { ", where half is flat by design" } else { "" };
+    match report.verdict.saturates {
+        None if most == 0.0 => "no layer saturates: no activation does".into(),
+        None => format!("no layer saturates: at most {} of activations do, in layer {at}{by_design}", share(most)),
+        Some(first) => format!(
+            "layers saturate, the first of them layer {first}: {} of its activations have a slope below 1% of {activation}'s \
+             largest{by_design}",
+            share(report.layers[first as usize - 1].saturated)
+        ),
+    }
+}
+
+fn activations(report: &Report) -> String {
+    let rms = |layer: u64| short(report.layers[layer as usize - 1].rms());
+    let last = report.layers.len() as u64;
+    let dead = report.layers.iter().map(|layer| layer.dead).max().unwrap_or(0);
+    let dead =
+        if dead > 0 { format!("; up to {dead} units of a layer are zero for the whole batch") } else { String::new() };
+    let verdict = &report.verdict;
+    let lost = report.layers.iter().position(|layer| !layer.rms().is_finite());
+    if let Some(zero) = report.layers.iter().position(|layer| layer.zero == 1.0) {
+        return format!("activations vanish: all are exactly zero from layer {} on", zero + 1);
+    }
+    match (verdict.vanishes, verdict.explodes) {
+        (Some(first), _) => format!(
+            "activations vanish, first in layer {first}: an rms of {}, below 1/100 of the input's; in the last layer {}{dead}",
+            rms(first),
+            rms(last)
+        ),
+        (_, Some(first)) => {
+            let end = lost.map_or(format!("in the last layer {}", rms(last)), |lost| {
+                format!("beyond what f32 holds from layer {} on", lost + 1)
+            });
+            let size =
+                if lost == Some(first as usize - 1) { String::new() } else { format!(" an rms of {},", rms(first)) };
+            format!("activations explode, first in layer {first}:{size} above 100 times the input's; {end}{dead}")
+        }
+        _ => format!("activations do not vanish: an rms of {} in the last layer, of the input's 1{dead}", rms(last)),
+    }
+}
+
+fn gradients(report: &Report) -> String {
+    let std = |layer: u64| short(report.layers[layer as usize - 1].gradient_std);
+    let first = std(1);
+    let at = report.verdict.gradients_break.unwrap_or(1);
+    match report.verdict.gradients {
+        Gradients::Vanish => format!(
+            "gradients vanish on their way back, below 1/100 of the last layer's from layer {at} down: {first} of them in layer 1"
+        ),
+        Gradients::Explode => format!(
+            "gradients explode on their way back, above 100 times the last layer's from layer {at} down: {first} of them in layer 1"
+        ),
+        _ => format!("gradients neither vanish nor explode: in layer 1 they are {first} of the last layer's"),
+    }
+}
+
+fn theory(report: &Report) -> String {
+    let Some(theory) = &report.theory else {
+        return "theory: none, as weights or biases have another mean than 0".into();
+    };
+    let scale = match theory.phase {
+        _ if theory.chi == 0.0 => "no gradient passes back".into(),
+        Phase::Ordered => format!("squared gradients shrink e-fold in {} layers", short(theory.depth_scale)),
+        Phase::Chaotic => format!("squared gradients grow e-fold in {} layers", short(theory.depth_scale)),
+        _ => "squared gradients keep their size".into(),
+    };
+    let ends = match theory.fixed_point {
+        0.0 => "0".into(),
+        q if q.is_finite() => short(q),
+        _ => "infinity".into(),
+    };
+    let (phase, chi) = (theory.phase, short(theory.chi));
+    format!("theory: {phase}, chi {chi}: {scale}; pre-activations' variance tends to {ends}")
+}
+
+/// A scheme with which theory says that all holds: one that has a name, if gradients change by less than ten times, else the one whose
+/// gradients are as large in the first layer as in the last.
+fn remedy(probe: &Probe) -> Result<String, fanin::Error> {
+    let (activation, depth) = (probe.activation(), probe.depth());
+    let expected = |text: &str| {
+        let scheme: Scheme = text.parse()?;
+        Ok(probe.clone().with_scheme(scheme).theory()?.map_or(Vec::new(), |theory| theory.layers))
+    };
+    let is_flat = |layer: &Expected| layer.saturated > (1.0 + activation.flat()) / 2.0;
+    let is_lost = |layer: &Expected| !(0.01..=100.0).contains(&layer.rms);
+    for text in ["lecun_normal", "he_normal"] {
+        let layers = expected(text)?;
+        let is_wrong =
+            |layer: &Expected| !(0.1..=10.0).contains(&layer.gradient_std) || is_flat(layer) || is_lost(layer);
+        if !layers.is_empty() && !layers.iter().any(is_wrong) {
+            return Ok(format!("{text} would hold over {depth} layers of {activation}, by theory"));
+        }
+    }
+    let Some(gain) = probe.gain()? else {
+        return Ok(format!("no gain holds gradients over {depth} layers of {activation} with such biases, by theory"));
+    };
+    let text = format!("he_normal:gain={}", short(gain));
+    let layers = expected(&text)?;
+    let worst = layers.iter().map(|layer| layer.saturated).fold(0.0, f64::max);
+    Ok(if layers.iter().any(is_flat) {
+        format!(
+            "no gain holds for {depth} layers of {activation}, by theory: with {text} gradients would, and {} of activations \
+             saturate",
+            share(worst)
+        )
+    } else if layers.iter().any(is_lost) {
+        format!(
+            "no gain holds for {depth} layers of {activation}, by theory: with {text} gradients would, activations not"
+        )
+    } else {
+        format!("{text} would hold over {depth} layers of {activation}, by theory")
+    })
+}

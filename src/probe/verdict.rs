@@ -1,0 +1,81 @@
+//! Whether a network is healthy, by what was measured.
+
+use std::fmt;
+
+use super::{Activation, Layer};
+
+/// What became of gradients on their way back.
+///
+/// ```
+/// assert_eq!(fanin::probe::Gradients::Hold.to_string(), "hold");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Gradients {
+    /// In some layer they are below 1/100 of the last layer's.
+    Vanish,
+    /// Neither.
+    Hold,
+    /// In some layer they are above 100 times the last layer's.
+    Explode,
+}
+
+impl fmt::Display for Gradients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Gradients::Vanish => "vanish",
+            Gradients::Hold => "hold",
+            Gradients::Explode => "explode",
+        })
+    }
+}
+
+/// Whether a network is healthy. Layers are counted from 1.
+///
+/// ```
+/// use fanin::probe::{Activation, Probe};
+///
+/// let wild = Probe::new("normal".parse()?, Activation::Tanh).with_width(256)?.on_cpu()?;
+/// assert_eq!((wild.verdict.saturates, wild.verdict.vanishes), (Some(1), None));
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// The first layer that saturates: in which more than half of the activations that could pass a gradient back pass next to none.
+    /// With `tanh` that is more than half of all, with `relu`, half of which is flat by design, more than three quarters.
+    pub saturates: Option<u64>,
+    /// The first layer whose activations vanish: their rms is below 1/100 of the input's, which is 1.
+    pub vanishes: Option<u64>,
+    /// The first layer whose activations explode: their rms is above 100 times the input's, or passes what f32 holds.
+    pub explodes: Option<u64>,
+    /// What became of gradients.
+    pub gradients: Gradients,
+    /// Where that shows, on the way back: the layer nearest to the last one.
+    pub gradients_break: Option<u64>,
+}
+
+/// How much smaller or larger counts as vanished or exploded.
+const FACTOR: f64 = 100.0;
+
+impl Verdict {
+    pub(super) fn of(activation: Activation, layers: &[Layer]) -> Verdict {
+        let first = |is: &dyn Fn(&Layer) -> bool| layers.iter().position(is).map(|at| at as u64 + 1);
+        let last = |is: &dyn Fn(&Layer) -> bool| layers.iter().rposition(is).map(|at| at as u64 + 1);
+        let vanished = last(&|layer| layer.gradient_std < 1.0 / FACTOR);
+        // What is no number passed what f32 holds.
+        let exploded = last(&|layer| layer.gradient_std > FACTOR || layer.gradient_std.is_nan());
+        let (gradients, gradients_break) = match (vanished, exploded) {
+            (None, None) => (Gradients::Hold, None),
+            (at, other) if at > other => (Gradients::Vanish, at),
+            (_, at) => (Gradients::Explode, at),
+        };
+        Verdict {
+            saturates: first(&|layer| layer.saturated > (1.0 + activation.flat()) / 2.0),
+            vanishes: first(&|layer| layer.rms() < 1.0 / FACTOR),
+            explodes: first(&|layer| layer.rms() > FACTOR || layer.rms().is_nan()),
+            gradients,
+            gradients_break,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// Layers drawn by a scheme, a batch on its way through them and a gradient back, as src/probe has it, with its kernels of
+// shaders/probe.wgsl; and what mean-field theory expects.
+
+import { samplerOf, streamNamed } from "./sampler.js";
+import { momentsOf, resolve } from "./scheme.js";
+
+// As the kernels number them.
+export const ACTIVATIONS = ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softsign"];
+const LEAKY = 0.01;
+const BINS = 24;
+const TILE = 64;
+
+const KERNELS = {
+  forward: { entry: "forward", bindings: [0, 3, 4, 5, 6] },
+  backward: { entry: "backward", bindings: [0, 3, 4, 6] },
+  multiply: { entry: "multiply", bindings: [0, 1, 2, 3] },
+  transposed: { entry: "multiply", bindings: [0, 1, 2, 3] },
+};
+
+async function pipelinesOf(gpu, activation) {
+  const code = `const BINS = ${BINS}u;\n${await gpu.file("probe")}`;
+  const module = gpu.device.createShaderModule({ label: "probe", code });
+  const made = Object.entries(KERNELS).map(async ([name, { entry, bindings }]) => {
+    const constants = { activation: ACTIVATIONS.indexOf(activation), transposed: name === "transposed" ? 1 : 0 };
+    // Browsers want those alone that the entry point uses.
+    const used = entry === "multiply" ? ["transposed"] : ["activation"];
+    const compute = { module, entryPoint: entry, constants: Object.fromEntries(used.map((key) => [key, constants[key]])) };
+    return [name, { pipeline: await gpu.device.createComputePipelineAsync({ layout: "auto", compute }), bindings }];
+  });
+  return Object.fromEntries(await Promise.all(made));
+}
+
+// The standard deviations of each layer's pre-activations, and of gradients relative to the last layer's. Weights are drawn where they
+// are multiplied; a few numbers of each unit come back.
+export async function probe(gpu, { scheme, activation, depth, width, batch, seed }) {
+  const distribution = resolve(scheme, [width, width], "out_in");
+  const sampler = samplerOf(distribution, "f32");
+  const unit = samplerOf({ kind: "normal", mean: 0, std: 1 }, "f32");
+  const kernels = await pipelinesOf(gpu, activation);
+  const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+  const used = [];
+  const buffer = (size, usage) => {
+    used.push(gpu.device.createBuffer({ size: Math.max(16, size), usage }));
+    return used.at(-1);
+  };
+  try {
+    const buffers = await gpu.checked(() => ({
+      uniform: buffer(32, UNIFORM | COPY_DST),
+      weight: buffer(4 * width * width, STORAGE),
+      last: buffer(4 * width * batch, STORAGE),
+      next: buffer(4 * width * batch, STORAGE),
+      bias: buffer(4 * width, STORAGE),
+      measured: buffer(36 * width, STORAGE | COPY_SRC),
+      back: buffer(36 * width, MAP_READ | COPY_DST),
+      pre: Array.from({ length: depth }, () => buffer(4 * width * batch, STORAGE)),
+    }));
+    const fill = async (sampler, name, elements, to) =>
+      gpu.timed(await gpu.dispatches(sampler, await streamNamed(seed, name), "f32", 0, elements, to, buffer));
+    const swap = () => ([buffers.last, buffers.next] = [buffers.next, buffers.last]);
+    const run = async (scale, steps) => {
+      const params = new DataView(new ArrayBuffer(32));
+      params.setUint32(0, width, true);
+      params.setUint32(4, batch, true);
+      params.setFloat32(8, scale, true);
+      params.setFloat32(12, LEAKY, true);
+      gpu.device.queue.writeBuffer(buffers.uniform, 0, params);
+      await gpu.checked(() => {
+        const encoder = gpu.device.createCommandEncoder();
+        for (const [kernel, layer, x, y] of steps) {
+          const { pipeline, bindings } = kernels[kernel];
+          const { uniform, weight, last, next, bias, measured } = buffers;
+          const all = [uniform, weight, last, next, buffers.pre[layer], bias, measured];
+          const entries = bindings.map((binding) => ({ binding, resource: { buffer: all[binding] } }));
+          const pass = encoder.beginComputePass();
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+          pass.dispatchWorkgroups(x, y);
+          pass.end();
+        }
+        gpu.device.queue.submit([encoder.finish()]);
+      });
+    };
+    // The deviation over all units, from each one's mean, deviation and count of what f32 does not hold.
+    const measure = async (stride, lost) => {
+      const bytes = new Uint8Array(36 * width);
+      await gpu.read(buffers.measured, buffers.back, bytes);
+      const floats = new Float32Array(bytes.buffer);
+      const units = Array.from({ length: width }, (_, i) => floats.subarray(i * stride, (i + 1) * stride));
+      if (units.some((unit) => unit[lost] > 0)) return NaN;
+      const mean = units.reduce((sum, unit) => sum + unit[0], 0) / width;
+      return Math.sqrt(units.reduce((sum, unit) => sum + unit[1] ** 2 + (unit[0] - mean) ** 2, 0) / width);
+    };
+    const tiles = [Math.ceil(batch / TILE), Math.ceil(width / TILE)];
+    const layers = [];
+    await fill(unit, "input", width * batch, buffers.next);
+    for (let layer = 0; layer < depth; layer++) {
+      swap();
+      await fill(sampler, `layer.${layer}.weight`, width * width, buffers.weight);
+      await run(1, [["multiply", layer, ...tiles], ["forward", layer, width, 1]]);
+      layers.push({ preStd: await measure(9, 8) });
+    }
+    await fill(unit, "gradient", width * batch, buffers.next);
+    await run(1, [["backward", depth - 1, width, 1]]);
+    const top = await measure(3, 2);
+    let [last, scaled] = [top, 0];
+    const relative = () => (last === 0 ? 0 : (last / top) * 2 ** -scaled);
+    layers[depth - 1].gradientStd = relative();
+    for (let layer = depth - 2; layer >= 0; layer--) {
+      if (last > 0 && Number.isFinite(last)) {
+        const shift = -Math.max(-126, Math.min(126, Math.round(Math.log2(last))));
+        swap();
+        await fill(sampler, `layer.${layer + 1}.weight`, width * width, buffers.weight);
+        await run(2 ** shift, [["transposed", layer, ...tiles], ["backward", layer, width, 1]]);
+        scaled += shift;
+        last = await measure(3, 2);
+      }
+      layers[layer].gradientStd = relative();
+    }
+    return layers;
+  } finally {
+    used.forEach((buffer) => buffer.destroy());
+  }
+}
+
+const sigmoid = (z) => 1 / (1 + Math.exp(-z));
+const [SCALE, ALPHA] = [1.0507009873554805, 1.6732632423543772];
+const bell = (z) => Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
+// Abramowitz and Stegun, 7.1.26.
+const normal = (z) => {
+  const t = 1 / (1 + 0.2316419 * Math.abs(z));
+  const sum = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
+  const tail = 0.5 * t * sum * Math.exp(-z * z / 2);
+  return z < 0 ? tail : 1 - tail;
+};
+
+// Values and slopes.
+const FUNCTIONS = {
+  linear: [(z) => z, () => 1],
+  sigmoid: [sigmoid, (z) => sigmoid(z) * sigmoid(-z)],
+  tanh: [Math.tanh, (z) => 1 / Math.cosh(Math.min(Math.abs(z), 300)) ** 2],
+  relu: [(z) => Math.max(z, 0), (z) => Number(z > 0)],
+  leaky_relu: [(z) => (z < 0 ? LEAKY * z : z), (z) => (z < 0 ? LEAKY : 1)],
+  elu: [(z) => (z < 0 ? Math.expm1(z) : z), (z) => Math.exp(Math.min(z, 0))],
+  selu: [(z) => SCALE * (z < 0 ? ALPHA * Math.expm1(z) : z), (z) => SCALE * (z < 0 ? ALPHA * Math.exp(z) : 1)],
+  gelu: [(z) => z * normal(z), (z) => normal(z) + z * bell(z)],
+  silu: [(z) => z * sigmoid(z), (z) => sigmoid(z) * (1 + z * sigmoid(-z))],
+  softsign: [(z) => z / (1 + Math.abs(z)), (z) => (1 + Math.abs(z)) ** -2],
+};
+
+// Gauss and Legendre's rule in panels that halve towards 0, as in src/probe/theory.rs.
+const RULE = [
+  [0.1488743389816312, 0.2955242247147529], [0.4333953941292472, 0.2692667193099964], [0.6794095682990244, 0.219086362515982],
+  [0.8650633666889845, 0.1494513491505806], [0.9739065285171717, 0.0666713443086881],
+];
+const POINTS = Array.from({ length: 50 }, (_, i) => 10 / 2 ** i).flatMap((end) =>
+  RULE.flatMap(([at, weight]) =>
+    [0.75 - 0.25 * at, 0.75 + 0.25 * at].flatMap((z) => [1, -1].map((sign) => [sign * z * end, weight * 0.25 * end * bell(z * end)])),
+  ),
+);
+
+// What mean-field theory expects of the same; nothing of weights whose mean is not 0.
+export function expected({ scheme, activation, depth, width }) {
+  const { mean, std } = momentsOf(resolve(scheme, [width, width], "out_in"));
+  if (Math.abs(mean) > 1e-9 * std) return null;
+  const variance = std * std * width;
+  const [value, slope] = FUNCTIONS[activation];
+  const meanOf = (f, q) => POINTS.reduce((sum, [z, mass]) => sum + mass * f(Math.sqrt(q) * z) ** 2, 0);
+  const layers = [];
+  const chi = [];
+  for (let q = variance, layer = 0; layer < depth; layer++) {
+    layers.push({ preStd: Math.sqrt(q) });
+    chi.push(variance * meanOf(slope, q));
+    q = variance * meanOf(value, q);
+  }
+  for (let layer = depth - 1, gradient = 1; layer >= 0; layer--) {
+    layers[layer].gradientStd = gradient;
+    if (layer > 0) gradient *= Math.sqrt(chi[layer - 1]);
+  }
+  return layers;
+}

@@ -16,7 +16,8 @@ use crate::say;
 ///
 /// Each number is the median of several runs. A device's time is what its own clock says, where it has one, and the time
 /// from submission to completion is given beside it; `to fill` is the speed relative to a plain fill of the same buffer in
-/// the same run, `to CPU` relative to the CPU's row. Each is warmed up for 0.2 seconds. A software adapter says nothing about a GPU.
+/// the same run, `to CPU` relative to the CPU's row. A GPU works for two seconds before its first row, and each row
+/// for 0.2 before it counts. A software adapter says nothing about a GPU.
 #[derive(clap::Args)]
 pub struct Bench {
     /// What to time beside the CPU: as for `init`.
@@ -165,6 +166,12 @@ impl Bench {
 
     fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
+        let normal = self.fill(&DISTRIBUTIONS[2].1, Dtype::F32, Kind::Native)?;
+        let buffer = gpu.bench_buffer(normal.byte_len())?;
+        let started = Instant::now();
+        while started.elapsed() < WAKE_UP {
+            gpu.time(&normal, &buffer)?;
+        }
         for &dtype in Dtype::ALL {
             let buffer = gpu.bench_buffer(dtype.bytes(self.size))?;
             for (stream, name, distribution) in self.work() {
@@ -199,8 +206,11 @@ impl Bench {
     }
 }
 
-/// How long a row runs before it is timed: a GPU that has nothing to do counts five times slower, and takes its time to wake up.
+/// How long a row runs before it is timed.
 const WARM_UP: Duration = Duration::from_millis(200);
+/// How long a GPU works before its first row: its clock is slow while there is nothing to do (an H100's by a factor of five), and takes
+/// a second to rise.
+const WAKE_UP: Duration = Duration::from_secs(2);
 
 /// The median of `runs` timings, after those of the first 0.2 seconds.
 fn median(runs: u32, mut time: impl FnMut() -> Result<f64, Failure>) -> Result<f64, Failure> {

@@ -4,10 +4,11 @@
     cargo build --release --workspace
     pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
     python3 architectures/compare.py                    # the cases below
+    python3 architectures/compare.py 'Qwen3*'           # some of them
     python3 architectures/compare.py GPT2Model '{"n_embd": 96, "n_head": 3, "n_layer": 2, "n_positions": 64, "vocab_size": 300}'
 
-Each tensor's mean and standard deviation must be within 6 standard errors of the plan's, its zero rows the plan's, and of tensors that
-share their storage the first name that transformers writes must be there alone. What transformers refuses must be refused.
+The plan must have the tensors that save_pretrained writes. Each tensor's mean and standard deviation must be within 6 standard errors of
+the plan's, its zero rows the plan's. What transformers refuses must be refused.
 """
 
 import json
@@ -18,10 +19,11 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+from fnmatch import fnmatch
 
 import torch
 import transformers
-from safetensors import safe_open
+from safetensors.torch import load_file
 
 FANIN = os.environ.get("FANIN", "target/release/fanin")
 DTYPES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16"}
@@ -33,14 +35,40 @@ T5 = {"vocab_size": 301, "d_model": 64, "d_kv": 16, "d_ff": 160, "num_layers": 2
 VIT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 160, "image_size": 32, "patch_size": 8}
 CONVNEXT = {"hidden_sizes": [16, 24, 32, 48], "depths": [1, 2, 1, 1], "num_stages": 4}
 RESNET = {"embedding_size": 16, "hidden_sizes": [32, 48, 64, 80], "depths": [1, 2, 1, 1]}
+GPT2 = {"vocab_size": 301, "n_positions": 64, "n_embd": 64, "n_layer": 2, "n_head": 4}
+NEOX = {"vocab_size": 301, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4}
+OPT = {"vocab_size": 301, "hidden_size": 64, "ffn_dim": 160, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64}
+DECODER = {"vocab_size": 301, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
+           "num_key_value_heads": 2}
 LABELS = {str(i): f"L{i}" for i in range(7)}
 
 ENCODER = [
     {}, {"hidden_size": 96, "num_attention_heads": 3, "num_hidden_layers": 3, "type_vocab_size": 5}, {"num_hidden_layers": 0},
-    {"id2label": LABELS}, {"num_labels": 1}, {"tie_word_embeddings": False}, {"pad_token_id": None}, {"pad_token_id": 7},
+    {"id2label": LABELS}, {"num_labels": 1}, {"num_labels": 3, "id2label": LABELS}, {"tie_word_embeddings": False}, {"pad_token_id": None},
+    {"pad_token_id": 7}, {"is_decoder": True}, {"chunk_size_feed_forward": 8},
     {"pad_token_id": -1}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"is_decoder": True, "add_cross_attention": True},
     {"dtype": "bfloat16"}, {"vocab_size": 17, "max_position_embeddings": 9, "intermediate_size": 33},
     {"hidden_size": 65}, {"pad_token_id": 301}, {"add_cross_attention": True},
+]
+# Of every decoder.
+GENERAL = [
+    {}, {"tie_word_embeddings": False}, {"tie_word_embeddings": True}, {"initializer_range": 0.5}, {"initializer_range": 0.0},
+    {"id2label": LABELS}, {"num_labels": 1}, {"vocab_size": 17}, {"dtype": "bfloat16"}, {"dtype": "float16"}, {"pad_token_id": None},
+    {"num_labels": 7}, {"num_labels": 3, "id2label": LABELS}, {"pad_token_id": 7}, {"pad_token_id": -1}, {"pad_token_id": 301}, {"pad_token_id": 300}, {"is_decoder": True}, {"add_cross_attention": True},
+]
+# And of those with grouped heads.
+GROUPED = [
+    *GENERAL, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"num_key_value_heads": 1}, {"num_key_value_heads": 4},
+    {"num_key_value_heads": None}, {"head_dim": 24}, {"head_dim": None},
+    {"attention_bias": True}, {"mlp_bias": True}, {"hidden_size": 66}, {"hidden_size": 66, "head_dim": 16}, {"intermediate_size": 33},
+    {"num_attention_heads": 8}, {"hidden_act": "gelu"}, {"sliding_window": 16}, {"use_sliding_window": True, "max_window_layers": 1},
+    {"hidden_size": 96, "num_attention_heads": 6, "num_key_value_heads": 3}, {"head_dim": 0}, {"partial_rotary_factor": 0.5},
+    {"attention_bias": True, "head_dim": 20, "num_key_value_heads": 1}, {"pretraining_tp": 2},
+]
+LEFT_OUT = {key: value for key, value in DECODER.items() if key != "num_key_value_heads"}
+EXPERTS = [
+    *GROUPED, {"num_local_experts": 3}, {"num_experts": 5}, {"num_local_experts": 1, "num_experts_per_tok": 1},
+    {"num_local_experts": 4, "num_experts_per_tok": 4}, {"num_local_experts": 0}, {"intermediate_size": 40},
 ]
 ROBERTA = ["ForCausalLM", "ForMaskedLM", "ForMultipleChoice", "ForQuestionAnswering", "ForSequenceClassification", "ForTokenClassification", "Model"]
 # Classes, what they have in common, and what is tried of each.
@@ -53,12 +81,43 @@ CASES = [
         {}, {"dim": 96, "n_heads": 3, "n_layers": 3}, {"tie_word_embeddings": False}, {"pad_token_id": None}, {"pad_token_id": 5},
         {"pad_token_id": -2}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"dtype": "float16"}, {"dim": 65}, {"n_layers": 0},
     ]),
+    (["GPT2ForSequenceClassification", "GPT2LMHeadModel", "GPT2Model"], GPT2, [
+        *GENERAL, {"n_layer": 0}, {"n_layer": 3}, {"n_inner": 100}, {"n_inner": None}, {"n_embd": 65}, {"n_head": 3, "n_embd": 96},
+        {"add_cross_attention": True, "n_inner": 70}, {"n_positions": 9}, {"scale_attn_by_inverse_layer_idx": True},
+        {"reorder_and_upcast_attn": True}, {"n_inner": 0},
+    ]),
+    (["GPTNeoXForCausalLM", "GPTNeoXForSequenceClassification", "GPTNeoXModel"], NEOX, [
+        *GENERAL, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"attention_bias": False}, {"hidden_size": 65},
+        {"hidden_size": 96, "num_attention_heads": 3}, {"intermediate_size": 33}, {"use_parallel_residual": False}, {"rotary_pct": 0.5},
+        {"max_position_embeddings": 32},
+    ]),
+    (["OPTForCausalLM", "OPTForSequenceClassification", "OPTModel"], OPT, [
+        *GENERAL, {"init_std": 0.5}, {"init_std": 0.0}, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"do_layer_norm_before": False},
+        {"word_embed_proj_dim": 32}, {"word_embed_proj_dim": None}, {"word_embed_proj_dim": 32, "do_layer_norm_before": False},
+        {"_remove_final_layer_norm": True}, {"enable_bias": False}, {"layer_norm_elementwise_affine": False}, {"hidden_size": 65},
+        {"word_embed_proj_dim": 32, "tie_word_embeddings": False}, {"ffn_dim": 33}, {"hidden_size": 96, "num_attention_heads": 3},
+        {"max_position_embeddings": 9},
+    ]),
+    *[([name + of for of in ["ForCausalLM", "ForSequenceClassification", "Model"]], {**DECODER, **more}, tried) for name, more, tried in [
+        ("Llama", {}, GROUPED), ("Mistral", {}, GROUPED), ("Qwen2", {}, GROUPED), ("Qwen3", {}, GROUPED), ("Mixtral", {}, EXPERTS),
+        ("Phi3", {"pad_token_id": 0}, GROUPED), ("Gemma", {}, GROUPED), ("Gemma2", {}, GROUPED),
+        ("Qwen3Moe", {"num_experts": 4, "moe_intermediate_size": 24}, [
+            *[{key.replace("local_experts", "experts"): value for key, value in case.items()} for case in EXPERTS], {"mlp_only_layers": [1]},
+            {"mlp_only_layers": None}, {"decoder_sparse_step": 2}, {"decoder_sparse_step": 2, "mlp_only_layers": [1], "num_hidden_layers": 4},
+            {"mlp_only_layers": [0, 1]}, {"decoder_sparse_step": 3, "num_hidden_layers": 4}, {"moe_intermediate_size": 33},
+            {"mlp_only_layers": [7]}, {"decoder_sparse_step": 0}, {"num_experts": 0, "decoder_sparse_step": 0},
+        ]),
+    ]],
+    (["Gemma3ForCausalLM", "Gemma3TextModel"], DECODER,
+     [*GROUPED, {"use_bidirectional_attention": True}, {"layer_types": ["full_attention"] * 2}]),
+    (["LlamaModel", "MistralModel", "Qwen2Model", "Qwen3Model", "Qwen3MoeModel", "MixtralModel", "GemmaModel", "Gemma2Model", "Gemma3TextModel",
+      "Phi3Model"], LEFT_OUT, [{"num_attention_heads": 32}, {"num_attention_heads": 32, "pad_token_id": 0}, {}, {"num_key_value_heads": None}]),
     (["T5ForConditionalGeneration", "T5Model", "T5EncoderModel", "T5ForSequenceClassification", "T5ForTokenClassification",
       "T5ForQuestionAnswering"], T5, [
         {}, {"feed_forward_proj": "gated-gelu"}, {"feed_forward_proj": "gated-silu", "d_kv": 24}, {"feed_forward_proj": "gelu"},
         {"feed_forward_proj": "more-gelu"}, {"feed_forward_proj": "gated-gelu-new"}, {"num_decoder_layers": 3}, {"num_layers": 3},
         {"num_decoder_layers": None}, {"num_decoder_layers": 0}, {"tie_word_embeddings": False}, {"initializer_factor": 0.5},
-        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
+        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"is_decoder": True}, {"is_encoder_decoder": False}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
     ]),
     (["ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"], VIT, [
         {}, {"qkv_bias": False}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65},
@@ -90,12 +149,11 @@ def made(name, given):
 
 
 def written(model):
-    """The names that it writes."""
+    """The tensors that it writes, and its configuration."""
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         config = json.loads((pathlib.Path(folder) / "config.json").read_text())
-        with safe_open(pathlib.Path(folder) / "model.safetensors", "pt") as file:
-            return list(file.keys()), config
+        return load_file(pathlib.Path(folder) / "model.safetensors"), config
 
 
 def planned(config):
@@ -135,25 +193,18 @@ def compare(name, given):
     what = f"{name} {json.dumps(given)}"
     try:
         model = made(name, given)
+        tensors, config = written(model)
     except Exception as error:
         rows, _ = planned({"architectures": [name], "model_type": getattr(transformers, name).config_class.model_type, **given})
         if rows is not None:
             print(f"{what}: transformers refuses it: {str(error).splitlines()[0]}")
             return "wrong"
         return "refused"
-    names, config = written(model)
     # What was given, null included, and what transformers makes of it must be the same to fanin.
     said = {"architectures": [name], "model_type": config["model_type"], **given}
     wrong = 0
-    state = model.state_dict()
-    shared = {}
-    for key, tensor in state.items():
-        if tensor.numel():
-            shared.setdefault(tensor.data_ptr(), []).append(key)
-    # Some are written by other names.
-    left_out = {key for keys in shared.values() if len(keys) > 1 for key in keys if key not in names}
     # Buffers of integers are no rows of a plan.
-    expected = {key: tensor for key, tensor in state.items() if key not in left_out and tensor.is_floating_point()}
+    expected = {key: tensor for key, tensor in tensors.items() if tensor.is_floating_point()}
     for of, config in [("as given", said), ("as written", {**config, "architectures": [name]})]:
         rows, error = planned(config)
         if rows is None:
@@ -183,7 +234,9 @@ def compare(name, given):
 def main():
     logging.disable()
     transformers.utils.logging.disable_progress_bar()
-    if len(sys.argv) > 1:
+    if len(sys.argv) > 1 and not hasattr(transformers, sys.argv[1]):
+        cases = [(name, {**common, **case}) for names, common, tried in CASES for name in names if fnmatch(name, sys.argv[1]) for case in tried]
+    elif len(sys.argv) > 1:
         cases = [(sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}"))]
     else:
         cases = [(name, {**common, **case}) for names, common, tried in CASES for name in names for case in tried]

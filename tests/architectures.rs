@@ -1,4 +1,5 @@
-//! Architectures: the tensors that transformers 5.24 gives a configuration, and how it starts them. `golden/configs` has what it drew.
+//! Architectures: the tensors that transformers 5.24 gives a configuration, and how it starts them. `golden/configs` has what it drew,
+//! by the names that its files have.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -343,16 +344,15 @@ fn vit_is_as_its_class_and_options_say() {
     assert_eq!(of(r#"{"image_size": 37}"#, "embeddings.position_embeddings").0, [1, 17, 64]);
     assert_eq!(of(r#"{"image_size": 35, "patch_size": 6}"#, "embeddings.position_embeddings").0, [1, 26, 64]);
     assert_eq!(of(r#"{"num_channels": 1}"#, "embeddings.patch_embeddings.projection.weight").0, [64, 1, 8, 8]);
-    assert_eq!(of(r#"{"hidden_size": 65}"#, "layers.0.attention.q_proj.weight").0, [64, 65]);
-    assert_eq!(of(r#"{"head_dim": 24}"#, "layers.0.attention.o_proj.weight").0, [64, 96]);
+    assert_eq!(of(r#"{"hidden_size": 65}"#, "encoder.layer.0.attention.attention.query.weight").0, [64, 65]);
+    assert_eq!(of(r#"{"head_dim": 24}"#, "encoder.layer.0.attention.output.dense.weight").0, [64, 96]);
     assert_eq!(of(r#"{"pooler_output_size": 40}"#, "pooler.dense.weight").0, [40, 64]);
     // Weights are cut by no window, and what is no layer's by PyTorch's.
-    assert_eq!(of("{}", "layers.0.mlp.fc1.weight").1, "normal(0, 0.02^2)");
+    assert_eq!(of("{}", "encoder.layer.0.intermediate.dense.weight").1, "normal(0, 0.02^2)");
     assert_eq!(of("{}", "embeddings.cls_token").1, "normal(0, 0.02^2) in [-2, 2]");
-    assert!(
-        has("ViTModel", VIT, "q_proj.bias") && !has("ViTModel", &with(VIT, r#"{"qkv_bias": false}"#), "q_proj.bias")
-    );
-    assert!(has("ViTModel", &with(VIT, r#"{"qkv_bias": false}"#), "o_proj.bias"));
+    let unbiased = with(VIT, r#"{"qkv_bias": false}"#);
+    assert!(has("ViTModel", VIT, "query.bias") && !has("ViTModel", &unbiased, "query.bias"));
+    assert!(has("ViTModel", &unbiased, "attention.output.dense.bias"));
     assert!(!has("ViTForImageClassification", VIT, "pooler.dense.weight"));
     assert_eq!(tensor("ViTForImageClassification", VIT, "classifier.weight").0, [2, 64]);
     assert!(!has("ViTForImageClassification", &with(VIT, r#"{"num_labels": 0}"#), "classifier.weight"));

@@ -117,7 +117,7 @@ CASES = [
         {}, {"feed_forward_proj": "gated-gelu"}, {"feed_forward_proj": "gated-silu", "d_kv": 24}, {"feed_forward_proj": "gelu"},
         {"feed_forward_proj": "more-gelu"}, {"feed_forward_proj": "gated-gelu-new"}, {"num_decoder_layers": 3}, {"num_layers": 3},
         {"num_decoder_layers": None}, {"num_decoder_layers": 0}, {"tie_word_embeddings": False}, {"initializer_factor": 0.5},
-        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"is_decoder": True}, {"is_encoder_decoder": False}, {"initializer_range": 0.5}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
+        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"is_encoder_decoder": False}, {"initializer_range": 0.5}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
     ]),
     (["ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"], VIT, [
         {}, {"qkv_bias": False}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65},

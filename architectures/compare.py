@@ -62,7 +62,7 @@ GROUPED = [
     {"num_key_value_heads": None}, {"head_dim": 24}, {"head_dim": None},
     {"attention_bias": True}, {"mlp_bias": True}, {"hidden_size": 66}, {"hidden_size": 66, "head_dim": 16}, {"intermediate_size": 33},
     {"num_attention_heads": 8}, {"hidden_act": "gelu"}, {"sliding_window": 16}, {"use_sliding_window": True, "max_window_layers": 1},
-    {"hidden_size": 96, "num_attention_heads": 6, "num_key_value_heads": 3}, {"head_dim": 0}, {"partial_rotary_factor": 0.5},
+    {"hidden_size": 96, "num_attention_heads": 6, "num_key_value_heads": 3}, {"partial_rotary_factor": 0.5},
     {"attention_bias": True, "head_dim": 20, "num_key_value_heads": 1}, {"pretraining_tp": 2},
 ]
 LEFT_OUT = {key: value for key, value in DECODER.items() if key != "num_key_value_heads"}
@@ -111,13 +111,13 @@ CASES = [
     (["Gemma3ForCausalLM", "Gemma3TextModel"], DECODER,
      [*GROUPED, {"use_bidirectional_attention": True}, {"layer_types": ["full_attention"] * 2}]),
     (["LlamaModel", "MistralModel", "Qwen2Model", "Qwen3Model", "Qwen3MoeModel", "MixtralModel", "GemmaModel", "Gemma2Model", "Gemma3TextModel",
-      "Phi3Model"], LEFT_OUT, [{"num_attention_heads": 32}, {"num_attention_heads": 32, "pad_token_id": 0}, {}, {"num_key_value_heads": None}]),
+      "Phi3Model"], LEFT_OUT, [{"num_attention_heads": 32}, {"num_attention_heads": 32, "pad_token_id": 0}, {"num_key_value_heads": None}]),
     (["T5ForConditionalGeneration", "T5Model", "T5EncoderModel", "T5ForSequenceClassification", "T5ForTokenClassification",
       "T5ForQuestionAnswering"], T5, [
         {}, {"feed_forward_proj": "gated-gelu"}, {"feed_forward_proj": "gated-silu", "d_kv": 24}, {"feed_forward_proj": "gelu"},
         {"feed_forward_proj": "more-gelu"}, {"feed_forward_proj": "gated-gelu-new"}, {"num_decoder_layers": 3}, {"num_layers": 3},
         {"num_decoder_layers": None}, {"num_decoder_layers": 0}, {"tie_word_embeddings": False}, {"initializer_factor": 0.5},
-        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"is_decoder": True}, {"is_encoder_decoder": False}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
+        {"relative_attention_num_buckets": 16, "num_heads": 3}, {"is_encoder_decoder": False}, {"initializer_range": 0.5}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
     ]),
     (["ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"], VIT, [
         {}, {"qkv_bias": False}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65},
@@ -130,7 +130,7 @@ CASES = [
         {"num_labels": 0}, {"dtype": "float16"},
     ]),
     (["ResNetForImageClassification", "ResNetModel"], RESNET, [
-        {}, {"layer_type": "basic"}, {"downsample_in_first_stage": True, "embedding_size": 32}, {"embedding_size": 32},
+        {}, {"initializer_range": 0.5}, {"layer_type": "basic"}, {"downsample_in_first_stage": True, "embedding_size": 32}, {"embedding_size": 32},
         {"layer_type": "basic", "embedding_size": 32}, {"layer_type": "basic", "hidden_sizes": [16, 16, 16, 16]},
         {"hidden_sizes": [18, 22, 30], "depths": [2, 1, 3]}, {"downsample_in_bottleneck": True}, {"num_channels": 1}, {"layer_type": "other"},
         {"id2label": LABELS}, {"num_labels": 0}, {"depths": [0, 1, 1, 1]}, {"dtype": "bfloat16"},

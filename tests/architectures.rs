@@ -462,6 +462,40 @@ fn resnet_is_as_its_class_and_options_say() {
     assert_refused("ResNetModel", &with(RESNET, r#"{"embedding_size": "16"}"#), "embedding_size");
 }
 
+/// Activations that have weights, and older keys that make other tensors, are refused, as is what makes no model.
+#[test]
+fn what_would_change_tensors_is_refused() {
+    let decoder = |more: &str| {
+        let all = r#"{"vocab_size": 301, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 1,
+            "num_attention_heads": 4, "num_key_value_heads": 2}"#;
+        with(all, more)
+    };
+    for class in
+        ["LlamaModel", "MistralModel", "MixtralModel", "Phi3Model", "Qwen2Model", "Qwen3MoeModel", "GemmaModel"]
+    {
+        let json = decoder(r#"{"pad_token_id": 0}"#);
+        assert!(plan_of(class, &json).is_ok(), "{class}: {:?}", plan_of(class, &json));
+        assert_refused(class, &with(&json, r#"{"hidden_act": "prelu"}"#), "hidden_act");
+        assert_refused(class, &with(&json, r#"{"head_dim": 0}"#), "head_dim");
+        assert_refused(class, &with(&json, r#"{"num_key_value_heads": 3}"#), "num_key_value_heads");
+    }
+    assert_refused("Gemma3TextModel", &decoder(r#"{"hidden_activation": "xielu"}"#), "hidden_activation");
+    assert_refused("MixtralModel", &decoder(r#"{"num_local_experts": 0}"#), "num_local_experts");
+    for (key, value) in [
+        ("hidden_act", "\"prelu\""),
+        ("pruned_heads", r#"{"0": [1]}"#),
+        ("position_embedding_type", "\"relative_key\""),
+    ] {
+        for class in ["BertModel", "RobertaModel"] {
+            assert_refused(class, &with(BERT, &format!("{{\"{key}\": {value}}}")), key);
+        }
+    }
+    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"activation": "prelu"}"#), "activation");
+    assert_refused("T5Model", &with(T5, r#"{"feed_forward_proj": "gated-prelu"}"#), "feed_forward_proj");
+    assert_refused("ViTModel", &with(VIT, r#"{"pooler_act": "prelu"}"#), "pooler_act");
+    assert_refused("ViTModel", &with(VIT, r#"{"image_size": [32, 48]}"#), "image_size");
+}
+
 /// Llama 3 8B has the tensors of its published file, Mixtral 8x7B its published number of parameters.
 #[test]
 fn published_models_have_their_tensors() {

@@ -477,6 +477,7 @@ fn what_would_change_tensors_is_refused() {
         assert!(plan_of(class, &json).is_ok(), "{class}: {:?}", plan_of(class, &json));
         assert_refused(class, &with(&json, r#"{"hidden_act": "prelu"}"#), "hidden_act");
         assert_refused(class, &with(&json, r#"{"head_dim": 0}"#), "head_dim");
+        assert_refused(class, &with(&json, r#"{"quantization_config": {"bits": 4}}"#), "quantization_config");
         assert_refused(class, &with(&json, r#"{"num_key_value_heads": 3}"#), "num_key_value_heads");
     }
     assert_refused("Gemma3TextModel", &decoder(r#"{"hidden_activation": "xielu"}"#), "hidden_activation");

@@ -242,6 +242,10 @@ pub(super) fn class_of(config: &Config) -> Result<Option<&str>, Error> {
 }
 
 fn dtype(config: &Config) -> Result<&'static str, Error> {
+    if let Some(value) = config.get("quantization_config") {
+        let allowed = "null: what is drawn are the weights before they are quantized";
+        return Err(Error::new(ErrorKind::Config, "quantization_config", shown(value), allowed));
+    }
     let (key, value) = match (config.get("dtype"), config.get("torch_dtype")) {
         (Some(value), _) => ("dtype", value),
         (None, Some(value)) => ("torch_dtype", value),

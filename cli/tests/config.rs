@@ -136,7 +136,7 @@ fn wrong_configurations_are_named_and_leave_nothing_behind() {
         (with("hidden_size", Value::Null), &[], &["the config has no hidden_size"]),
         (with("hidden_size", json!("64")), &[], &["hidden_size is \"64\"", "a number"]),
         (with("hidden_size", json!([64])), &[], &["hidden_size is \"[64]\"", "a number"]),
-        (with("hidden_size", json!(-64)), &[], &["hidden_size", "-64", "0 or more"]),
+        (with("hidden_size", json!(-64)), &[], &["hidden_size -64", "hidden_size > 0"]),
         (with("hidden_size", json!(64.5)), &[], &["hidden_size"]),
         (with("hidden_size", json!(1e300)), &[], &["hidden_size", "1e300"]),
         (with("num_attention_heads", json!(3)), &[], &["num_attention_heads 3, num_key_value_heads 2", "=="]),

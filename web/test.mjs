@@ -250,7 +250,7 @@ async function checkPage(options, change = (known) => known) {
   const known = change(answers());
   await view.route("**/known_answers.json", (route) => route.fulfill({ json: known }));
   await view.goto(`${origin}/web/?check`);
-  await view.waitForFunction(() => document.body.dataset.state, null, { timeout: 300_000 });
+  await view.waitForFunction(() => document.body.dataset.state, null, { timeout: 900_000 });
   return view;
 }
 
@@ -261,7 +261,7 @@ function alter(known) {
   return known;
 }
 
-test("the check of this GPU agrees", { timeout: 300_000 }, async () => {
+test("the check of this GPU agrees", { timeout: 900_000 }, async () => {
   const { checks } = answers();
   const view = await checkPage();
   const values = checks.reduce((sum, { start, end }) => sum + end - start, 0).toLocaleString("en");
@@ -278,7 +278,7 @@ test("the check of this GPU agrees", { timeout: 300_000 }, async () => {
   await view.close();
 });
 
-test("the check of this GPU says what differs", { timeout: 300_000 }, async () => {
+test("the check of this GPU says what differs", { timeout: 900_000 }, async () => {
   const known = answers();
   const before = structuredClone(known);
   const altered = alter(known).checks.find(({ sha256 }, i) => sha256 !== before.checks[i].sha256);
@@ -360,7 +360,7 @@ test("a GPU without memory is an error, not a picture", async () => {
   await view.close();
 });
 
-test("layers measure what the program's do, and theory expects what its does", { timeout: 300_000 }, async () => {
+test("layers measure what the program's do, and theory expects what its does", { timeout: 900_000 }, async () => {
   for (const [scheme, activation] of [
     ["standard", "tanh"], ["he_normal", "relu"], ["lecun_normal", "selu"], ["normal:std=0.2", "gelu"], ["zeros", "relu"],
     ["normal:std=0.1", "sigmoid"], ["he_uniform", "elu"], ["glorot_normal", "silu"], ["normal:std=0.3", "softsign"],
@@ -407,7 +407,7 @@ test("a tensor is drawn in pieces as in one", async () => {
   }
 });
 
-test("pictures, wide and narrow, light and dark", { timeout: 300_000 }, async () => {
+test("pictures, wide and narrow, light and dark", { timeout: 900_000 }, async () => {
   mkdirSync(pictures, { recursive: true });
   for (const [width, height, scheme, query] of [
     [1100, 900, "light", "scheme=he_normal&compare=glorot_normal&shape=2048x512"],

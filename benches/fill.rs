@@ -98,7 +98,10 @@ fn on_gpus(c: &mut Criterion) {
             required_limits: adapter.limits(),
             ..Default::default()
         };
-        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+        let Ok((device, queue)) = pollster::block_on(adapter.request_device(&descriptor)) else {
+            println!("{} {} cannot be opened", info.backend, info.name);
+            continue;
+        };
         let filler = GpuFiller::untested(&device).unwrap();
         let buffer = |size: u64, dtype: Dtype| {
             device.create_buffer(&wgpu::BufferDescriptor {
@@ -169,10 +172,8 @@ fn recording(c: &mut Criterion) {
     };
     for adapter in adapters {
         let info = adapter.get_info();
-        let (device, queue) = pollster::block_on(
-            adapter.request_device(&wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() }),
-        )
-        .unwrap();
+        let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+        let Ok((device, queue)) = pollster::block_on(adapter.request_device(&descriptor)) else { continue };
         let filler = GpuFiller::untested(&device).unwrap();
         let mut group = c.benchmark_group(format!("{} {} recording 10,000 tensors", info.backend, info.name));
         group.throughput(Throughput::Elements(TENSORS));

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Gpu, adapters, assert_same_bits, draw};
+use common::{Gpu, adapters, assert_same_bits, draw, opened};
 use fanin::gpu::{GpuFiller, Target};
 use fanin::{Distribution, Dtype, Error, ErrorKind, Fill, Stream};
 use std::process::Command;
@@ -41,12 +41,11 @@ fn pairs() -> Vec<(Gpu, Device, Queue)> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     assert!(!found.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
-    // One that wgpu cannot open draws nothing: NVIDIA's OpenGL.
-    let opened = |adapter: &wgpu::Adapter| pollster::block_on(adapter.request_device(&Default::default())).ok();
     let pairs: Vec<_> = found
         .iter()
         .filter_map(|adapter| {
-            let ((device, queue), (other, its_queue)) = (opened(adapter)?, opened(adapter)?);
+            let ((device, queue), (other, its_queue)) =
+                (opened(adapter, &Default::default())?, opened(adapter, &Default::default())?);
             let filler = GpuFiller::untested(&device).unwrap();
             Some((Gpu { name: adapter.get_info().name, device, queue, filler }, other, its_queue))
         })

@@ -32,8 +32,7 @@ pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
                 required_limits: change(adapter.limits()),
                 ..Default::default()
             };
-            // One that wgpu cannot open draws nothing: NVIDIA's OpenGL.
-            let Ok((device, queue)) = pollster::block_on(adapter.request_device(&descriptor)) else { continue };
+            let Some((device, queue)) = opened(&adapter, &descriptor) else { continue };
             let name = format!("{} {} {features:?}", info.backend, info.name);
             let filler = GpuFiller::untested(&device).unwrap();
             gpus.push(Gpu { name, device, queue, filler });
@@ -41,6 +40,15 @@ pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
     }
     assert!(!gpus.is_empty(), "none of the adapters can be opened");
     gpus
+}
+
+/// A device. A GPU's driver may be one that wgpu cannot open, which draws nothing (NVIDIA's OpenGL); a program is opened, or it is a
+/// failure.
+pub fn opened(adapter: &wgpu::Adapter, descriptor: &wgpu::DeviceDescriptor) -> Option<(Device, Queue)> {
+    match pollster::block_on(adapter.request_device(descriptor)) {
+        Err(e) if adapter.get_info().device_type == wgpu::DeviceType::Cpu => panic!("{:?}: {e}", adapter.get_info()),
+        opened => opened.ok(),
+    }
 }
 
 impl Gpu {

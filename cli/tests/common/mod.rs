@@ -31,14 +31,20 @@ pub fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The labels of this machine's adapters; none is a failure.
+/// The labels of this machine's adapters that can be opened; none is a failure.
 pub fn adapters() -> &'static [String] {
     static ADAPTERS: LazyLock<Vec<String>> = LazyLock::new(|| {
         let devices: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
-        devices.as_array().unwrap().iter().map(|d| d["device"].as_str().unwrap().to_string()).collect()
+        let opened = devices.as_array().unwrap().iter().filter(|device| is_opened(device));
+        opened.map(|device| device["device"].as_str().unwrap().to_string()).collect()
     });
     assert!(!ADAPTERS.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
     &ADAPTERS
+}
+
+/// Whether an adapter that `fanin devices` tells of can be opened. One that cannot draws nothing (NVIDIA's OpenGL).
+pub fn is_opened(device: &Value) -> bool {
+    !device["error"].as_str().is_some_and(|error| error.starts_with("cannot be opened"))
 }
 
 pub fn entries(folder: &Path) -> Vec<PathBuf> {

@@ -164,14 +164,16 @@ impl Bench {
         Ok(rows)
     }
 
+    /// Lets a GPU work until its clock has risen, on what it gives back before the rows take theirs.
+    fn wake(&self, gpu: &Gpu) -> Result<(), Failure> {
+        let fill = self.fill(&Distribution::Normal { mean: 0.0, std: 1.0 }, Dtype::F32, Kind::Native)?;
+        let buffer = gpu.bench_buffer(fill.byte_len())?;
+        run_for(WAKE_UP, || gpu.time(&fill, &buffer))
+    }
+
     fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Row>, Failure> {
         let mut rows = Vec::new();
-        let normal = self.fill(&DISTRIBUTIONS[2].1, Dtype::F32, Kind::Native)?;
-        let buffer = gpu.bench_buffer(normal.byte_len())?;
-        let started = Instant::now();
-        while started.elapsed() < WAKE_UP {
-            gpu.time(&normal, &buffer)?;
-        }
+        self.wake(gpu)?;
         for &dtype in Dtype::ALL {
             let buffer = gpu.bench_buffer(dtype.bytes(self.size))?;
             for (stream, name, distribution) in self.work() {
@@ -214,11 +216,17 @@ const WAKE_UP: Duration = Duration::from_secs(2);
 
 /// The median of `runs` timings, after those of the first 0.2 seconds.
 fn median(runs: u32, mut time: impl FnMut() -> Result<f64, Failure>) -> Result<f64, Failure> {
-    let started = Instant::now();
-    while started.elapsed() < WARM_UP {
-        time()?;
-    }
+    run_for(WARM_UP, &mut time)?;
     (0..runs).map(|_| time()).collect::<Result<Vec<_>, _>>().map(middle)
+}
+
+/// Runs something again and again, for so long.
+fn run_for<T>(duration: Duration, mut run: impl FnMut() -> Result<T, Failure>) -> Result<(), Failure> {
+    let started = Instant::now();
+    while started.elapsed() < duration {
+        run()?;
+    }
+    Ok(())
 }
 
 fn middle(mut times: Vec<f64>) -> f64 {

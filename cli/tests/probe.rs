@@ -120,6 +120,16 @@ fn what_cannot_be_probed_is_refused() {
     let gpt2 = models().join("gpt2.json");
     let gpt2 = path(&gpt2);
     let with_gpt2 = format!("{gpt2} --preset gpt2 --compare zeros");
+    // What a model would pass over.
+    let of_schemes = ["--depth 5", "--width 64", "--batch 8", "--bias zeros", "--input uniform", "--svg a.svg"];
+    let of_schemes = of_schemes.map(|option| (format!("{gpt2} --preset gpt2 {option}"), option));
+    for (arguments, option) in &of_schemes {
+        let output = fanin(&["probe"].into_iter().chain(arguments.split(' ')).collect::<Vec<_>>());
+        let (name, _) = option.split_once(' ').unwrap();
+        let said = format!("a model is probed alone, allowed with {name}: a scheme");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&said), "{option}: {output:?}");
+        assert_eq!(output.status.code(), Some(2), "{option}");
+    }
     for (arguments, said) in [
         ("he_norml", "did you mean he_normal?"),
         ("he_normal --activation gelo", "did you mean gelu?"),

@@ -16,6 +16,7 @@ use crate::commands::options::parse;
 use crate::commands::source::Source;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
+use crate::files::checkpoint;
 use crate::say;
 
 /// Says whether an initialisation is healthy: whether layers saturate, activations vanish, gradients vanish or explode.
@@ -41,21 +42,21 @@ pub struct Probe {
     /// linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign [default: tanh; of a model linear]
     #[arg(long, value_name = "NAME", value_parser = parse::<Activation>)]
     activation: Option<Activation>,
-    /// How many layers
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    depth: u64,
-    /// How many units each layer has, and the input
-    #[arg(long, value_name = "N", default_value_t = 512)]
-    width: u64,
-    /// How many inputs
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    batch: u64,
-    /// The scheme of the biases, which have their weight's fans, as in PyTorch
-    #[arg(long, value_name = "SCHEME", default_value = "zeros", value_parser = parse::<Scheme>)]
-    bias: Scheme,
-    /// What the inputs are, with mean 0 and variance 1: normal, uniform
-    #[arg(long, value_name = "NAME", default_value = "normal", value_parser = parse::<Input>)]
-    input: Input,
+    /// How many layers [default: 20]
+    #[arg(long, value_name = "N")]
+    depth: Option<u64>,
+    /// How many units each layer has, and the input [default: 512]
+    #[arg(long, value_name = "N")]
+    width: Option<u64>,
+    /// How many inputs [default: 256]
+    #[arg(long, value_name = "N")]
+    batch: Option<u64>,
+    /// The scheme of the biases, which have their weight's fans, as in PyTorch [default: zeros]
+    #[arg(long, value_name = "SCHEME", value_parser = parse::<Scheme>)]
+    bias: Option<Scheme>,
+    /// What the inputs are, with mean 0 and variance 1: normal, uniform [default: normal]
+    #[arg(long, value_name = "NAME", value_parser = parse::<Input>)]
+    input: Option<Input>,
     /// The seed: 0 to 2^64 - 1
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
@@ -140,8 +141,8 @@ impl Probe {
             probed.push(Probed { text, probe, device: engine.name().into(), report });
         }
         if let Some(path) = &self.svg {
-            let svg = figure::of(&probed);
-            std::fs::write(path, svg).map_err(|e| Failure::other(format!("{}: {e}", path.display())))?;
+            let written = checkpoint::write_text(path, figure::of(&probed).as_bytes());
+            written.map_err(|e| Failure::other(e.message))?;
         }
         if self.json {
             match &probed[..] {
@@ -160,9 +161,17 @@ impl Probe {
     }
 
     fn model(&self, path: PathBuf) -> Result<(), Failure> {
-        if !self.compare.is_empty() || self.svg.is_some() {
-            let message =
-                format!("{}: a model is probed alone, allowed with --compare and --svg: a scheme", path.display());
+        let of_schemes = [
+            ("--compare", !self.compare.is_empty()),
+            ("--svg", self.svg.is_some()),
+            ("--depth", self.depth.is_some()),
+            ("--width", self.width.is_some()),
+            ("--batch", self.batch.is_some()),
+            ("--bias", self.bias.is_some()),
+            ("--input", self.input.is_some()),
+        ];
+        if let Some((option, _)) = of_schemes.iter().find(|(_, is_given)| *is_given) {
+            let message = format!("{}: a model is probed alone, allowed with {option}: a scheme", path.display());
             return Err(Failure::input(message));
         }
         let options = model::Options {
@@ -181,9 +190,12 @@ impl Probe {
     fn probe(&self, given: &Given) -> Result<(String, fanin::probe::Probe), Failure> {
         let activation = self.activation.unwrap_or(Activation::Tanh);
         let made = || {
-            let probe = fanin::probe::Probe::new(given.scheme, activation).with_bias(self.bias);
-            let probe = probe.with_input(self.input).with_seed(self.seed);
-            let probe = probe.with_depth(self.depth)?.with_width(self.width)?.with_batch(self.batch)?;
+            let probe = fanin::probe::Probe::new(given.scheme, activation);
+            let probe = probe.with_bias(self.bias.unwrap_or(fanin::scheme::zeros()));
+            let probe = probe.with_input(self.input.unwrap_or(Input::Normal)).with_seed(self.seed);
+            let (depth, width) = (self.depth.unwrap_or(probe.depth()), self.width.unwrap_or(probe.width()));
+            let batch = self.batch.unwrap_or(probe.batch());
+            let probe = probe.with_depth(depth)?.with_width(width)?.with_batch(batch)?;
             probe.check()?;
             Ok(probe)
         };

@@ -1,16 +1,10 @@
 // Numbers by layer on an axis of powers of ten, measured as dots and expected as lines, on a canvas.
 
+import { cleared } from "./canvas.js";
+
 // Each series: numbers measured, numbers expected or null, a CSS colour's name.
 export function curves(canvas, series) {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
-  const ratio = window.devicePixelRatio || 1;
-  const { width, height } = canvas.getBoundingClientRect();
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.scale(ratio, ratio);
-  context.clearRect(0, 0, width, height);
+  const { context, width, height, colour } = cleared(canvas);
   context.font = "12px ui-monospace, monospace";
 
   const [left, bottom, top] = [52, height - 24, 8];

@@ -1,16 +1,10 @@
 // Histograms against exact densities, on a canvas.
 
+import { cleared } from "./canvas.js";
+
 // Each series: counts of equal bins from low to high, how many values there are, the exact density, a CSS colour's name.
 export function plot(canvas, { low, high, series }) {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
-  const ratio = window.devicePixelRatio || 1;
-  const { width, height } = canvas.getBoundingClientRect();
-  canvas.width = Math.round(width * ratio);
-  canvas.height = Math.round(height * ratio);
-  const context = canvas.getContext("2d");
-  context.scale(ratio, ratio);
-  context.clearRect(0, 0, width, height);
+  const { context, width, height, colour } = cleared(canvas);
 
   const axis = 24;
   const bottom = height - axis;

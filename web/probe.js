@@ -3,6 +3,7 @@
 
 import { samplerOf, streamNamed } from "./sampler.js";
 import { momentsOf, resolve } from "./scheme.js";
+import { erfc } from "./special.js";
 
 // As the kernels number them.
 export const ACTIVATIONS = ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softsign"];
@@ -125,13 +126,7 @@ export async function probe(gpu, { scheme, activation, depth, width, batch, seed
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const [SCALE, ALPHA] = [1.0507009873554805, 1.6732632423543772];
 const bell = (z) => Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
-// Abramowitz and Stegun, 7.1.26.
-const normal = (z) => {
-  const t = 1 / (1 + 0.2316419 * Math.abs(z));
-  const sum = 0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)));
-  const tail = 0.5 * t * sum * Math.exp(-z * z / 2);
-  return z < 0 ? tail : 1 - tail;
-};
+const normal = (z) => erfc(-z * Math.SQRT1_2) / 2;
 
 // Values and slopes.
 const FUNCTIONS = {

@@ -8,7 +8,6 @@
 
 use std::hint::black_box;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use crate::fill::Span;
@@ -23,6 +22,7 @@ mod normal;
 mod past_cache;
 pub(crate) mod rounding;
 mod tensorflow;
+pub(crate) mod threads;
 mod truncated_normal;
 mod uniform;
 mod words;
@@ -205,23 +205,7 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         shares.push((part, elements));
         (left, rest) = (after, after_elements);
     }
-    // This thread works too, so that all is drawn even where no other can be started.
-    let shares = Mutex::new(shares.into_iter());
-    let work = || {
-        // The guard is dropped before the share is drawn.
-        let next = || shares.lock().unwrap_or_else(PoisonError::into_inner).next();
-        while let Some((fill, elements)) = next() {
-            draw_spans(&fill, elements, past_cache);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            if thread::Builder::new().spawn_scoped(scope, work).is_err() {
-                break;
-            }
-        }
-        work();
-    });
+    threads::share(threads as usize, shares, |(fill, elements)| draw_spans(&fill, elements, past_cache));
     Ok(())
 }
 

@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 
 use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul, s};
 
 use super::measure::{BINS, Backend, Slope, Unit, bin, no_memory};
 use super::{Activation, Probe};
-use crate::{Error, Fill, cpu};
+use crate::cpu::{self, threads::share};
+use crate::{Error, Fill};
 
 /// All layers' pre-activations, `[width, batch]` each, so that the batch of a unit lies together; the rest is overwritten.
 pub(super) struct Cpu {
@@ -73,7 +73,7 @@ impl Cpu {
     }
 }
 
-/// Cuts units among threads. This one works too, and does all where no other can be started.
+/// Cuts units among threads.
 fn in_parts<T: Send>(
     threads: usize,
     width: usize,
@@ -82,34 +82,22 @@ fn in_parts<T: Send>(
     mut pre: &mut [f32],
     work: impl Fn(Range<usize>, &mut [f32], &mut [f32]) -> Vec<T> + Sync,
 ) -> Vec<T> {
-    let share = width.div_ceil(threads);
+    let each = width.div_ceil(threads);
     let mut parts = Vec::new();
     let mut start = 0;
     while start < width {
-        let units = start..width.min(start + share);
+        let units = start..width.min(start + each);
         let (a, b);
         (a, next) = std::mem::take(&mut next).split_at_mut(units.len() * batch);
         (b, pre) = std::mem::take(&mut pre).split_at_mut(units.len() * batch);
         start = units.end;
         parts.push((units, a, b));
     }
-    let (parts, done) = (Mutex::new(parts.into_iter()), Mutex::new(Vec::new()));
-    let all = || {
-        // The guard is dropped before the part is worked on.
-        let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-        while let Some((units, a, b)) = next() {
-            let start = units.start;
-            let made = work(units, a, b);
-            done.lock().unwrap_or_else(PoisonError::into_inner).push((start, made));
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            if thread::Builder::new().spawn_scoped(scope, all).is_err() {
-                break;
-            }
-        }
-        all();
+    let done = Mutex::new(Vec::new());
+    share(threads, parts, |(units, a, b)| {
+        let start = units.start;
+        let made = work(units, a, b);
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((start, made));
     });
     let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
     done.sort_by_key(|(start, _)| *start);

@@ -88,9 +88,7 @@ impl<'a> Gpu<'a> {
         let activation = [("activation", f64::from(activation))];
         let transposed = |transposed| [("transposed", f64::from(u8::from(transposed)))];
         let kernel = |name, constants: &[_], bindings| kernel(filler, name, constants, bindings);
-        let buffer = |name: &str, elements: u64, usage| {
-            filler.create_buffer(&format!("fanin probe {name}"), elements * F32, usage)
-        };
+        let buffer = |name, elements, usage| buffer(filler, name, elements, usage);
         let none = BufferUsages::empty();
         let pre = (0..probe.depth).map(|_| buffer("pre-activations", width * batch, none));
         Ok(Gpu {
@@ -124,15 +122,7 @@ impl<'a> Gpu<'a> {
 
     /// Records and submits some work, with the parameters as they are.
     fn submit(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>) -> Result<(), Error> {
-        let device = self.filler.device();
-        scoped(device, "the probe", || {
-            self.queue.write_buffer(&self.uniform, 0, bytemuck::bytes_of(&self.params));
-            let mut encoder =
-                device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin probe") });
-            record(&mut encoder)?;
-            self.queue.submit([encoder.finish()]);
-            Ok(())
-        })?
+        submit(self.filler, self.queue, &self.uniform, &self.params, record)
     }
 
     /// A kernel on the buffers of a layer.
@@ -258,9 +248,7 @@ impl<'a> Matrix<'a> {
         }
         let longer = rows.max(columns);
         bindable(filler, fill.byte_len().max(2 * longer * F32))?;
-        let buffer = |name: &str, elements: u64, usage| {
-            filler.create_buffer(&format!("fanin probe {name}"), elements * F32, usage)
-        };
+        let buffer = |name, elements, usage| buffer(filler, name, elements, usage);
         let matrix = Matrix {
             filler,
             queue,
@@ -300,23 +288,42 @@ impl<'a> Matrix<'a> {
     }
 
     fn product(&self, kernel: &Kernel, x: &[f64], groups: u64, count: u64) -> Result<Vec<f64>, Error> {
-        let device = self.filler.device();
         let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         let (width, batch) = (self.columns as u32, self.rows as u32);
         let params = Params { width, batch, scale: 1.0, slope: 0.0, low: 0.0, high: 0.0, unused: [0; 2] };
-        scoped(device, "the probe", || {
-            self.queue.write_buffer(&self.uniform, 0, bytemuck::bytes_of(&params));
+        submit(self.filler, self.queue, &self.uniform, &params, |encoder| {
             self.queue.write_buffer(&self.vector, 0, bytemuck::cast_slice(&x));
-            let mut encoder =
-                device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin probe") });
             let buffers = [(0, &self.uniform), (1, &self.matrix), (2, &self.vector), (6, &self.measured)];
-            kernel.record(self.filler, &mut encoder, &buffers, [groups, 1]);
-            self.queue.submit([encoder.finish()]);
+            kernel.record(self.filler, encoder, &buffers, [groups, 1]);
+            Ok(())
         })?;
         let bytes = self.filler.read_back(self.queue, &self.measured)?;
         let numbers = bytes.chunks_exact(size_of::<f32>()).take(count as usize);
         Ok(numbers.map(|bytes| bytemuck::pod_read_unaligned::<f32>(bytes).into()).collect())
     }
+}
+
+/// A buffer of so many floats.
+fn buffer(filler: &GpuFiller, name: &str, elements: u64, usage: BufferUsages) -> Result<Buffer, Error> {
+    filler.create_buffer(&format!("fanin probe {name}"), elements * F32, usage)
+}
+
+/// Records some work and submits it, with these parameters.
+fn submit(
+    filler: &GpuFiller,
+    queue: &Queue,
+    uniform: &Buffer,
+    params: &Params,
+    record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let device = filler.device();
+    scoped(device, "the probe", || {
+        queue.write_buffer(uniform, 0, bytemuck::bytes_of(params));
+        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin probe") });
+        record(&mut encoder)?;
+        queue.submit([encoder.finish()]);
+        Ok(())
+    })?
 }
 
 /// Whether a device binds buffers of so many bytes.

@@ -20,6 +20,9 @@ struct Params {
     phase: u32,
     // 2^31: a number's sign alone. What takes a word's sign with it is hidden from compilers as by an OR with zero.
     sign: u32,
+    // Of the first one of that tile, its place in its row, and the row, where there are such: see `place_of`.
+    position: u32,
+    row: u32,
     @align(16) numbers: Numbers,
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::number::Number;
-use crate::{Dtype, Error, ErrorKind, moments};
+use crate::{Dtype, Error, ErrorKind, Structure, moments, special};
 
 /// The standard deviation of N(0, 1) cut to [-2, 2].
 ///
@@ -65,6 +65,25 @@ pub enum Distribution {
         /// The upper bound.
         high: f64,
     },
+    /// Numbers whose logarithm is uniform: exp(U\[ln low, ln high)).
+    LogUniform {
+        /// The lower bound, above 0.
+        low: f64,
+        /// The upper bound.
+        high: f64,
+    },
+    /// What softplus makes a log-uniform of, but for what is below `floor`, which is `floor` then: with x = max(exp(U\[ln low, ln high)),
+    /// floor), x + ln(1 - exp(-x)). Mamba's time steps start so (Gu and Dao 2023, <https://doi.org/10.48550/arXiv.2312.00752>).
+    InverseSoftplus {
+        /// The lower bound of what comes out of softplus, above 0.
+        low: f64,
+        /// Its upper bound.
+        high: f64,
+        /// What comes out at least, above 0.
+        floor: f64,
+    },
+    /// What no independent draw of each element gives.
+    Structured(Structure),
 }
 
 impl Distribution {
@@ -109,6 +128,12 @@ impl Distribution {
                 require(!high.is_nan(), "high", high, "a number or an infinity")?;
                 window(low, high)
             }
+            Distribution::LogUniform { low, high } => positive_window(low, high),
+            Distribution::InverseSoftplus { low, high, floor } => {
+                positive_window(low, high)?;
+                require(floor.is_normal() && floor > 0.0, "floor", floor, "finite and above 0")
+            }
+            Distribution::Structured(structure) => structure.check(),
         }
     }
 
@@ -123,6 +148,8 @@ impl Distribution {
             Distribution::Uniform { low, high } => low / 2.0 + high / 2.0,
             Distribution::Normal { mean, .. } => mean,
             Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).0,
+            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => self.by_quantiles().0,
+            Distribution::Structured(structure) => structure.mean(),
         }
     }
 
@@ -138,7 +165,34 @@ impl Distribution {
             Distribution::Uniform { low, high } => (high / 2.0 - low / 2.0) / 3f64.sqrt(),
             Distribution::Normal { std, .. } => std,
             Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).1,
+            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => self.by_quantiles().1,
+            Distribution::Structured(structure) => structure.std(),
         }
+    }
+
+    /// What a uniform number from 0 to 1 becomes, where the logarithm of what is drawn is one.
+    pub(crate) fn of_uniform(&self, u: f64) -> f64 {
+        let scaled = |low: f64, high: f64| {
+            let (from, to) = (special::ln(low), special::ln(high));
+            special::exp(from + u * (to - from)).clamp(low, high)
+        };
+        match *self {
+            Distribution::LogUniform { low, high } => scaled(low, high),
+            Distribution::InverseSoftplus { low, high, floor } => {
+                let x = scaled(low, high).max(floor);
+                x + special::ln(-special::expm1(-x))
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    /// Mean and standard deviation of a distribution that [`of_uniform`](Distribution::of_uniform) draws, by the midpoint rule.
+    fn by_quantiles(&self) -> (f64, f64) {
+        const N: u32 = 1 << 14;
+        let values = || (0..N).map(|i| self.of_uniform((f64::from(i) + 0.5) / f64::from(N)) / f64::from(N));
+        let mean: f64 = values().sum();
+        let square: f64 = values().map(|y| (y * f64::from(N) - mean).powi(2) / f64::from(N)).sum();
+        (mean, square.sqrt())
     }
 
     /// The standard deviation of what comes out in this dtype, to about a thousandth: values are rounded to those that it holds, and
@@ -152,6 +206,13 @@ impl Distribution {
     /// assert_eq!(Distribution::Normal { mean: 0.0, std: 1e-9 }.std_in(Dtype::F16), 0.0);
     /// ```
     pub fn std_in(&self, dtype: Dtype) -> f64 {
+        match self {
+            // What rounding does to these is next to nothing.
+            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } | Distribution::Structured(_) => {
+                return self.std();
+            }
+            _ => {}
+        }
         let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {
             return 0.0;
         };
@@ -163,6 +224,9 @@ impl Distribution {
     fn cut(&self) -> Option<Cut> {
         let (mean, std, low, high) = match *self {
             Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return None,
+            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } | Distribution::Structured(_) => {
+                return None;
+            }
             Distribution::Normal { mean, std } => (mean, std, f64::NEG_INFINITY, f64::INFINITY),
             Distribution::TruncatedNormal { mean, std, low, high } => (mean, std, low, high),
             Distribution::Uniform { low, high } => (low / 2.0 + high / 2.0, (high - low) * 1e9, low, high),
@@ -192,6 +256,18 @@ impl Distribution {
     /// ```
     pub fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
         self.check()?;
+        match self {
+            Distribution::Structured(structure) => return structure.check_in(dtype),
+            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => {
+                let [first, last] = [0.0, 1.0].map(|u| dtype.nearest(self.of_uniform(u)));
+                if first < last && last.abs() < dtype.max() && first.abs() < dtype.max() {
+                    return Ok(());
+                }
+                let allowed = "one that is wider than the dtype's values are apart, and within them";
+                return Err(Error::new(ErrorKind::Dtype, "the distribution", format!("{self} in {dtype}"), allowed));
+            }
+            _ => {}
+        }
         // That there is no value at all is said where it is drawn.
         let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {
             return Ok(());
@@ -226,6 +302,11 @@ impl fmt::Display for Distribution {
             Distribution::TruncatedNormal { mean, std, low, high } => {
                 write!(f, "normal({}, {}^2) in [{}, {}]", n(mean), n(std), n(low), n(high))
             }
+            Distribution::LogUniform { low, high } => write!(f, "log_uniform[{}, {})", n(low), n(high)),
+            Distribution::InverseSoftplus { low, high, floor } => {
+                write!(f, "inverse_softplus(log_uniform[{}, {}), at least {})", n(low), n(high), n(floor))
+            }
+            Distribution::Structured(structure) => write!(f, "{structure}"),
         }
     }
 }
@@ -235,8 +316,15 @@ pub(crate) fn require(holds: bool, name: &'static str, value: f64, allowed: &'st
     if holds { Ok(()) } else { Err(Error::new(ErrorKind::Parameter, name, Number(value), allowed)) }
 }
 
-fn finite(name: &'static str, value: f64) -> Result<(), Error> {
+pub(crate) fn finite(name: &'static str, value: f64) -> Result<(), Error> {
     require(value.is_finite(), name, value, "a finite number")
+}
+
+fn positive_window(low: f64, high: f64) -> Result<(), Error> {
+    for (name, bound) in [("low", low), ("high", high)] {
+        require(bound.is_normal() && bound > 0.0, name, bound, "finite and above 0")?;
+    }
+    window(low, high)
 }
 
 fn window(low: f64, high: f64) -> Result<(), Error> {

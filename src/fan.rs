@@ -77,23 +77,8 @@ impl Fans {
             return Err(none("a dimension is 0".into()));
         }
         let [mut channels_in, mut channels_out, mut kernel] = [1; 3];
-        let mut groups_of = vec![None; shape.len()];
-        for (role, axes) in axes.by_role() {
-            for axis in axes.numbers() {
-                let at = if axis < 0 { axis + shape.len() as i64 } else { axis };
-                let dim = usize::try_from(at).ok().filter(|&dim| dim < shape.len());
-                let dim = dim.ok_or_else(|| {
-                    none(match shape.len() {
-                        0 | 1 => "there are fewer than two dimensions".into(),
-                        _ => format!("there is no dimension {axis}"),
-                    })
-                })?;
-                if let Some(other) = groups_of[dim].replace(role) {
-                    return Err(none(format!("dimension {dim} is among {other} and {role}")));
-                }
-            }
-        }
-        for (&size, role) in shape.iter().zip(groups_of) {
+        let roles = axes.roles(shape).map_err(none)?;
+        for (&size, role) in shape.iter().zip(roles) {
             match role {
                 Some(Role::In) => channels_in *= size,
                 Some(Role::Out) => channels_out *= size,
@@ -176,8 +161,9 @@ struct AxesByRole {
     batch: Axes,
 }
 
+/// What a dimension is, if none of a kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     In,
     Out,
     Batch,
@@ -196,6 +182,25 @@ as_text!(Role);
 impl AxesByRole {
     fn by_role(self) -> [(Role, Axes); 3] {
         [(Role::In, self.inputs), (Role::Out, self.outputs), (Role::Batch, self.batch)]
+    }
+
+    /// What each dimension of a shape is, or why that cannot be said.
+    fn roles(self, shape: &[u64]) -> Result<Vec<Option<Role>>, String> {
+        let mut roles = vec![None; shape.len()];
+        for (role, axes) in self.by_role() {
+            for axis in axes.numbers() {
+                let at = if axis < 0 { axis + shape.len() as i64 } else { axis };
+                let dim = usize::try_from(at).ok().filter(|&dim| dim < shape.len());
+                let dim = dim.ok_or_else(|| match shape.len() {
+                    0 | 1 => "there are fewer than two dimensions".into(),
+                    _ => format!("there is no dimension {axis}"),
+                })?;
+                if let Some(other) = roles[dim].replace(role) {
+                    return Err(format!("dimension {dim} is among {other} and {role}"));
+                }
+            }
+        }
+        Ok(roles)
     }
 }
 
@@ -350,6 +355,14 @@ impl Layout {
     /// ```
     pub const fn groups(self) -> u64 {
         self.groups
+    }
+
+    /// What each dimension of a shape is, or why that cannot be said.
+    pub(crate) fn roles(self, shape: &[u64]) -> Result<Vec<Option<Role>>, String> {
+        match self.roles {
+            Roles::Axes(axes) => axes.roles(shape),
+            Roles::Fans(_) => Err("only the fans are said".into()),
+        }
     }
 
     /// The fans that were said, of which there are no groups.

@@ -112,7 +112,15 @@ impl Fill {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn tensor(distribution: &Distribution, stream: Stream, dtype: Dtype, shape: &[u64]) -> Result<Fill, Error> {
-        elements(shape)?;
+        let elements = elements(shape)?;
+        if let Distribution::Structured(structure) = distribution {
+            let period = structure.period();
+            if !elements.is_multiple_of(period) {
+                let allowed = format!("a multiple of the {period} elements of {structure}");
+                let value = format!("{}, which has {elements}", dimensions(shape));
+                return Err(Error::new(ErrorKind::Shape, "the tensor's shape", value, allowed));
+            }
+        }
         Fill::of(distribution, stream, dtype, Selection::whole(shape))
     }
 
@@ -165,6 +173,14 @@ impl Fill {
     /// ```
     pub fn with_slice(mut self, dim: usize, range: Range<u64>, distribution: &Distribution) -> Result<Fill, Error> {
         let (period, range) = self.selection.along(dim, range)?;
+        if matches!(distribution, Distribution::Structured(_)) {
+            let allowed = "one that draws each element by itself";
+            return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
+        }
+        if matches!(self.sampler, Sampler::Orthogonal(_)) && !matches!(distribution, Distribution::Constant { .. }) {
+            let allowed = "a constant, in an orthogonal matrix";
+            return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
+        }
         let sampler = Sampler::new(distribution, self.dtype, &self.stream)?;
         if self.parts.len() == MOST_PARTS {
             let allowed = format!("at most {MOST_PARTS}");

@@ -70,6 +70,7 @@ mod gain;
 mod golden;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod matrix;
 mod moments;
 mod names;
 mod number;
@@ -86,6 +87,7 @@ pub mod seeds;
 mod selection;
 mod special;
 mod stream;
+mod structure;
 mod threefry;
 
 pub use distribution::{Distribution, TRUNCATED_STD};
@@ -94,11 +96,13 @@ pub use error::{Error, ErrorKind};
 pub use fan::{Fans, Layout, elements};
 pub use fill::Fill;
 pub use gain::Nonlinearity;
+pub use matrix::Matrix;
 pub use philox::philox4x32_10;
 #[cfg(feature = "rand")]
 pub use rng::StreamRng;
 pub use scheme::Scheme;
 pub use stream::{JaxKey, Stream};
+pub use structure::{Function, Structure};
 pub use threefry::threefry2x32_20;
 
 /// The version of the value contract of fanin's own streams: it changes if and only if some seed's values do.

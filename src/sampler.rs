@@ -11,7 +11,7 @@ pub(crate) use numbers::Numbers;
 pub(crate) use parameters::*;
 
 use crate::stream::Origin;
-use crate::{Distribution, Dtype, Error, Stream};
+use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure};
 
 mod frameworks;
 #[cfg(test)]
@@ -24,8 +24,23 @@ mod parameters;
 impl Sampler {
     pub fn new(distribution: &Distribution, dtype: Dtype, stream: &Stream) -> Result<Sampler, Error> {
         distribution.check()?;
+        let is_fixed = matches!(
+            distribution,
+            Distribution::Constant { .. }
+                | Distribution::Structured(Structure::Identity { .. } | Structure::Sequence { .. })
+        );
         match (stream.origin, distribution) {
-            (Origin::Native, _) | (_, Distribution::Constant { .. }) => native(distribution, dtype),
+            (Origin::Native, _) => native(distribution, dtype),
+            _ if is_fixed => native(distribution, dtype),
+            (
+                _,
+                Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } | Distribution::Structured(_),
+            ) => {
+                let allowed = "fanin's own (Stream::named, numbered, from_key): other frameworks draw this by libraries of linear \
+                               algebra, in an order of their own, or not at all";
+                let value = format!("another framework's, for {distribution}");
+                Err(Error::new(ErrorKind::Parameter, "the stream", value, allowed))
+            }
             (Origin::TensorFlow, _) => frameworks::tensorflow(distribution, dtype, stream.base),
             (Origin::Jax, _) => frameworks::jax(distribution, dtype),
             (Origin::JaxInitializers, _) => frameworks::jax_initializers(distribution, dtype),

@@ -33,6 +33,33 @@ pub(crate) fn expm1(x: f64) -> f64 {
     if x.abs() < 0.5 { x * series(x) } else { exp(x) - 1.0 }
 }
 
+/// The natural logarithm: 2^k m with m next to 1, and the series of artanh. M. Abramowitz, I. A. Stegun, "Handbook of mathematical
+/// functions", 1964, 4.1.27.
+pub(crate) fn ln(x: f64) -> f64 {
+    if x == 0.0 {
+        return f64::NEG_INFINITY;
+    }
+    if x.is_nan() || x < 0.0 || x == f64::INFINITY {
+        return if x > 0.0 { x } else { f64::NAN };
+    }
+    // What is subnormal is made normal.
+    let (x, scaled) = if x < f64::MIN_POSITIVE { (x * power_of_two(54.0), 54) } else { (x, 0) };
+    let mut k = exponent(x);
+    let mut m = x / power_of_two(f64::from(k));
+    if m > std::f64::consts::SQRT_2 {
+        (m, k) = (m / 2.0, k + 1);
+    }
+    let s = (m - 1.0) / (m + 1.0);
+    let (square, mut sum) = (s * s, 0.0);
+    let mut n = 23.0;
+    while n > 1.0 {
+        sum = square * (1.0 / n + sum);
+        n -= 2.0;
+    }
+    let k = f64::from(k - scaled);
+    k * LN_2_HIGH + (k * LN_2_LOW + 2.0 * s * sum + 2.0 * s)
+}
+
 /// The error function.
 pub(crate) fn erf(x: f64) -> f64 {
     if x.abs() < 1.0 {

@@ -16,15 +16,19 @@ use crate::sampler::{Line, Sampler, asks};
 use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
 
 mod constant;
+mod identity;
 mod jax;
 pub(crate) mod math;
 mod normal;
+pub(crate) mod orthogonal;
 mod past_cache;
 pub(crate) mod rounding;
+pub(crate) mod sparse;
 mod tensorflow;
 pub(crate) mod threads;
 mod truncated_normal;
 mod uniform;
+pub(crate) mod values;
 mod words;
 
 /// Elements per tile.
@@ -150,7 +154,7 @@ fn cost(fill: &Fill) -> u64 {
 /// Elements that are drawn together.
 fn unit(sampler: &Sampler) -> u64 {
     match sampler {
-        Sampler::Constant(_) => 1,
+        Sampler::Constant(_) | Sampler::Identity(_) | Sampler::Values(_) => 1,
         Sampler::TruncatedByNormal(_) | Sampler::TruncatedByExponential(_) => TILE,
         _ => BATCH as u64,
     }
@@ -190,6 +194,9 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
     if slice.len() as u64 != fill.len() {
         let allowed = format!("{}, the fill's", fill.len());
         return Err(Error::new(ErrorKind::Slice, "the slice's length", slice.len(), allowed));
+    }
+    if let Sampler::Orthogonal(orthogonal) = &fill.sampler {
+        return orthogonal::fill(orthogonal, fill, slice, threads);
     }
     let threads = (cost(fill) / ELEMENTS_PER_THREAD).clamp(1, threads.max(1) as u64);
     // Whole tiles to each thread but the first and last, which take what the range leaves of theirs.
@@ -270,6 +277,10 @@ fn draw<T: Element>(sampler: &Sampler, stream: Stream, generator: &Generator, pi
         Sampler::TensorFlowTruncated(n) => tensorflow::fill_truncated(n, stream, piece),
         Sampler::JaxUniform(n) => jax::fill_uniform(n, stream.key, piece),
         Sampler::JaxNormal(n) => jax::fill_normal(n, stream.key, piece),
+        Sampler::Identity(identity) => identity::fill(identity, piece),
+        Sampler::Sparse(sparse) => sparse::fill(sparse, stream, generator, piece),
+        Sampler::Values(values) => values::fill(values, stream, piece),
+        Sampler::Orthogonal(_) => unreachable!("a whole fill's alone"),
     }
 }
 

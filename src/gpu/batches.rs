@@ -6,6 +6,7 @@ use std::ops::Range;
 use wgpu::Buffer;
 
 use super::kernels::{Variant, Writes};
+use super::tables::Table;
 use super::windows::{Params, ROWS, Window};
 
 /// What the windows of a dispatch have in common.
@@ -17,6 +18,7 @@ pub(super) struct Common {
     pub binding: Range<u64>,
     pub variant: Variant,
     pub workgroups: u32,
+    pub table: Option<Table>,
 }
 
 /// One dispatch: its windows' parameters.
@@ -43,6 +45,7 @@ impl Batches {
             binding: window.binding.clone(),
             variant: window.variant,
             workgroups: window.workgroups,
+            table: window.table.clone(),
         };
         let most = match window.variant.writes {
             Writes::Words => ROWS,

@@ -61,6 +61,7 @@ const TENSORFLOW: &str = part!("tensorflow");
 const THREEFRY: &str = part!("threefry");
 const JAX: &str = part!("jax");
 const REDRAW: &str = part!("truncated_normal");
+const PLACES: &str = part!("table");
 
 /// What is a kernel's own in `shaders/`.
 fn parts(kernel: Kernel) -> &'static [&'static str] {
@@ -77,7 +78,15 @@ fn parts(kernel: Kernel) -> &'static [&'static str] {
         Kernel::TensorFlowTruncated => &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS],
         Kernel::JaxUniform => &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS],
         Kernel::JaxNormal => &[THREEFRY, JAX, part!("jax_normal"), BLOCKS],
+        Kernel::Lookup => &[PLACES, part!("lookup"), BLOCKS],
+        Kernel::Identity => &[PLACES, part!("identity"), BLOCKS],
+        Kernel::Sparse => &[PLACES, part!("sparse"), BLOCKS],
     }
+}
+
+/// The WGSL of products of reflections, which has several entry points.
+pub(super) fn orthogonal() -> String {
+    [part!("orthogonal"), part!("math")].join("\n")
 }
 
 /// A kernel's WGSL; `wide` where the device has 64-bit integers.

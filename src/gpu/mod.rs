@@ -18,30 +18,30 @@
 
 mod batches;
 mod kernels;
+mod orthogonal;
 mod pipelines;
 mod scopes;
 mod self_test;
+mod tables;
 mod windows;
 
-#[cfg(feature = "probe")]
 use std::collections::HashMap;
-#[cfg(feature = "probe")]
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub use wgpu;
-use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
+use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
 
-#[cfg(doc)]
-use crate::ErrorKind;
 use crate::cpu::TILE;
-use crate::{Error, Fill};
-use batches::{Batch, Batches};
+use crate::sampler::Sampler;
+use crate::{Error, ErrorKind, Fill};
+use batches::{Batch, Batches, Common};
 use kernels::Writes;
 use pipelines::Pipelines;
 pub(crate) use scopes::scoped;
 #[cfg(test)]
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
+use tables::Table;
 use windows::Limits;
 
 /// Bytes of a buffer of parameters, which many dispatches share.
@@ -86,8 +86,7 @@ pub struct GpuFiller {
     device: Device,
     limits: Limits,
     pipelines: Pipelines,
-    /// Pipelines of the probe, by their labels.
-    #[cfg(feature = "probe")]
+    /// Pipelines of other kernels than those that draw, by their labels.
     others: Mutex<HashMap<String, ComputePipeline>>,
 }
 
@@ -167,13 +166,7 @@ impl GpuFiller {
     /// ```
     pub fn untested(device: &Device) -> Result<GpuFiller, Error> {
         let limits = Limits::new(&device.limits())?;
-        Ok(GpuFiller {
-            device: device.clone(),
-            limits,
-            pipelines: Pipelines::new(device)?,
-            #[cfg(feature = "probe")]
-            others: Mutex::default(),
-        })
+        Ok(GpuFiller { device: device.clone(), limits, pipelines: Pipelines::new(device)?, others: Mutex::default() })
     }
 
     /// This filler, if its device passes the self-test.
@@ -247,8 +240,7 @@ impl GpuFiller {
         &self.device
     }
 
-    /// A pipeline of the probe, compiled when it is first asked for.
-    #[cfg(feature = "probe")]
+    /// A pipeline of another kernel than those that draw, compiled when it is first asked for.
     pub(crate) fn compiled(
         &self,
         label: &str,
@@ -327,13 +319,26 @@ impl GpuFiller {
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        let mut batches = Batches::default();
-        for target in targets {
-            for window in windows::plan(target.fill, target.buffer, target.offset, &self.limits)? {
-                batches.add(target.buffer, &window);
+        let steps = self.steps(targets)?;
+        self.record_steps(encoder, steps)
+    }
+
+    /// All that targets take, in order: nothing is recorded before all that can fail is done.
+    fn steps(&self, targets: &[Target<'_>]) -> Result<Vec<Step>, Error> {
+        let (mut steps, mut batches) = (Vec::new(), Batches::default());
+        for Target { fill, buffer, offset } in targets {
+            if let Sampler::Orthogonal(orthogonal) = &fill.sampler {
+                let job = orthogonal::Job::new(self, orthogonal, fill, buffer, *offset)?;
+                steps.extend(self.dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
+                steps.extend(job.all()?);
+                continue;
+            }
+            for window in windows::plan(fill, buffer, *offset, &self.limits)? {
+                batches.add(buffer, &window);
             }
         }
-        self.record_batches(encoder, batches)
+        steps.extend(self.dispatches(batches)?.map(Step::Pass));
+        Ok(steps)
     }
 
     /// Records one fill and submits it.
@@ -385,6 +390,24 @@ impl GpuFiller {
             windows::check(target.fill, target.buffer, target.offset)?;
         }
         let most = most_elements.max(TILE);
+        let mut rest = targets;
+        while !rest.is_empty() {
+            // Those up to the next orthogonal matrix, which is cut in a way of its own.
+            let plain = rest.iter().position(|target| matches!(target.fill.sampler, Sampler::Orthogonal(_)));
+            let (first, after) = rest.split_at(plain.unwrap_or(rest.len()));
+            self.submit_parts(queue, first, most)?;
+            rest = after;
+            if let [Target { fill, buffer, offset }, after @ ..] = rest
+                && let Sampler::Orthogonal(orthogonal) = &fill.sampler
+            {
+                self.submit_orthogonal(queue, &orthogonal::Job::new(self, orthogonal, fill, buffer, *offset)?, most)?;
+                rest = after;
+            }
+        }
+        Ok(())
+    }
+
+    fn submit_parts(&self, queue: &Queue, targets: &[Target<'_>], most: u64) -> Result<(), Error> {
         let mut parts = targets.iter().flat_map(|target| parts(target, most)).peekable();
         while parts.peek().is_some() {
             let (mut elements, mut runs, mut batch) = (0, 0, Vec::new());
@@ -403,6 +426,23 @@ impl GpuFiller {
         Ok(())
     }
 
+    fn submit_orthogonal(&self, queue: &Queue, job: &orthogonal::Job<'_>, most: u64) -> Result<(), Error> {
+        for part in 0..job.parts() {
+            let mut steps = job.part(part)?.into_iter().peekable();
+            while steps.peek().is_some() {
+                let (mut work, mut batch) = (0u64, Vec::new());
+                while let Some(step) = steps.peek()
+                    && (batch.is_empty() || work.saturating_add(step.work()) <= most)
+                {
+                    work += step.work();
+                    batch.extend(steps.next());
+                }
+                self.submit_recorded(queue, |encoder| self.record_steps(encoder, batch))?;
+            }
+        }
+        Ok(())
+    }
+
     fn submit_recorded(
         &self,
         queue: &Queue,
@@ -417,61 +457,125 @@ impl GpuFiller {
         })?
     }
 
-    /// Records dispatches, with their parameters in few buffers.
-    fn record_batches(&self, encoder: &mut CommandEncoder, batches: Batches) -> Result<(), Error> {
-        // All that can fail comes before the pass is begun.
+    /// Dispatches, with their parameters in few buffers, if there are any.
+    fn dispatches(&self, batches: Batches) -> Result<Option<Vec<Dispatch>>, Error> {
+        let mut tables = HashMap::new();
         let mut dispatches = Vec::new();
         let mut bindings = Vec::new();
         let mut bytes = Vec::new();
         let mut waiting = Vec::new();
         let mut batches = batches.in_order().into_iter().peekable();
         while let Some(Batch { common, rows }) = batches.next() {
-            dispatches.push(Dispatch {
-                pipeline: self.pipelines.get(&self.device, common.variant)?,
-                workgroups: common.workgroups,
-                rows: rows.len() as u32,
-                offset: bytes.len() as u32,
-                bindings: bindings.len() + waiting.len(),
-            });
+            let pipeline = self.pipelines.get(&self.device, common.variant)?;
+            let offset = bytes.len() as u32;
+            dispatches.push((pipeline, [common.workgroups, rows.len() as u32], offset, bindings.len() + waiting.len()));
             bytes.extend_from_slice(bytemuck::cast_slice(&rows));
             bytes.resize(bytes.len().next_multiple_of(self.pipelines.alignment()), 0);
             let full = bytes.len() >= PARAMETERS;
             // Neighbours in one buffer share their bindings.
-            let shares = |next: &Batch| next.common.buffer == common.buffer && next.common.binding == common.binding;
+            let bound = |common: &Common| (common.buffer.clone(), common.binding.clone(), common.table.clone());
+            let shares = |next: &Batch| bound(&next.common) == bound(&common);
             if full || !batches.peek().is_some_and(shares) {
-                waiting.push((common.buffer, common.binding));
+                waiting.push(bound(&common));
             }
             if full || batches.peek().is_none() {
                 let parameters = self.pipelines.parameters(&self.device, &bytes)?;
                 bytes.clear();
-                for (buffer, binding) in waiting.drain(..) {
-                    bindings.push(self.pipelines.bindings(&self.device, &parameters, &buffer, binding)?);
+                for (buffer, binding, table) in waiting.drain(..) {
+                    let table = table.map(|table| self.table(table, &mut tables)).transpose()?;
+                    bindings.push(self.pipelines.bindings(
+                        &self.device,
+                        &parameters,
+                        &buffer,
+                        binding,
+                        table.as_ref(),
+                    )?);
                 }
             }
         }
-        if dispatches.is_empty() {
+        let with_bindings = |(pipeline, groups, offset, at): (_, _, _, usize)| {
+            let bindings: &BindGroup = &bindings[at];
+            Dispatch { pipeline, bindings: bindings.clone(), offset: Some(offset), groups }
+        };
+        Ok((!dispatches.is_empty()).then(|| dispatches.into_iter().map(with_bindings).collect()))
+    }
+
+    /// A table on the device; one of the host goes there once.
+    fn table(&self, table: Table, known: &mut HashMap<*const u32, (Arc<[u32]>, Buffer)>) -> Result<Buffer, Error> {
+        let words = match table {
+            Table::Device(buffer) => return Ok(buffer),
+            Table::Host(words) => words,
+        };
+        if let Some((_, buffer)) = known.get(&words.as_ptr()) {
+            return Ok(buffer.clone());
+        }
+        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        if bytes.len() as u64 > self.limits.binding() {
+            let allowed = format!("at most {} on this device", self.limits.binding());
+            return Err(Error::new(ErrorKind::DeviceLimit, "the bytes of a table of values", bytes.len(), allowed));
+        }
+        let buffer = self.pipelines.holding(&self.device, bytes, bytes.len(), BufferUsages::STORAGE)?;
+        known.insert(words.as_ptr(), (words, buffer.clone()));
+        Ok(buffer)
+    }
+
+    /// Records what has been made ready.
+    fn record_steps(&self, encoder: &mut CommandEncoder, steps: Vec<Step>) -> Result<(), Error> {
+        if steps.is_empty() {
             return Ok(());
         }
         scoped(&self.device, "recording", || {
-            let mut pass = encoder
-                .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None });
-            for dispatch in &dispatches {
-                pass.set_pipeline(&dispatch.pipeline);
-                pass.set_bind_group(0, &bindings[dispatch.bindings], &[dispatch.offset]);
-                pass.dispatch_workgroups(dispatch.workgroups, dispatch.rows, 1);
+            for step in &steps {
+                match step {
+                    Step::Pass(dispatches) => {
+                        let descriptor = wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None };
+                        let mut pass = encoder.begin_compute_pass(&descriptor);
+                        for Dispatch { pipeline, bindings, offset, groups: [x, y] } in dispatches {
+                            pass.set_pipeline(pipeline);
+                            pass.set_bind_group(0, bindings, offset.as_slice());
+                            pass.dispatch_workgroups(*x, *y, 1);
+                        }
+                    }
+                    Step::Copy { from, to, bytes } => encoder.copy_buffer_to_buffer(from, 0, to, 0, *bytes),
+                    Step::Clear { buffer, from, bytes } => encoder.clear_buffer(buffer, *from, Some(*bytes)),
+                }
             }
         })
+    }
+
+    fn record_batches(&self, encoder: &mut CommandEncoder, batches: Batches) -> Result<(), Error> {
+        let steps = self.dispatches(batches)?.map(Step::Pass);
+        self.record_steps(encoder, steps.into_iter().collect())
+    }
+}
+
+/// What is recorded, one after the other.
+enum Step {
+    /// Dispatches in one pass.
+    Pass(Vec<Dispatch>),
+    /// A buffer's beginning from another one's.
+    Copy { from: Buffer, to: Buffer, bytes: u64 },
+    /// Zeros.
+    Clear { buffer: Buffer, from: u64, bytes: u64 },
+}
+
+impl Step {
+    /// About how many elements would take as long to draw.
+    fn work(&self) -> u64 {
+        let of = |dispatch: &Dispatch| dispatch.groups.iter().map(|&groups| u64::from(groups)).product::<u64>();
+        match self {
+            Step::Pass(dispatches) => dispatches.iter().map(of).sum::<u64>().saturating_mul(2 * TILE),
+            Step::Copy { .. } | Step::Clear { .. } => 0,
+        }
     }
 }
 
 struct Dispatch {
     pipeline: ComputePipeline,
-    workgroups: u32,
-    rows: u32,
-    /// Of its parameters in their buffer.
-    offset: u32,
-    /// Which bindings.
-    bindings: usize,
+    bindings: BindGroup,
+    /// Of its parameters in their buffer, where bindings are shared.
+    offset: Option<u32>,
+    groups: [u32; 2],
 }
 
 /// Some of a target's elements.
@@ -492,6 +596,8 @@ impl Part<'_> {
 fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = Part<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
     let (mut rest, mut offset) = (fill.clone(), offset);
+    let by_host = matches!(&fill.sampler, Sampler::Values(values) if values.sequence().is_none());
+    let most = if by_host { most.min(tables::MOST_DRAWN) } else { most };
     std::iter::from_fn(move || {
         (!rest.is_empty()).then(|| {
             let spans = rest.most_spans();

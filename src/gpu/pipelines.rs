@@ -11,19 +11,21 @@ use wgpu::{
 
 use super::kernels::{Variant, source};
 use super::scopes::scoped;
+use super::tables::HEAD;
 use super::windows::{Params, ROWS};
 #[cfg(test)]
 use crate::sampler::Kernel;
 use crate::{Error, ErrorKind};
 
 /// Bytes of the parameters of a dispatch, whether it has one window or many.
-const TABLE: usize = ROWS * size_of::<Params>();
+const PARAMETERS: usize = ROWS * size_of::<Params>();
 
 /// The pipelines of one device, compiled when first needed.
 #[derive(Debug)]
 pub(super) struct Pipelines {
-    bindings: BindGroupLayout,
-    layout: PipelineLayout,
+    /// Without and with a table.
+    bindings: [BindGroupLayout; 2],
+    layouts: [PipelineLayout; 2],
     /// A dispatch's parameters begin at a multiple of so many bytes.
     alignment: usize,
     cache: Option<PipelineCache>,
@@ -42,24 +44,28 @@ impl Pipelines {
             },
             count: None,
         };
-        let (bindings, layout) = scoped(device, "the layout of bindings", || {
-            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("fanin"),
-                entries: &[
-                    entry(0, wgpu::BufferBindingType::Uniform, true, TABLE),
-                    // The least size depends on how a pipeline writes.
-                    entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 0),
-                ],
+        let all = [
+            entry(0, wgpu::BufferBindingType::Uniform, true, PARAMETERS),
+            // The least size depends on how a pipeline writes.
+            entry(1, wgpu::BufferBindingType::Storage { read_only: false }, false, 0),
+            entry(2, wgpu::BufferBindingType::Storage { read_only: true }, false, 4 * HEAD),
+        ];
+        let (bindings, layouts) = scoped(device, "the layout of bindings", || {
+            let bindings = [&all[..2], &all].map(|entries| {
+                let descriptor = wgpu::BindGroupLayoutDescriptor { label: Some("fanin"), entries };
+                device.create_bind_group_layout(&descriptor)
             });
-            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some("fanin"),
-                bind_group_layouts: &[Some(&bindings)],
-                immediate_size: 0,
+            let layouts = [&bindings[0], &bindings[1]].map(|bindings| {
+                device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                    label: Some("fanin"),
+                    bind_group_layouts: &[Some(bindings)],
+                    immediate_size: 0,
+                })
             });
-            (bindings, layout)
+            (bindings, layouts)
         })?;
         let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
-        Ok(Pipelines { bindings, layout, alignment, cache: None, pipelines: Default::default() })
+        Ok(Pipelines { bindings, layouts, alignment, cache: None, pipelines: Default::default() })
     }
 
     pub fn with_cache(self, cache: &PipelineCache) -> Pipelines {
@@ -91,7 +97,7 @@ impl Pipelines {
             });
             device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                 label: Some(&label),
-                layout: Some(&self.layout),
+                layout: Some(&self.layouts[usize::from(variant.kernel.has_table())]),
                 module: &module,
                 entry_point: Some("main"),
                 compilation_options: wgpu::PipelineCompilationOptions {
@@ -119,12 +125,17 @@ impl Pipelines {
 
     /// A buffer that holds the parameters of many dispatches.
     pub fn parameters(&self, device: &Device, bytes: &[u8]) -> Result<Buffer, Error> {
+        // All that the last one's binding reaches.
+        self.holding(device, bytes, bytes.len() + PARAMETERS, BufferUsages::UNIFORM)
+    }
+
+    /// A buffer of so many bytes, which begins with these.
+    pub fn holding(&self, device: &Device, bytes: &[u8], size: usize, usage: BufferUsages) -> Result<Buffer, Error> {
         let made = scoped(device, "a buffer of parameters", || {
             let buffer = device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("fanin parameters"),
-                // All that the last one's binding reaches.
-                size: (bytes.len() + TABLE) as u64,
-                usage: BufferUsages::UNIFORM,
+                size: size as u64,
+                usage,
                 mapped_at_creation: true,
             });
             // A device that is lost says so here alone.
@@ -143,19 +154,20 @@ impl Pipelines {
         parameters: &Buffer,
         target: &Buffer,
         bytes: Range<u64>,
+        table: Option<&Buffer>,
     ) -> Result<BindGroup, Error> {
         let bind = |buffer, offset, size| {
             wgpu::BindingResource::Buffer(BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) })
         };
+        let mut entries = vec![
+            wgpu::BindGroupEntry { binding: 0, resource: bind(parameters, 0, PARAMETERS as u64) },
+            wgpu::BindGroupEntry { binding: 1, resource: bind(target, bytes.start, bytes.end - bytes.start) },
+        ];
+        entries.extend(table.map(|table| wgpu::BindGroupEntry { binding: 2, resource: table.as_entire_binding() }));
+        let layout = &self.bindings[usize::from(table.is_some())];
         scoped(device, "the buffer cannot be bound", || {
-            device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: Some("fanin"),
-                layout: &self.bindings,
-                entries: &[
-                    wgpu::BindGroupEntry { binding: 0, resource: bind(parameters, 0, TABLE as u64) },
-                    wgpu::BindGroupEntry { binding: 1, resource: bind(target, bytes.start, bytes.end - bytes.start) },
-                ],
-            })
+            let descriptor = wgpu::BindGroupDescriptor { label: Some("fanin"), layout, entries: &entries };
+            device.create_bind_group(&descriptor)
         })
     }
 }

@@ -6,6 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::kernels::{Variant, Writes};
+use super::tables::{self, Rows, Table};
 use crate::cpu::TILE;
 use crate::sampler::{Numbers, Sampler};
 use crate::{Dtype, Error, ErrorKind, Fill};
@@ -42,7 +43,8 @@ pub(super) struct Params {
     phase: u32,
     /// 2^31: a sign alone.
     sign: u32,
-    padding: [u32; 2],
+    /// The first element's place in its row, and the row.
+    place: [u32; 2],
     numbers: Numbers,
 }
 
@@ -54,6 +56,7 @@ pub(super) struct Window {
     pub binding: Range<u64>,
     pub params: Params,
     pub workgroups: u32,
+    pub table: Option<Table>,
 }
 
 pub(super) fn variant(sampler: &Sampler, dtype: Dtype, writes: Writes) -> Variant {
@@ -78,6 +81,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// Bytes of a buffer that may be bound at once.
+    pub const fn binding(&self) -> u64 {
+        self.binding
+    }
+
     pub fn new(limits: &wgpu::Limits) -> Result<Limits, Error> {
         let need = |limit: &str, value: u64, needed: u64| {
             let thing = format!("the device's limit {limit}");
@@ -115,6 +123,9 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
         let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
         return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
     }
+    if fill.samplers().any(|sampler| matches!(sampler, Sampler::Values(values) if values.sequence().is_none())) {
+        tables::check_drawn(fill.len())?;
+    }
     Ok(split(fill, buffer.size(), offset, limits))
 }
 
@@ -140,95 +151,117 @@ pub(super) fn check(fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Err
 /// The dispatches that write `fill` at `offset` into a buffer of this size.
 pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
     let (mut windows, mut offset) = (Vec::new(), offset);
+    let mut known = None;
     for span in fill.spans() {
         let len = span.range.end - span.range.start;
-        split_span(fill, span.sampler, span.range, buffer_size, offset, limits, &mut windows);
+        let table = match span.sampler {
+            Sampler::Values(values) if values.sequence().is_none() => {
+                let (table, rows) = tables::drawn(values, fill.stream, span.range.clone());
+                Some((Table::Host(table), rows))
+            }
+            sampler if std::ptr::eq(sampler, &fill.sampler) => {
+                known.get_or_insert_with(|| tables::of(sampler)).clone().map(|(table, rows)| (Table::Host(table), rows))
+            }
+            _ => None,
+        };
+        let target = Split { fill, buffer_size, limits };
+        target.span(span.sampler, span.range, offset, table, &mut windows);
         offset += fill.dtype().bytes(len);
     }
     windows
 }
 
-/// The same of elements that follow one another, drawn by this.
-fn split_span(
-    fill: &Fill,
-    sampler: &Sampler,
-    range: Range<u64>,
-    buffer_size: u64,
-    offset: u64,
-    limits: &Limits,
-    windows: &mut Vec<Window>,
-) {
-    let size = fill.dtype().size();
-    // One binding of the whole buffer, where that may be, serves all that is written to it.
-    let whole = buffer_size <= limits.binding;
-    let per_binding = if whole { u64::MAX } else { (limits.binding - limits.alignment) / size };
-    let per_dispatch = limits.workgroups.saturating_mul(PER_WORKGROUP);
-    let most = per_dispatch.min(per_binding).min(MAX_WINDOW) / PER_WORKGROUP * PER_WORKGROUP;
+/// A fill, and the buffer and the device that it is for.
+pub(super) struct Split<'a> {
+    pub fill: &'a Fill,
+    pub buffer_size: u64,
+    pub limits: &'a Limits,
+}
 
-    // A constant does not care how its elements are numbered: from the buffer's beginning on, each is in its place of a block.
-    let Range { start, end } = match sampler {
-        Sampler::Constant(_) => offset / size..offset / size + (range.end - range.start),
-        _ => range,
-    };
-    let mut from = start;
-    while from < end {
-        let byte_of = |element| offset + (element - start) * size;
-        let bound = if whole { 0 } else { byte_of(from) / limits.alignment * limits.alignment };
-        let place = (byte_of(from) - bound) / size;
-        let first = from / TILE * TILE;
-        let shift = (place as u32).wrapping_sub((from - first) as u32);
-        // Whole workgroups are written as such, with what is before and after them apart; cuts fall on tiles, so that no group
-        // is drawn twice, and where blocks begin anew in 32 bits, with which a window counts them.
-        let limit = end.min(first + most).min(next_wrap(first));
-        let inner = from.next_multiple_of(TILE);
-        let inner_end = inner + limit.saturating_sub(inner) / PER_WORKGROUP * PER_WORKGROUP;
-        let (to, writes) = if inner == inner_end {
-            (limit, Writes::Words)
-        } else if from < inner {
-            (inner, Writes::Words)
-        } else if shift.is_multiple_of(4) {
-            (inner_end, Writes::Blocks)
-        } else if size == 4 || shift.is_multiple_of(2) {
-            (inner_end, Writes::Whole)
-        } else {
-            (inner_end, Writes::Odd)
+impl Split<'_> {
+    /// The dispatches that write elements that follow one another, drawn by this.
+    pub fn span(
+        &self,
+        sampler: &Sampler,
+        range: Range<u64>,
+        offset: u64,
+        table: Option<(Table, Rows)>,
+        windows: &mut Vec<Window>,
+    ) {
+        let Split { fill, buffer_size, limits } = *self;
+        let size = fill.dtype().size();
+        // One binding of the whole buffer, where that may be, serves all that is written to it.
+        let whole = buffer_size <= limits.binding;
+        let per_binding = if whole { u64::MAX } else { (limits.binding - limits.alignment) / size };
+        let per_dispatch = limits.workgroups.saturating_mul(PER_WORKGROUP);
+        let most = per_dispatch.min(per_binding).min(MAX_WINDOW) / PER_WORKGROUP * PER_WORKGROUP;
+
+        // A constant does not care how its elements are numbered: from the buffer's beginning on, each is in its place of a block.
+        let Range { start, end } = match sampler {
+            Sampler::Constant(_) => offset / size..offset / size + (range.end - range.start),
+            _ => range,
         };
-        // Of a last, short tile, the groups whose first block is in it.
-        let groups = match (to - first) % TILE {
-            0 => (to - first) / GROUP,
-            rest => (to - first) / TILE * (TILE / GROUP) + rest.div_ceil(4).min(TILE / GROUP),
-        };
-        for (stride, phase) in phases(fill.dtype(), shift) {
-            let each = |of: u64| (of - u64::from(phase).min(of)).div_ceil(stride.into());
-            let workgroups = match writes {
-                Writes::Odd => each(groups / WORKGROUP),
-                _ => each(groups).div_ceil(WORKGROUP),
+        let mut from = start;
+        while from < end {
+            let byte_of = |element| offset + (element - start) * size;
+            let bound = if whole { 0 } else { byte_of(from) / limits.alignment * limits.alignment };
+            let place = (byte_of(from) - bound) / size;
+            let first = from / TILE * TILE;
+            let shift = (place as u32).wrapping_sub((from - first) as u32);
+            // Whole workgroups are written as such, with what is before and after them apart; cuts fall on tiles, so that no group
+            // is drawn twice, and where blocks begin anew in 32 bits, with which a window counts them.
+            let limit = end.min(first + most).min(next_wrap(first));
+            let inner = from.next_multiple_of(TILE);
+            let inner_end = inner + limit.saturating_sub(inner) / PER_WORKGROUP * PER_WORKGROUP;
+            let (to, writes) = if inner == inner_end {
+                (limit, Writes::Words)
+            } else if from < inner {
+                (inner, Writes::Words)
+            } else if shift.is_multiple_of(4) {
+                (inner_end, Writes::Blocks)
+            } else if size == 4 || shift.is_multiple_of(2) {
+                (inner_end, Writes::Whole)
+            } else {
+                (inner_end, Writes::Odd)
             };
-            if workgroups == 0 {
-                continue;
+            // Of a last, short tile, the groups whose first block is in it.
+            let groups = match (to - first) % TILE {
+                0 => (to - first) / GROUP,
+                rest => (to - first) / TILE * (TILE / GROUP) + rest.div_ceil(4).min(TILE / GROUP),
+            };
+            for (stride, phase) in phases(fill.dtype(), shift) {
+                let each = |of: u64| (of - u64::from(phase).min(of)).div_ceil(stride.into());
+                let workgroups = match writes {
+                    Writes::Odd => each(groups / WORKGROUP),
+                    _ => each(groups).div_ceil(WORKGROUP),
+                };
+                if workgroups == 0 {
+                    continue;
+                }
+                windows.push(Window {
+                    variant: variant(sampler, fill.dtype(), writes),
+                    binding: bound..if whole { buffer_size / 4 * 4 } else { byte_of(to).next_multiple_of(4) },
+                    params: Params {
+                        key: fill.stream.key,
+                        nonce: fill.stream.nonce,
+                        zero: 0,
+                        block: halves(first / 4),
+                        group: halves(first / GROUP),
+                        start: (from - first) as u32,
+                        end: (to - first) as u32,
+                        shift,
+                        stride,
+                        phase,
+                        sign: 1 << 31,
+                        place: table.as_ref().map_or([0; 2], |(_, rows)| rows.of(first)),
+                        numbers: sampler.numbers(),
+                    },
+                    workgroups: workgroups as u32,
+                    table: table.as_ref().map(|(table, _)| table.clone()),
+                });
             }
-            windows.push(Window {
-                variant: variant(sampler, fill.dtype(), writes),
-                binding: bound..if whole { buffer_size / 4 * 4 } else { byte_of(to).next_multiple_of(4) },
-                params: Params {
-                    key: fill.stream.key,
-                    nonce: fill.stream.nonce,
-                    zero: 0,
-                    block: halves(first / 4),
-                    group: halves(first / GROUP),
-                    start: (from - first) as u32,
-                    end: (to - first) as u32,
-                    shift,
-                    stride,
-                    phase,
-                    sign: 1 << 31,
-                    padding: [0; 2],
-                    numbers: sampler.numbers(),
-                },
-                workgroups: workgroups as u32,
-            });
+            from = to;
         }
-        from = to;
     }
 }
 

@@ -1,7 +1,7 @@
 //! A batch on its way through the layers and back: what is drawn for it, and what is made of what a backend measures.
 
 use super::{Histogram, Input, Layer, Probe};
-use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Stream};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
 
 /// How many bins a histogram has.
 pub const BINS: usize = 24;
@@ -57,7 +57,7 @@ pub(super) struct Draws {
 impl Draws {
     pub fn new(probe: &Probe) -> Result<Draws, Error> {
         let fans = Fans::new(probe.width, probe.width)?;
-        let weight = probe.scheme.distribution_of_fans(fans)?;
+        let weight = probe.scheme.distribution(&[probe.width, probe.width], Layout::OUT_IN)?;
         // A bias has the fans of its weight, as in PyTorch.
         let bias = probe.bias.distribution_of_fans(fans)?;
         weight.check_in(Dtype::F32)?;

@@ -105,7 +105,7 @@ use rule::{OfModel, Rule, fits};
 
 use crate::error::quoted;
 use crate::names::{plain, unknown};
-use crate::{Error, ErrorKind, Fans, Layout, Scheme};
+use crate::{Error, ErrorKind, Layout, Scheme};
 
 /// The rules that come with fanin: files of `presets/`, each of which says what it follows.
 const PRESETS: &[(&str, &str)] = &[
@@ -283,9 +283,7 @@ impl Rules {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn of_scheme_in(scheme: &Scheme, layout: Layout, others: &[(&str, Layout)]) -> Result<Rules, Error> {
-        // Of fans of 1, all that can be wrong with it is said.
-        scheme.distribution_of_fans(Fans::new(1, 1)?)?;
-        // A text of JSON is one of TOML, but for this character.
+        scheme.check()?;
         // A text of JSON is one of TOML, but for this character.
         let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
         let of = quote(&scheme.to_string());

@@ -41,7 +41,7 @@ pub(super) fn tensorflow(distribution: &Distribution, dtype: Dtype, base: u32) -
             }
             (Sampler::TensorFlowTruncated, mean as f32, std as f32)
         }
-        Distribution::Constant { .. } => unreachable!("a constant has no stream"),
+        _ => unreachable!("what has no stream there"),
     };
     let placed = placed(dtype, in_dtype(dtype, location), in_dtype(dtype, scale));
     Ok(sampler(TensorFlow { placed, base }))
@@ -90,7 +90,7 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
                 high: next(dtype, upper, false).min(max),
             }))
         }
-        Distribution::Constant { .. } => unreachable!("a constant has no stream"),
+        _ => unreachable!("what has no stream there"),
     }
 }
 
@@ -122,7 +122,7 @@ pub(super) fn jax_initializers(distribution: &Distribution, dtype: Dtype) -> Res
             require(mean == 0.0, "mean", mean, "0 in the streams of jax.nn.initializers")?;
             jax(distribution, dtype)
         }
-        Distribution::Constant { .. } => unreachable!("a constant has no stream"),
+        _ => unreachable!("what has no stream there"),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Distributions of fanin's own streams.
 
-use super::parameters::{ByExponential, ByNormal, Line, Sampler, Uniform, asks, fits};
+use super::parameters::{
+    ByExponential, ByNormal, Identity, Line, Orthogonal, Sampler, Sparse, Uniform, Values, asks, fits,
+};
 use crate::cpu::math::RADIUS_UNIT;
 use crate::number::Number;
-use crate::{Distribution, Dtype, Error, ErrorKind, special};
+use crate::{Distribution, Dtype, Error, ErrorKind, Structure, special};
 
 /// Below this acceptance, proposals come from the exponential. Over all windows, either accepts at least so many; a unit
 /// test searches for the worst one. Half a normal is drawn by the normal: a GPU has half as much to do for such a candidate.
@@ -49,6 +51,76 @@ pub(super) fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sample
             let window = within(Dtype::F32, low, high, false)?;
             Ok(truncated_normal(mean, std, low, high, bounds, window))
         }
+        Distribution::LogUniform { low, high } => {
+            fits(dtype, "low", low)?;
+            fits(dtype, "high", high)?;
+            let (first, last) = within(dtype, low, high, true)?;
+            Ok(Sampler::Values(Values { distribution: *distribution, first, last }))
+        }
+        Distribution::InverseSoftplus { low, high, .. } => {
+            fits(dtype, "low", low)?;
+            fits(dtype, "high", high)?;
+            Ok(all_values(distribution, dtype))
+        }
+        Distribution::Structured(structure) => structured(distribution, &structure, dtype),
+    }
+}
+
+fn structured(distribution: &Distribution, structure: &Structure, dtype: Dtype) -> Result<Sampler, Error> {
+    match *structure {
+        Structure::Orthogonal { gain, matrix } => {
+            fits(dtype, "gain", gain)?;
+            Ok(Sampler::Orthogonal(Orthogonal { gain: gain as f32, last: dtype.max() as f32, matrix }))
+        }
+        Structure::Identity { gain, groups, matrix } => {
+            fits(dtype, "gain", gain)?;
+            let per_group = crate::structure::outputs_and_inputs(&matrix).0 / groups;
+            Ok(Sampler::Identity(Identity { word: word(gain as f32, dtype), per_group, matrix }))
+        }
+        Structure::Sparse { std, matrix, .. } => match native(&Distribution::Normal { mean: 0.0, std }, dtype)? {
+            Sampler::Normal(line) => Ok(Sampler::Sparse(Sparse { line, zeros: structure.zeros(), matrix })),
+            zeros => Ok(zeros),
+        },
+        Structure::Sequence { .. } => {
+            structure.check_in(dtype)?;
+            Ok(all_values(distribution, dtype))
+        }
+    }
+}
+
+/// Values that are within the dtype's, or at its ends.
+fn all_values(distribution: &Distribution, dtype: Dtype) -> Sampler {
+    let last = dtype.max() as f32;
+    Sampler::Values(Values { distribution: *distribution, first: -last, last })
+}
+
+impl Values {
+    /// The f32 nearest to a value, with zero for what would be subnormal.
+    pub fn held(&self, value: f64) -> f32 {
+        let held = normal_f32(value);
+        if held < self.first {
+            self.first
+        } else if held > self.last {
+            self.last
+        } else {
+            held
+        }
+    }
+
+    /// A sequence's values, if it is one, and how many elements have each.
+    pub fn sequence(&self) -> Option<(impl Iterator<Item = f32>, u64)> {
+        match self.distribution {
+            Distribution::Structured(structure @ Structure::Sequence { inner, .. }) => {
+                let values = *self;
+                Some((structure.values().map(move |value| values.held(value)), inner))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a word of the stream becomes.
+    pub fn of_word(&self, word: u32) -> f32 {
+        self.held(self.distribution.of_uniform((f64::from(word) + 0.5) / 2f64.powi(32)))
     }
 }
 

@@ -2,7 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::parameters::{ByExponential, ByNormal, JaxNormal, JaxUniform, Line, Placed, Sampler, TensorFlow, Uniform};
+use super::parameters::{
+    ByExponential, ByNormal, JaxNormal, JaxUniform, Line, Placed, Sampler, TensorFlow, Uniform, asks,
+};
 
 macro_rules! kernels {
     ($($kernel:ident = $name:literal,)*) => {
@@ -16,6 +18,11 @@ macro_rules! kernels {
         impl Kernel {
             #[cfg(test)]
             pub const ALL: &[Kernel] = &[$(Kernel::$kernel,)*];
+
+            /// Whether it takes a table beside its parameters.
+            pub const fn has_table(self) -> bool {
+                matches!(self, Kernel::Lookup | Kernel::Identity | Kernel::Sparse)
+            }
 
             /// Its name, as its file's.
             pub const fn name(self) -> &'static str {
@@ -40,6 +47,9 @@ kernels! {
     TensorFlowTruncated = "tensorflow_truncated",
     JaxUniform = "jax_uniform",
     JaxNormal = "jax_normal",
+    Lookup = "lookup",
+    Identity = "identity",
+    Sparse = "sparse",
 }
 
 /// The numbers of all kernels, in the order of `Numbers` in `shaders/params.wgsl`. What each is, its kernel's own type says.
@@ -85,6 +95,9 @@ impl Sampler {
             Sampler::TensorFlowTruncated(_) => Kernel::TensorFlowTruncated,
             Sampler::JaxUniform(_) => Kernel::JaxUniform,
             Sampler::JaxNormal(_) => Kernel::JaxNormal,
+            Sampler::Orthogonal(_) | Sampler::Values(_) => Kernel::Lookup,
+            Sampler::Identity(_) => Kernel::Identity,
+            Sampler::Sparse(_) => Kernel::Sparse,
         }
     }
 
@@ -112,6 +125,14 @@ impl Sampler {
                 Numbers { low: -uniform.placed.last, high: uniform.placed.last, ..uniform.into() }
             }
             Sampler::JaxNormal(JaxNormal { uniform, low, high }) => Numbers { low, high, ..uniform.into() },
+            Sampler::Orthogonal(orthogonal) => {
+                let (scale, last) = (orthogonal.gain, orthogonal.last);
+                Numbers { scale, first: -last, last, asks: asks::BOUNDS, ..Numbers::default() }
+            }
+            // They are what they are.
+            Sampler::Values(_) => Numbers { scale: 1.0, ..Numbers::default() },
+            Sampler::Identity(identity) => Numbers { word: identity.word, ..Numbers::default() },
+            Sampler::Sparse(sparse) => sparse.line.into(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What kernels work with: f32 numbers, by kernel.
 
 use crate::number::Number;
-use crate::{Dtype, Error, ErrorKind};
+use crate::{Distribution, Dtype, Error, ErrorKind, Matrix};
 
 /// A kernel and what it works with; each has one WGSL file and one Rust file, but for the two proposals of the truncated normal,
 /// which share one.
@@ -26,6 +26,48 @@ pub(crate) enum Sampler {
     JaxUniform(JaxUniform),
     /// Normal and truncated normal, by the inverse error function.
     JaxNormal(JaxNormal),
+    Orthogonal(Orthogonal),
+    Identity(Identity),
+    Sparse(Sparse),
+    /// What the host works out, for a device as well.
+    Values(Values),
+}
+
+/// Products of reflections, from a place of their own.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Orthogonal {
+    pub gain: f32,
+    /// The largest value of the dtype.
+    pub last: f32,
+    pub matrix: Matrix,
+}
+
+/// A value where output and input have the same number in their group, and zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Identity {
+    /// The value's bits.
+    pub word: u32,
+    /// How many outputs a group has.
+    pub per_group: u64,
+    pub matrix: Matrix,
+}
+
+/// Normals, of which so many of each input's outputs are zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Sparse {
+    pub line: Line,
+    pub zeros: u64,
+    pub matrix: Matrix,
+}
+
+/// Values that the host works out in f64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Values {
+    /// A sequence, or what becomes of a uniform number.
+    pub distribution: Distribution,
+    /// The smallest and the largest value of the dtype within its bounds.
+    pub first: f32,
+    pub last: f32,
 }
 
 /// location + scale * z, and how it becomes an element.

@@ -1,19 +1,22 @@
 //! Schemes: what a person asks for, resolved by a weight's shape into what a kernel draws.
 
 mod named;
+mod shaped;
 mod text;
 
 use std::fmt;
 
 pub use named::{
-    constant, glorot_normal, glorot_uniform, he_normal, he_uniform, lecun_normal, lecun_uniform, normal, ones,
-    standard, truncated_normal, uniform, uniform_unit_scaling, variance_scaling_initializer, zeros,
+    arange, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform, identity,
+    inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_uniform, normal, ones,
+    orthogonal, sparse, standard, truncated_normal, uniform, uniform_unit_scaling, variance_scaling_initializer, zeros,
 };
 
 use crate::distribution::require;
 use crate::names::{Named, as_text};
 use crate::number::Number;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream, TRUNCATED_STD};
+pub use shaped::{Shaped, Until};
 #[cfg(feature = "rules")]
 pub(crate) use text::NUMBERS;
 
@@ -36,8 +39,19 @@ pub(crate) use text::NUMBERS;
 /// | `lecun_normal` | std sqrt(1 / fan_in); also the old "Xavier", randn / sqrt(n) | `truncated=false` |
 /// | `variance_scaling` | variance scale / fan, see [`VarianceScaling`] | `scale=1`, `mode=fan_in`, `distribution=truncated_normal` |
 /// | `variance_scaling_initializer` | TensorFlow 1's contrib: U(+-sqrt(3 factor / n)), or N cut at two sigmas of sqrt(1.3 factor / n) | `factor=2`, `mode=fan_in`, `uniform=false` |
+/// | `orthogonal` | a random rotation's rows or columns, whichever side of the weight as a matrix is shorter | `gain=1`, `large=false` |
+/// | `delta_orthogonal` | the same at a convolution's middle tap, 0 elsewhere | `gain=1`, `large=false` |
+/// | `identity` (`eye`) | `gain` where output and input have the same number, else 0 | `gain=1` |
+/// | `dirac` | 1 at a convolution's middle tap where they have, in each group, else 0 | `groups=1` |
+/// | `sparse` | ceil(sparsity outputs) zeros for each input, the others N(0, std^2) | `sparsity` (must be given), `std=0.01` |
+/// | `arange` | f(start + index step) along an axis | `start=0`, `step=1`, `axis=-1`, `function=linear` (`log`, `exp`) |
+/// | `linspace` | the same from `start` to `end` | `start`, `end` (must be given), `endpoint=true`, `axis=-1`, `function=linear` |
+/// | `inverse_frequencies` | theta^(-index / n) | `theta=10000`, `axis=-1` |
+/// | `log_uniform` | exp(U\[ln low, ln high)) | `low`, `high` (must be given) |
+/// | `inverse_softplus` (`inverse_softplus_log_uniform`) | x + ln(1 - exp(-x)) of x = max(log-uniform, floor): Mamba's time steps | `low=0.001`, `high=0.1`, `floor=0.0001` |
 ///
-/// All from `standard` down are one mechanism, [`VarianceScaling`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
+/// All from `standard` to `variance_scaling_initializer` are one mechanism, [`VarianceScaling`]; from `orthogonal` to
+/// `inverse_frequencies` they are [`Shaped`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
 /// `nonlinearity` a [`Nonlinearity`](crate::Nonlinearity), `truncated=true` [`Spread::TruncatedNormal`].
 ///
 /// # Which scheme is which
@@ -56,6 +70,10 @@ pub(crate) use text::NUMBERS;
 /// | TF 1 `contrib.layers.xavier_initializer`, `variance_scaling_initializer` | `glorot_uniform`, `variance_scaling_initializer` |
 /// | Burn `KaimingUniform`, `KaimingNormal { fan_out_only }` | `he_uniform:gain=..`, `he_normal:gain=..,mode=..` |
 /// | Burn `XavierUniform`, `XavierNormal` | `glorot_uniform`, `glorot_normal` |
+/// | PyTorch `orthogonal_(w, gain)`, Keras `Orthogonal(gain)`, JAX `orthogonal(scale)`, Burn `Orthogonal` | `orthogonal:gain=..`, by the weight's layout |
+/// | JAX `delta_orthogonal(scale)` | `delta_orthogonal:gain=..` |
+/// | PyTorch `eye_`, `dirac_(w, groups)`, Keras `Identity(gain)` | `identity`, `dirac:groups=..`, `identity:gain=..` |
+/// | PyTorch `sparse_(w, sparsity, std)` | `sparse:sparsity=..,std=..` |
 ///
 /// # As text
 /// A name, then keys: `NAME[:key=value,...]`. Neither case nor `-` for `_` matters.
@@ -75,6 +93,8 @@ pub enum Scheme {
     Fixed(Distribution),
     /// A distribution whose variance is scaled to the fans.
     Scaled(VarianceScaling),
+    /// What hangs on the shape itself.
+    Shaped(Shaped),
 }
 
 impl Scheme {
@@ -95,13 +115,14 @@ impl Scheme {
         match self {
             Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
             Scheme::Scaled(scaling) => scaling.distribution(shape, layout),
+            Scheme::Shaped(shaped) => shaped.resolve(shape, layout),
         }
     }
 
     /// What this scheme draws into a weight of these fans, whatever its shape.
     ///
     /// # Errors
-    /// Those of [`Distribution::check`].
+    /// Those of [`Distribution::check`]; [`ErrorKind::Shape`] for a scheme that needs the shape itself.
     ///
     /// ```
     /// use fanin::{Fans, Scheme};
@@ -115,6 +136,15 @@ impl Scheme {
         match self {
             Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
             Scheme::Scaled(scaling) => scaling.distribution_of_fans(fans),
+            Scheme::Shaped(shaped) => {
+                let allowed = "a shape (Scheme::distribution)";
+                Err(Error::new(
+                    ErrorKind::Shape,
+                    format!("what the scheme {shaped} is resolved by"),
+                    "fans alone",
+                    allowed,
+                ))
+            }
         }
     }
 
@@ -136,6 +166,15 @@ impl Scheme {
         let distribution = self.distribution(shape, layout)?;
         distribution.check_in(dtype)?;
         Fill::tensor(&distribution, stream, dtype, shape)
+    }
+
+    /// What is wrong whatever the fans and the shape.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self {
+            Scheme::Shaped(shaped) => shaped.check(),
+            // Fans of 1 serve to look at the numbers.
+            _ => self.distribution_of_fans(Fans::new(1, 1)?).map(|_| ()),
+        }
     }
 
     /// Whether the scheme needs fan_in or fan_out, and so a shape that has them.
@@ -161,9 +200,17 @@ impl fmt::Display for Scheme {
             Scheme::Fixed(Distribution::TruncatedNormal { mean, std, low, high }) => {
                 write!(f, "truncated_normal:mean={},std={},low={},high={}", n(mean), n(std), n(low), n(high))
             }
+            Scheme::Fixed(Distribution::LogUniform { low, high }) => {
+                write!(f, "log_uniform:low={},high={}", n(low), n(high))
+            }
+            Scheme::Fixed(Distribution::InverseSoftplus { low, high, floor }) => {
+                write!(f, "inverse_softplus:low={},high={},floor={}", n(low), n(high), n(floor))
+            }
+            Scheme::Fixed(Distribution::Structured(structure)) => write!(f, "{structure}"),
             Scheme::Scaled(VarianceScaling { scale, mode, spread }) => {
                 write!(f, "variance_scaling:scale={},mode={mode},distribution={spread}", n(scale))
             }
+            Scheme::Shaped(shaped) => write!(f, "{shaped}"),
         }
     }
 }
@@ -171,6 +218,12 @@ impl fmt::Display for Scheme {
 impl From<Distribution> for Scheme {
     fn from(distribution: Distribution) -> Self {
         Scheme::Fixed(distribution)
+    }
+}
+
+impl From<Shaped> for Scheme {
+    fn from(shaped: Shaped) -> Self {
+        Scheme::Shaped(shaped)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The schemes that have a name.
 
-use super::{FanMode, Scheme, Spread, VarianceScaling};
+use super::{FanMode, Scheme, Shaped, Spread, Until, VarianceScaling};
 use crate::distribution::require;
-use crate::{Distribution, Error};
+use crate::structure::Function;
+use crate::{Distribution, Error, special};
 
 /// 0 everywhere.
 ///
@@ -187,4 +188,150 @@ pub fn variance_scaling_initializer(factor: f64, mode: FanMode, uniform: bool) -
     let holds = factor.is_finite() && factor > 0.0 && scale.is_finite();
     require(holds, "factor", factor, "finite and above 0, as must be 1.3 times of it")?;
     Ok(VarianceScaling { scale, mode, spread })
+}
+
+/// `gain` times orthonormal rows or columns, whichever are fewer, of the weight as a matrix, outputs by all else: uniform among all
+/// such (Haar's measure). A. M. Saxe, J. L. McClelland, S. Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep
+/// linear neural networks", ICLR 2014, <https://doi.org/10.48550/arXiv.1312.6120>.
+///
+/// It is a product of Householder's reflections of independent normal vectors: G. W. Stewart, "The efficient generation of random
+/// orthogonal matrices", SIAM Journal on Numerical Analysis 17, 1980, <https://doi.org/10.1137/0717034>. Of a slice along the shorter
+/// side no more is worked out than it has, so that a shard costs its part; a slice along the longer one costs as much as the whole.
+///
+/// ```
+/// let scheme = fanin::scheme::orthogonal(1.0);
+/// assert_eq!(scheme, "orthogonal".parse()?);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn orthogonal(gain: f64) -> Scheme {
+    Scheme::Shaped(Shaped::Orthogonal { gain, large: false })
+}
+
+/// The same of outputs by inputs at a convolution's middle tap, zero at all others. L. Xiao et al., "Dynamical isometry and a mean
+/// field theory of CNNs", ICML 2018, <https://doi.org/10.48550/arXiv.1806.05393>.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::delta_orthogonal(1.0).fill(&[2, 1, 3], Layout::OUT_IN, Stream::named(42, "conv"), Dtype::F32)?;
+/// let w: Vec<f32> = cpu::vec(&fill)?;
+/// assert_eq!([w[0], w[2], w[3], w[5]], [0.0; 4]);
+/// assert!((w[1] * w[1] + w[4] * w[4] - 1.0).abs() < 1e-6);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn delta_orthogonal(gain: f64) -> Scheme {
+    Scheme::Shaped(Shaped::DeltaOrthogonal { gain, large: false })
+}
+
+/// `gain` where output and input have the same number, zero elsewhere, of a matrix. Q. V. Le, N. Jaitly, G. E. Hinton, "A simple way
+/// to initialize recurrent networks of rectified linear units", 2015, <https://doi.org/10.48550/arXiv.1504.00941>.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::identity(2.0).fill(&[2, 3], Layout::OUT_IN, Stream::named(42, "hidden"), Dtype::F32)?;
+/// assert_eq!(cpu::vec::<f32>(&fill)?, [2.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn identity(gain: f64) -> Scheme {
+    Scheme::Shaped(Shaped::Identity { gain })
+}
+
+/// 1 at a convolution's middle tap from input i to output i of each group, zero elsewhere: what goes in comes out. S. Zagoruyko, N.
+/// Komodakis, "DiracNets", 2017, <https://doi.org/10.48550/arXiv.1706.00388>; PyTorch's `dirac_`.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::dirac(1).fill(&[2, 2, 3], Layout::OUT_IN, Stream::named(42, "conv"), Dtype::F32)?;
+/// assert_eq!(cpu::vec::<f32>(&fill)?, [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn dirac(groups: u64) -> Scheme {
+    Scheme::Shaped(Shaped::Dirac { groups })
+}
+
+/// Of each input's outputs `ceil(sparsity * outputs)` are zero, which ones a keyed permutation says, the others N(0, std^2). J.
+/// Martens, "Deep learning via Hessian-free optimization", ICML 2010; PyTorch's `sparse_`.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::sparse(0.75, 0.01).fill(&[8, 3], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
+/// let w: Vec<f32> = cpu::vec(&fill)?;
+/// for column in 0..3 {
+///     assert_eq!((0..8).filter(|row| w[row * 3 + column] == 0.0).count(), 6);
+/// }
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn sparse(sparsity: f64, std: f64) -> Scheme {
+    Scheme::Shaped(Shaped::Sparse { sparsity, std })
+}
+
+/// `start + index * step` along a dimension; negative numbers of it count from the last one, -1. Also of its logarithm, see
+/// [`Shaped::Sequence`].
+///
+/// ```
+/// use fanin::{Dtype, Layout, Scheme, Stream, cpu, scheme};
+///
+/// let of = |scheme: Scheme| cpu::vec::<f32>(&scheme.fill(&[2, 3], Layout::OUT_IN, Stream::named(42, "x"), Dtype::F32)?);
+/// assert_eq!(of(scheme::arange(1.0, 1.0, -1))?, [1.0, 2.0, 3.0, 1.0, 2.0, 3.0]);
+/// assert_eq!(of("arange:start=1,function=log".parse()?)?[2], 3f32.ln()); // Mamba's A_log
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn arange(start: f64, step: f64, axis: i64) -> Scheme {
+    Scheme::Shaped(Shaped::Sequence { start, until: Until::Step(step), function: Function::Linear, axis })
+}
+
+/// From `start` to `end` along a dimension, evenly.
+///
+/// ```
+/// let scheme = fanin::scheme::linspace(0.0, 1.0, -1);
+/// assert_eq!(scheme, "linspace:start=0,end=1".parse()?);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn linspace(start: f64, end: f64, axis: i64) -> Scheme {
+    Scheme::Shaped(Shaped::Sequence { start, until: Until::End(end), function: Function::Linear, axis })
+}
+
+/// theta^(-index / n) of n along a dimension: the frequencies of rotary positions. J. Su et al., "RoFormer", 2021,
+/// <https://doi.org/10.48550/arXiv.2104.09864>.
+///
+/// # Errors
+/// [`ErrorKind::Parameter`](crate::ErrorKind::Parameter) unless theta is finite and above 0.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::inverse_frequencies(10000.0, -1)?.fill(&[4], Layout::OUT_IN, Stream::named(42, "x"), Dtype::F32)?;
+/// assert_eq!(cpu::vec::<f32>(&fill)?, [1.0, 0.1, 0.01, 0.001]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn inverse_frequencies(theta: f64, axis: i64) -> Result<Scheme, Error> {
+    require(theta.is_normal() && theta > 0.0, "theta", theta, "finite and above 0")?;
+    let until = Until::Before(-special::ln(theta));
+    Ok(Scheme::Shaped(Shaped::Sequence { start: 0.0, until, function: Function::Exp, axis }))
+}
+
+/// exp(U\[ln low, ln high)).
+///
+/// ```
+/// let scheme = fanin::scheme::log_uniform(0.001, 0.1);
+/// assert_eq!(scheme, "log_uniform:low=0.001,high=0.1".parse()?);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn log_uniform(low: f64, high: f64) -> Scheme {
+    Scheme::Fixed(Distribution::LogUniform { low, high })
+}
+
+/// x + ln(1 - exp(-x)) of x = max(log-uniform from `low` to `high`, `floor`), so that softplus of it is x: Mamba's biases of time
+/// steps. A. Gu, T. Dao, 2023, <https://doi.org/10.48550/arXiv.2312.00752>.
+///
+/// ```
+/// let scheme = fanin::scheme::inverse_softplus(0.001, 0.1, 0.0001);
+/// assert_eq!(scheme, "inverse_softplus".parse()?);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn inverse_softplus(low: f64, high: f64, floor: f64) -> Scheme {
+    Scheme::Fixed(Distribution::InverseSoftplus { low, high, floor })
 }

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use super::*;
 use crate::error::quoted;
 use crate::gain::Nonlinearity;
+use crate::matrix::{Matrix, Taps};
 use crate::names::{nearest, plain};
+use crate::structure::{Function, Structure};
 
 /// What a text may begin with.
 #[derive(Clone, Copy, PartialEq)]
@@ -26,6 +28,16 @@ enum Name {
     LecunNormal,
     VarianceScaling,
     VarianceScalingInitializer,
+    Orthogonal,
+    DeltaOrthogonal,
+    Identity,
+    Dirac,
+    Sparse,
+    Arange,
+    Linspace,
+    InverseFrequencies,
+    LogUniform,
+    InverseSoftplus,
 }
 
 impl Named for Name {
@@ -48,13 +60,40 @@ impl Named for Name {
         (Name::VarianceScaling, "variance_scaling", &[]),
         // TensorFlow 1's, whose parameters mean something else.
         (Name::VarianceScalingInitializer, "variance_scaling_initializer", &[]),
+        (Name::Orthogonal, "orthogonal", &[]),
+        (Name::DeltaOrthogonal, "delta_orthogonal", &[]),
+        (Name::Identity, "identity", &["eye"]),
+        (Name::Dirac, "dirac", &[]),
+        (Name::Sparse, "sparse", &[]),
+        (Name::Arange, "arange", &[]),
+        (Name::Linspace, "linspace", &[]),
+        (Name::InverseFrequencies, "inverse_frequencies", &[]),
+        (Name::LogUniform, "log_uniform", &[]),
+        (Name::InverseSoftplus, "inverse_softplus", &["inverse_softplus_log_uniform"]),
     ];
 }
 
 /// The keys whose values are numbers.
 #[cfg(feature = "rules")]
-pub(crate) const NUMBERS: &[&str] =
-    &["value", "low", "high", "mean", "std", "sigmas", "factor", "gain", "negative_slope", "scale"];
+pub(crate) const NUMBERS: &[&str] = &[
+    "value",
+    "low",
+    "high",
+    "mean",
+    "std",
+    "sigmas",
+    "factor",
+    "gain",
+    "negative_slope",
+    "scale",
+    "groups",
+    "sparsity",
+    "start",
+    "step",
+    "end",
+    "theta",
+    "floor",
+];
 
 impl FromStr for Scheme {
     type Err = Error;
@@ -97,12 +136,65 @@ impl FromStr for Scheme {
                 keys.truth("uniform")?,
             )?
             .into(),
+            Name::Orthogonal => {
+                let gain = keys.number("gain", 1.0)?;
+                match keys.matrix()? {
+                    Some(matrix) => structured(Structure::Orthogonal { gain, matrix }),
+                    None => Shaped::Orthogonal { gain, large: keys.truth("large")? }.into(),
+                }
+            }
+            Name::DeltaOrthogonal => {
+                Shaped::DeltaOrthogonal { gain: keys.number("gain", 1.0)?, large: keys.truth("large")? }.into()
+            }
+            Name::Identity => {
+                let gain = keys.number("gain", 1.0)?;
+                match keys.matrix()? {
+                    Some(matrix) => {
+                        let groups = keys.count("groups")?.unwrap_or(1);
+                        structured(Structure::Identity { gain, groups, matrix })
+                    }
+                    None => identity(gain),
+                }
+            }
+            Name::Dirac => dirac(keys.count("groups")?.unwrap_or(1)),
+            Name::Sparse => {
+                let (sparsity, std) = (keys.required("sparsity")?, keys.number("std", 0.01)?);
+                match keys.matrix()? {
+                    Some(matrix) => structured(Structure::Sparse { sparsity, std, matrix }),
+                    None => sparse(sparsity, std),
+                }
+            }
+            Name::Arange => {
+                let (start, step) = (keys.number("start", 0.0)?, keys.number("step", 1.0)?);
+                let function = keys.value("function", Function::Linear)?;
+                match keys.count("count")? {
+                    Some(count) => {
+                        let inner = keys.count("inner")?.unwrap_or(1);
+                        structured(Structure::Sequence { start, step, function, count, inner })
+                    }
+                    None => Shaped::Sequence { start, until: Until::Step(step), function, axis: keys.axis()? }.into(),
+                }
+            }
+            Name::Linspace => {
+                let (start, end) = (keys.required("start")?, keys.required("end")?);
+                let until = if keys.truth_or("endpoint", true)? { Until::End(end) } else { Until::Before(end) };
+                let function = keys.value("function", Function::Linear)?;
+                Shaped::Sequence { start, until, function, axis: keys.axis()? }.into()
+            }
+            Name::InverseFrequencies => inverse_frequencies(keys.number("theta", 10_000.0)?, keys.axis()?)?,
+            Name::LogUniform => log_uniform(keys.required("low")?, keys.required("high")?),
+            Name::InverseSoftplus => {
+                inverse_softplus(keys.number("low", 0.001)?, keys.number("high", 0.1)?, keys.number("floor", 0.0001)?)
+            }
         };
         keys.finish()?;
-        // Fans of 1 serve to look at the numbers.
-        scheme.distribution_of_fans(Fans::new(1, 1)?)?;
+        scheme.check()?;
         Ok(scheme)
     }
+}
+
+fn structured(structure: Structure) -> Scheme {
+    Distribution::Structured(structure).into()
 }
 
 /// The `key=value` pairs of a text, taken one by one; what is left over is an error that lists what was looked for.
@@ -173,10 +265,44 @@ impl<'a> Keys<'a> {
         self.wrong(key, text, e.allowed().unwrap_or_default().to_string()).near(e.nearest())
     }
 
+    /// A whole number.
+    fn count(&mut self, key: &'static str) -> Result<Option<u64>, Error> {
+        let whole = |text: &str| text.parse().map_err(|_| self.wrong(key, text, "a whole number"));
+        // Borrowed by `wrong`, too.
+        let at = self.given.iter().position(|(k, _)| *k == key);
+        let count = at.map(|at| whole(self.given[at].1)).transpose()?;
+        self.take(key);
+        Ok(count)
+    }
+
+    fn axis(&mut self) -> Result<i64, Error> {
+        let Some(text) = self.take("axis") else { return Ok(-1) };
+        text.parse().map_err(|_| self.wrong("axis", text, "a whole number"))
+    }
+
+    /// Where matrices lie, if it is said: of a scheme that is resolved.
+    fn matrix(&mut self) -> Result<Option<Matrix>, Error> {
+        let Some(rows) = self.count("rows")? else { return Ok(None) };
+        let columns = self.count("columns")?.ok_or_else(|| self.wrong("columns", "", "a whole number beside rows"))?;
+        let is_transposed = self.truth("transposed")?;
+        let taps = match self.count("taps")? {
+            None => Taps::One,
+            Some(count) => {
+                let tap = self.count("tap")?.unwrap_or(0);
+                if self.truth("outside")? { Taps::Outside { count, tap } } else { Taps::Inside { count, tap } }
+            }
+        };
+        Matrix::new(rows, columns, is_transposed, taps).map(Some)
+    }
+
     /// `true` or `false`, which it is if nothing is said.
     fn truth(&mut self, key: &'static str) -> Result<bool, Error> {
+        self.truth_or(key, false)
+    }
+
+    fn truth_or(&mut self, key: &'static str, default: bool) -> Result<bool, Error> {
         match self.take(key) {
-            None => Ok(false),
+            None => Ok(default),
             Some(text) => plain(text)
                 .parse()
                 .map_err(|_| self.wrong(key, text, "true, false").near(nearest(text, ["true", "false"]))),

@@ -1,0 +1,482 @@
+//! Orthogonal matrices on a device: vectors in scratch memory, by the kernels of `shaders/orthogonal.wgsl`, looked up from there.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline};
+
+use super::batches::Batches;
+use super::tables::{HEAD, Rows, Table, of_vectors};
+use super::windows::{Split, Window};
+use super::{Dispatch, GpuFiller, Step, kernels, scoped};
+use crate::cpu::orthogonal::{BLOCK, Geometry};
+use crate::fill::Span;
+use crate::matrix::Taps;
+use crate::sampler::{Orthogonal, Sampler};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Matrix};
+
+/// Bytes of the vectors that are worked on at once, where a device binds so many.
+const MOST: u64 = 64 << 20;
+/// Places are counted by workgroups in two dimensions.
+const MOST_PLACES: u64 = 1 << 14;
+
+/// The parameters of a kernel, in the order of `Params` in the shader.
+#[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
+#[repr(C)]
+struct Params {
+    zero: u32,
+    sign: u32,
+    first: u32,
+    count: u32,
+    len: u32,
+    padded: u32,
+    stride: u32,
+    number: u32,
+    from_place: u32,
+    to_place: u32,
+    row_at: u32,
+    per_row: u32,
+    per_coordinate: u32,
+    padding: [u32; 3],
+    numbers: [f32; 4],
+}
+
+/// A kernel of the shader: its entry point, and which of the buffers it binds, by the shader's numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Kernel(pub &'static str, pub &'static [u32]);
+
+pub(super) const BEND: Kernel = Kernel("bend", &[1, 2]);
+pub(super) const TURN: Kernel = Kernel("turn", &[1, 2, 3]);
+pub(super) const START: Kernel = Kernel("start", &[2, 5]);
+pub(super) const SUMS: Kernel = Kernel("sums", &[4, 6, 7]);
+pub(super) const HALVES: Kernel = Kernel("halves", &[7, 8]);
+pub(super) const TRIANGLE: Kernel = Kernel("triangle", &[8, 9]);
+pub(super) const TRANSFORM: Kernel = Kernel("transform", &[8, 9, 10]);
+pub(super) const SUBTRACT: Kernel = Kernel("subtract", &[4, 5, 10]);
+
+/// Of the shader's bindings, those that are only read.
+const READ_ONLY: [u32; 2] = [4, 6];
+
+/// Scratch memory, which each block and each part of a matrix uses again.
+struct Scratch {
+    drawn: Buffer,
+    ends: Buffer,
+    reflections: Buffer,
+    vectors: Buffer,
+    lanes: Buffer,
+    products: Buffer,
+    t: Buffer,
+    through: Buffer,
+}
+
+impl Scratch {
+    fn new(filler: &GpuFiller, geometry: &Geometry, places: u64) -> Result<Scratch, Error> {
+        let (padded, block) = (geometry.padded as u64, BLOCK as u64);
+        let places_or_block = places.max(block);
+        let make = |label: &str, floats: u64| {
+            filler.create_buffer(&format!("fanin {label}"), 4 * floats, BufferUsages::COPY_DST)
+        };
+        Ok(Scratch {
+            drawn: make("normals", block * geometry.stride())?,
+            ends: make("ends of reflections", 2 * block)?,
+            reflections: make("reflections", block * padded)?,
+            vectors: make("vectors", HEAD as u64 + places * padded)?,
+            lanes: make("lanes", places_or_block * block * block)?,
+            products: make("products", places_or_block * block)?,
+            t: make("triangle", block * block)?,
+            through: make("products through T", places * block)?,
+        })
+    }
+
+    fn binding(&self, number: u32, rows: &Buffer) -> Buffer {
+        match number {
+            1 => &self.drawn,
+            2 => &self.ends,
+            3 | 4 => &self.reflections,
+            5 => &self.vectors,
+            6 => rows,
+            7 => &self.lanes,
+            8 => &self.products,
+            9 => &self.t,
+            _ => &self.through,
+        }
+        .clone()
+    }
+}
+
+/// Vectors of one matrix that are worked on together.
+struct Panel {
+    /// Which of the tensor's matrices.
+    matrix: u64,
+    /// The first vector's number, and how many there are.
+    numbers: Range<u64>,
+}
+
+/// How many vectors are worked on at once.
+fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
+    let most = MOST.min(filler.limits.binding());
+    let by_vectors = most / 4 / geometry.padded as u64;
+    let by_lanes = most / 4 / (BLOCK * BLOCK) as u64;
+    by_vectors.min(by_lanes).min(MOST_PLACES).min(geometry.count as u64)
+}
+
+/// A fill of orthogonal matrices on its way into a buffer.
+pub(super) struct Job<'a> {
+    filler: &'a GpuFiller,
+    orthogonal: &'a Orthogonal,
+    geometry: Geometry,
+    split: Split<'a>,
+    buffer: &'a Buffer,
+    offset: u64,
+    scratch: Scratch,
+    panels: Vec<Panel>,
+}
+
+/// No more blocks of reflections are recorded at once.
+const MOST_BLOCKS: usize = 1 << 14;
+
+impl<'a> Job<'a> {
+    pub fn new(
+        filler: &'a GpuFiller,
+        orthogonal: &'a Orthogonal,
+        fill: &'a Fill,
+        buffer: &'a Buffer,
+        offset: u64,
+    ) -> Result<Job<'a>, Error> {
+        super::windows::check(fill, buffer, offset)?;
+        let geometry = Geometry::new(orthogonal);
+        let lacks = |limit: &str, value: u64, needed: u64| {
+            let allowed = format!("at least {needed} for orthogonal matrices of {} columns or rows", geometry.len);
+            Err(Error::new(ErrorKind::DeviceLimit, format!("the device's limit {limit}"), value, allowed))
+        };
+        let buffers = filler.device.limits().max_storage_buffers_per_shader_stage.into();
+        if buffers < 3 {
+            return lacks("max_storage_buffers_per_shader_stage", buffers, 3);
+        }
+        let (places, block) = (places(filler, &geometry), 4 * (BLOCK * geometry.padded) as u64);
+        if places == 0 || block > filler.limits.binding() {
+            return lacks("max_storage_buffer_binding_size", filler.limits.binding(), block.max(1 << 17));
+        }
+        let panels = panels(fill, orthogonal, places);
+        // As much as the largest one takes.
+        let places = panels.iter().map(|panel| panel.numbers.end - panel.numbers.start).max().unwrap_or(1);
+        let scratch = Scratch::new(filler, &geometry, places)?;
+        let split = Split { fill, buffer_size: buffer.size(), limits: &filler.limits };
+        Ok(Job { filler, orthogonal, geometry, split, buffer, offset, scratch, panels })
+    }
+
+    /// All steps, if they are few enough to be recorded at once.
+    pub fn all(&self) -> Result<Vec<Step>, Error> {
+        let blocks: usize = self.panels.iter().map(|panel| panel.blocks()).sum();
+        if blocks > MOST_BLOCKS {
+            let allowed = format!("at most {MOST_BLOCKS} in one recording; submit_all makes several");
+            let thing = "how many blocks of 32 reflections an orthogonal matrix takes";
+            return Err(Error::new(ErrorKind::Shape, thing, blocks, allowed));
+        }
+        let mut steps = Vec::new();
+        for part in 0..=self.panels.len() {
+            steps.extend(self.part(part)?);
+        }
+        Ok(steps)
+    }
+
+    /// How many parts there are, to be drawn one after the other.
+    pub fn parts(&self) -> usize {
+        self.panels.len() + 1
+    }
+
+    /// The first part is all that is no matrix's, the others are some vectors each.
+    pub fn part(&self, part: usize) -> Result<Vec<Step>, Error> {
+        let (mut windows, mut steps) = (Vec::new(), Vec::new());
+        match part.checked_sub(1) {
+            None => each_run(self.split.fill, self.orthogonal, |run, at| {
+                if let Run::Other(sampler, range) = run {
+                    let offset = self.offset + self.split.fill.dtype().bytes(at);
+                    self.split.span(sampler, range, offset, None, &mut windows);
+                }
+            }),
+            Some(at) => {
+                steps = self.vectors(&self.panels[at])?;
+                windows = self.windows(&self.panels[at]);
+            }
+        }
+        let mut batches = Batches::default();
+        for window in &windows {
+            batches.add(self.buffer, window);
+        }
+        steps.extend(self.filler.dispatches(batches)?.map(Step::Pass));
+        Ok(steps)
+    }
+}
+
+impl Panel {
+    fn blocks(&self) -> usize {
+        (self.numbers.end - 1) as usize / BLOCK + 1
+    }
+}
+
+/// Elements of a fill that follow one another.
+enum Run<'a> {
+    /// Something else's, or beside the matrices' taps.
+    Other(&'a Sampler, Range<u64>),
+    /// Of one matrix, with its number.
+    Of(u64, Range<u64>),
+}
+
+const ZERO: Sampler = Sampler::Constant(0);
+
+/// Each run of a fill, with how many elements come before.
+fn each_run<'a>(fill: &'a Fill, orthogonal: &Orthogonal, mut each: impl FnMut(Run<'a>, u64)) {
+    let matrix = &orthogonal.matrix;
+    let len = matrix.rows() * matrix.row_len();
+    let mut at = 0;
+    for Span { range, sampler } in fill.spans() {
+        if !matches!(sampler, Sampler::Orthogonal(_)) {
+            at += range.end - range.start;
+            let before = at - (range.end - range.start);
+            each(Run::Other(sampler, range), before);
+            continue;
+        }
+        let mut start = range.start;
+        while start < range.end {
+            let number = start / len;
+            let end = range.end.min((number + 1) * len);
+            let run = match matrix.taps() {
+                Taps::Outside { count, tap } if number % count != tap => Run::Other(&ZERO, start..end),
+                Taps::Outside { count, .. } => Run::Of(number / count, start..end),
+                _ => Run::Of(number, start..end),
+            };
+            each(run, at);
+            at += end - start;
+            start = end;
+        }
+    }
+}
+
+/// The vectors that elements of a run are of, as numbers from the first to the last.
+fn vectors(matrix: &Matrix, range: &Range<u64>) -> Range<u64> {
+    let last = range.end - 1;
+    let (from, to) = (matrix.place(range.start), matrix.place(last));
+    if matrix.rows() <= matrix.columns() {
+        from.row..to.row + 1
+    } else if from.row == to.row {
+        from.column..to.column + 1
+    } else {
+        0..matrix.columns()
+    }
+}
+
+fn panels(fill: &Fill, orthogonal: &Orthogonal, places: u64) -> Vec<Panel> {
+    let mut wanted: Vec<(u64, Range<u64>)> = Vec::new();
+    each_run(fill, orthogonal, |run, _| {
+        let Run::Of(number, range) = run else { return };
+        let numbers = vectors(&orthogonal.matrix, &range);
+        match wanted.last_mut() {
+            Some((last, known)) if *last == number => {
+                *known = known.start.min(numbers.start)..known.end.max(numbers.end);
+            }
+            _ => wanted.push((number, numbers)),
+        }
+    });
+    let cut = |(matrix, numbers): (u64, Range<u64>)| {
+        numbers
+            .clone()
+            .step_by(places as usize)
+            .map(move |first| Panel { matrix, numbers: first..(first + places).min(numbers.end) })
+    };
+    wanted.into_iter().flat_map(cut).collect()
+}
+
+impl Job<'_> {
+    /// Works out a panel's vectors.
+    fn vectors(&self, panel: &Panel) -> Result<Vec<Step>, Error> {
+        let Job { filler, geometry, scratch, .. } = self;
+        let (padded, places) = (geometry.padded as u64, panel.numbers.end - panel.numbers.start);
+        let head = of_vectors(&self.orthogonal.matrix, panel.numbers.start as u32, places as u32, padded as u32);
+        let head = bytemuck::cast_slice(&head);
+        let from = filler.pipelines.holding(&filler.device, head, head.len(), BufferUsages::COPY_SRC)?;
+        let (vectors, bytes) = (scratch.vectors.clone(), 4 * HEAD as u64);
+        let mut steps = vec![
+            Step::Copy { from, to: vectors.clone(), bytes },
+            Step::Clear { buffer: vectors, from: bytes, bytes: 4 * places * padded },
+        ];
+        // Of each block two tables: of the vectors, and of the reflections themselves.
+        let size = self.filler.pipelines.alignment().max(size_of::<Params>());
+        let mut parameters = vec![0u8; panel.blocks() * 2 * size];
+        for block in 0..panel.blocks() {
+            let of_vectors = self.params(panel, block);
+            let of_reflections = Params {
+                from_place: 0,
+                to_place: BLOCK as u32,
+                row_at: 0,
+                per_row: 1,
+                per_coordinate: BLOCK as u32,
+                ..of_vectors
+            };
+            for (i, params) in [of_vectors, of_reflections].iter().enumerate() {
+                parameters[(2 * block + i) * size..][..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(params));
+            }
+        }
+        let parameters =
+            filler.pipelines.holding(&filler.device, &parameters, parameters.len(), BufferUsages::UNIFORM)?;
+        let bind = |kernel, rows| bound(filler, kernel, &parameters, |number| scratch.binding(number, rows));
+        let [bend, turn, start, halves, triangle, transform, subtract] =
+            [BEND, TURN, START, HALVES, TRIANGLE, TRANSFORM, SUBTRACT].map(|kernel| bind(kernel, &scratch.vectors));
+        let (bend, turn, start, halves) = (bend?, turn?, start?, halves?);
+        let (triangle, transform, subtract) = (triangle?, transform?, subtract?);
+        let (of_reflections, of_vectors) = (bind(SUMS, &scratch.reflections)?, bind(SUMS, &scratch.vectors)?);
+        let unit = Distribution::Normal { mean: 0.0, std: 1.0 };
+        for block in (0..panel.blocks()).rev() {
+            let params = self.params(panel, block);
+            let first = geometry.normals(panel.matrix, block * BLOCK);
+            let range = first..first + u64::from(params.count) * geometry.stride();
+            let normals = Fill::new(&unit, self.split.fill.stream, Dtype::F32, range)?;
+            let mut batches = Batches::default();
+            for window in super::windows::plan(&normals, &scratch.drawn, 0, &filler.limits)? {
+                batches.add(&scratch.drawn, &window);
+            }
+            let mut pass = filler.dispatches(batches)?.unwrap_or_default();
+            let left = padded - u64::from(params.first);
+            let working = u64::from(params.to_place - params.from_place);
+            let mut dispatch = |(pipeline, bindings): &(ComputePipeline, BindGroup), table: usize, groups: [u64; 2]| {
+                pass.push(Dispatch {
+                    pipeline: pipeline.clone(),
+                    bindings: bindings.clone(),
+                    offset: Some(((2 * block + table) * size) as u32),
+                    groups: groups.map(|groups| groups as u32),
+                });
+            };
+            let per_lane = |places: u64| [(places * BLOCK as u64).div_ceil(64), 1];
+            dispatch(&bend, 0, [1, 1]);
+            dispatch(&turn, 0, per_lane(left));
+            dispatch(&start, 0, [1, 1]);
+            dispatch(&of_reflections, 1, per_lane(BLOCK as u64));
+            dispatch(&halves, 1, per_lane(BLOCK as u64));
+            dispatch(&triangle, 1, [1, 1]);
+            dispatch(&of_vectors, 0, per_lane(working));
+            dispatch(&halves, 0, per_lane(working));
+            dispatch(&transform, 0, per_lane(working));
+            dispatch(&subtract, 0, [left.div_ceil(64), working]);
+            steps.push(Step::Pass(pass));
+        }
+        Ok(steps)
+    }
+
+    fn params(&self, panel: &Panel, block: usize) -> Params {
+        let Geometry { count, len, padded } = self.geometry;
+        let first = block * BLOCK;
+        Params {
+            sign: 1 << 31,
+            first: first as u32,
+            count: BLOCK.min(count - first) as u32,
+            len: len as u32,
+            padded: padded as u32,
+            stride: self.geometry.stride() as u32,
+            number: panel.numbers.start as u32,
+            from_place: (first as u64).saturating_sub(panel.numbers.start) as u32,
+            to_place: (panel.numbers.end - panel.numbers.start) as u32,
+            row_at: HEAD as u32,
+            per_row: padded as u32,
+            per_coordinate: 1,
+            ..Params::default()
+        }
+    }
+
+    /// The dispatches that put a panel's vectors where their elements are.
+    fn windows(&self, panel: &Panel) -> Vec<Window> {
+        let (matrix, dtype) = (&self.orthogonal.matrix, self.split.fill.dtype());
+        let outside = match matrix.taps() {
+            Taps::Outside { count, tap } => panel.matrix * count + tap,
+            _ => panel.matrix,
+        };
+        let rows = Rows { len: matrix.row_len(), count: 0, first: outside * matrix.rows() };
+        let sampler = Sampler::Orthogonal(*self.orthogonal);
+        let mut windows = Vec::new();
+        each_run(self.split.fill, self.orthogonal, |run, at| {
+            let Run::Of(number, range) = run else { return };
+            if number != panel.matrix {
+                return;
+            }
+            let mut put = |part: Range<u64>| {
+                if !part.is_empty() {
+                    let offset = self.offset + dtype.bytes(at + part.start - range.start);
+                    let table = (Table::Device(self.scratch.vectors.clone()), rows);
+                    self.split.span(&sampler, part, offset, Some(table), &mut windows);
+                }
+            };
+            let within = |from: u64, to: u64| from.max(range.start)..to.min(range.end).max(from.max(range.start));
+            let row_at = |row: u64| (rows.first + row) * rows.len;
+            if matrix.rows() <= matrix.columns() {
+                put(within(row_at(panel.numbers.start), row_at(panel.numbers.end)));
+            } else if panel.numbers == (0..matrix.columns()) {
+                put(range.clone());
+            } else {
+                let columns = panel.numbers.start * matrix.inside()..panel.numbers.end * matrix.inside();
+                for row in range.start / rows.len..range.end.div_ceil(rows.len) {
+                    put(within(row * rows.len + columns.start, row * rows.len + columns.end));
+                }
+            }
+        });
+        windows
+    }
+}
+
+/// A kernel with its buffers, of which parameters are bound anew for each block.
+fn bound(
+    filler: &GpuFiller,
+    kernel: Kernel,
+    parameters: &Buffer,
+    binding: impl Fn(u32) -> Buffer,
+) -> Result<(ComputePipeline, BindGroup), Error> {
+    let pipeline = pipeline(filler, kernel)?;
+    let buffers: Vec<_> = kernel.1.iter().map(|&number| (number, binding(number))).collect();
+    let size = wgpu::BufferSize::new(size_of::<Params>() as u64);
+    let first = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: parameters, offset: 0, size });
+    let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: first }];
+    let others = buffers.iter().map(|(binding, buffer)| (*binding, buffer.as_entire_binding()));
+    entries.extend(others.map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }));
+    let bindings = scoped(&filler.device, "the buffers of a matrix cannot be bound", || {
+        let layout = &pipeline.get_bind_group_layout(0);
+        filler.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some("fanin"), layout, entries: &entries })
+    })?;
+    Ok((pipeline, bindings))
+}
+
+fn pipeline(filler: &GpuFiller, Kernel(name, bindings): Kernel) -> Result<ComputePipeline, Error> {
+    let (label, device) = (format!("fanin orthogonal {name}"), &filler.device);
+    let entry = |binding, ty, has_dynamic_offset, size| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: wgpu::BufferSize::new(size) },
+        count: None,
+    };
+    let storage = |&number: &u32| {
+        entry(number, wgpu::BufferBindingType::Storage { read_only: READ_ONLY.contains(&number) }, false, 0)
+    };
+    let uniform = entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>() as u64);
+    let entries: Vec<_> = std::iter::once(uniform).chain(bindings.iter().map(storage)).collect();
+    let compile = || {
+        scoped(device, &format!("the kernel {name} of orthogonal matrices does not compile"), || {
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(&label),
+                source: wgpu::ShaderSource::Wgsl(kernels::orthogonal().into()),
+            });
+            let bindings = device
+                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
+            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label: Some(&label),
+                bind_group_layouts: &[Some(&bindings)],
+                immediate_size: 0,
+            });
+            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                label: Some(&label),
+                layout: Some(&layout),
+                module: &module,
+                entry_point: Some(name),
+                compilation_options: Default::default(),
+                cache: None,
+            })
+        })
+    };
+    filler.compiled(&label, compile)
+}

@@ -1,0 +1,274 @@
+//! What gives elements by their places: no independent draw of each would do.
+
+use std::fmt;
+
+use crate::distribution::{finite, require};
+use crate::matrix::{LONG, LONGEST};
+use crate::number::Number;
+use crate::{Dtype, Error, ErrorKind, Matrix, special};
+
+/// A distribution of whole matrices, or values that hang on where an element is.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::orthogonal(1.0).fill(&[3, 4], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
+/// let w: Vec<f32> = cpu::vec(&fill)?;
+/// let dot = |a: usize, b: usize| (0..4).map(|i| w[4 * a + i] * w[4 * b + i]).sum::<f32>();
+/// assert!((dot(0, 0) - 1.0).abs() < 1e-6 && dot(0, 2).abs() < 1e-6);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Structure {
+    /// `gain` times a matrix with orthonormal rows or columns, whichever are fewer: those of a random rotation (of Haar's measure).
+    Orthogonal {
+        /// What the orthonormal vectors are long.
+        gain: f64,
+        /// Where the matrices lie; other taps are zero.
+        matrix: Matrix,
+    },
+    /// `gain` where output and input have the same number, zero elsewhere.
+    Identity {
+        /// The value on the diagonal.
+        gain: f64,
+        /// Into how many groups outputs are shared out, each of which has a diagonal of its own.
+        groups: u64,
+        /// Where the matrices lie; other taps are zero.
+        matrix: Matrix,
+    },
+    /// For each input, `ceil(sparsity * outputs)` of its outputs are zero, the others N(0, std^2).
+    Sparse {
+        /// From 0 to 1: which part of the outputs is zero.
+        sparsity: f64,
+        /// The standard deviation of the others.
+        std: f64,
+        /// Where the matrices lie.
+        matrix: Matrix,
+    },
+    /// A function of the index along one dimension: `f(start + index * step)`.
+    Sequence {
+        /// The function's argument at index 0.
+        start: f64,
+        /// By how much it grows with the index.
+        step: f64,
+        /// Of which the element is the value.
+        function: Function,
+        /// How many indices the dimension has.
+        count: u64,
+        /// How many elements follow one another that have the same index.
+        inner: u64,
+    },
+}
+
+/// What a [`Structure::Sequence`] takes of its line.
+///
+/// ```
+/// assert_eq!("log".parse::<fanin::Function>()?, fanin::Function::Log);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Function {
+    /// The number itself.
+    Linear,
+    /// Its natural logarithm.
+    Log,
+    /// e to its power.
+    Exp,
+}
+
+impl crate::names::Named for Function {
+    const WHAT: &'static str = "function";
+    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] =
+        &[(Function::Linear, "linear", &["none"]), (Function::Log, "log", &["ln"]), (Function::Exp, "exp", &[])];
+}
+crate::names::as_text!(Function);
+
+impl Function {
+    pub(crate) fn of(self, x: f64) -> f64 {
+        match self {
+            Function::Linear => x,
+            Function::Log => special::ln(x),
+            Function::Exp => special::exp(x),
+        }
+    }
+}
+
+/// No sequence is longer: a device gets its values from the host.
+const MOST_VALUES: u64 = 1 << 24;
+
+impl Structure {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match *self {
+            Structure::Orthogonal { gain, matrix } => {
+                ordinary("gain", gain)?;
+                let longest = matrix.longer();
+                if longest > LONGEST {
+                    return Err(Error::new(
+                        ErrorKind::Shape,
+                        "the matrix's longer side",
+                        longest,
+                        format!("at most {LONGEST}"),
+                    ));
+                }
+                Ok(())
+            }
+            Structure::Identity { gain, groups, matrix } => {
+                finite("gain", gain)?;
+                let outputs = if matrix.is_transposed { matrix.columns() } else { matrix.rows() };
+                if groups == 0 || outputs % groups != 0 {
+                    let allowed = format!("at least 1, and a divisor of the {outputs} outputs");
+                    return Err(Error::new(ErrorKind::Shape, "groups", groups, allowed));
+                }
+                Ok(())
+            }
+            Structure::Sparse { sparsity, std, .. } => {
+                require((0.0..=1.0).contains(&sparsity), "sparsity", sparsity, "0 to 1")?;
+                require(std.is_finite() && std >= 0.0, "std", std, "finite and at least 0")
+            }
+            Structure::Sequence { start, step, function, count, inner } => {
+                finite("start", start)?;
+                finite("step", step)?;
+                if !(1..=MOST_VALUES).contains(&count) {
+                    let allowed = format!("1 to {MOST_VALUES}");
+                    return Err(Error::new(ErrorKind::Shape, "how many values a sequence has", count, allowed));
+                }
+                if inner == 0 || count.checked_mul(inner).is_none_or(|period| period >= 1 << 31) {
+                    let allowed = "at least 1, and below 2^31 times the sequence's values";
+                    return Err(Error::new(ErrorKind::Shape, "how many elements have one index", inner, allowed));
+                }
+                for index in [0, count - 1] {
+                    let x = start + index as f64 * step;
+                    let y = function.of(x);
+                    let value = format!("{function} of {} at index {index}", Number(x));
+                    if !y.is_finite() {
+                        return Err(Error::new(ErrorKind::Parameter, "the sequence's value", value, "a finite number"));
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn mean(&self) -> f64 {
+        match *self {
+            Structure::Orthogonal { .. } | Structure::Sparse { .. } => 0.0,
+            Structure::Identity { gain, .. } => gain * self.ones(),
+            Structure::Sequence { count, .. } => self.values().sum::<f64>() / count as f64,
+        }
+    }
+
+    pub(crate) fn std(&self) -> f64 {
+        match *self {
+            Structure::Orthogonal { gain, matrix } => {
+                gain.abs() / (matrix.longer() as f64).sqrt() / (matrix.taps().count() as f64).sqrt()
+            }
+            Structure::Identity { gain, .. } => gain.abs() * (self.ones() * (1.0 - self.ones())).sqrt(),
+            Structure::Sparse { std, matrix, .. } => {
+                let (outputs, _) = outputs_and_inputs(&matrix);
+                std * (1.0 - self.zeros() as f64 / outputs as f64).sqrt()
+            }
+            Structure::Sequence { count, .. } => {
+                let mean = self.mean();
+                (self.values().map(|y| (y - mean).powi(2)).sum::<f64>() / count as f64).sqrt()
+            }
+        }
+    }
+
+    /// Which part of an identity's elements are on its diagonals.
+    fn ones(&self) -> f64 {
+        let Structure::Identity { groups, matrix, .. } = *self else { return 0.0 };
+        let (outputs, inputs) = outputs_and_inputs(&matrix);
+        (groups * inputs.min(outputs / groups)) as f64 / matrix.len() as f64
+    }
+
+    /// Of each input's outputs, how many are zero.
+    pub(crate) fn zeros(&self) -> u64 {
+        let Structure::Sparse { sparsity, matrix, .. } = *self else { return 0 };
+        // As PyTorch: a product that is a hair above a whole number counts as the next.
+        (sparsity * outputs_and_inputs(&matrix).0 as f64).ceil() as u64
+    }
+
+    /// A sequence's values.
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> + use<> {
+        let (start, step, function, count) = match *self {
+            Structure::Sequence { start, step, function, count, .. } => (start, step, function, count),
+            _ => (0.0, 0.0, Function::Linear, 0),
+        };
+        (0..count).map(move |index| function.of(start + index as f64 * step))
+    }
+
+    /// Whether a dtype holds what is not zero.
+    pub(crate) fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
+        self.check()?;
+        let largest = match *self {
+            Structure::Orthogonal { gain, .. } | Structure::Identity { gain, .. } => gain,
+            Structure::Sparse { std, .. } => std,
+            Structure::Sequence { .. } => self.values().fold(0.0, |most: f64, y| most.max(y.abs())),
+        };
+        let typical = match *self {
+            Structure::Orthogonal { gain, matrix } => gain / (matrix.longer() as f64).sqrt(),
+            _ => largest,
+        };
+        let allowed = format!("0, or numbers within what {dtype} holds");
+        let holds = largest.abs() <= dtype.max() && (typical == 0.0 || dtype.nearest(typical) != 0.0);
+        if holds { Ok(()) } else { Err(Error::new(ErrorKind::Dtype, "the distribution", self.to_string(), allowed)) }
+    }
+
+    pub(crate) fn matrix(&self) -> Option<Matrix> {
+        match *self {
+            Structure::Orthogonal { matrix, .. }
+            | Structure::Identity { matrix, .. }
+            | Structure::Sparse { matrix, .. } => Some(matrix),
+            Structure::Sequence { .. } => None,
+        }
+    }
+
+    /// Elements after which it begins anew.
+    pub(crate) fn period(&self) -> u64 {
+        match *self {
+            Structure::Sequence { count, inner, .. } => count * inner,
+            _ => self.matrix().map_or(1, |matrix| matrix.len()),
+        }
+    }
+}
+
+/// A gain whose products are ordinary numbers in f32.
+fn ordinary(name: &'static str, value: f64) -> Result<(), Error> {
+    let holds = value == 0.0 || (2f64.powi(-60)..=2f64.powi(60)).contains(&value.abs());
+    require(holds, name, value, "0, or a magnitude from 2^-60 to 2^60")
+}
+
+/// An orthogonal matrix of this size, if it is one that was asked for.
+pub(crate) fn orthogonal(gain: f64, matrix: Matrix, large: bool) -> Result<Structure, Error> {
+    if matrix.longer() > LONG && !large {
+        let sides = format!("{}x{}", matrix.rows(), matrix.columns());
+        let allowed = format!("sides of at most {LONG}, or large=true, up to {LONGEST}");
+        return Err(Error::new(ErrorKind::Shape, "the orthogonal matrix", sides, allowed));
+    }
+    Ok(Structure::Orthogonal { gain, matrix })
+}
+
+pub(crate) fn outputs_and_inputs(matrix: &Matrix) -> (u64, u64) {
+    let sides = (matrix.rows(), matrix.columns());
+    if matrix.is_transposed { (sides.1, sides.0) } else { sides }
+}
+
+impl fmt::Display for Structure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = Number;
+        match *self {
+            Structure::Orthogonal { gain, matrix } => write!(f, "orthogonal:gain={},{matrix}", n(gain)),
+            Structure::Identity { gain, groups, matrix } => {
+                write!(f, "identity:gain={},groups={groups},{matrix}", n(gain))
+            }
+            Structure::Sparse { sparsity, std, matrix } => {
+                write!(f, "sparse:sparsity={},std={},{matrix}", n(sparsity), n(std))
+            }
+            Structure::Sequence { start, step, function, count, inner } => {
+                write!(f, "arange:start={},step={},function={function},count={count},inner={inner}", n(start), n(step))
+            }
+        }
+    }
+}

@@ -301,7 +301,7 @@ impl Job<'_> {
             Step::Clear { buffer: vectors, from: bytes, bytes: 4 * places * padded },
         ];
         // Of each block two tables: of the vectors, and of the reflections themselves.
-        let size = self.filler.pipelines.alignment().max(size_of::<Params>());
+        let size = size_of::<Params>().next_multiple_of(filler.pipelines.alignment());
         let mut parameters = vec![0u8; panel.blocks() * 2 * size];
         for block in 0..panel.blocks() {
             let of_vectors = self.params(panel, block);

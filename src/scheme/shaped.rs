@@ -90,7 +90,7 @@ impl Shaped {
     /// What is wrong whatever the shape.
     pub(super) fn check(&self) -> Result<(), Error> {
         match *self {
-            Shaped::Dirac { groups } => self.resolve(&[groups, 1, 1], Layout::OUT_IN).map(|_| ()),
+            Shaped::Dirac { groups } => self.resolve(&[groups.max(1), 1, 1], Layout::OUT_IN).map(|_| ()),
             Shaped::Sequence { start, until: Until::Step(x) | Until::End(x) | Until::Before(x), .. } => {
                 finite("start", start)?;
                 finite("the sequence's step or end", x)

@@ -13,7 +13,7 @@ fn value_of(count: u32) -> u32 {
     if (place.is_inside && at < table[LENGTH]) {
         value = table[VALUES + at];
     }
-    return element(product(params.numbers.scale, bitcast<f32>(value)));
+    return element(params.numbers.scale * bitcast<f32>(value));
 }
 
 fn draw_block(count: u32) {

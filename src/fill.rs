@@ -6,7 +6,7 @@ use crate::error::dimensions;
 use crate::fan::MAX_ELEMENTS;
 use crate::sampler::Sampler;
 use crate::selection::Selection;
-use crate::{Distribution, Dtype, Error, ErrorKind, Stream, elements};
+use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
 
 /// Elements of one tensor, ready to be drawn by [`cpu`](crate::cpu) into memory of the host or by `gpu::GpuFiller` into a buffer,
 /// with the same bits: a whole tensor, a slice of one along its dimensions, or a range of its elements.
@@ -125,6 +125,17 @@ impl Fill {
     }
 
     fn of(distribution: &Distribution, stream: Stream, dtype: Dtype, selection: Selection) -> Result<Fill, Error> {
+        if let Distribution::Structured(structure @ Structure::Sparse { .. }) = distribution
+            && selection.hull().end > structure.period()
+        {
+            let value = format!("up to {}", selection.hull().end);
+            return Err(Error::new(
+                ErrorKind::Range,
+                "elements",
+                value,
+                format!("the {} of {structure}", structure.period()),
+            ));
+        }
         let sampler = Sampler::new(distribution, dtype, &stream)?;
         Ok(Fill { distribution: *distribution, sampler, stream, dtype, selection, parts: Vec::new() })
     }
@@ -370,6 +381,25 @@ impl Fill {
     /// ```
     pub fn byte_len(&self) -> u64 {
         self.dtype.bytes(self.len())
+    }
+
+    /// How many of its elements are worth drawing at once: parts of an orthogonal matrix take more than their share of time, shorter
+    /// than this several times as much. Of all else it is 1.
+    ///
+    /// ```
+    /// use fanin::{Dtype, Layout, Stream, scheme};
+    ///
+    /// let fill = |scheme: fanin::Scheme, shape: &[u64]| scheme.fill(shape, Layout::OUT_IN, Stream::named(42, "w"), Dtype::F32);
+    /// assert_eq!(fill(scheme::normal(0.0, 1.0), &[50000, 64])?.worthwhile(), 1);
+    /// // Rows that are longer than there are columns are drawn together.
+    /// assert_eq!(fill(scheme::orthogonal(1.0), &[50000, 64])?.worthwhile(), 50000 * 64);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn worthwhile(&self) -> u64 {
+        let Sampler::Orthogonal(orthogonal) = &self.sampler else { return 1.min(self.len()) };
+        let matrix = &orthogonal.matrix;
+        let rows = if matrix.rows() > matrix.columns() { matrix.rows() } else { matrix.rows().min(1024) };
+        (rows * matrix.row_len()).min(self.len())
     }
 
     /// How many runs of elements follow one another in the tensor.

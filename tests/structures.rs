@@ -257,7 +257,8 @@ fn traces_of_powers_have_haars_moments() {
             let square = multiplied(&q, &q);
             traces[0].push(trace(&q));
             traces[1].push(trace(&square));
-            traces[2].push((0..n as usize).map(|i| dot(&square[i], &q.iter().map(|row| row[i]).collect::<Vec<_>>())).sum());
+            traces[2]
+                .push((0..n as usize).map(|i| dot(&square[i], &q.iter().map(|row| row[i]).collect::<Vec<_>>())).sum());
         }
         for (traces, k) in traces.iter().zip(1..) {
             let (count, k) = (count as f64, f64::from(k));
@@ -301,11 +302,14 @@ fn phases_of_eigenvalues_and_their_spacings_have_weyls_law() {
     let pi = std::f64::consts::PI;
     let angles: Vec<f64> = matrices(3, 10_000)
         .map(|q| {
-            let det = dot(&q[0], &[
-                q[1][1] * q[2][2] - q[1][2] * q[2][1],
-                q[1][2] * q[2][0] - q[1][0] * q[2][2],
-                q[1][0] * q[2][1] - q[1][1] * q[2][0],
-            ]);
+            let det = dot(
+                &q[0],
+                &[
+                    q[1][1] * q[2][2] - q[1][2] * q[2][1],
+                    q[1][2] * q[2][0] - q[1][0] * q[2][2],
+                    q[1][0] * q[2][1] - q[1][1] * q[2][0],
+                ],
+            );
             ((det.signum() * trace(&q) - 1.0) / 2.0).clamp(-1.0, 1.0).acos()
         })
         .collect();
@@ -329,7 +333,13 @@ fn phases_of_eigenvalues_and_their_spacings_have_weyls_law() {
     // Half of all are rotations: 5 sigma of 20,000.
     assert!((spacings.len() as f64 - 10_000.0).abs() < 5.0 * 5000f64.sqrt(), "{}", spacings.len());
     // One of the two: (1 + cos(2 a)/... ) integrated over the other angle is (cos^2 a + 1/2) / pi.
-    let first: Vec<f64> = phases.iter().step_by(2).zip(phases.iter().skip(1).step_by(2)).enumerate().map(|(i, (a, b))| if i % 2 == 0 { *a } else { *b }).collect();
+    let first: Vec<f64> = phases
+        .iter()
+        .step_by(2)
+        .zip(phases.iter().skip(1).step_by(2))
+        .enumerate()
+        .map(|(i, (a, b))| if i % 2 == 0 { *a } else { *b })
+        .collect();
     let d = kolmogorov(first, |a| (a + a.sin() * a.cos() / 2.0) / pi);
     println!("phases in four dimensions: {d:.2}");
     assert!(d < 2.5, "{d}");
@@ -360,8 +370,11 @@ fn phases_of_eigenvalues_and_their_spacings_have_weyls_law() {
 
 #[test]
 fn sparse_columns_have_exactly_so_many_zeros_anywhere() {
-    for (outputs, inputs, sparsity) in [(10, 20_000, 0.3), (100, 2000, 0.9), (33, 5000, 0.5), (64, 3000, 0.01), (3, 9000, 0.34)] {
-        let values = draw::<f32>(&fill(&format!("sparse:sparsity={sparsity}"), &[outputs, inputs], "out_in", Dtype::F32));
+    for (outputs, inputs, sparsity) in
+        [(10, 20_000, 0.3), (100, 2000, 0.9), (33, 5000, 0.5), (64, 3000, 0.01), (3, 9000, 0.34)]
+    {
+        let values =
+            draw::<f32>(&fill(&format!("sparse:sparsity={sparsity}"), &[outputs, inputs], "out_in", Dtype::F32));
         let zeros = (sparsity * outputs as f64).ceil();
         let is_zero = |output: u64, input: u64| values[(output * inputs + input) as usize] == 0.0;
         let mut of_output = vec![0f64; outputs as usize];
@@ -398,8 +411,10 @@ fn sparse_columns_have_exactly_so_many_zeros_anywhere() {
 fn what_is_bent_out_of_a_log_uniform_has_its_law() {
     let (low, high) = (0.001f64, 0.1f64);
     let cdf = |x: f64| ((x / low).ln() / (high / low).ln()).clamp(0.0, 1.0);
-    let plain: Vec<f64> =
-        draw::<f32>(&fill("log_uniform:low=0.001,high=0.1", &[1 << 16], "out_in", Dtype::F32)).iter().map(|&x| x.into()).collect();
+    let plain: Vec<f64> = draw::<f32>(&fill("log_uniform:low=0.001,high=0.1", &[1 << 16], "out_in", Dtype::F32))
+        .iter()
+        .map(|&x| x.into())
+        .collect();
     assert!(plain.iter().all(|x| (low..high).contains(x)));
     let d = kolmogorov(plain, cdf);
     assert!(d < 2.5, "{d}");

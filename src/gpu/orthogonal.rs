@@ -23,7 +23,7 @@ const MOST_PLACES: u64 = 1 << 14;
 /// The parameters of a kernel, in the order of `Params` in the shader.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]
 #[repr(C)]
-struct Params {
+pub(super) struct Params {
     zero: u32,
     sign: u32,
     first: u32,
@@ -53,6 +53,9 @@ pub(super) const HALVES: Kernel = Kernel("halves", &[7, 8]);
 pub(super) const TRIANGLE: Kernel = Kernel("triangle", &[8, 9]);
 pub(super) const TRANSFORM: Kernel = Kernel("transform", &[8, 9, 10]);
 pub(super) const SUBTRACT: Kernel = Kernel("subtract", &[4, 5, 10]);
+
+#[cfg(test)]
+pub(super) const KERNELS: [Kernel; 8] = [BEND, TURN, START, SUMS, HALVES, TRIANGLE, TRANSFORM, SUBTRACT];
 
 /// Of the shader's bindings, those that are only read.
 const READ_ONLY: [u32; 2] = [4, 6];
@@ -105,11 +108,11 @@ impl Scratch {
 }
 
 /// Vectors of one matrix that are worked on together.
-struct Panel {
+pub(super) struct Panel {
     /// Which of the tensor's matrices.
-    matrix: u64,
+    pub matrix: u64,
     /// The first vector's number, and how many there are.
-    numbers: Range<u64>,
+    pub numbers: Range<u64>,
 }
 
 /// How many vectors are worked on at once.
@@ -210,9 +213,70 @@ impl<'a> Job<'a> {
 }
 
 impl Panel {
-    fn blocks(&self) -> usize {
+    /// How many blocks of reflections the last vector has.
+    pub fn blocks(&self) -> usize {
         (self.numbers.end - 1) as usize / BLOCK + 1
     }
+}
+
+/// The parameters of a block's dispatches: of the vectors, and of the reflections themselves.
+pub(super) fn tables(geometry: &Geometry, panel: &Panel, block: usize) -> [Params; 2] {
+    let Geometry { count, len, padded } = *geometry;
+    let first = block * BLOCK;
+    let of_vectors = Params {
+        sign: 1 << 31,
+        first: first as u32,
+        count: BLOCK.min(count - first) as u32,
+        len: len as u32,
+        padded: padded as u32,
+        stride: geometry.stride() as u32,
+        number: panel.numbers.start as u32,
+        from_place: (first as u64).saturating_sub(panel.numbers.start) as u32,
+        to_place: (panel.numbers.end - panel.numbers.start) as u32,
+        row_at: HEAD as u32,
+        per_row: padded as u32,
+        per_coordinate: 1,
+        ..Params::default()
+    };
+    let of_reflections = Params {
+        from_place: 0,
+        to_place: BLOCK as u32,
+        row_at: 0,
+        per_row: 1,
+        per_coordinate: BLOCK as u32,
+        ..of_vectors
+    };
+    [of_vectors, of_reflections]
+}
+
+/// One dispatch of a block: how many workgroups, and how many invocations each has.
+pub(super) struct Work {
+    pub kernel: Kernel,
+    pub of_reflections: bool,
+    pub groups: [u64; 2],
+    #[cfg_attr(not(test), allow(dead_code))]
+    pub size: u32,
+}
+
+/// A block's dispatches once its normals are drawn, each of which sees what those before it wrote.
+pub(super) fn of_block(of_vectors: &Params) -> [Work; 10] {
+    let left = u64::from(of_vectors.padded - of_vectors.first);
+    let working = u64::from(of_vectors.to_place - of_vectors.from_place);
+    let per_lane = |places: u64| [(places * BLOCK as u64).div_ceil(64), 1];
+    let block = BLOCK as u64;
+    [
+        (BEND, false, [1, 1], 32),
+        (TURN, false, per_lane(left), 64),
+        (START, false, [1, 1], 32),
+        (SUMS, true, per_lane(block), 64),
+        (HALVES, true, per_lane(block), 64),
+        (TRIANGLE, true, [1, 1], 32),
+        (SUMS, false, per_lane(working), 64),
+        (HALVES, false, per_lane(working), 64),
+        (TRANSFORM, false, per_lane(working), 64),
+        (SUBTRACT, false, [left.div_ceil(64), working], 64),
+    ]
+    .map(|(kernel, of_reflections, groups, size)| Work { kernel, of_reflections, groups, size })
 }
 
 /// Elements of a fill that follow one another.
@@ -304,30 +368,22 @@ impl Job<'_> {
         let size = size_of::<Params>().next_multiple_of(filler.pipelines.alignment());
         let mut parameters = vec![0u8; panel.blocks() * 2 * size];
         for block in 0..panel.blocks() {
-            let of_vectors = self.params(panel, block);
-            let of_reflections = Params {
-                from_place: 0,
-                to_place: BLOCK as u32,
-                row_at: 0,
-                per_row: 1,
-                per_coordinate: BLOCK as u32,
-                ..of_vectors
-            };
-            for (i, params) in [of_vectors, of_reflections].iter().enumerate() {
+            for (i, params) in tables(geometry, panel, block).iter().enumerate() {
                 parameters[(2 * block + i) * size..][..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(params));
             }
         }
         let parameters =
             filler.pipelines.holding(&filler.device, &parameters, parameters.len(), BufferUsages::UNIFORM)?;
-        let bind = |kernel, rows| bound(filler, kernel, &parameters, |number| scratch.binding(number, rows));
-        let [bend, turn, start, halves, triangle, transform, subtract] =
-            [BEND, TURN, START, HALVES, TRIANGLE, TRANSFORM, SUBTRACT].map(|kernel| bind(kernel, &scratch.vectors));
-        let (bend, turn, start, halves) = (bend?, turn?, start?, halves?);
-        let (triangle, transform, subtract) = (triangle?, transform?, subtract?);
-        let (of_reflections, of_vectors) = (bind(SUMS, &scratch.reflections)?, bind(SUMS, &scratch.vectors)?);
+        // The same bindings serve all blocks.
+        let of_first = of_block(&tables(geometry, panel, 0)[0]);
+        let bind = |Work { kernel, of_reflections, .. }: &Work| {
+            let rows = if *of_reflections { &scratch.reflections } else { &scratch.vectors };
+            bound(filler, *kernel, &parameters, |number| scratch.binding(number, rows))
+        };
+        let known = of_first.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         let unit = Distribution::Normal { mean: 0.0, std: 1.0 };
         for block in (0..panel.blocks()).rev() {
-            let params = self.params(panel, block);
+            let [params, _] = tables(geometry, panel, block);
             let first = geometry.normals(panel.matrix, block * BLOCK);
             let range = first..first + u64::from(params.count) * geometry.stride();
             let normals = Fill::new(&unit, self.split.fill.stream, Dtype::F32, range)?;
@@ -336,50 +392,17 @@ impl Job<'_> {
                 batches.add(&scratch.drawn, &window);
             }
             let mut pass = filler.dispatches(batches)?.unwrap_or_default();
-            let left = padded - u64::from(params.first);
-            let working = u64::from(params.to_place - params.from_place);
-            let mut dispatch = |(pipeline, bindings): &(ComputePipeline, BindGroup), table: usize, groups: [u64; 2]| {
+            for (Work { of_reflections, groups, .. }, (pipeline, bindings)) in of_block(&params).iter().zip(&known) {
                 pass.push(Dispatch {
                     pipeline: pipeline.clone(),
                     bindings: bindings.clone(),
-                    offset: Some(((2 * block + table) * size) as u32),
+                    offset: Some(((2 * block + usize::from(*of_reflections)) * size) as u32),
                     groups: groups.map(|groups| groups as u32),
                 });
-            };
-            let per_lane = |places: u64| [(places * BLOCK as u64).div_ceil(64), 1];
-            dispatch(&bend, 0, [1, 1]);
-            dispatch(&turn, 0, per_lane(left));
-            dispatch(&start, 0, [1, 1]);
-            dispatch(&of_reflections, 1, per_lane(BLOCK as u64));
-            dispatch(&halves, 1, per_lane(BLOCK as u64));
-            dispatch(&triangle, 1, [1, 1]);
-            dispatch(&of_vectors, 0, per_lane(working));
-            dispatch(&halves, 0, per_lane(working));
-            dispatch(&transform, 0, per_lane(working));
-            dispatch(&subtract, 0, [left.div_ceil(64), working]);
+            }
             steps.push(Step::Pass(pass));
         }
         Ok(steps)
-    }
-
-    fn params(&self, panel: &Panel, block: usize) -> Params {
-        let Geometry { count, len, padded } = self.geometry;
-        let first = block * BLOCK;
-        Params {
-            sign: 1 << 31,
-            first: first as u32,
-            count: BLOCK.min(count - first) as u32,
-            len: len as u32,
-            padded: padded as u32,
-            stride: self.geometry.stride() as u32,
-            number: panel.numbers.start as u32,
-            from_place: (first as u64).saturating_sub(panel.numbers.start) as u32,
-            to_place: (panel.numbers.end - panel.numbers.start) as u32,
-            row_at: HEAD as u32,
-            per_row: padded as u32,
-            per_coordinate: 1,
-            ..Params::default()
-        }
     }
 
     /// The dispatches that put a panel's vectors where their elements are.

@@ -9,7 +9,7 @@ use super::batches::Batches;
 use super::scopes::scoped;
 use super::{GpuFiller, Part, Target, parts, windows};
 use crate::sampler::Sampler;
-use crate::{Distribution, Dtype, Error, ErrorKind, Fill, JaxKey, Stream, cpu};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 
 /// Random123's known answers for philox4x32-10: counter, key, words.
 const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
@@ -159,6 +159,28 @@ fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
     Ok(fills)
 }
 
+/// The same of kernels that have a table, and of products of reflections.
+fn known_structures() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
+    let mut fills = Vec::new();
+    for (scheme, shape, layout) in [
+        ("orthogonal:gain=0.5", &[70, 333][..], Layout::OUT_IN),
+        ("orthogonal", &[100, 65], Layout::OUT_IN),
+        ("dirac:groups=3", &[48, 10, 3, 5], Layout::OUT_IN),
+        ("sparse:sparsity=0.7", &[100, 300], Layout::OUT_IN),
+        ("arange:start=1,function=log", &[300, 65], Layout::OUT_IN),
+        ("log_uniform:low=0.001,high=0.1", &[5000], Layout::OUT_IN),
+    ] {
+        let distribution = scheme.parse::<Scheme>()?.distribution(shape, layout)?;
+        for &dtype in Dtype::ALL {
+            let fill = Fill::tensor(&distribution, Stream::named(42, "self-test"), dtype, shape)?;
+            // Also word by word.
+            fills.push((distribution, fill.split_at(3).1, u64::MAX));
+            fills.push((distribution, fill, u64::MAX));
+        }
+    }
+    Ok(fills)
+}
+
 /// The kernel and the dtype.
 fn kind(fill: &Fill) -> String {
     format!("{} {}", fill.sampler.kernel().name(), fill.dtype())
@@ -205,7 +227,7 @@ impl GpuFiller {
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
         let mut digests = Vec::<(String, Sha256)>::new();
-        for (distribution, fill, most) in known_fills()? {
+        for (distribution, fill, most) in known_fills()?.into_iter().chain(known_structures()?) {
             let buffer = self.scratch(fill.len() * fill.dtype().size())?;
             let parts: Vec<_> = parts(&Target::new(&fill, &buffer, 0), most).collect();
             let targets: Vec<_> = parts.iter().map(Part::target).collect();
@@ -307,7 +329,7 @@ mod tests {
         let refused = filler.tested(&queue).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::SelfTest);
         // Of three distributions of this kernel, the one that asks nothing, written in blocks.
-        assert!(refused.value().contains("1 of 105 checks failed, the first of them normal f16, "), "{refused}");
+        assert!(refused.value().contains("1 of 141 checks failed, the first of them normal f16, "), "{refused}");
         let values = elements(Dtype::F16);
         let (_, counts) = refused.value().rsplit_once(" in ").unwrap();
         let different: u64 = counts.strip_suffix(&format!(" of {values} values")).unwrap().parse().unwrap();

@@ -91,6 +91,7 @@ impl Shaped {
     pub(super) fn check(&self) -> Result<(), Error> {
         match *self {
             Shaped::Dirac { groups } => self.resolve(&[groups.max(1), 1, 1], Layout::OUT_IN).map(|_| ()),
+            Shaped::DeltaOrthogonal { .. } => self.resolve(&[1, 1, 1], Layout::OUT_IN).map(|_| ()),
             Shaped::Sequence { start, until: Until::Step(x) | Until::End(x) | Until::Before(x), .. } => {
                 finite("start", start)?;
                 finite("the sequence's step or end", x)
@@ -104,6 +105,7 @@ impl Shaped {
         let structure = match *self {
             Shaped::Orthogonal { gain, large } => orthogonal(gain, Matrix::of(shape, layout)?, large)?,
             Shaped::DeltaOrthogonal { gain, large } => {
+                dimensions_in(shape, 3..=usize::MAX, "delta_orthogonal")?;
                 let matrix = Matrix::at_centre(shape, layout)?;
                 let (outputs, inputs) = crate::structure::outputs_and_inputs(&matrix);
                 if inputs > outputs {
@@ -156,6 +158,7 @@ fn dimensions_in(shape: &[u64], counts: std::ops::RangeInclusive<usize>, scheme:
     }
     let allowed = match (counts.start(), counts.end()) {
         (from, to) if from == to => format!("{from} dimensions for the scheme {scheme}"),
+        (from, &usize::MAX) => format!("{from} dimensions or more for the scheme {scheme}"),
         (from, to) => format!("{from} to {to} dimensions for the scheme {scheme}"),
     };
     Err(Error::new(ErrorKind::Shape, "the shape", dimensions(shape), allowed))

@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// Draws fills one after the other and hands their bytes, little-endian, over in order, while the next ones are drawn. It
-    /// takes three chunks of this many bytes of memory.
+    /// takes three chunks of this many bytes of memory; on the CPU more where an orthogonal matrix is not worth cutting into such.
     pub fn draw(
         &self,
         fills: impl Iterator<Item = Fill>,
@@ -85,7 +85,7 @@ impl Engine {
         mut take: impl FnMut(&[u8]) -> Result<(), Failure> + Send,
     ) -> Result<(), Failure> {
         match self {
-            Engine::Cpu => draw_on_cpu(Chunks::new(fills, chunk), &mut take),
+            Engine::Cpu => draw_on_cpu(Chunks { grow: true, ..Chunks::new(fills, chunk) }, &mut take),
             Engine::Gpu(gpu) => gpu.draw(fills, chunk, &mut take),
         }
     }
@@ -102,6 +102,8 @@ struct Chunks<I> {
     fills: I,
     rest: Option<Fill>,
     most: u64,
+    /// Whether what is not worth cutting makes a chunk of its own, however long.
+    grow: bool,
 }
 
 impl<I: Iterator<Item = Fill>> Chunks<I> {
@@ -109,7 +111,7 @@ impl<I: Iterator<Item = Fill>> Chunks<I> {
     const MOST_FILLS: usize = 1 << 14;
 
     fn new(fills: I, most: u64) -> Chunks<I> {
-        Chunks { fills, rest: None, most }
+        Chunks { fills, rest: None, most, grow: false }
     }
 }
 
@@ -121,14 +123,17 @@ impl<I: Iterator<Item = Fill>> Iterator for Chunks<I> {
         while chunk.fills.len() < Self::MOST_FILLS {
             let Some(fill) = self.rest.take().or_else(|| self.fills.next()) else { break };
             let size = fill.dtype().bytes(1);
-            let room = if chunk.bytes.is_multiple_of(size) { (self.most - chunk.bytes) / size } else { 0 };
+            let mut room = if chunk.bytes.is_multiple_of(size) { (self.most - chunk.bytes) / size } else { 0 };
+            if self.grow && fill.worthwhile() > room {
+                room = if chunk.bytes == 0 { fill.worthwhile() } else { 0 };
+            }
             let (now, later) = fill.split_at(room);
             if !now.is_empty() {
                 chunk.bytes += now.byte_len();
                 chunk.fills.push(now);
             }
-            if !later.is_empty() {
-                self.rest = Some(later);
+            if !later.is_empty() || chunk.bytes >= self.most {
+                self.rest = (!later.is_empty()).then_some(later);
                 break;
             }
         }

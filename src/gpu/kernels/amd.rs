@@ -7,6 +7,7 @@ use std::{env, path::Path};
 
 use super::{Variant, Writes, source};
 use crate::Dtype;
+use crate::gpu::orthogonal;
 use crate::sampler::{Kernel, asks};
 
 /// Where Debian and others have the driver.
@@ -16,16 +17,17 @@ const MARK: &str = "fanin kernel ";
 /// Set for the process that compiles, whose driver reads its environment when it is loaded.
 const CHILD: &str = "FANIN_TEST_AMD";
 
-fn spirv(variant: Variant, wide: bool) -> Vec<u32> {
+fn spirv(wgsl: &str, entry: &str, constants: &[(&str, f64)]) -> Vec<u32> {
     use naga::back::{pipeline_constants, spv};
     use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let module = naga::front::wgsl::parse_str(&source(variant, wide)).unwrap();
+    let module = naga::front::wgsl::parse_str(wgsl).unwrap();
     let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module).unwrap();
-    let constants = variant.constants().map(|(name, value)| (name.into(), value)).into_iter().collect();
-    let entry = (naga::ShaderStage::Compute, "main");
+    let constants = constants.iter().map(|&(name, value)| (name.into(), value)).collect();
+    let entry = (naga::ShaderStage::Compute, entry);
     let (module, info) = pipeline_constants::process_overrides(&module, &info, Some(entry), &constants).unwrap();
     let options = spv::Options { lang_version: (1, 3), ..Default::default() };
-    spv::write_vec(&module, &info, &options, None).unwrap()
+    let pipeline = spv::PipelineOptions { shader_stage: entry.0, entry_point: entry.1.into() };
+    spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap()
 }
 
 /// Has every kernel compiled in this process, by Vulkan's own functions: wgpu wants a device that can run, too.
@@ -49,19 +51,26 @@ fn compile_all() {
             let about = vk::DescriptorSetLayoutBinding::default().binding(binding).descriptor_type(kind);
             about.descriptor_count(1).stage_flags(stage)
         };
-        let bindings =
-            [binding(0, vk::DescriptorType::UNIFORM_BUFFER_DYNAMIC), binding(1, vk::DescriptorType::STORAGE_BUFFER)];
+        let mut bindings = vec![binding(0, vk::DescriptorType::UNIFORM_BUFFER_DYNAMIC)];
+        bindings.extend((1..=10).map(|number| binding(number, vk::DescriptorType::STORAGE_BUFFER)));
         let about = vk::DescriptorSetLayoutCreateInfo::default().bindings(&bindings);
         let layouts = [device.create_descriptor_set_layout(&about, None).unwrap()];
         let about = vk::PipelineLayoutCreateInfo::default().set_layouts(&layouts);
         let layout = device.create_pipeline_layout(&about, None).unwrap();
-        for (variant, wide) in all() {
-            let code = spirv(variant, wide);
+        let of_variants = all().map(|(variant, wide)| {
+            let code = spirv(&source(variant, wide), "main", &variant.constants());
+            (format!("{variant:?} {wide}"), code, c"main".to_owned())
+        });
+        let of_reflections = orthogonal::KERNELS.iter().map(|orthogonal::Kernel(name, _)| {
+            let entry = std::ffi::CString::new(*name).unwrap();
+            (format!("orthogonal {name}"), spirv(&super::orthogonal(), name, &[]), entry)
+        });
+        for (label, code, entry) in of_variants.chain(of_reflections) {
             let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&code), None).unwrap();
             let stage = vk::PipelineShaderStageCreateInfo::default().stage(vk::ShaderStageFlags::COMPUTE);
-            let stage = stage.module(module).name(c"main");
+            let stage = stage.module(module).name(&entry);
             let about = [vk::ComputePipelineCreateInfo::default().layout(layout).stage(stage)];
-            writeln!(std::io::stderr(), "\n{MARK}{variant:?} {wide}").unwrap();
+            writeln!(std::io::stderr(), "\n{MARK}{label}").unwrap();
             device.create_compute_pipelines(vk::PipelineCache::null(), &about, None).unwrap();
         }
     }
@@ -169,7 +178,7 @@ fn amds_compiler_fuses_exact_products_alone() {
             total += count;
             wrong.extend(not_exact.into_iter().map(|code| format!("{family}, {name}: {code}")));
         }
-        assert_eq!(compiled, all().count(), "{family}");
+        assert_eq!(compiled, all().count() + orthogonal::KERNELS.len(), "{family}");
         // That some are fused shows that they are found.
         assert!(wrong.is_empty() && total > 100, "{family}: {total} fused, of no exact product:\n{}", wrong.join("\n"));
         println!("{family}: {compiled} kernels, {total} fused multiply-adds, each of an exact product");

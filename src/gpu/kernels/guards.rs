@@ -50,6 +50,15 @@ impl<'a> Reader<'a> {
     fn violations(&self) -> BTreeSet<Violation> {
         let mut found = BTreeSet::new();
         for (name, function) in self.functions() {
+            // What is read from memory counts as hidden: so it must be when it goes there.
+            for (to, value) in stores(function) {
+                if root(function, to).is_none()
+                    && self.is_float(function, value)
+                    && !self.is_hidden(None, function, value)
+                {
+                    found.insert(format!("{name}: stores {}", described(function, value)));
+                }
+            }
             for (_, expression) in function.expressions.iter() {
                 match *expression {
                     Expression::Binary { op, left, right } if is_arithmetic(op) && self.is_float(function, left) => {
@@ -304,6 +313,10 @@ impl<'a> Reader<'a> {
 
     /// One of `params`.
     fn is_parameter(&self, function: &Function, expression: Handle<Expression>, name: &str) -> bool {
+        let expression = match function.expressions[expression] {
+            Expression::Splat { value, .. } => value,
+            _ => expression,
+        };
         let Expression::Load { pointer } = function.expressions[expression] else { return false };
         let Expression::AccessIndex { base, index } = function.expressions[pointer] else { return false };
         let Expression::GlobalVariable(variable) = function.expressions[base] else { return false };
@@ -442,14 +455,15 @@ fn described(function: &Function, expression: Handle<Expression>) -> String {
 }
 
 /// Each kernel's text, in each way of writing: dtypes are cases of the same text.
-fn texts() -> Vec<(Kernel, String)> {
-    let texts = |kernel| {
+fn texts() -> Vec<(&'static str, String)> {
+    let texts = |kernel: Kernel| {
         [Dtype::F32, Dtype::BF16].into_iter().flat_map(move |dtype| {
-            let text = move |&writes| (kernel, source(Variant { kernel, asks: 0, dtype, writes }, false));
+            let text = move |&writes| (kernel.name(), source(Variant { kernel, asks: 0, dtype, writes }, false));
             Writes::of(dtype).iter().map(text)
         })
     };
-    Kernel::ALL.iter().copied().flat_map(texts).collect()
+    let reflections = ("orthogonal", super::orthogonal());
+    Kernel::ALL.iter().copied().flat_map(texts).chain([reflections]).collect()
 }
 
 fn violations(text: &str) -> BTreeSet<Violation> {
@@ -480,14 +494,19 @@ fn calls_exact(reader: &Reader<'_>, name: &str) -> bool {
 fn a_guard_that_is_taken_out_is_missed() {
     // A shared guard may be needed by one kernel alone.
     let mut missed = BTreeMap::<String, bool>::new();
-    for &kernel in Kernel::ALL {
-        let text = source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false);
+    let words = |&kernel: &Kernel| source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false);
+    for text in Kernel::ALL.iter().map(words).chain([super::orthogonal()]) {
         // A function that nothing calls guards nothing.
         let used = used_functions(&text);
-        for (at, guard, bare) in
-            [("hidden(", "("), ("product(", "bare("), (" | params.zero", ""), (" ^ (w1 & params.sign)", "")]
-                .into_iter()
-                .flat_map(|(guard, bare)| text.match_indices(guard).map(move |(at, _)| (at, guard, bare)))
+        for (at, guard, bare) in [
+            ("hidden(", "("),
+            ("hidden4(", "("),
+            ("product(", "bare("),
+            (" | params.zero", ""),
+            (" ^ (w1 & params.sign)", ""),
+        ]
+        .into_iter()
+        .flat_map(|(guard, bare)| text.match_indices(guard).map(move |(at, _)| (at, guard, bare)))
         {
             let before = &text[..at];
             let in_name = before.ends_with(|c: char| c.is_alphanumeric() || c == '_');
@@ -515,7 +534,8 @@ fn a_guard_that_is_taken_out_is_missed() {
 fn used_functions(text: &str) -> BTreeSet<String> {
     let module = naga::front::wgsl::parse_str(text).unwrap();
     let mut used = BTreeSet::new();
-    let mut waiting = vec![&module.entry_points[0].function];
+    let mut waiting: Vec<_> = module.entry_points.iter().map(|entry| &entry.function).collect();
+    used.extend(module.entry_points.iter().map(|entry| entry.name.clone()));
     while let Some(function) = waiting.pop() {
         for statement in statements(function) {
             if let Statement::Call { function, .. } = statement {

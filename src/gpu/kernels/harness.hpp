@@ -47,7 +47,7 @@ template <class T, int N> struct alignas(sizeof(T) * (N == 3 ? 4 : N)) vec : par
   template <class T, int N> inline vec<R, N> operator op(vec<T, N> a, T b) { return a op vec<T, N>(b); }            \
   template <class T, int N> inline vec<R, N> operator op(T a, vec<T, N> b) { return vec<T, N>(a) op b; }
 OPERATOR(+, T) OPERATOR(-, T) OPERATOR(*, T) OPERATOR(^, T) OPERATOR(&, T) OPERATOR(|, T)
-OPERATOR(<, bool) OPERATOR(>, bool) OPERATOR(==, bool)
+OPERATOR(<, bool) OPERATOR(>, bool) OPERATOR(==, bool) OPERATOR(>=, bool)
 
 template <class T, int N> inline vec<T, N> &operator+=(vec<T, N> &a, vec<T, N> b) { return a = a + b; }
 template <class T, int N> inline vec<T, N> &operator-=(vec<T, N> &a, vec<T, N> b) { return a = a - b; }
@@ -64,6 +64,10 @@ typedef vec<bool, 4> bool4;
 
 inline bool all(bool2 b) { return b.x && b.y; }
 template <class T> inline T select(T no, T yes, bool which) { return which ? yes : no; }
+template <class T, int N> inline vec<T, N> select(vec<T, N> no, vec<T, N> yes, vec<bool, N> which) {
+  EACH(N) no.at(i) = which.at(i) ? yes.at(i) : no.at(i);
+  return no;
+}
 inline uint clz(uint x) { return x ? __builtin_clz(x) : 32; }
 inline uint ctz(uint x) { return x ? __builtin_ctz(x) : 32; }
 inline float abs(float x) { return __builtin_fabsf(x); }
@@ -82,7 +86,7 @@ template <class To, class From> inline To as_type(From from) {
 // A runtime-sized array.
 template <class T> struct array_of {
   T *first;
-  T &operator[](uint i) { return first[i]; }
+  T &operator[](uint i) const { return first[i]; }
 };
 
 #define kernel static

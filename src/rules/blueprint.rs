@@ -49,6 +49,8 @@ pub(super) enum Kind {
     Number,
     Text,
     List,
+    /// A number that may be another along each dimension, such as a size of images: formulas have `size[0]` either way.
+    NumberOrList,
 }
 
 /// Tensors that are there together.
@@ -81,6 +83,7 @@ impl Key {
             Key::Required(kind) => *kind,
             Key::Value(Value::String(_)) => Kind::Text,
             Key::Value(Value::Array(_)) => Kind::List,
+            Key::Either { null, .. } if null.kind() == Kind::NumberOrList => Kind::NumberOrList,
             Key::Either { missing, .. } => missing.kind(),
             _ => Kind::Number,
         }
@@ -137,7 +140,10 @@ impl Blueprint {
         for (name, key) in &self.keys {
             let value = match (config.get(name).cloned(), key.without(config.is_null(name))) {
                 (Some(value), _) => value,
-                (None, Key::Value(value)) => value.clone(),
+                (None, Key::Value(value)) => {
+                    config.insert_default(name, value.clone());
+                    value.clone()
+                }
                 (None, Key::Required(_)) => return Err(missing(name)),
                 (None, Key::Formula(formula)) => {
                     pending.push((name, formula));
@@ -149,11 +155,16 @@ impl Blueprint {
                 (Kind::Number, value) => {
                     variables.insert(name.clone(), number(name, value)?);
                 }
-                (Kind::Text, Value::String(_)) | (Kind::List, Value::Array(_) | Value::Object(_)) => {}
+                (Kind::Text, Value::String(_))
+                | (Kind::List, Value::Array(_) | Value::Object(_))
+                | (Kind::NumberOrList, Value::Array(_) | Value::Number(_)) => {}
                 (Kind::Text, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a text")),
                 (Kind::List, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a list")),
+                (Kind::NumberOrList, other) => {
+                    let allowed = "a number, or a list of them";
+                    return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), allowed));
+                }
             }
-            config.insert(name, value);
         }
         // In whatever order one needs another.
         while !pending.is_empty() {

@@ -520,6 +520,7 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             Some("required") => Key::Required(Kind::Number),
             Some("required text") => Key::Required(Kind::Text),
             Some("required list") => Key::Required(Kind::List),
+            Some("required number or list") => Key::Required(Kind::NumberOrList),
             Some(text) => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
                 Some(text) => Key::Value(text.into()),
                 None => Key::Formula(text.into()),

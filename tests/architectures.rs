@@ -617,6 +617,35 @@ fn given_is_what_the_configuration_says() {
     assert_eq!(shapes(nulls), (vec![0; 6], vec![3, 2, 2, 1, 4, 2, 5]));
 }
 
+/// What a stranger's architecture could take time or memory with.
+#[test]
+fn an_architecture_has_an_end() {
+    let plan = |more: &str| {
+        let text = format!(
+            "{more}\n[[rule]]\nname = '*'\nscheme = 'ones'\n[architectures]\nTwin = {{ text = '{}' }}",
+            "t".repeat(200)
+        );
+        let config = Config::from_json(br#"{"architectures": ["Twin"], "n": 3}"#)?;
+        text.parse::<Architecture>()?.plan(&config)
+    };
+    let named = |name: &str| plan(&format!("[[tensors]]\nlist = [['{name}']]"));
+    assert_eq!(named(&"{text}".repeat(5)).unwrap().tensors()[0].name.len(), 1000);
+    for name in ["{text}".repeat(5) + "a", "{text}".repeat(10_000), "a".repeat(1001)] {
+        let error = named(&name).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+        assert!(error.to_string().contains("the length of the name \"") && error.to_string().len() < 600, "{error}");
+    }
+    // One needs the next.
+    let chain = |count: usize| {
+        let words: String = (0..count).map(|i| format!("w{i:04} = 'w{:04} + 1'\n", i + 1)).collect();
+        plan(&format!("[[tensors]]\nlist = [['a', 'w0000']]\n[let]\n{words}w{count:04} = '1'"))
+    };
+    assert_eq!(chain(200).unwrap().tensors()[0].shape, [201]);
+    assert!(chain(256).unwrap_err().to_string().contains("at most 256"));
+    let long = plan(&format!("[[tensors]]\nlist = [['a', '{}1']]", "1 + ".repeat(300))).unwrap_err();
+    assert!(long.to_string().contains("longer than 1000 characters"), "{long}");
+}
+
 /// Activations that have weights, and older keys that make other tensors, are refused, as is what makes no model.
 #[test]
 fn what_would_change_tensors_is_refused() {

@@ -61,6 +61,7 @@ function hindrance({ shape, elements, draw, cannot }) {
 
 function rowOf(tensor, index) {
   const row = document.createElement("tr");
+  const drawing = row.insertCell();
   const head = document.createElement("th");
   head.scope = "row";
   head.textContent = tensor.name;
@@ -75,7 +76,7 @@ function rowOf(tensor, index) {
   button.setAttribute("aria-label", `Draw ${tensor.name}`);
   const reason = hindrance(tensor);
   if (reason) [button.disabled, button.title] = [true, reason];
-  row.insertCell().append(button);
+  drawing.append(button);
   return row;
 }
 
@@ -160,7 +161,8 @@ export function listen(draw) {
     const tensor = tensors[target.dataset.index];
     const [start, end] = sampleOf(tensor);
     const whole = end - start === Number(tensor.elements);
-    say(whole ? `Drawn above: all of ${tensor.name}.` : `Drawn above: elements ${count(start)} to ${count(end)} of ${tensor.name}.`);
+    const drawn = whole ? `all ${count(end)} elements` : `elements ${count(start)}..${count(end)} of ${count(tensor.elements)}`;
+    say(`Drawn above: ${drawn} of ${tensor.name}.`);
     draw({
       scheme: tensor.draw.scheme,
       compare: "",

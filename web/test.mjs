@@ -1,6 +1,6 @@
 // The page in a real browser: every distribution in every dtype against the program's digests on every device, scheme
-// arithmetic, messages, the check of the GPU, a lost GPU, screenshots. `node web/test.mjs`, with the program in target/release
-// and Debian's Chromium.
+// arithmetic, tables of models, messages, the check of the GPU, a lost GPU, screenshots. `node web/test.mjs`, with the program in
+// target/release, web/plan.wasm of web/build, and Debian's Chromium.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -443,7 +443,7 @@ function configFile(config) {
 }
 
 const rowsOf = (view) =>
-  view.evaluate(() => [...document.querySelectorAll("#model-rows tr")].map((row) => [...row.cells].slice(0, 5).map((cell) => cell.textContent)));
+  view.evaluate(() => [...document.querySelectorAll("#model-rows tr")].map((row) => [...row.cells].slice(1).map((cell) => cell.textContent)));
 
 // Presses a row's button; what the page then says that it drew.
 async function drawRow(view, name) {

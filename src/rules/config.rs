@@ -140,6 +140,7 @@ pub(super) fn shown(value: &Value) -> String {
 /// `feed_forward_proj == 'gated-*'`; `depths[stage]`, `len(depths)`, `has(mlp_only_layers, layer)`, `given(head_dim)`.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.of(ErrorKind::Config);
+    formula::check_length(text).map_err(at)?;
     formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
 }
 

@@ -42,7 +42,8 @@ fn tensors(text: &[u8]) -> Result<Value, String> {
         return Err(format!("the number of tensors is {count}, allowed on the page: at most {MOST_TENSORS}"));
     }
     let plan = architecture.plan(&config).map_err(said)?;
-    let rows = model.tensors().iter().zip(plan.tensors()).map(|(tensor, planned)| row(tensor.dtype.as_deref(), planned));
+    let rows =
+        model.tensors().iter().zip(plan.tensors()).map(|(tensor, planned)| row(tensor.dtype.as_deref(), planned));
     Ok(json!({ "architecture": architecture.name(), "tensors": rows.collect::<Vec<_>>() }))
 }
 
@@ -62,7 +63,8 @@ fn row(dtype: Option<&str>, planned: &Planned) -> Value {
 }
 
 fn said(draw: &Draw) -> String {
-    let zero_rows = draw.parts.iter().filter(|part| part.is_zero_row()).map(|part| format!(", row {} zero", part.range.start));
+    let zero_rows =
+        draw.parts.iter().filter(|part| part.is_zero_row()).map(|part| format!(", row {} zero", part.range.start));
     let parts = draw.parts.iter().filter(|part| !part.is_zero_row()).map(|part| {
         let range = &part.range;
         format!(", {} at {}..{} along dimension {}", part.distribution, range.start, range.end, part.dim)

@@ -11,6 +11,9 @@ const SHOWN = 1000;
 const MOST_BYTES = 10_000_000;
 
 let worker = null;
+let works = false;
+// Which request is the last.
+let turn = 0;
 let tensors = [];
 
 function say(text, wrong = false) {
@@ -18,20 +21,30 @@ function say(text, wrong = false) {
   $("status").classList.toggle("wrong", wrong);
 }
 
+// Ends what a worker is at; one that waits stays, with the rules that it has loaded.
 function stop() {
-  worker?.terminate();
-  worker = null;
+  if (!works) return;
+  worker.terminate();
+  [worker, works] = [null, false];
 }
 
 // The tensors of a config's text, by the library's rules. Whoever asks again is answered alone.
 function planOf(text) {
   stop();
-  const current = (worker = new Worker(new URL("plan_worker.js", import.meta.url), { type: "module" }));
+  worker ??= new Worker(new URL("plan_worker.js", import.meta.url), { type: "module" });
+  works = true;
   return new Promise((resolve, reject) => {
-    current.onmessage = ({ data: { plan, wrong } }) => (plan ? resolve(plan) : reject(new Error(wrong)));
-    current.onerror = ({ message }) => reject(new Error(message || "the library's rules cannot be loaded"));
-    current.postMessage(new TextEncoder().encode(text));
-  }).finally(() => current.terminate());
+    worker.onmessage = ({ data: { plan, wrong } }) => {
+      works = false;
+      if (plan) resolve(plan);
+      else reject(new Error(wrong));
+    };
+    worker.onerror = ({ message }) => {
+      stop();
+      reject(new Error(message || "the library's rules cannot be loaded"));
+    };
+    worker.postMessage(new TextEncoder().encode(text));
+  });
 }
 
 // Where a tensor's own distribution draws: from an element on to before another, at most SAMPLE of them, between its other parts.
@@ -94,24 +107,31 @@ function list() {
 
 function clear() {
   stop();
+  turn++;
   tensors = [];
   $("table").hidden = true;
   say("");
   delete document.body.dataset.model;
 }
 
-// Shows the plan that is asked for, or what is wrong.
-async function show(asked) {
+// Shows the tensors of a text that is there or comes, or what is wrong with it.
+async function show(coming) {
   clear();
+  const own = turn;
   say("Reading …");
   try {
-    const plan = await asked();
+    const text = await coming;
+    if (own !== turn) return;
+    if ($("config").value !== text) $("config").value = text;
+    const plan = await planOf(text);
+    if (own !== turn) return;
     tensors = plan.tensors;
     list();
     $("table").hidden = false;
     say(`By the rules of architectures/${plan.architecture}.toml.`);
     document.body.dataset.model = "done";
   } catch (error) {
+    if (own !== turn) return;
     say(error.message, true);
     document.body.dataset.model = "wrong";
   }
@@ -119,28 +139,28 @@ async function show(asked) {
 
 function readText() {
   const text = $("config").value;
-  if (text.trim()) show(() => planOf(text));
+  if (text.trim()) show(text);
   else clear();
 }
 
+async function textOf(file) {
+  if (file.size > MOST_BYTES) {
+    throw new Error(`the length of the config in bytes is ${file.size}, allowed: at most ${MOST_BYTES}`);
+  }
+  return file.text();
+}
+
 function readFile(file) {
-  if (!file) return;
-  show(async () => {
-    if (file.size > MOST_BYTES) {
-      throw new Error(`the length of the config in bytes is ${file.size}, allowed: at most ${MOST_BYTES}`);
-    }
-    const text = await file.text();
-    $("config").value = text;
-    return planOf(text);
-  });
+  if (file) show(textOf(file));
 }
 
 // `draw` gets the form's fields for the tensor that is to be drawn.
 export function listen(draw) {
   let typed;
-  $("config").addEventListener("input", () => {
+  $("config").addEventListener("input", ({ inputType }) => {
     clearTimeout(typed);
-    typed = setTimeout(readText, 150);
+    // More may be typed.
+    typed = setTimeout(readText, inputType?.startsWith("insertText") ? 200 : 0);
   });
   $("file").addEventListener("change", ({ target }) => {
     readFile(target.files[0]);

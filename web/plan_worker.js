@@ -3,11 +3,17 @@
 import { run } from "./wasi.js";
 
 const PROGRAM = new URL("plan.wasm", import.meta.url);
+let loaded = null;
 
-async function planOf(config) {
+async function load() {
   const response = await fetch(PROGRAM);
   if (!response.ok) throw new Error(`${PROGRAM.pathname}: ${response.status}; web/build makes it`);
-  const { code, output, errors } = await run(await WebAssembly.compile(await response.arrayBuffer()), config);
+  return WebAssembly.compile(await response.arrayBuffer());
+}
+
+async function planOf(config) {
+  loaded ??= await load();
+  const { code, output, errors } = await run(loaded, config);
   if (code !== 0) throw new Error(errors);
   return JSON.parse(output);
 }

@@ -4,7 +4,7 @@ const $ = (id) => document.getElementById(`model-${id}`);
 const count = (n) => BigInt(n).toLocaleString("en");
 
 // Of a larger tensor, so many elements are drawn.
-export const SAMPLE = 2 ** 20;
+const SAMPLE = 2 ** 20;
 // Rows that are shown at a time; a search finds the others.
 const SHOWN = 1000;
 // The library reads no longer text.

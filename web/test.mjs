@@ -13,6 +13,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { momentsOf, resolve } from "./scheme.js";
+import { sampleOf } from "./model_section.js";
 import { samplerOf } from "./sampler.js";
 import * as special from "./special.js";
 
@@ -501,6 +502,21 @@ test("a tensor that is drawn has the bytes that init writes", { timeout: 300_000
     assert.equal(parted, JSON.parse(golden(name)).pad_token_id != null ? 1 : 0, name);
   }
   await view.close();
+});
+
+test("a sample lies between rows of zeros, as many elements as there are up to 2^20", () => {
+  const sample = (shape, ...rows) => {
+    const elements = String(shape.reduce((a, b) => a * b, 1));
+    return sampleOf({ shape, elements, draw: { parts: rows.map(([start, end]) => ({ dim: 0, start, end })) } });
+  };
+  assert.deepEqual(sample([10, 4]), [0, 40]);
+  assert.deepEqual(sample([2048, 1024]), [0, 2 ** 20]);
+  assert.deepEqual(sample([2048, 1024], [0, 1]), [1024, 1024 + 2 ** 20]);
+  assert.deepEqual(sample([2048, 1024], [5, 6]), [6 * 1024, 6 * 1024 + 2 ** 20]);
+  assert.deepEqual(sample([10, 4], [7, 8]), [0, 28]);
+  assert.deepEqual(sample([10, 4], [9, 10], [1, 3]), [12, 36]);
+  assert.deepEqual(sample([10, 4], [1, 6], [2, 3]), [24, 40]);
+  assert.deepEqual(sample([10, 4], [0, 10]), [0, 0]);
 });
 
 test("Llama 3 8B is listed, searched and drawn", { timeout: 300_000 }, async () => {

@@ -188,12 +188,12 @@ impl Blueprint {
                     false
                 }
                 Err(error) => {
-                    failed.get_or_insert((*name, error));
+                    failed.get_or_insert((*name, *formula, error));
                     true
                 }
             });
-            if let (Some((name, error)), true) = (failed, pending.len() == before) {
-                return Err(error.at(format_args!("the config, {name}")));
+            if let (Some((name, formula, error)), true) = (failed, pending.len() == before) {
+                return Err(error.at(format_args!("the config, {name} = {}", quoted(formula))));
             }
         }
         for check in &self.checks {

@@ -617,6 +617,18 @@ fn given_is_what_the_configuration_says() {
     assert_eq!(shapes(nulls), (vec![0; 6], vec![3, 2, 2, 1, 4, 2, 5]));
 }
 
+/// Numbers of a configuration are those that are written, to the last place, and are written so again.
+#[test]
+fn numbers_are_read_to_the_last_place() {
+    for text in ["16660666666666666666666666666666666", "0.018263148371569713", "1.7976931348623157e308", "5e-324"] {
+        let config = Config::from_json(format!("{{\"initializer_range\": {text}}}").as_bytes()).unwrap();
+        assert_eq!(Config::from_json(config.to_json().as_bytes()).unwrap(), config, "{text}");
+        let written: Value = serde_json::from_str(&config.to_json()).unwrap();
+        let written = written["initializer_range"].to_string().parse::<f64>().unwrap();
+        assert_eq!(written, text.parse::<f64>().unwrap(), "{text}");
+    }
+}
+
 /// What a stranger's architecture could take time or memory with.
 #[test]
 fn an_architecture_has_an_end() {

@@ -55,6 +55,7 @@ GENERAL = [
     {}, {"tie_word_embeddings": False}, {"tie_word_embeddings": True}, {"initializer_range": 0.5}, {"initializer_range": 0.0},
     {"id2label": LABELS}, {"num_labels": 1}, {"vocab_size": 17}, {"dtype": "bfloat16"}, {"dtype": "float16"}, {"pad_token_id": None},
     {"num_labels": 7}, {"num_labels": 3, "id2label": LABELS}, {"pad_token_id": 7}, {"pad_token_id": -1}, {"pad_token_id": 301}, {"pad_token_id": 300}, {"is_decoder": True}, {"add_cross_attention": True},
+    {"initializer_range": 1.0}, {"initializer_range": 1.5}, {"token_classification_bias": False}, {"token_classification_bias": None},
 ]
 # And of those with grouped heads.
 GROUPED = [
@@ -71,6 +72,7 @@ EXPERTS = [
     {"num_local_experts": 4, "num_experts_per_tok": 4}, {"num_local_experts": 0}, {"intermediate_size": 40},
 ]
 ROBERTA = ["ForCausalLM", "ForMaskedLM", "ForMultipleChoice", "ForQuestionAnswering", "ForSequenceClassification", "ForTokenClassification", "Model"]
+DECODERS = ["ForCausalLM", "ForQuestionAnswering", "ForSequenceClassification", "ForTokenClassification", "Model"]
 # Classes, what they have in common, and what is tried of each.
 CASES = [
     (["BertForMaskedLM", "BertForMultipleChoice", "BertForNextSentencePrediction", "BertForPreTraining", "BertForQuestionAnswering",
@@ -81,24 +83,26 @@ CASES = [
         {}, {"dim": 96, "n_heads": 3, "n_layers": 3}, {"tie_word_embeddings": False}, {"pad_token_id": None}, {"pad_token_id": 5},
         {"pad_token_id": -2}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"dtype": "float16"}, {"dim": 65}, {"n_layers": 0},
     ]),
-    (["GPT2ForSequenceClassification", "GPT2LMHeadModel", "GPT2Model"], GPT2, [
+    (["GPT2DoubleHeadsModel", "GPT2ForQuestionAnswering", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2LMHeadModel",
+      "GPT2Model"], GPT2, [
         *GENERAL, {"n_layer": 0}, {"n_layer": 3}, {"n_inner": 100}, {"n_inner": None}, {"n_embd": 65}, {"n_head": 3, "n_embd": 96},
         {"add_cross_attention": True, "n_inner": 70}, {"n_positions": 9}, {"scale_attn_by_inverse_layer_idx": True},
         {"reorder_and_upcast_attn": True}, {"n_inner": 0},
+        {"summary_use_proj": False}, {"summary_proj_to_labels": False}, {"summary_type": "attn"}, {"summary_type": "first"},
     ]),
-    (["GPTNeoXForCausalLM", "GPTNeoXForSequenceClassification", "GPTNeoXModel"], NEOX, [
+    (["GPTNeoXForCausalLM", "GPTNeoXForQuestionAnswering", "GPTNeoXForSequenceClassification", "GPTNeoXForTokenClassification", "GPTNeoXModel"], NEOX, [
         *GENERAL, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"attention_bias": False}, {"hidden_size": 65},
         {"hidden_size": 96, "num_attention_heads": 3}, {"intermediate_size": 33}, {"use_parallel_residual": False}, {"rotary_pct": 0.5},
         {"max_position_embeddings": 32},
     ]),
-    (["OPTForCausalLM", "OPTForSequenceClassification", "OPTModel"], OPT, [
+    (["OPTForCausalLM", "OPTForQuestionAnswering", "OPTForSequenceClassification", "OPTModel"], OPT, [
         *GENERAL, {"init_std": 0.5}, {"init_std": 0.0}, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"do_layer_norm_before": False},
         {"word_embed_proj_dim": 32}, {"word_embed_proj_dim": None}, {"word_embed_proj_dim": 32, "do_layer_norm_before": False},
         {"_remove_final_layer_norm": True}, {"enable_bias": False}, {"layer_norm_elementwise_affine": False}, {"hidden_size": 65},
         {"word_embed_proj_dim": 32, "tie_word_embeddings": False}, {"ffn_dim": 33}, {"hidden_size": 96, "num_attention_heads": 3},
         {"max_position_embeddings": 9},
     ]),
-    *[([name + of for of in ["ForCausalLM", "ForSequenceClassification", "Model"]], {**DECODER, **more}, tried) for name, more, tried in [
+    *[([name + of for of in DECODERS if hasattr(transformers, name + of)], {**DECODER, **more}, tried) for name, more, tried in [
         ("Llama", {}, GROUPED), ("Mistral", {}, GROUPED), ("Qwen2", {}, GROUPED), ("Qwen3", {}, GROUPED), ("Mixtral", {}, EXPERTS),
         ("Phi3", {"pad_token_id": 0}, GROUPED), ("Gemma", {}, GROUPED), ("Gemma2", {}, GROUPED),
         ("Qwen3Moe", {"num_experts": 4, "moe_intermediate_size": 24}, [
@@ -108,7 +112,7 @@ CASES = [
             {"mlp_only_layers": [7]}, {"decoder_sparse_step": 0}, {"num_experts": 0, "decoder_sparse_step": 0},
         ]),
     ]],
-    (["Gemma3ForCausalLM", "Gemma3TextModel"], DECODER,
+    (["Gemma3ForCausalLM", "Gemma3TextForSequenceClassification", "Gemma3TextModel"], DECODER,
      [*GROUPED, {"use_bidirectional_attention": True}, {"layer_types": ["full_attention"] * 2}]),
     (["LlamaModel", "MistralModel", "Qwen2Model", "Qwen3Model", "Qwen3MoeModel", "MixtralModel", "GemmaModel", "Gemma2Model", "Gemma3TextModel",
       "Phi3Model"], LEFT_OUT, [{"num_attention_heads": 32}, {"num_attention_heads": 32, "pad_token_id": 0}, {"num_key_value_heads": None}]),
@@ -122,12 +126,14 @@ CASES = [
     (["ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"], VIT, [
         {}, {"qkv_bias": False}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65},
         {"head_dim": 24}, {"pooler_output_size": 40}, {"encoder_stride": 8}, {"initializer_range": 0.5}, {"id2label": LABELS},
-        {"num_labels": 0}, {"num_hidden_layers": 0}, {"dtype": "bfloat16"},
+        {"num_labels": 0}, {"num_hidden_layers": 0}, {"dtype": "bfloat16"}, {"image_size": [32, 64]}, {"image_size": [48, 20], "patch_size": [8, 4]},
+        {"patch_size": [4, 8]}, {"image_size": [32]}, {"patch_size": [8]}, {"image_size": [32, 48, 64]}, {"image_size": [0, 32]},
+        {"image_size": []}, {"image_size": [32, "48"]}, {"initializer_range": 1.5},
     ]),
     (["ConvNextForImageClassification", "ConvNextModel"], CONVNEXT, [
         {}, {"layer_scale_init_value": 0.0}, {"layer_scale_init_value": 0.3}, {"patch_size": 2, "num_channels": 1}, {"id2label": LABELS},
         {"num_stages": 3, "hidden_sizes": [8, 8, 24], "depths": [1, 0, 2]}, {"initializer_range": 0.3}, {"initializer_range": 0.0},
-        {"num_labels": 0}, {"dtype": "float16"},
+        {"num_labels": 0}, {"dtype": "float16"}, {"image_size": [32, 64]}, {"patch_size": [4, 2]}, {"initializer_range": 1.5},
     ]),
     (["ResNetForImageClassification", "ResNetModel"], RESNET, [
         {}, {"initializer_range": 0.5}, {"layer_type": "basic"}, {"downsample_in_first_stage": True, "embedding_size": 32}, {"embedding_size": 32},

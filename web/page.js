@@ -2,6 +2,7 @@
 
 import { device } from "./device.js";
 import { showCheck } from "./check_section.js";
+import { listen } from "./model_section.js";
 import { plot } from "./plot.js";
 import { redraw, showProbe } from "./probe_section.js";
 import { samplerOf, SIZES, streamNamed } from "./sampler.js";
@@ -187,6 +188,10 @@ form.addEventListener("submit", (event) => {
 addEventListener("resize", replot);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", replot);
 $("check-button").addEventListener("click", showCheck);
+listen((fields) => {
+  for (const [key, value] of Object.entries(fields)) form.elements[key].value = value;
+  run().then(() => $("status").scrollIntoView({ block: "start" }));
+});
 $("probe-button").addEventListener("click", () => {
   const { scheme, compare, seed } = form.elements;
   const schemes = [scheme.value, compare.value].filter((scheme) => scheme.trim());

@@ -146,7 +146,7 @@ fn wrong_configurations_are_named_and_leave_nothing_behind() {
         (with("num_hidden_layers", json!(-1)), &[], &["num_hidden_layers", "-1"]),
         (with("num_hidden_layers", json!(1.5)), &[], &["num_hidden_layers", "1.5"]),
         (with("pad_token_id", json!(301)), &[], &["pad_token_id 301", "pad_token_id < vocab_size"]),
-        (with("initializer_range", json!(-0.02)), &[], &["embed_tokens", "std is -0.02"]),
+        (with("initializer_range", json!(-0.02)), &[], &["initializer_range -0.02", "initializer_range >= 0"]),
         (with("torch_dtype", json!("float8")), &[], &["torch_dtype is \"float8\"", "bfloat16"]),
         (
             with("architectures", json!(["LlamaForCasualLM"])),

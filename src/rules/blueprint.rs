@@ -1,6 +1,6 @@
 //! What an architecture's text says: the keys of its configurations, and its tensors by formulas.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -11,8 +11,20 @@ use crate::error::quoted;
 use crate::number::Number;
 use crate::{Error, ErrorKind};
 
-/// No model has more tensors, and no architecture counts further.
-const MOST_TENSORS: u64 = 1_000_000;
+/// No model has more tensors, and no architecture counts further. A fuzzer tries more inputs that are smaller.
+const MOST_TENSORS: u64 = if cfg!(fuzzing) { 1_000 } else { 1_000_000 };
+
+/// No more formulas are worked out for a model's tensors.
+const MOST_FORMULAS: u64 = 8 * MOST_TENSORS;
+
+/// What the names and shapes of a model's tensors take.
+const MOST_BYTES: u64 = 256 * MOST_TENSORS;
+
+/// No tensor's name is longer.
+const LONGEST_NAME: usize = 1000;
+
+/// So many of a check's words are said with their values.
+const SAID: usize = 16;
 
 /// No whole number beyond it is sure to be what was written.
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -49,6 +61,8 @@ pub(super) enum Kind {
     Number,
     Text,
     List,
+    /// A number that may be another along each dimension, such as a size of images: formulas have `size[0]` either way.
+    NumberOrList,
 }
 
 /// Tensors that are there together.
@@ -81,6 +95,7 @@ impl Key {
             Key::Required(kind) => *kind,
             Key::Value(Value::String(_)) => Kind::Text,
             Key::Value(Value::Array(_)) => Kind::List,
+            Key::Either { null, .. } if null.kind() == Kind::NumberOrList => Kind::NumberOrList,
             Key::Either { missing, .. } => missing.kind(),
             _ => Kind::Number,
         }
@@ -137,7 +152,10 @@ impl Blueprint {
         for (name, key) in &self.keys {
             let value = match (config.get(name).cloned(), key.without(config.is_null(name))) {
                 (Some(value), _) => value,
-                (None, Key::Value(value)) => value.clone(),
+                (None, Key::Value(value)) => {
+                    config.insert_default(name, value.clone());
+                    value.clone()
+                }
                 (None, Key::Required(_)) => return Err(missing(name)),
                 (None, Key::Formula(formula)) => {
                     pending.push((name, formula));
@@ -149,11 +167,16 @@ impl Blueprint {
                 (Kind::Number, value) => {
                     variables.insert(name.clone(), number(name, value)?);
                 }
-                (Kind::Text, Value::String(_)) | (Kind::List, Value::Array(_) | Value::Object(_)) => {}
+                (Kind::Text, Value::String(_))
+                | (Kind::List, Value::Array(_) | Value::Object(_))
+                | (Kind::NumberOrList, Value::Array(_) | Value::Number(_)) => {}
                 (Kind::Text, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a text")),
                 (Kind::List, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a list")),
+                (Kind::NumberOrList, other) => {
+                    let allowed = "a number, or a list of them";
+                    return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), allowed));
+                }
             }
-            config.insert(name, value);
         }
         // In whatever order one needs another.
         while !pending.is_empty() {
@@ -165,12 +188,12 @@ impl Blueprint {
                     false
                 }
                 Err(error) => {
-                    failed.get_or_insert((*name, error));
+                    failed.get_or_insert((*name, *formula, error));
                     true
                 }
             });
-            if let (Some((name, error)), true) = (failed, pending.len() == before) {
-                return Err(error.at(format_args!("the config, {name}")));
+            if let (Some((name, formula, error)), true) = (failed, pending.len() == before) {
+                return Err(error.at(format_args!("the config, {name} = {}", quoted(formula))));
             }
         }
         for check in &self.checks {
@@ -181,7 +204,7 @@ impl Blueprint {
                     (None, other) => Some((word, shown(other?))),
                 });
                 let said: BTreeMap<_, _> = said.collect();
-                let said: Vec<_> = said.iter().map(|(word, value)| format!("{word} {value}")).collect();
+                let said: Vec<_> = said.iter().take(SAID).map(|(word, value)| format!("{word} {value}")).collect();
                 return Err(Error::new(
                     ErrorKind::Config,
                     "the config",
@@ -206,7 +229,7 @@ impl Blueprint {
     /// The tensors, in the text's order.
     pub fn tensors(&self, resolved: &Resolved) -> Result<Vec<Tensor>, Error> {
         let dtype = dtype(&resolved.config)?;
-        let mut made = Made { tensors: Vec::new(), rounds: 0 };
+        let mut made = Made { tensors: Vec::new(), rounds: 0, formulas: 0, bytes: 0 };
         for group in &self.groups {
             let mut variables = resolved.variables.clone();
             let dtype = group.dtype.as_deref().unwrap_or(dtype);
@@ -220,6 +243,32 @@ struct Made {
     tensors: Vec<Tensor>,
     /// How often was counted, also where no tensor came of it.
     rounds: u64,
+    formulas: u64,
+    bytes: u64,
+}
+
+impl Made {
+    fn value(&mut self, formula: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
+        self.formulas += 1;
+        if self.formulas > MOST_FORMULAS {
+            let allowed = format!("at most {MOST_FORMULAS}");
+            return Err(Error::new(ErrorKind::Config, "the number of formulas for the tensors", "more", allowed));
+        }
+        value(formula, config, variables)
+    }
+
+    fn push(&mut self, tensor: Tensor) -> Result<(), Error> {
+        if self.tensors.len() as u64 == MOST_TENSORS {
+            return Err(too_many());
+        }
+        self.bytes += (tensor.name.len() + 8 * tensor.shape.len()) as u64;
+        if self.bytes > MOST_BYTES {
+            let thing = "the length of the tensors' names and shapes in bytes";
+            return Err(Error::new(ErrorKind::Config, thing, "more", format!("at most {MOST_BYTES}")));
+        }
+        self.tensors.push(tensor);
+        Ok(())
+    }
 }
 
 fn too_many() -> Error {
@@ -273,7 +322,7 @@ impl Group {
         let Some((name, formula)) = self.counters.get(counter) else {
             return self.make(resolved, variables, dtype, made).map_err(at);
         };
-        let count = value(formula, &resolved.config, variables).map_err(at)?;
+        let count = made.value(formula, &resolved.config, variables).map_err(at)?;
         let most = (MOST_TENSORS - made.rounds) as f64;
         if !(0.0..=most).contains(&count) || count.fract() != 0.0 {
             let allowed = format!("a whole number from 0 to {most}");
@@ -294,23 +343,19 @@ impl Group {
     /// A formula, and those that its words stand for, so that errors have the keys.
     fn explained(&self, formula: &str, resolved: &Resolved) -> String {
         let all = || self.locals.iter().map(|(name, of)| (name, of)).chain(&resolved.derived);
-        let mut said = quoted(formula);
-        for word in formula.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
-            if let Some((name, of)) = all().find(|(name, _)| *name == word) {
-                said += &format!(" ({name} = {of})");
-            }
-        }
-        said
+        let words: BTreeSet<_> = formula.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).collect();
+        let known = words.into_iter().filter_map(|word| all().find(|(name, _)| *name == word));
+        known.take(SAID).fold(quoted(formula), |said, (name, of)| said + &format!(" ({name} = {})", quoted(of)))
     }
 
     fn make(&self, resolved: &Resolved, variables: &Variables, dtype: &str, made: &mut Made) -> Result<(), Error> {
         let mut variables = variables.clone();
         for (name, formula) in &self.locals {
-            let value = value(formula, &resolved.config, &variables)?;
+            let value = made.value(formula, &resolved.config, &variables)?;
             variables.insert(name.clone(), value);
         }
         if let Some(when) = &self.when
-            && value(when, &resolved.config, &variables)? == 0.0
+            && made.value(when, &resolved.config, &variables)? == 0.0
         {
             return Ok(());
         }
@@ -318,17 +363,14 @@ impl Group {
             let name = filled(&format!("{}{name}", self.prefix), resolved, &variables)?;
             let mut shape = Vec::with_capacity(dims.len());
             for formula in dims {
-                let size = value(formula, &resolved.config, &variables)?;
+                let size = made.value(formula, &resolved.config, &variables)?;
                 if !(0.0..MOST_EXACT).contains(&size) || size.fract() != 0.0 {
                     let thing = format!("{}, a dimension of {name},", self.explained(formula, resolved));
                     return Err(Error::new(ErrorKind::Config, thing, Number(size), "a whole number, 0 or more"));
                 }
                 shape.push(size as u64);
             }
-            if made.tensors.len() as u64 == MOST_TENSORS {
-                return Err(too_many());
-            }
-            made.tensors.push(Tensor::new(name, shape).with_dtype(dtype));
+            made.push(Tensor::new(name, shape).with_dtype(dtype))?;
         }
         Ok(())
     }
@@ -347,7 +389,36 @@ fn filled(name: &str, resolved: &Resolved, variables: &Variables) -> Result<Stri
             (None, Some(number)) => made += &Number(*number).to_string(),
             (None, None) => return Err(wrong("counters and the classes' texts in { }")),
         }
+        if made.len() > LONGEST_NAME {
+            break;
+        }
         rest = after;
     }
-    Ok(made + rest)
+    made += rest;
+    if made.len() > LONGEST_NAME {
+        let length = format!("{} bytes or more", made.len());
+        let thing = format!("the length of the name {}", quoted(name));
+        return Err(Error::new(ErrorKind::Config, thing, length, format!("at most {LONGEST_NAME}")));
+    }
+    Ok(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_and_formulas_have_an_end() {
+        let made = |formulas, bytes| Made { tensors: Vec::new(), rounds: 0, formulas, bytes };
+        let config = Config::from_json(b"{}").unwrap();
+        let mut last = made(MOST_FORMULAS - 1, 0);
+        assert_eq!(last.value("1 + 1", &config, &Variables::new()).unwrap(), 2.0);
+        let error = last.value("1 + 1", &config, &Variables::new()).unwrap_err();
+        assert_eq!((error.kind(), error.thing()), (ErrorKind::Config, "the number of formulas for the tensors"));
+
+        let mut last = made(0, MOST_BYTES - 20);
+        last.push(Tensor::new("weig", [3, 4])).unwrap();
+        let error = last.push(Tensor::new("b", [])).unwrap_err();
+        assert!(error.to_string().contains("names and shapes in bytes"), "{error}");
+    }
 }

@@ -23,6 +23,8 @@ const MOST_BYTES: usize = 10_000_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     values: Map<String, Value>,
+    /// What an architecture says of keys that have no value here.
+    defaults: Map<String, Value>,
 }
 
 impl Config {
@@ -44,7 +46,7 @@ impl Config {
             let error = Error::failed(ErrorKind::Config, "the config", "cannot be read");
             error.allowing("a JSON object").because(e)
         })?;
-        Ok(Config { values })
+        Ok(Config { values, defaults: Map::new() })
     }
 
     /// Gives a key another value: JSON, or else a text.
@@ -82,7 +84,7 @@ impl Config {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn has(&self, key: &str) -> bool {
-        self.get(key).is_some()
+        self.values.get(key).is_some_and(|value| !value.is_null())
     }
 
     /// The JSON text, its keys in order.
@@ -93,8 +95,9 @@ impl Config {
         json + "\n"
     }
 
+    /// The value, or else the architecture's.
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        self.values.get(key).filter(|value| !value.is_null())
+        self.values.get(key).filter(|value| !value.is_null()).or_else(|| self.defaults.get(key))
     }
 
     /// Whether it says that there is none.
@@ -109,6 +112,11 @@ impl Config {
 
     pub(super) fn insert(&mut self, key: &str, value: Value) {
         self.values.insert(key.into(), value);
+    }
+
+    /// Says what a key is that has no value.
+    pub(super) fn insert_default(&mut self, key: &str, value: Value) {
+        self.defaults.insert(key.into(), value);
     }
 }
 
@@ -132,6 +140,7 @@ pub(super) fn shown(value: &Value) -> String {
 /// `feed_forward_proj == 'gated-*'`; `depths[stage]`, `len(depths)`, `has(mlp_only_layers, layer)`, `given(head_dim)`.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.of(ErrorKind::Config);
+    formula::check_length(text).map_err(at)?;
     formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
 }
 
@@ -162,7 +171,15 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
         if let Some(inner) = trimmed.strip_prefix('[') {
             let close = closing(inner, '[', ']').ok_or_else(|| wrong("a ] for each ["))?;
             let index = formula::number(&plain(&inner[..close], config, variables, depth + 1)?, variables)?;
-            let list = list(word)?;
+            let list = match config.get(word) {
+                // Of a number in a list's place, each item.
+                Some(one @ Value::Number(_)) => {
+                    made += &format!("({})", number(word, one)?);
+                    rest = &inner[close + 1..];
+                    continue;
+                }
+                _ => list(word)?,
+            };
             let item = (index >= 0.0 && index.fract() == 0.0).then(|| list.get(index as usize)).flatten();
             let item = item.ok_or_else(|| {
                 let thing = format!("the place in {word}, {},", quoted(&inner[..close]));
@@ -176,6 +193,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             let len = match config.get(name) {
                 // Names by their numbers, such as labels.
                 Some(Value::Object(entries)) => entries.len(),
+                Some(Value::Number(_)) => 1,
                 _ => list(name)?.len(),
             };
             made += &len.to_string();

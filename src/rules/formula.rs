@@ -154,12 +154,17 @@ fn unknown(formula: &str, word: &str, variables: &Variables) -> Error {
     failed(formula, &format!("has \"{word}\", which is not defined")).near(near).allowing(all)
 }
 
-fn read(formula: &str) -> Result<Formula, Error> {
-    // The parser recurses.
+/// No formula is longer: the parser recurses.
+pub(super) fn check_length(formula: &str) -> Result<(), Error> {
     if formula.len() > 1000 {
         let thing = format!("the formula {}", quoted(formula));
         return Err(Error::new(ErrorKind::Rules, thing, "longer than 1000 characters", "a shorter one"));
     }
+    Ok(())
+}
+
+fn read(formula: &str) -> Result<Formula, Error> {
+    check_length(formula)?;
     if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/%()<>=!&| ".contains(c)) {
         let error = failed(formula, &format!("has \"{}\"", c.escape_debug()));
         return Err(error.allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses"));

@@ -510,6 +510,11 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             return Err(error.allowing("one constant, count, key, name of [let] or of a class"));
         }
     }
+    let count = file.config.len() + file.derived.len() + file.alias.len() + file.check.len();
+    if count > MOST_WORDS {
+        let thing = "the number of an architecture's keys, other names, names and checks";
+        return Err(Error::new(ErrorKind::Rules, thing, count, format!("at most {MOST_WORDS}")));
+    }
     let plain = |value: &Spanned<toml::Value>| {
         serde_json::to_value(value.as_ref()).map_err(|_| {
             reader.wrong(&value.span(), "a value", "none of JSON", "a number, true or false, a text, or a list of them")
@@ -520,6 +525,7 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             Some("required") => Key::Required(Kind::Number),
             Some("required text") => Key::Required(Kind::Text),
             Some("required list") => Key::Required(Kind::List),
+            Some("required number or list") => Key::Required(Kind::NumberOrList),
             Some(text) => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
                 Some(text) => Key::Value(text.into()),
                 None => Key::Formula(text.into()),

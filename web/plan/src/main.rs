@@ -1,0 +1,91 @@
+//! A model's config.json on standard input, its tensors and what they draw as JSON on standard output; what is wrong with it on
+//! standard error, and exit code 2.
+
+#![forbid(unsafe_code)]
+
+use std::io::{self, Read, Write};
+use std::process::ExitCode;
+
+use fanin::rules::{Architecture, Config, Draw, Part, Planned};
+use fanin::{Distribution, Dtype, Error, Scheme};
+use serde_json::{Value, json};
+
+/// A page of more rows helps nobody.
+const MOST_TENSORS: usize = 100_000;
+
+fn main() -> ExitCode {
+    let mut text = Vec::new();
+    let written = match io::stdin().read_to_end(&mut text).map(|_| tensors(&text)) {
+        Ok(Ok(tensors)) => io::stdout().write_all(tensors.to_string().as_bytes()),
+        Ok(Err(error)) => {
+            eprint!("{error}");
+            return ExitCode::from(2);
+        }
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprint!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tensors(text: &[u8]) -> Result<Value, String> {
+    let said = |error: Error| format!("{error:#}");
+    let config = Config::from_json(text).map_err(said)?;
+    let architecture = Architecture::of(&config).map_err(said)?;
+    let model = architecture.model(&config).map_err(said)?;
+    let count = model.tensors().len();
+    if count > MOST_TENSORS {
+        return Err(format!("the number of tensors is {count}, allowed on the page: at most {MOST_TENSORS}"));
+    }
+    let plan = architecture.plan(&config).map_err(said)?;
+    let rows =
+        model.tensors().iter().zip(plan.tensors()).map(|(tensor, planned)| row(tensor.dtype.as_deref(), planned));
+    Ok(json!({ "architecture": architecture.name(), "tensors": rows.collect::<Vec<_>>() }))
+}
+
+/// A tensor; `draw` is what the page needs to draw it, `cannot` why it cannot be drawn.
+fn row(dtype: Option<&str>, planned: &Planned) -> Value {
+    let cannot = planned.draw.as_ref().and_then(|draw| draw.fill(0, Dtype::F32).err());
+    json!({
+        "name": planned.name,
+        "shape": planned.shape,
+        // Beyond 2^53 no number of JavaScript's.
+        "elements": planned.shape.iter().map(|&size| u128::from(size)).product::<u128>().to_string(),
+        "dtype": dtype,
+        "distribution": planned.draw.as_ref().map(said),
+        "draw": planned.draw.as_ref().map(draw),
+        "cannot": cannot.map(|error| format!("{error:#}")),
+    })
+}
+
+fn said(draw: &Draw) -> String {
+    let zero_rows =
+        draw.parts.iter().filter(|part| part.is_zero_row()).map(|part| format!(", row {} zero", part.range.start));
+    let parts = draw.parts.iter().filter(|part| !part.is_zero_row()).map(|part| {
+        let range = &part.range;
+        format!(", {} at {}..{} along dimension {}", part.distribution, range.start, range.end, part.dim)
+    });
+    zero_rows.chain(parts).fold(draw.distribution.to_string(), |text, part| text + &part)
+}
+
+fn draw(draw: &Draw) -> Value {
+    json!({
+        "scheme": scheme(draw.distribution),
+        "dtype": draw.dtype.map(|dtype| dtype.to_string()),
+        "stream": draw.stream,
+        "parts": draw.parts.iter().map(part).collect::<Vec<_>>(),
+    })
+}
+
+fn part(part: &Part) -> Value {
+    json!({ "dim": part.dim, "start": part.range.start, "end": part.range.end, "scheme": scheme(part.distribution) })
+}
+
+/// The distribution as a scheme's text, which the page reads.
+fn scheme(distribution: Distribution) -> String {
+    Scheme::from(distribution).to_string()
+}

@@ -10,6 +10,7 @@ use crate::Error;
 /// A parameter before it has values.
 pub(crate) struct Listed {
     pub tensor: rules::Tensor,
+    #[cfg_attr(not(feature = "wgpu"), allow(dead_code))] // Only wgpu's devices are shared.
     pub device: Device,
     /// What it is drawn in; none of integers and truths, which are not drawn.
     pub dtype: Option<Dtype>,

@@ -18,9 +18,16 @@ use std::fmt;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Rules cannot be applied, a distribution cannot be drawn, or a device draws other bits or fails.
+    /// Rules cannot be applied to the module, or a device draws other bits or fails.
     Fanin(fanin::Error),
-    /// A parameter cannot be drawn as it is.
+    /// What its rule says of a parameter cannot be drawn.
+    Draw {
+        /// Its path.
+        path: String,
+        /// Why not.
+        error: fanin::Error,
+    },
+    /// A parameter cannot be drawn as the module has it.
     Parameter {
         /// Its path.
         path: String,
@@ -47,13 +54,7 @@ impl Error {
 
     /// What fanin says of a parameter.
     pub(crate) fn of(path: &str, error: fanin::Error) -> Error {
-        let value = match error.place() {
-            Some(place) => format!("{place}, {}", error.value()),
-            None => error.value().to_string(),
-        };
-        let path = path.to_string();
-        let allowed = error.allowed().unwrap_or("nothing else").to_string();
-        Error::Parameter { path, thing: "what is drawn", value: format!("{} {value}", error.thing()), allowed }
+        Error::Draw { path: path.into(), error }
     }
 }
 
@@ -67,6 +68,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Fanin(error) => error.fmt(f),
+            Error::Draw { path, error } => write!(f, "parameter {path:?}: {error}"),
             Error::Parameter { path, thing, value, allowed } => {
                 write!(f, "parameter {path:?}: {thing} is {value}, allowed: {allowed}")
             }
@@ -78,7 +80,7 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::Fanin(error) => Some(error),
+            Error::Fanin(error) | Error::Draw { error, .. } => Some(error),
             _ => None,
         }
     }

@@ -44,6 +44,10 @@ impl<'a> Filling<'a> {
         if let Some(error) = self.wrong {
             return Err(error);
         }
+        if let Some(path) = self.fills.keys().next() {
+            let allowed = "a module that maps what it visits";
+            return Err(Error::parameter(path, "the parameter", "visited and not mapped", allowed));
+        }
         #[cfg(feature = "wgpu")]
         if let Some(places) = self.places {
             places.draw()?;

@@ -2,6 +2,10 @@
 
 use std::any::Any;
 
+#[cfg(feature = "fusion")]
+use burn::backend::fusion::{FusionBackend, FusionTensor};
+#[cfg(feature = "fusion")]
+use burn::backend::wgpu::CubeBackend;
 use burn::backend::wgpu::{AutoCompiler, CubeTensor, WgpuResource};
 use burn::backend::{Cube, DispatchDevice};
 use burn::cubecl::RuntimeId;
@@ -133,7 +137,7 @@ impl<'a> Places<'a> {
     pub fn of<const D: usize>(&self, path: &str, tensor: &Tensor<D>) -> Result<Place, Error> {
         let failed = |said: String| Error::Device(format!("{said}, of the parameter {path:?}"));
         let primitive = tensor.clone().without_autodiff().try_into_primitive::<Cube>();
-        let cube: CubeTensor = primitive.map_err(|e| failed(format!("{e:?}")))?.unfused();
+        let cube: CubeTensor = primitive.map_err(|e| failed(format!("{e:?}")))?.allocated();
         let resource = cube.client.get_resource::<WgpuServer<AutoCompiler>>(cube.handle.clone());
         let resource = resource.map_err(|e| failed(e.to_string()))?;
         let WgpuResource { buffer, offset, .. } = resource.resource().clone();
@@ -155,17 +159,25 @@ impl<'a> Places<'a> {
     }
 }
 
-/// A tensor of Burn's whose memory can be found.
+/// A tensor of Burn's that has memory.
 #[diagnostic::on_unimplemented(
-    message = "burn's feature `fusion` is on, which hides where tensors lie",
-    note = "take burn with `default-features = false`, and without `fusion`"
+    message = "burn's feature `fusion` is on, and fanin-burn's is not",
+    note = "turn the feature `fusion` of fanin-burn on: fusion keeps where tensors lie to itself"
 )]
-trait Unfused {
-    fn unfused(self) -> CubeTensor;
+trait Allocated {
+    fn allocated(self) -> CubeTensor;
 }
 
-impl Unfused for CubeTensor {
-    fn unfused(self) -> CubeTensor {
+#[cfg(not(feature = "fusion"))]
+impl Allocated for CubeTensor {
+    fn allocated(self) -> CubeTensor {
         self
+    }
+}
+
+#[cfg(feature = "fusion")]
+impl Allocated for FusionTensor<<CubeBackend as FusionBackend>::FusionRuntime> {
+    fn allocated(self) -> CubeTensor {
+        self.client.clone().resolve_tensor_float::<CubeBackend>(self)
     }
 }

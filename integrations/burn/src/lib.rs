@@ -29,7 +29,7 @@
 //!
 //! # wgpu
 //! fanin needs Burn's device and queue: `Gpu` opens them, or hands on those of the program, and tests the device's bits once. The
-//! feature `wgpu` is a default. Burn's feature `fusion`, one of its defaults, may not be on with it: fusion hides where a tensor lies.
+//! feature `wgpu` is a default. Where Burn's feature `fusion` is on, as it is with Burn's defaults, this crate's `fusion` has to be, too.
 #![cfg_attr(
     feature = "wgpu",
     doc = r#"
@@ -59,8 +59,9 @@ mod listing;
 use std::collections::HashMap;
 
 use burn::module::Module;
+use burn::tensor::DType;
 use fanin::rules::{Rules, Tensor};
-use fanin::{Fill, Stream};
+use fanin::{Dtype, Stream};
 
 pub use error::Error;
 #[cfg(feature = "wgpu")]
@@ -149,19 +150,17 @@ impl<'a> Initializer<'a> {
     pub fn init<M: Module>(&self, module: M) -> Result<M, Error> {
         let mut listing = Listing::new(&self.at);
         module.visit(&mut listing);
-        let listed = listing.into_result()?;
+        let listed = listing.listed;
         let tensors: Vec<Tensor> = listed.iter().map(|parameter| parameter.tensor.clone()).collect();
         let plan = self.rules.plan(&tensors)?;
         let mut fills = HashMap::new();
         for (planned, parameter) in plan.tensors().iter().zip(&listed) {
-            // Each that has a dtype is a float that the module wants drawn.
-            let (Some(draw), Some(dtype)) = (&planned.draw, parameter.dtype) else { continue };
+            let (path, Some(draw)) = (&planned.name, &planned.draw) else { continue };
             #[cfg(feature = "wgpu")]
-            gpu::check(self.gpu, &planned.name, &parameter.device)?;
-            let checked = draw.check_in(dtype);
-            let fill: Result<Fill, _> =
-                checked.and_then(|()| draw.fill_of(Stream::named(self.seed, &draw.stream), dtype));
-            fills.insert(planned.name.clone(), fill.map_err(|e| Error::of(&planned.name, e))?);
+            gpu::check(self.gpu, path, &parameter.device)?;
+            let dtype = drawn_in(path, parameter.dtype)?;
+            let fill = draw.check_in(dtype).and_then(|()| draw.fill_of(Stream::named(self.seed, &draw.stream), dtype));
+            fills.insert(path.clone(), fill.map_err(|e| Error::of(path, e))?);
         }
         let filling = Filling::new(&self.at, fills);
         #[cfg(feature = "wgpu")]
@@ -170,5 +169,15 @@ impl<'a> Initializer<'a> {
         let module = module.map(&mut filling);
         filling.finish()?;
         Ok(module)
+    }
+}
+
+/// fanin's name of Burn's dtype.
+fn drawn_in(path: &str, dtype: DType) -> Result<Dtype, Error> {
+    match dtype {
+        DType::F32 => Ok(Dtype::F32),
+        DType::F16 => Ok(Dtype::F16),
+        DType::BF16 => Ok(Dtype::BF16),
+        other => Err(Error::parameter(path, "the dtype", other.name(), "f32, f16, bf16")),
     }
 }

@@ -2,40 +2,29 @@
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Bool, DType, Device, Int, Tensor};
-use fanin::Dtype;
 use fanin::rules;
-
-use crate::Error;
 
 /// A parameter before it has values.
 pub(crate) struct Listed {
     pub tensor: rules::Tensor,
     #[cfg_attr(not(feature = "wgpu"), allow(dead_code))] // Only wgpu's devices are shared.
     pub device: Device,
-    /// What it is drawn in; none of integers and truths, which are not drawn.
-    pub dtype: Option<Dtype>,
+    pub dtype: DType,
 }
 
 /// Lists parameters by their paths, and initialises none.
 pub(crate) struct Listing {
     path: Vec<String>,
-    listed: Vec<Listed>,
-    wrong: Option<Error>,
+    pub listed: Vec<Listed>,
 }
 
 impl Listing {
     pub fn new(at: &[String]) -> Listing {
-        Listing { path: at.to_vec(), listed: Vec::new(), wrong: None }
+        Listing { path: at.to_vec(), listed: Vec::new() }
     }
 
-    pub fn into_result(self) -> Result<Vec<Listed>, Error> {
-        match self.wrong {
-            Some(error) => Err(error),
-            None => Ok(self.listed),
-        }
-    }
-
-    fn push(&mut self, shape: &[usize], device: Device, kind: Option<&str>, dtype: Option<Dtype>) {
+    /// `kind` as safetensors has it, of what is not drawn.
+    fn push(&mut self, shape: &[usize], device: Device, dtype: DType, kind: Option<&str>) {
         let shape: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
         let tensor = rules::Tensor::new(self.path.join("."), shape);
         let tensor = match kind {
@@ -58,28 +47,18 @@ impl ModuleVisitor for Listing {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let device = param.lazy_device();
         // One that is not initialised yet takes the device's.
-        let own = match param.is_initialized() {
+        let dtype = match param.is_initialized() {
             true => param.base().dtype(),
             false => device.settings().float_dtype.into(),
         };
-        let dtype = match own {
-            DType::F32 => Dtype::F32,
-            DType::F16 => Dtype::F16,
-            DType::BF16 => Dtype::BF16,
-            other => {
-                let wrong = || Error::parameter(&self.path.join("."), "the dtype", other.name(), "f32, f16, bf16");
-                self.wrong.get_or_insert_with(wrong);
-                return;
-            }
-        };
-        self.push(&param.lazy_shape(), device, None, Some(dtype));
+        self.push(&param.lazy_shape(), device, dtype, None);
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.push(&param.lazy_shape(), param.lazy_device(), Some("I64"), None);
+        self.push(&param.lazy_shape(), param.lazy_device(), DType::I64, Some("I64"));
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.push(&param.lazy_shape(), param.lazy_device(), Some("BOOL"), None);
+        self.push(&param.lazy_shape(), param.lazy_device(), DType::U8, Some("BOOL"));
     }
 }

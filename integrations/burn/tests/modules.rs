@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use burn::cubecl::future::block_on;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::nn::conv::{Conv1dConfig, Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig};
 use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput};
@@ -12,6 +13,7 @@ use burn::nn::{
     BatchNorm, BatchNormConfig, Embedding, EmbeddingConfig, GroupNorm, GroupNormConfig, Gru, GruConfig, LayerNorm,
     LayerNormConfig, Linear, LinearConfig, LinearLayout, Lstm, LstmConfig, PRelu, PReluConfig,
 };
+use burn::tensor::wgpu::{WgpuSetup, wgpu};
 use burn::tensor::{DType, Device, DeviceKind, Int, Tensor, TensorData};
 use fanin::rules::Rules;
 use fanin::{Dtype, cpu, rules};
@@ -264,6 +266,27 @@ fn a_transformer() {
 }
 
 #[test]
+fn a_device_of_the_program_is_handed_on() {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let opened = block_on(async {
+        let adapter = instance.request_adapter(&Default::default()).await.unwrap();
+        let (device, queue) = adapter.request_device(&Default::default()).await.unwrap();
+        (adapter, device, queue)
+    });
+    let (adapter, device, queue) = opened;
+    let backend = adapter.get_info().backend;
+    let shared = Gpu::share(WgpuSetup { instance, adapter, device, queue, backend }).unwrap();
+    let rules = preset();
+    let layer = |device: &Device| LinearConfig::new(300, 70).init(device);
+    let drawn_there = Initializer::new(&rules, SEED).on(&shared).init(layer(shared.device())).unwrap();
+    let values = Read::of(&drawn_there);
+    let expected = drawn(&values, &rules, Dtype::F32);
+    assert!(values.iter().all(|(path, (_, data))| data.as_bytes() == expected[path]));
+    let error = Initializer::new(&rules, SEED).on(gpu()).init(layer(shared.device())).unwrap_err().to_string();
+    assert!(error.starts_with("parameter \"weight\": the device is "), "{error}");
+}
+
+#[test]
 fn what_was_drawn_is_what_burn_computes_with() {
     let rules = preset();
     let outputs = [gpu().device().clone(), Device::flex()].map(|device| {
@@ -408,7 +431,7 @@ fn errors_name_the_parameter_the_value_and_what_is_allowed() {
             said(Initializer::new(&weights_alone, SEED).at("a").init(linear(&cpu))),
             "1 tensor met no rule: \"a.bias\", allowed: a rule for each",
         ),
-        (said(Initializer::new(&narrow, SEED).init(linear(&cpu))), "parameter \"weight\": what is drawn is "),
+        (said(Initializer::new(&narrow, SEED).init(linear(&cpu))), "parameter \"weight\": "),
         (said(on_gpu.init(double)), "parameter \"weight\": the dtype is f64, allowed: f32, f16, bf16"),
         (
             said(on_gpu.init(column(wgpu, 3))),

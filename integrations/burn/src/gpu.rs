@@ -22,7 +22,7 @@ const AT_ONCE: u64 = 1 << 26;
 
 /// A wgpu device of Burn's, and what draws on it.
 ///
-/// ```no_run
+/// ```standalone_crate
 /// use burn::nn::LinearConfig;
 /// use burn::tensor::Device;
 /// use fanin::rules::Rules;
@@ -30,8 +30,9 @@ const AT_ONCE: u64 = 1 << 26;
 ///
 /// let gpu = Gpu::open(Device::wgpu_options())?; // instead of Device::wgpu
 /// let rules = Rules::preset("burn")?;
-/// let dense = LinearConfig::new(64, 10).init(&gpu.device().clone());
+/// let dense = LinearConfig::new(64, 10).init(gpu.device());
 /// let dense = Initializer::new(&rules, 42).on(&gpu).init(dense)?;
+/// assert!(dense.weight.val().abs().max().into_scalar::<f32>() <= 0.125);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -59,13 +60,17 @@ impl Gpu {
     /// # Errors
     /// Those of [`open`](Gpu::open).
     ///
-    /// ```no_run
-    /// use burn::tensor::wgpu::WgpuSetup;
+    /// ```standalone_crate
+    /// use burn::tensor::wgpu::{WgpuSetup, wgpu};
     /// use fanin_burn::Gpu;
     ///
-    /// # fn of_the_program() -> WgpuSetup { unimplemented!() }
-    /// let setup: WgpuSetup = of_the_program(); // an instance, an adapter, a device and its queue
-    /// let gpu = Gpu::share(setup)?;
+    /// # use burn::cubecl::future::block_on;
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, queue) = block_on(adapter.request_device(&Default::default())).unwrap();
+    /// // The program's instance, adapter, device and queue.
+    /// let backend = adapter.get_info().backend;
+    /// let gpu = Gpu::share(WgpuSetup { instance, adapter, device, queue, backend })?;
     /// # Ok::<(), fanin_burn::Error>(())
     /// ```
     pub fn share(setup: WgpuSetup) -> Result<Gpu, Error> {

@@ -21,32 +21,16 @@
 //!
 //! # Names and layouts
 //! A parameter's name is its path in the module, joined by dots, which is what Burn's own files have. Rules for Burn's layers ask for
-//! the layout `in_out` of a `Linear`, whose weight is `[in, out]`, and for `out_in` of convolutions (`[out, in / groups, *kernel]`) and
-//! `out_in_transposed` of transposed ones (`[in, out / groups, *kernel]`). The preset `burn` has them, and what Burn's layers start
-//! with. A parameter that a rule skips keeps what Burn gives it, and so do integers and truths.
+//! the layout `in_out` of a `Linear`, whose weight is `[in, out]`, for `out_in` of convolutions (`[out, in / groups, *kernel]`), and for
+//! `out_in_transposed` of transposed ones (`[in, out / groups, *kernel]`). The preset `burn` is what Burn's layers start with; as they
+//! do, it takes out / groups times the kernel for the `fan_in` of a transposed convolution. A parameter that a rule skips keeps what
+//! Burn gives it, and so do integers and truths.
 //!
 //! Each is drawn in the dtype that the module has it in, f32, f16 or bf16, whatever rules say of dtypes.
 //!
 //! # wgpu
 //! fanin needs Burn's device and queue: `Gpu` opens them, or hands on those of the program, and tests the device's bits once. The
 //! feature `wgpu` is a default. Where Burn's feature `fusion` is on, as it is with Burn's defaults, this crate's `fusion` has to be, too.
-#![cfg_attr(
-    feature = "wgpu",
-    doc = r#"
-```no_run
-use burn::nn::LinearConfig;
-use burn::tensor::Device;
-use fanin::rules::Rules;
-use fanin_burn::{Gpu, Initializer};
-
-let gpu = Gpu::open(Device::wgpu_options())?;
-let rules = Rules::preset("burn")?;
-let dense = LinearConfig::new(64, 10).init(gpu.device());
-let dense = Initializer::new(&rules, 42).on(&gpu).init(dense)?;
-# Ok::<(), Box<dyn std::error::Error>>(())
-```
-"#
-)]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 

@@ -113,6 +113,30 @@ fn flax() -> Vec<Tensor> {
     ])
 }
 
+fn burn() -> Vec<Tensor> {
+    tensors(&[
+        ("linear.weight", &[64, 48]),
+        ("linear.bias", &[48]),
+        ("conv.weight", &[16, 4, 3, 3]),
+        ("conv.bias", &[16]),
+        ("up.weight", &[16, 8, 2, 2]),
+        ("up.bias", &[8]),
+        ("embedding.weight", &[100, 32]),
+        ("norm.gamma", &[64]),
+        ("norm.beta", &[64]),
+        ("bn.running_mean", &[64]),
+        ("bn.running_var", &[64]),
+        ("prelu.alpha", &[1]),
+        ("lstm.input_gate.input_transform.weight", &[20, 32]),
+        ("lstm.input_gate.input_transform.bias", &[32]),
+        ("lstm.input_gate.hidden_transform.weight", &[32, 32]),
+        ("lstm.input_gate.hidden_transform.bias", &[32]),
+        ("encoder.layers.0.mha.query.weight", &[32, 32]),
+        ("encoder.layers.0.pwff.linear_inner.weight", &[32, 128]),
+        ("encoder.layers.0.pwff.linear_inner.bias", &[128]),
+    ])
+}
+
 /// What the tensors draw, each line once: those of layers have a star for the layer's number.
 fn table(of: &str, rules: &Rules, model: &[Tensor]) -> String {
     let starred = |name: &str| {
@@ -162,6 +186,7 @@ fn presets_give_what_they_always_gave() {
         ("pytorch", pytorch()),
         ("keras", keras()),
         ("flax", flax()),
+        ("burn", burn()),
     ] {
         text += &table(name, &preset(name), &model);
     }

@@ -15,6 +15,7 @@
 //! at an offset that is a multiple of 16 bytes (8 for 16-bit dtypes): blocks are then written as vectors. From another offset it takes
 //! about the same, and 1.6 times as long for 16-bit elements that begin in the middle of a word, whose neighbours share words.
 //! Targets that share a word or overlap are written in the order in which they are given, each after the one before.
+#![doc = include_str!("foreign.md")]
 
 mod batches;
 mod kernels;

@@ -119,6 +119,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("pytorch", include_str!("../../presets/pytorch.toml")),
     ("keras", include_str!("../../presets/keras.toml")),
     ("flax", include_str!("../../presets/flax.toml")),
+    ("burn", include_str!("../../presets/burn.toml")),
 ];
 
 const SCHEME: &str = include_str!("../../presets/scheme.toml");

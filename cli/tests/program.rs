@@ -231,25 +231,28 @@ fn other_frameworks_seeds_draw_what_they_draw() {
         assert!(drawn.tensor("weight").unwrap().data() == golden.tensor(case).unwrap().data(), "{case}");
         succeed(&["verify", path(&output), "--device", "cpu"]);
     }
-    // A model: a stream of its own for each tensor, and the same on every device.
+    // A model: a stream of its own for each tensor, and the same on a device. Each stream is drawn on another: what is asked of a
+    // device does not depend on which it is, and tests/same_bits.rs has each draw all.
     let model = folder.path().join("model.json");
     fs::write(&model, r#"{"b": {"dtype": "F32", "shape": [64, 64]}, "a": {"dtype": "BF16", "shape": [64, 64]}}"#)
         .unwrap();
-    for stream in [
+    for (i, stream) in [
         ["--stream", "tensorflow", "--seed=-3,4"],
         ["--stream", "jax", "--seed=-5"],
         ["--stream", "jax-nn", "--seed=5"],
         ["--stream", "keras", "--seed=-6"],
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let init = |device: &str| {
             let arguments = ["init", path(&model), "-o", path(&output), "--scheme", "normal", "--device", device];
             succeed(&[&arguments[..], &stream].concat());
             fs::read(&output).unwrap()
         };
         let file = init("cpu");
-        for label in adapters() {
-            assert!(init(label) == file, "{stream:?} on {label}");
-        }
+        let label = &adapters()[i % adapters().len()];
+        assert!(init(label) == file, "{stream:?} on {label}");
         succeed(&["verify", path(&output), "--device", "cpu"]);
         let seed = stream[2].trim_start_matches("--seed=");
         let given = ["verify", path(&output), "--device", "cpu", "--scheme", "normal", "--seed"];

@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
+#[path = "../../../tests/common/adapters.rs"]
+mod adapters;
+
 pub fn fanin(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fanin")).args(arguments).output().unwrap()
 }
@@ -31,12 +34,17 @@ pub fn path(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// The labels of this machine's adapters that can be opened; none is a failure.
+/// The labels of this machine's adapters that can be opened, as the program calls them, which refuses any other; none is a
+/// failure. Only the program tests them, each time that it draws with one.
 pub fn adapters() -> &'static [String] {
     static ADAPTERS: LazyLock<Vec<String>> = LazyLock::new(|| {
-        let devices: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
-        let opened = devices.as_array().unwrap().iter().filter(|device| is_opened(device));
-        opened.map(|device| device["device"].as_str().unwrap().to_string()).collect()
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+        let opened = found.iter().filter(|adapter| {
+            let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
+            adapters::opened(adapter, &descriptor).is_some()
+        });
+        opened.map(wgpu::Adapter::get_info).map(|info| format!("{} {}", info.backend, info.name)).collect()
     });
     assert!(!ADAPTERS.is_empty(), "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
     &ADAPTERS

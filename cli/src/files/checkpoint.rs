@@ -329,10 +329,10 @@ fn append(
             }
             Piece::Drawn(first) => {
                 let next = || match pieces.next_if(|(next, _)| matches!(next, Piece::Drawn(_)))? {
-                    (Piece::Drawn(fill), tensor) => Some((fill, tensor)),
+                    (Piece::Drawn(fill), tensor) => Some((*fill, tensor)),
                     _ => None,
                 };
-                let fills = std::iter::once((first, tensor)).chain(std::iter::from_fn(next));
+                let fills = std::iter::once((*first, tensor)).chain(std::iter::from_fn(next));
                 let fills = fills.inspect(|(_, tensor)| show(&draws, tensor)).map(|(fill, _)| fill);
                 engine.draw(fills, manner.chunk, &mut write)?;
             }

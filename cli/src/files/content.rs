@@ -28,7 +28,7 @@ pub struct Content {
 pub enum Piece<'a> {
     /// But for so many bytes at the begin.
     Copied(&'a Run, &'a Copied, u64),
-    Drawn(Fill),
+    Drawn(Box<Fill>),
     Zeros(u64),
 }
 
@@ -69,7 +69,7 @@ impl Content {
             let fill = recipe.fill(seed, *dtype)?;
             let (_, rest) = fill.split_at(skip.max(copied) / dtype.bytes(1));
             if !rest.is_empty() {
-                pieces.push(Piece::Drawn(rest));
+                pieces.push(Piece::Drawn(Box::new(rest)));
             }
         }
         if self.copied.is_none() && self.drawn.is_none() && skip < self.bytes {

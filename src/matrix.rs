@@ -79,13 +79,13 @@ impl Matrix {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn of(shape: &[u64], layout: Layout) -> Result<Matrix, Error> {
-        let Sides { outputs, inputs, taps, outputs_first, .. } = Sides::of(shape, layout)?;
-        let rest = inputs * taps;
+        let Sides { outputs, inputs, kernel, outputs_first, .. } = Sides::of(shape, layout)?;
+        let rest = inputs * kernel.iter().product::<u64>();
         let (rows, columns) = if outputs_first { (outputs, rest) } else { (rest, outputs) };
         Matrix::new(rows, columns, !outputs_first, Taps::One)
     }
 
-    /// Outputs by inputs, at the middle tap of the kernel: of an even number of taps, the one behind the middle.
+    /// Outputs by inputs, at the middle tap of the kernel: along an even number of taps the one before the middle, as JAX has it.
     ///
     /// # Errors
     /// Those of [`of`](Matrix::of); [`ErrorKind::Shape`] where the kernel's dimensions lie between those of outputs and inputs.
@@ -98,13 +98,21 @@ impl Matrix {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn at_centre(shape: &[u64], layout: Layout) -> Result<Matrix, Error> {
-        let Sides { outputs, inputs, taps, centre, outputs_first, kernel_last, kernel_first } =
-            Sides::of(shape, layout)?;
-        let taps = match taps {
+        Matrix::at_tap(shape, layout, |taps| (taps - 1) / 2)
+    }
+
+    /// The same at this tap along each of the kernel's dimensions.
+    pub(crate) fn at_tap(shape: &[u64], layout: Layout, middle: fn(u64) -> u64) -> Result<Matrix, Error> {
+        let Sides { outputs, inputs, kernel, outputs_first, kernel_last, kernel_first, .. } = Sides::of(shape, layout)?;
+        let taps = match kernel.iter().product() {
             1 => Taps::One,
-            count if kernel_last => Taps::Inside { count, tap: centre },
-            count if kernel_first => Taps::Outside { count, tap: centre },
-            _ => return Err(none(shape, layout, "the kernel's dimensions are neither the first nor the last")),
+            _ if !kernel_last && !kernel_first => {
+                return Err(none(shape, layout, "the kernel's dimensions are neither the first nor the last"));
+            }
+            count => {
+                let tap = kernel.iter().fold(0, |tap, &taps| tap * taps + middle(taps));
+                if kernel_last { Taps::Inside { count, tap } } else { Taps::Outside { count, tap } }
+            }
         };
         let (rows, columns) = if outputs_first { (outputs, inputs) } else { (inputs, outputs) };
         Matrix::new(rows, columns, !outputs_first, taps)
@@ -223,9 +231,8 @@ impl fmt::Display for Matrix {
 struct Sides {
     outputs: u64,
     inputs: u64,
-    taps: u64,
-    /// The number of the kernel's middle tap.
-    centre: u64,
+    /// How many taps along each of the kernel's dimensions.
+    kernel: Vec<u64>,
     outputs_first: bool,
     kernel_first: bool,
     kernel_last: bool,
@@ -263,11 +270,10 @@ impl Sides {
         Ok(Sides {
             outputs: product(&outputs),
             inputs: product(&inputs),
-            taps: product(&kernel),
-            centre: kernel.iter().fold(0, |centre, &dim| centre * shape[dim] + shape[dim] / 2),
             outputs_first,
             kernel_first: follow(&kernel) && kernel.first() == Some(&batch.len()),
             kernel_last: follow(&kernel) && kernel.last() == Some(&(shape.len() - 1)),
+            kernel: kernel.iter().map(|&dim| shape[dim]).collect(),
         })
     }
 }
@@ -338,7 +344,7 @@ mod tests {
         let matrix = Matrix::at_centre(&[3, 2, 4, 7], Layout::IN_OUT).unwrap();
         for element in 0..168 {
             let place = matrix.place(element);
-            assert_eq!(place.is_inside, element / 28 == 3, "{element}");
+            assert_eq!(place.is_inside, element / 28 == 2, "{element}");
             assert_eq!((place.number, place.row, place.column), (0, element / 7 % 4, element % 7));
         }
     }

@@ -41,7 +41,7 @@ pub enum Shaped {
         /// The value there.
         gain: f64,
     },
-    /// 1 at a convolution's middle tap, from each group's inputs to its first outputs.
+    /// 1 at a convolution's middle tap (of an even number, the one behind the middle, as PyTorch has it), from each group's inputs to its first outputs.
     Dirac {
         /// How many groups.
         groups: u64,
@@ -121,7 +121,7 @@ impl Shaped {
             }
             Shaped::Dirac { groups } => {
                 dimensions_in(shape, 3..=5, "dirac")?;
-                Structure::Identity { gain: 1.0, groups, matrix: Matrix::at_centre(shape, layout)? }
+                Structure::Identity { gain: 1.0, groups, matrix: Matrix::at_tap(shape, layout, |taps| taps / 2)? }
             }
             Shaped::Sparse { sparsity, std } => {
                 dimensions_in(shape, 2..=2, "sparse")?;

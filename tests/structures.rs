@@ -10,6 +10,7 @@ use common::{assert_same_bits, draw};
 use fanin::{Dtype, Element, Fill, Layout, Scheme, Stream, cpu};
 use half::{bf16, f16};
 use rand::{Rng, RngExt};
+use safetensors::SafeTensors;
 use statrs::distribution::{Beta, ContinuousCDF};
 
 fn stream() -> Stream {
@@ -476,4 +477,62 @@ fn resolved_structures_read_back() {
         let text = Scheme::from(distribution).to_string();
         assert_eq!(text.parse::<Scheme>().unwrap(), Scheme::Fixed(distribution), "{text}");
     }
+}
+
+/// What PyTorch, Keras, JAX and transformers make of a shape, stored by `tests/golden/structured.py`.
+#[test]
+fn patterns_counts_and_sequences_are_the_frameworks() {
+    let bytes = std::fs::read(format!("{}/tests/golden/structured.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let about = header.metadata().as_ref().unwrap();
+    let golden = SafeTensors::deserialize(&bytes).unwrap();
+    let mut of_kind = std::collections::BTreeMap::<String, usize>::new();
+    for (name, tensor) in golden.tensors() {
+        let about: serde_json::Value = serde_json::from_str(&about[&name]).unwrap();
+        let text = |key: &str| about[key].as_str().unwrap();
+        let shape: Vec<u64> = about["shape"].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
+        let theirs: Vec<f32> = bytemuck::pod_collect_to_vec(tensor.data());
+        let fill = |dtype| fill(text("scheme"), &shape, text("layout"), dtype);
+        let ours: Vec<f32> = match name.rsplit('.').next() {
+            Some("bfloat16") => draw::<bf16>(&fill(Dtype::BF16)).iter().map(|x| x.to_f32()).collect(),
+            Some("float16") => draw::<f16>(&fill(Dtype::F16)).iter().map(|x| x.to_f32()).collect(),
+            _ => draw(&fill(Dtype::F32)),
+        };
+        match text("holds") {
+            "values" => {
+                // Their logarithm and power are not rounded correctly: within as many units in the last place as were seen.
+                let ulps = about["ulps"].as_i64().unwrap_or(0);
+                let apart =
+                    |(a, b): (&f32, &f32)| (i64::from(a.to_bits() as i32) - i64::from(b.to_bits() as i32)).abs();
+                let most = ours.iter().zip(&theirs).map(apart).max().unwrap();
+                assert!(ours.len() == theirs.len() && most <= ulps, "{name}: {most} units apart");
+            }
+            "pattern" => {
+                let pattern: Vec<f32> = ours.iter().map(|&x| f32::from(u8::from(x != 0.0))).collect();
+                assert_same_bits(&pattern, &theirs, &name);
+            }
+            "zeros in each column" => {
+                let columns = shape[1] as usize;
+                let zeros = |c: usize| ours.iter().skip(c).step_by(columns).filter(|x| **x == 0.0).count() as f32;
+                let counts: Vec<f32> = (0..columns).map(zeros).collect();
+                assert_same_bits(&counts, &theirs, &name);
+            }
+            "sample" => {
+                // Two samples, by Kolmogorov and Smirnov: beyond 2.5 with a probability of 7e-6.
+                let (mut a, mut b) = (ours.clone(), theirs.clone());
+                a.sort_by(f32::total_cmp);
+                b.sort_by(f32::total_cmp);
+                let below = |sorted: &[f32], x: f32| sorted.partition_point(|&y| y <= x) as f64 / sorted.len() as f64;
+                let distance = a.iter().chain(&b).map(|&x| (below(&a, x) - below(&b, x)).abs()).fold(0.0, f64::max);
+                let n = a.len() as f64 * b.len() as f64 / (a.len() + b.len()) as f64;
+                assert!(distance * n.sqrt() < 2.5, "{name}: {}", distance * n.sqrt());
+            }
+            other => panic!("{name}: {other}"),
+        }
+        *of_kind
+            .entry(format!("{} {}", name.split('.').next().unwrap(), text("scheme").split(':').next().unwrap()))
+            .or_default() += 1;
+    }
+    println!("{of_kind:?}");
+    assert!(of_kind.len() >= 7, "{of_kind:?}");
 }

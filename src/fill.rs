@@ -101,7 +101,7 @@ impl Fill {
     /// A whole tensor of this shape.
     ///
     /// # Errors
-    /// Those of [`Fill::new`]; [`ErrorKind::Shape`] for more than 2^60 elements.
+    /// Those of [`Fill::new`]; [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a [`Structure`] has.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream};
@@ -170,7 +170,7 @@ impl Fill {
     ///
     /// # Errors
     /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
-    /// than 64 such slices.
+    /// than 64 such slices; [`ErrorKind::Parameter`] for a [`Structure`], and for what varies in an orthogonal matrix.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};

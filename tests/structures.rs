@@ -124,6 +124,53 @@ fn any_part_is_what_it_is_of_the_whole() {
     }
 }
 
+/// As of an embedding's padding token.
+#[test]
+fn a_zero_row_of_an_orthogonal_matrix_is_zero() {
+    for shape in [[50, 70], [70, 50]] {
+        let whole = fill("orthogonal", &shape, "out_in", Dtype::F32);
+        let mut expected = draw::<f32>(&whole);
+        expected[3 * shape[1] as usize..][..shape[1] as usize].fill(0.0);
+        let with_row = whole.clone().with_zero_row(3).unwrap();
+        assert_same_bits(&draw::<f32>(&with_row), &expected, &"a zero row");
+        #[cfg(feature = "gpu")]
+        for gpu in adapters() {
+            assert_same_bits(&gpu.draw::<f32>(&with_row), &expected, &gpu.name);
+        }
+        let normal = fanin::Distribution::Normal { mean: 0.0, std: 1.0 };
+        assert!(whole.with_slice(0, 0..2, &normal).is_err());
+    }
+}
+
+/// Also as one of many targets that share a buffer, in the order in which they are given.
+#[test]
+#[cfg(feature = "gpu")]
+fn structures_among_other_targets_are_written_in_their_order() {
+    use fanin::gpu::Target;
+    let ones = Fill::new(&fanin::Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..9000).unwrap();
+    let orthogonal = fill("orthogonal", &[60, 40], "out_in", Dtype::F32);
+    let few = Fill::new(&fanin::Distribution::Constant { value: 2.0 }, stream(), Dtype::F32, 0..100).unwrap();
+    let mut expected = vec![1f32; 9000];
+    expected[1001..3401].copy_from_slice(&draw::<f32>(&orthogonal));
+    expected[3000..3100].fill(2.0);
+    for gpu in adapters() {
+        let buffer = gpu.buffer(&vec![0; 36_000]);
+        let targets = [
+            Target::new(&ones, &buffer, 0),
+            Target::new(&orthogonal, &buffer, 4004),
+            Target::new(&few, &buffer, 12_000),
+        ];
+        for most in [1, 1 << 28] {
+            gpu.filler.submit_all(&gpu.queue, &targets, most).unwrap();
+            assert_same_bits::<f32>(bytemuck::cast_slice(&gpu.read(&buffer)), &expected, &gpu.name);
+        }
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        gpu.filler.record_all(&mut encoder, &targets).unwrap();
+        gpu.queue.submit([encoder.finish()]);
+        assert_same_bits::<f32>(bytemuck::cast_slice(&gpu.read(&buffer)), &expected, &gpu.name);
+    }
+}
+
 #[test]
 fn a_16_bit_structure_is_the_f32_one_rounded() {
     // The bounds of a log-uniform are the dtype's.

@@ -15,6 +15,14 @@
 //! at an offset that is a multiple of 16 bytes (8 for 16-bit dtypes): blocks are then written as vectors. From another offset it takes
 //! about the same, and 1.6 times as long for 16-bit elements that begin in the middle of a word, whose neighbours share words.
 //! Targets that share a word or overlap are written in the order in which they are given, each after the one before.
+//!
+//! # Orthogonal matrices
+//! What their vectors are worked out in is scratch memory of the device, made for each fill and given back when the commands are done: at
+//! most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in parts, which use the same
+//! memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten for each 32 vectors, and
+//! about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many submissions of a large one, and one
+//! recording takes 16,384 blocks of 32 vectors. Values of [`log_uniform`](crate::scheme::log_uniform) and
+//! [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one recording.
 #![doc = include_str!("foreign.md")]
 
 mod batches;
@@ -285,8 +293,8 @@ impl GpuFiller {
     /// Records one fill: its first element goes to `offset` bytes into the buffer.
     ///
     /// # Errors
-    /// [`ErrorKind::Buffer`]; [`ErrorKind::Shape`] for a slice of more than 2^20 runs of elements, which
-    /// [`submit_all`](GpuFiller::submit_all) draws; [`ErrorKind::Device`] if the buffer is destroyed or
+    /// [`ErrorKind::Buffer`]; [`ErrorKind::Shape`] for a slice of more than 2^20 runs of elements, and for what else is too large for one
+    /// recording, which [`submit_all`](GpuFiller::submit_all) draws; [`ErrorKind::Device`] if the buffer is destroyed or
     /// another device's, or the device fails; nothing is recorded then. A 16-bit fill
     /// writes whole 32-bit words, with what was in the other half: its last word must lie inside the buffer.
     ///

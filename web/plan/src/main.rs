@@ -49,7 +49,12 @@ fn tensors(text: &[u8]) -> Result<Value, String> {
 
 /// A tensor; `draw` is what the page needs to draw it, `cannot` why it cannot be drawn.
 fn row(dtype: Option<&str>, planned: &Planned) -> Value {
-    let cannot = planned.draw.as_ref().and_then(|draw| draw.fill(0, Dtype::F32).err());
+    let cannot = planned.draw.as_ref().and_then(|draw| match draw.distribution {
+        Distribution::Structured(_) | Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => {
+            Some(format!("{} is drawn by fanin init, not by this page", draw.distribution))
+        }
+        _ => draw.fill(0, Dtype::F32).err().map(|error| format!("{error:#}")),
+    });
     json!({
         "name": planned.name,
         "shape": planned.shape,
@@ -58,7 +63,7 @@ fn row(dtype: Option<&str>, planned: &Planned) -> Value {
         "dtype": dtype,
         "distribution": planned.draw.as_ref().map(said),
         "draw": planned.draw.as_ref().map(draw),
-        "cannot": cannot.map(|error| format!("{error:#}")),
+        "cannot": cannot,
     })
 }
 

@@ -22,6 +22,8 @@ const MODEL: &str = r#"{
     "encoder.layer.0.query.bias": {"dtype": "BF16", "shape": [96]},
     "encoder.layer.1.query.weight": {"dtype": "F16", "shape": [96, 64]},
     "encoder.layer.1.conv.weight": {"dtype": "F32", "shape": [7, 5, 3, 3]},
+    "encoder.layer.1.hidden.weight": {"dtype": "F32", "shape": [40, 96]},
+    "encoder.layer.1.recurrent.weight": {"dtype": "BF16", "shape": [96, 40]},
     "encoder.layer.1.norm.weight": {"dtype": "F32", "shape": [64]},
     "scalar": {"dtype": "F32", "shape": []},
     "decoder.weight": {"dtype": "F32", "shape": [1001, 64]},
@@ -53,6 +55,12 @@ scheme = "standard"
 name = "*"
 rank = 4
 scheme = "he_uniform"
+[[rule]]
+name = "*.hidden.weight"
+scheme = "sparse:sparsity=1/2,std=std"
+[[rule]]
+name = "*.recurrent.weight"
+scheme = "orthogonal:gain=sqrt(2)"
 [[rule]]
 name = ["*.norm.weight", "scalar"]
 scheme = "ones"
@@ -99,7 +107,7 @@ fn rules_say_what_each_tensor_draws() {
 
     folder.init("out.safetensors", &[]);
     let made = tensors(&folder.read("out.safetensors"));
-    assert_eq!(made.len(), 8);
+    assert_eq!(made.len(), 10);
     let words = &made["embeddings.word_embeddings.weight"].1;
     assert!(words[64 * 4..128 * 4].iter().all(|&b| b == 0) && words[..256].chunks(4).all(|x| x != [0; 4]));
     assert!(*words == made["decoder.weight"].1);
@@ -644,7 +652,7 @@ fn verify_refuses_the_tensors_of_another_contract_alone() {
     // Seeds are strings, which JavaScript reads without losing a bit.
     assert!(header.contains(r#"\"seed\":\"5\""#), "{header}");
     let ours = format!(r#"\"contract\":{}"#, fanin::VALUE_CONTRACT);
-    assert_eq!(header.matches(&ours).count(), 8, "{header}");
+    assert_eq!(header.matches(&ours).count(), 10, "{header}");
     let other = header.replacen(&ours, r#"\"contract\":9"#, 1);
     assert_eq!(other.len(), header.len());
     let verify = |data: &[u8], more: &[&str]| {
@@ -662,7 +670,7 @@ fn verify_refuses_the_tensors_of_another_contract_alone() {
         assert_eq!(refused["tensor"], "decoder.weight");
         let reason = refused["reason"].as_str().unwrap();
         assert!(reason.contains("fanin 0.1.0 drew it by value contract 9 of native streams"), "{reason}");
-        assert!(message.contains("1 of 8 tensors"), "{message}");
+        assert!(message.contains("1 of 10 tensors"), "{message}");
     }
     // And what differs is said beside it.
     let mut data = file[start..].to_vec();
@@ -670,7 +678,7 @@ fn verify_refuses_the_tensors_of_another_contract_alone() {
     let (code, report, message) = verify(&data, &[]);
     let count = |list: &str| report[list].as_array().unwrap().len();
     assert_eq!((code, count("differences"), count("not_compared")), (Some(1), 1, 1), "{report}");
-    assert!(message.contains("1 of 8 tensors differ"), "{message}");
+    assert!(message.contains("1 of 10 tensors differ"), "{message}");
 }
 
 #[test]

@@ -23,6 +23,7 @@ use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 /// | [draws](Stream::block) | below 2^31 | `(block low, block high, attempt, nonce)` | the stream's |
 /// | [a number](Stream::numbered) | 2^31 | `(low, high, 0x80000000, 0)` | the seed |
 /// | [what is folded in](Stream::fold_in) | 2^31 + 1 | `(low, high, 0x80000001, nonce)` | the stream's |
+/// | which outputs of an input are zero in a [sparse](crate::Structure::Sparse) weight | 2^31 + 2 | `(input low, input high, 0x80000002, nonce)` | the stream's |
 /// | [a name](Stream::named) | from 3 * 2^30 on | `(w0, w1, w2 \| 0xc0000000, w3)`, the first 16 bytes of the SHA-256 of the name's UTF-8 bytes as little-endian words | the seed |
 ///
 /// # The streams of other frameworks

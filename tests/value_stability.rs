@@ -4,7 +4,7 @@
 mod common;
 
 use common::draw;
-use fanin::{Dtype, Element, Fill, Layout, Scheme, Stream};
+use fanin::{Dtype, Element, ErrorKind, Fill, Layout, Scheme, Stream};
 use sha2::{Digest, Sha256};
 
 /// Bit patterns of elements 0, 1, 2, 3 and 1031, and the first 8 bytes of the SHA-256 of 4,096 little-endian elements from
@@ -13,17 +13,13 @@ fn frozen<T: Element>(scheme: &str, dtype: Dtype) -> String {
     let distribution = scheme.parse::<Scheme>().unwrap().distribution(&[64, 32], Layout::OUT_IN).unwrap();
     let fill = |range| Fill::new(&distribution, Stream::named(2026, "frozen"), dtype, range).unwrap();
     let first = draw::<T>(&fill(0..1032));
-    let bits: Vec<String> = [0, 1, 2, 3, 1031]
-        .into_iter()
-        .map(|i| bytemuck::bytes_of(&first[i]).iter().rev().map(|byte| format!("{byte:02x}")).collect())
-        .collect();
+    let bits: Vec<String> = [0, 1, 2, 3, 1031].into_iter().map(|i| word(&first[i])).collect();
     let far = (1 << 40) + 13;
-    let digest = Sha256::digest(bytemuck::cast_slice::<T, u8>(&draw::<T>(&fill(far..far + 4096))));
-    let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest(&draw::<T>(&fill(far..far + 4096)));
     format!("{scheme} {dtype}: {} {digest}", bits.join(" "))
 }
 
-const SCHEMES: [&str; 22] = [
+const SCHEMES: [&str; 26] = [
     "constant:value=-0.1",
     "uniform:low=0,high=1",
     "uniform:low=-0.05,high=0.05",
@@ -46,7 +42,76 @@ const SCHEMES: [&str; 22] = [
     "uniform:low=-1e-30,high=3e-30",
     "he_normal",
     "glorot_uniform",
+    "log_uniform:low=0.001,high=0.1",
+    "log_uniform:low=1e-6,high=60000",
+    "inverse_softplus:low=0.001,high=0.1,floor=0.0001",
+    "inverse_softplus:low=0.5,high=40,floor=0.7",
 ];
+
+/// What hangs on where an element is: with a shape and a layout.
+const STRUCTURES: [(&str, &[u64], &str); 30] = [
+    // Vectors are rows, columns, or either; one block of reflections and more; lengths of whole lanes and not; several matrices.
+    ("orthogonal:gain=1", &[5, 7], "out_in"),
+    ("orthogonal:gain=1", &[5, 7], "in_out"),
+    ("orthogonal:gain=-1.4142135623730951", &[40, 33], "out_in"),
+    ("orthogonal:gain=60000", &[70, 3], "out_in"),
+    ("orthogonal:gain=1e-3", &[3, 70], "in_out"),
+    ("orthogonal:gain=1", &[32, 32], "out_in"),
+    ("orthogonal:gain=1", &[65, 66], "out_in"),
+    ("orthogonal:gain=1", &[1, 1], "out_in"),
+    ("orthogonal:gain=1", &[1, 9], "out_in"),
+    ("orthogonal:gain=1", &[3, 34, 36], "batch_in_out"),
+    ("orthogonal:gain=1", &[6, 4, 3, 3], "out_in"),
+    ("orthogonal:gain=1", &[3, 3, 4, 6], "in_out"),
+    ("delta_orthogonal:gain=1", &[6, 4, 3, 3], "out_in"),
+    ("delta_orthogonal:gain=2", &[2, 4, 5, 7], "in_out"),
+    ("delta_orthogonal:gain=1", &[2, 7, 5, 4], "batch_out_in"),
+    ("identity:gain=-0.1", &[5, 7], "out_in"),
+    ("identity:gain=1", &[7, 5], "in_out"),
+    ("dirac:groups=1", &[4, 3, 2, 3], "out_in"),
+    ("dirac:groups=3", &[6, 4, 4], "out_in"),
+    ("dirac:groups=2", &[3, 4, 6, 8], "in_out"),
+    ("sparse:sparsity=0.3,std=0.01", &[5, 7], "out_in"),
+    ("sparse:sparsity=0.9,std=1", &[40, 33], "in_out"),
+    ("sparse:sparsity=0.1,std=1", &[300, 3], "out_in"),
+    ("sparse:sparsity=0.5,std=1", &[1, 8], "out_in"),
+    ("arange:start=1,step=1,function=log", &[3, 16], "out_in"),
+    ("arange:start=-5,step=0.1,axis=0", &[16, 3, 2], "out_in"),
+    ("linspace:start=0.1,end=0.9,axis=1", &[3, 11, 2], "out_in"),
+    ("linspace:start=0,end=-3,endpoint=false,function=exp", &[7], "out_in"),
+    ("linspace:start=2,end=3", &[5, 1], "out_in"),
+    ("inverse_frequencies:theta=10000", &[32], "out_in"),
+];
+
+/// Of a whole tensor: bit patterns of elements 0, 1, 2, 3 and the last, and the first 8 bytes of the SHA-256 of all; the same digest
+/// of as many from element 2^40 + 13 on, where there are such.
+fn frozen_structure<T: Element>(scheme: &str, shape: &[u64], layout: &str, dtype: Dtype) -> String {
+    let (stream, of) = (Stream::named(2026, "frozen"), layout.parse().unwrap());
+    let scheme_read: Scheme = scheme.parse().unwrap();
+    let all = draw::<T>(&scheme_read.fill(shape, of, stream, dtype).unwrap());
+    let last = all.len() - 1;
+    let bits: Vec<String> = [0, 1, 2, 3, last].into_iter().map(|i| word(&all[i.min(last)])).collect();
+    let distribution = scheme_read.distribution(shape, of).unwrap();
+    let far = (1 << 40) + 13;
+    let beyond = match Fill::new(&distribution, stream, dtype, far..far + all.len() as u64) {
+        Ok(fill) => digest(&draw::<T>(&fill)),
+        Err(error) => {
+            assert!(scheme.starts_with("sparse") && error.kind() == ErrorKind::Range, "{scheme}: {error}");
+            "-".to_string()
+        }
+    };
+    let shape: Vec<String> = shape.iter().map(u64::to_string).collect();
+    format!("{scheme} {} {layout} {dtype}: {} {} {beyond}", shape.join("x"), bits.join(" "), digest(&all))
+}
+
+fn word<T: Element>(element: &T) -> String {
+    bytemuck::bytes_of(element).iter().rev().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn digest<T: Element>(elements: &[T]) -> String {
+    let digest = Sha256::digest(bytemuck::cast_slice::<T, u8>(elements));
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 #[test]
 fn contract_2_draws_what_it_always_drew() {
@@ -55,6 +120,12 @@ fn contract_2_draws_what_it_always_drew() {
     for scheme in SCHEMES {
         for &dtype in Dtype::ALL {
             drawn += &for_dtype!(dtype, T => frozen::<T>(scheme, dtype));
+            drawn += "\n";
+        }
+    }
+    for (scheme, shape, layout) in STRUCTURES {
+        for &dtype in Dtype::ALL {
+            drawn += &for_dtype!(dtype, T => frozen_structure::<T>(scheme, shape, layout, dtype));
             drawn += "\n";
         }
     }

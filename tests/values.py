@@ -2,7 +2,7 @@
 """The value contract from its text alone: VALUES.md, implemented with Python's standard library and nothing of the crate.
 
 Compares streams, numbers, functions and elements with tests/value_stability.txt, tests/golden/*.txt and the vectors of
-VALUES.md. Prints what it compared; exits with 1 on a difference. `--vectors` prints those of section 7 anew.
+VALUES.md. Prints what it compared; exits with 1 on a difference. `--vectors` prints those of section 8 anew.
 """
 
 import functools
@@ -215,9 +215,36 @@ def sampler(kind, parameters, dtype):
         if abs(mean) + 7 * std > LARGEST[dtype]:
             n["asks"] |= BOUNDS
         return "Normal", n
+    if kind == "log_uniform":
+        low, high = parameters
+        fits(dtype, low, high)
+        first, last = within(dtype, low, high, True)
+        return "Values", {"of": lambda u: log_uniform(low, high, u), "first": first, "last": last}
+    if kind == "inverse_softplus":
+        low, high, floor = parameters
+        fits(dtype, low, high)
+        return "Values", {"of": lambda u: inverse_softplus(low, high, floor, u), **ends(dtype)}
     mean, std, low, high = parameters
     fits("f32", mean, std)
     return truncated_normal(mean, std, low, high, within(dtype, low, high), within("f32", low, high))
+
+
+def ends(dtype):
+    return {"first": -LARGEST[dtype], "last": LARGEST[dtype]}
+
+
+def log_uniform(low, high, u):
+    a, b = ln(low), ln(high)
+    return clamp(exp(a + u * (b - a)), low, high)
+
+
+def inverse_softplus(low, high, floor, u):
+    x = max(log_uniform(low, high, u), floor)
+    return x + ln(-expm1(-x))
+
+
+def held(n, value, dtype):
+    return rounded(clamp(normal_f32(value), n["first"], n["last"]), dtype)
 
 
 def truncated_normal(mean, std, low, high, bounds, w):
@@ -297,6 +324,27 @@ def exp(x):
 
 def expm1(x):
     return x * series(x) if abs(x) < 0.5 else exp(x) - 1
+
+
+def ln(x):
+    if x == 0:
+        return -INF
+    if x < 0 or math.isnan(x):
+        return math.nan
+    if x == INF:
+        return x
+    c = 54 if x < 2.0**-1022 else 0
+    x = x * 2.0**c
+    k = math.frexp(x)[1] - 1
+    m = math.ldexp(x, -k)
+    if m > float.fromhex("0x1.6a09e667f3bcdp+0"):
+        m, k = m / 2, k + 1
+    s = (m - 1) / (m + 1)
+    q, total = s * s, 0.0
+    for n in range(23, 1, -2):
+        total = q * (1 / n + total)
+    k -= c
+    return k * H + (k * L + 2 * s * total + 2 * s)
 
 
 def erfc(x):
@@ -503,6 +551,9 @@ def draw(made, stream, elements, dtype):
     kernel, n = made
     if kernel == "Constant":
         return [n["word"] for _ in elements]
+    if kernel == "Values":
+        word = lambda i: stream.block(i // 4, 0)[i % 4]
+        return [held(n, n["of"]((word(i) + 0.5) / 2.0**32), dtype) for i in elements]
     if kernel == "Uniform":
         return [element(n, uniform_value(n, stream.block(i // 4, 0)[i % 4]), dtype) for i in elements]
     if kernel == "Normal":
@@ -522,7 +573,207 @@ def draw(made, stream, elements, dtype):
     return bits_
 
 
-# 7. Test vectors, and the comparisons.
+# 6. Structures: elements that hang on their places.
+
+
+class Matrix:
+    """Of a shape and a layout; with a middle, the matrix of outputs by inputs at one tap."""
+
+    def __init__(self, shape, layout, middle=None):
+        shape = list(shape)
+        if layout.startswith("batch_"):
+            shape, layout = shape[1:], layout[len("batch_") :]
+        self.transposed = layout == "in_out"
+        if layout == "out_in":
+            outputs, inputs, kernel, self.kernel_last = shape[0], shape[1], shape[2:], True
+        elif layout == "in_out":
+            outputs, inputs, kernel, self.kernel_last = shape[-1], shape[-2], shape[:-2], False
+        else:
+            raise ValueError(layout)
+        self.taps = math.prod(kernel)
+        self.tap = 0
+        if middle is None:
+            inputs, self.taps = inputs * self.taps, 1
+        else:
+            for k in kernel:
+                self.tap = self.tap * k + middle(k)
+        self.outputs = outputs
+        self.rows, self.columns = (inputs, outputs) if self.transposed else (outputs, inputs)
+
+    def place(self, e):
+        """Matrix, row, column; None beside the tap."""
+        if self.kernel_last:
+            e, tap = divmod(e, self.taps)
+            m, e = divmod(e, self.rows * self.columns)
+        else:
+            m, e = divmod(e, self.rows * self.columns * self.taps)
+            tap, e = divmod(e, self.rows * self.columns)
+        return (m, *divmod(e, self.columns)) if tap == self.tap else None
+
+    def output_and_input(self, row, column):
+        return (column, row) if self.transposed else (row, column)
+
+
+def dot(a, b):
+    lanes = [0.0] * 32
+    for l, (x, y) in enumerate(zip(a, b)):
+        lanes[l % 32] = r(lanes[l % 32] + r(x * y))
+    for h in (16, 8, 4, 2, 1):
+        lanes = [r(lanes[l] + lanes[l + h]) for l in range(h)]
+    return lanes[0]
+
+
+def inverse_sqrt(q):
+    half = r(0.5 * q)
+    y = of_bits(0x5F3759DF - (bits(q) >> 1))
+    for _ in range(3):
+        y = r(y * r(1.5 - r(r(half * y) * y)))
+    return y
+
+
+def reciprocal(q):
+    root = inverse_sqrt(q)
+    g = r(root * root)
+    return r(g + r(g * r(1 - r(q * g))))
+
+
+def normals(stream, start, end):
+    scale = f32(RADIUS_UNIT)
+    for i in range(start, end):
+        w = stream.block(i // 4, 0)
+        yield normal_pair(*(w[2:] if i & 2 else w[:2]), scale)[i & 1]
+
+
+@functools.lru_cache(64)
+def reflections(stream, m, count, length, first):
+    """Of a block: v_j from coordinate `first` on, signs, T."""
+    vs, signs = [], []
+    for j in range(first, min(first + 32, count)):
+        start = (m * count + j) * (-(-length // 4) * 4)
+        v = [0.0] * (j - first) + list(normals(stream, start + j, start + length))
+        square = dot(v, v)
+        sign = 1.0 if v[j - first] < 0 else -1.0
+        v[j - first] = r(v[j - first] - r(sign * r(square * inverse_sqrt(square))))
+        vs.append(v)
+        signs.append(sign)
+    n = len(vs)
+    p = [[dot(vs[i], vs[j]) if i <= j else 0.0 for j in range(n)] for i in range(n)]
+    t = [[0.0] * n for _ in range(n)]
+    for j in range(n):
+        for i in range(j, -1, -1):
+            inverse = reciprocal(r(p[i][i] * 0.5))
+            if i == j:
+                t[i][j] = inverse
+                continue
+            total = 0.0
+            for k in range(i + 1, j + 1):
+                total = r(total + r(p[i][k] * t[k][j]))
+            t[i][j] = -r(total * inverse)
+    return vs, signs, t
+
+
+@functools.lru_cache(4096)
+def vector(stream, m, count, length, c):
+    x = [0.0] * length
+    for block in range(c // 32, -1, -1):
+        first = 32 * block
+        vs, signs, t = reflections(stream, m, count, length, first)
+        if block == c // 32:
+            x[c] = signs[c - first]
+        y = [dot(v, x[first:]) for v in vs]
+        z = []
+        for i in range(len(vs)):
+            total = 0.0
+            for j in range(len(vs)):
+                total = r(total + r(t[i][j] * y[j]))
+            z.append(total)
+        for l in range(first, length):
+            s = [0.0] * 4
+            for j, v in enumerate(vs):
+                s[j % 4] = r(s[j % 4] + r(z[j] * v[l - first]))
+            x[l] = r(x[l] - r(r(s[0] + s[2]) + r(s[1] + s[3])))
+    return x
+
+
+def orthogonal(stream, matrix, gain, dtype, e):
+    place = matrix.place(e)
+    if place is None:
+        return 0
+    m, row, column = place
+    count, length = sorted((matrix.rows, matrix.columns))
+    c, l = (row, column) if matrix.rows <= matrix.columns else (column, row)
+    largest = LARGEST[dtype]
+    return rounded(clamp(r(f32(gain) * vector(stream, m, count, length, c)[l]), -largest, largest), dtype)
+
+
+def identity(matrix, gain, groups, dtype, e):
+    place = matrix.place(e)
+    if place is None:
+        return 0
+    output, input_ = matrix.output_and_input(*place[1:])
+    return rounded(f32(gain), dtype) if output % (matrix.outputs // groups) == input_ else 0
+
+
+def mixed(x):
+    x = (x ^ x >> 16) * 0xD2511F53 & MASK
+    x = (x ^ x >> 15) * 0xCD9E8D57 & MASK
+    return x ^ x >> 16
+
+
+def permuted(stream, input_, outputs, output):
+    keys = philox((*halves(input_), 0x80000002, stream.nonce), stream.key)
+    b = max(1, -(-(outputs - 1).bit_length() // 2))
+    x = output
+    while True:
+        left, right = x >> b, x & (1 << b) - 1
+        for n in range(8):
+            left, right = right, left ^ mixed(right ^ keys[n % 4] + n & MASK) >> 32 - b
+        x = left << b | right
+        if x < outputs:
+            return x
+
+
+def structure(scheme, shape, layout, stream, dtype):
+    """A function from an element's number to its bits."""
+    name, _, text = scheme.partition(":")
+    p = dict(pair.split("=") for pair in text.split(",") if pair)
+    number_of = lambda key, otherwise=0.0: float(p.get(key, otherwise))
+    if name in ("orthogonal", "delta_orthogonal"):
+        matrix = Matrix(shape, layout, (lambda k: (k - 1) // 2) if name == "delta_orthogonal" else None)
+        return lambda e: orthogonal(stream, matrix, number_of("gain"), dtype, e)
+    if name == "identity":
+        matrix = Matrix(shape, layout)
+        return lambda e: identity(matrix, number_of("gain"), 1, dtype, e)
+    if name == "dirac":
+        matrix = Matrix(shape, layout, lambda k: k // 2)
+        return lambda e: identity(matrix, 1.0, int(p["groups"]), dtype, e)
+    if name == "sparse":
+        matrix = Matrix(shape, layout)
+        zeros = math.ceil(number_of("sparsity") * matrix.outputs)
+        made = sampler("normal", (0.0, number_of("std")), dtype)
+
+        def sparse(e):
+            output, input_ = matrix.output_and_input(*matrix.place(e)[1:])
+            return 0 if permuted(stream, input_, matrix.outputs, output) < zeros else draw(made, stream, [e], dtype)[0]
+
+        return sparse
+    axis = int(p.get("axis", -1)) % len(shape)
+    count, inner = shape[axis], math.prod(shape[axis + 1 :])
+    start, function = number_of("start"), p.get("function", "linear")
+    if name == "arange":
+        step = number_of("step")
+    elif name == "inverse_frequencies":
+        start, step, function = 0.0, (-ln(number_of("theta")) - 0.0) / count, "exp"
+    elif p.get("endpoint") == "false":
+        step = (number_of("end") - start) / count
+    else:
+        step = (number_of("end") - start) / (count - 1) if count > 1 else 0.0
+    f = {"linear": lambda x: x, "log": ln, "exp": exp}[function]
+    values = [held(ends(dtype), f(start + index * step), dtype) for index in range(count)]
+    return lambda e: values[e // inner % count]
+
+
+# 8. Test vectors, and the comparisons.
 
 
 def x(value):
@@ -613,6 +864,24 @@ def vectors():
         replaced = ", ".join(f"{at} <- {a}.{k}" for at, a, k in log[:7]) + (", .." if log[7:] else "") or "none"
         lines.append(f"  group 0, place <- attempt.candidate: {replaced}")
         lines.append(f"  elements 0 .. 3: {words([element(n, v, 'f32') for v in values[:4]])}")
+    for scheme in ("log_uniform:low=0.001,high=0.1", "inverse_softplus:low=0.001,high=0.1,floor=0.0001"):
+        _, n = sampler(*distribution(scheme), "f32")
+        drawn = [held(n, n["of"]((u + 0.5) / 2.0**32), "f32") for u in w]
+        lines.extend(["", f"{scheme} f32", f"  elements 0 .. 3: {words(drawn)}"])
+    lines.extend(["", "orthogonal:gain=1 f32, [out, in] = [3, 4]: vectors are rows, stride 4"])
+    vs, signs, t = reflections(stream, 0, 3, 4, 0)
+    for j, v in enumerate(vs):
+        drawn = [0.0] * j + list(normals(stream, 4 * j + j, 4 * j + 4))
+        q = dot(drawn, drawn)
+        lines.append(f"  reflection {j}: x {' '.join(map(x, drawn))}, q {x(q)}, inverse_sqrt {x(inverse_sqrt(q))},")
+        column = " ".join(x(t[i][j]) for i in range(j + 1))
+        lines.append(f"    sign {signs[j]:+.0f}, v {' '.join(map(x, v))}, T_0j .. T_jj {column}")
+    for c in range(3):
+        lines.append(f"  vector {c}: {' '.join(map(x, vector(stream, 0, 3, 4, c)))}")
+    lines.extend(["", "sparse, 11 outputs: b 2"])
+    for input_ in (0, 7):
+        lines.append(f"  input {input_}: keys {words(philox((input_, 0, 0x80000002, stream.nonce), stream.key))},")
+        lines.append(f"    permuted(0 .. 10): {' '.join(str(permuted(stream, input_, 11, o)) for o in range(11))}")
     return lines
 
 
@@ -680,7 +949,7 @@ def streams():
 
 
 def functions():
-    known = {"exp": exp, "expm1": expm1, "erfc": erfc}
+    known = {"exp": exp, "expm1": expm1, "erfc": erfc, "ln": ln}
     for line in lines_of("tests/golden/special.txt"):
         name, argument, theirs = line.split(" ")
         if name in known:
@@ -709,13 +978,36 @@ def elements():
     far = (1 << 40) + 13
     for line in lines_of("tests/value_stability.txt"):
         name, _, theirs = line.partition(": ")
+        if name.count(" ") > 1:
+            continue
         scheme, dtype = name.split(" ")
         made = sampler(*distribution(scheme), dtype)
         size = 4 if dtype == "f32" else 2
         near = " ".join(f"{u:0{2 * size}x}" for u in draw(made, stream, (0, 1, 2, 3, 1031), dtype))
         drawn = draw(made, stream, range(far, far + 4096), dtype)
-        digest = hashlib.sha256(b"".join(u.to_bytes(size, "little") for u in drawn)).digest()[:8].hex()
-        yield name, f"{near} {digest}", theirs
+        yield name, f"{near} {digest(drawn, size)}", theirs
+
+
+def digest(elements, size):
+    return hashlib.sha256(b"".join(u.to_bytes(size, "little") for u in elements)).digest()[:8].hex()
+
+
+def structures():
+    stream = Stream.named(2026, "frozen")
+    far = (1 << 40) + 13
+    for line in lines_of("tests/value_stability.txt"):
+        name, _, theirs = line.partition(": ")
+        if name.count(" ") == 1:
+            continue
+        scheme, dimensions, layout, dtype = name.split(" ")
+        shape = [int(k) for k in dimensions.split("x")]
+        size = 4 if dtype == "f32" else 2
+        at = structure(scheme, shape, layout, stream, dtype)
+        count = math.prod(shape)
+        drawn = [at(e) for e in range(count)]
+        near = " ".join(f"{drawn[min(e, count - 1)]:0{2 * size}x}" for e in (0, 1, 2, 3, count - 1))
+        beyond = "-" if scheme.startswith("sparse") else digest([at(e) for e in range(far, far + count)], size)
+        yield name, f"{near} {digest(drawn, size)} {beyond}", theirs
 
 
 def main():
@@ -729,13 +1021,14 @@ def main():
         return 0
     comparison.of("known answers of Philox", known_philox())
     comparison.of("native streams and generators of tests/golden/streams.txt", streams())
-    comparison.of("values of exp, expm1 and erfc of tests/golden/special.txt", functions())
+    comparison.of("values of exp, expm1, erfc and ln of tests/golden/special.txt", functions())
     comparison.of("native kernels' numbers of tests/golden/numbers.txt", numbers())
     pairs = list(zip(ours.split("\n"), theirs.split("\n")))
     comparison.of("lines of vectors in VALUES.md", ((a[:40], a, b) for a, b in pairs))
     if len(ours.split("\n")) != len(theirs.split("\n")):
         comparison.of("vectors in all", [("count", len(ours.split("\n")), len(theirs.split("\n")))])
     comparison.of("lines of tests/value_stability.txt (elements 0, 1, 2, 3, 1031; 4,096 from 2^40 + 13 on)", elements())
+    comparison.of("structures of tests/value_stability.txt (whole tensors; as many elements from 2^40 + 13 on)", structures())
     print(f"{comparison.differences} differences")
     return 1 if comparison.differences else 0
 

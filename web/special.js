@@ -4,6 +4,7 @@
 const LN_2_HIGH = 0.6931471803691238;
 const LN_2_LOW = 1.9082149292705877e-10;
 const SQRT_PI = 1.772453850905516;
+const SMALLEST_NORMAL = 2 ** -1022;
 
 const word = new DataView(new ArrayBuffer(8));
 
@@ -22,6 +23,24 @@ export function exp(x) {
 // e^x - 1, also where it is small.
 export function expm1(x) {
   return Math.abs(x) < 0.5 ? x * series(x) : exp(x) - 1;
+}
+
+// The natural logarithm: 2^k m with m next to 1, and the series of artanh.
+export function ln(x) {
+  if (x === 0) return -Infinity;
+  if (Number.isNaN(x) || x < 0 || x === Infinity) return x > 0 ? x : NaN;
+  // What is subnormal is made normal.
+  const scaled = x < SMALLEST_NORMAL ? 54 : 0;
+  if (scaled > 0) x *= powerOfTwo(scaled);
+  let k = exponent(x);
+  let m = x / powerOfTwo(k);
+  if (m > Math.SQRT2) [m, k] = [m / 2, k + 1];
+  const s = (m - 1) / (m + 1);
+  const square = s * s;
+  let sum = 0;
+  for (let n = 23; n > 1; n -= 2) sum = square * (1 / n + sum);
+  k -= scaled;
+  return k * LN_2_HIGH + (k * LN_2_LOW + 2 * s * sum + 2 * s);
 }
 
 // The error function.

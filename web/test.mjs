@@ -151,6 +151,7 @@ test("special functions give the library's bits", () => {
     word.setFloat64(0, special[name](numberOf(argument)));
     assert.equal(word.getBigUint64(0), BigInt(`0x${value}`), line);
   }
+  for (const x of [-1, -Infinity, NaN]) assert.ok(Number.isNaN(special.ln(x)), `ln(${x})`);
 });
 
 test("kernels and their numbers are the library's", () => {

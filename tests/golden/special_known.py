@@ -20,6 +20,11 @@ points = {
     "erf": [x / 3 for x in spread] + small + [0.9999999, 1.0, 1.0000001, -1.0],
     "erfc": spread + small + [random.uniform(0, 27.2) for _ in range(300)] + [0.9999999, 1.0, 1.0000001, -1.0],
 }
+small_and_large = [10.0 ** random.uniform(-307, 308) for _ in range(300)]
+near_one = [1 + s * 10.0 ** -random.uniform(0, 15.5) for s in (1, -1) for _ in range(100)]
+subnormal = [5e-324, 1e-310, 2.2250738585072009e-308, 2.2250738585072014e-308, 1.7976931348623157e308]
+edges = [0.5**0.5, 2.0**0.5, 1.4142135623730954, 0.5, 1.0, 2.0]
+points["ln"] = [abs(x) for x in spread + small] + small_and_large + near_one + subnormal + edges
 lines = ["# function, argument (an f64), value to 20 digits; by tests/golden/special_known.py, with mpmath"]
 for name, arguments in points.items():
     for x in arguments:

@@ -153,7 +153,8 @@ mod tests {
         arguments.extend([709.7, 709.8, 710.0, -708.0, -745.0, -745.2, -746.0, 26.5, 27.2, 27.3, 28.0, 28.1]);
         // Where the logarithm changes its exponent, and what has none.
         let root = std::f64::consts::SQRT_2;
-        arguments.extend([root.next_down(), root, root.next_up(), root / 2.0, 2.0, 1.0f64.next_down(), 1.0f64.next_up()]);
+        arguments.extend([root.next_down(), root, root.next_up(), root / 2.0, 2.0]);
+        arguments.extend([1.0f64.next_down(), 1.0f64.next_up()]);
         arguments.extend([f64::from_bits(1), 1e-310, f64::MIN_POSITIVE.next_down(), f64::MAX]);
         let mut text = String::new();
         for (name, function) in NAMED {

@@ -551,13 +551,21 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
     for (name, value) in std::mem::take(&mut file.config) {
         formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
         let key = match value.as_ref() {
-            toml::Value::Table(table) => match (table.len(), table.get("missing"), table.get("null")) {
-                (2, Some(missing), Some(null)) => {
-                    let [missing, null] = [missing, null].map(|of| key(&Spanned::new(value.span(), of.clone())));
-                    Key::Either { missing: Box::new(missing?), null: Box::new(null?) }
+            toml::Value::Table(table) => {
+                let mut words = table
+                    .iter()
+                    .map(|(word, of)| Ok((word.clone(), key(&Spanned::new(value.span(), of.clone()))?)))
+                    .collect::<Result<BTreeMap<_, _>, Error>>()?;
+                let (Some(missing), Some(null)) = (words.remove("missing"), words.remove("null")) else {
+                    let allowed = "{missing = .., null = ..}, and what texts stand for";
+                    return Err(reader.wrong(&value.span(), "a key", "another table", allowed));
+                };
+                // What stands for a text must be a number for formulas.
+                if let Some(word) = words.iter().find_map(|(word, key)| (key.kind() != Kind::Number).then_some(word)) {
+                    return Err(reader.wrong(&value.span(), "what a text stands for", word, "a number or a formula"));
                 }
-                _ => return Err(reader.wrong(&value.span(), "a key", "another table", "{missing = .., null = ..}")),
-            },
+                Key::Either { missing: Box::new(missing), null: Box::new(null), words }
+            }
             _ => key(&value)?,
         };
         blueprint.keys.insert(name, key);

@@ -24,6 +24,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "gpt2",
     "gpt_neox",
     "llama",
+    "mamba",
     "mixtral",
     "opt",
     "phi3",

@@ -49,10 +49,11 @@ pub(super) enum Key {
     Required(Kind),
     Formula(String),
     Value(Value),
-    /// One where it is left out, and another where it is null.
+    /// One where it is left out, another where it is null, and what numbers texts stand for, such as 'auto'.
     Either {
         missing: Box<Key>,
         null: Box<Key>,
+        words: BTreeMap<String, Key>,
     },
 }
 
@@ -90,7 +91,7 @@ pub(super) struct Resolved {
 }
 
 impl Key {
-    fn kind(&self) -> Kind {
+    pub fn kind(&self) -> Kind {
         match self {
             Key::Required(kind) => *kind,
             Key::Value(Value::String(_)) => Kind::Text,
@@ -101,10 +102,18 @@ impl Key {
         }
     }
 
+    /// What a text stands for, if for a number.
+    fn of_word(&self, value: Option<&Value>) -> Option<&Key> {
+        match self {
+            Key::Either { words, .. } => words.get(value?.as_str()?),
+            _ => None,
+        }
+    }
+
     /// What it is of a key that has no value.
     fn without(&self, is_null: bool) -> &Key {
         match self {
-            Key::Either { missing, null } => if is_null { null } else { missing }.without(is_null),
+            Key::Either { missing, null, .. } => if is_null { null } else { missing }.without(is_null),
             other => other,
         }
     }
@@ -150,7 +159,12 @@ impl Blueprint {
         }
         let mut pending: Vec<_> = self.derived.iter().collect();
         for (name, key) in &self.keys {
-            let value = match (config.get(name).cloned(), key.without(config.is_null(name))) {
+            let given = config.get(name);
+            let (given, without) = match key.of_word(given) {
+                Some(key) => (None, key),
+                None => (given.cloned(), key.without(config.is_null(name))),
+            };
+            let value = match (given, without) {
                 (Some(value), _) => value,
                 (None, Key::Value(value)) => {
                     config.insert_default(name, value.clone());

@@ -384,14 +384,17 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         return Err(Error::new(ErrorKind::Rules, "the number of constants and counts", words, allowed));
     }
     // To find what is wrong before there is a model, something is counted and measured: of these, one must do.
-    let examples = [12.0, 1.0, 2.0, 100.0].map(|count| {
-        let mut variables: Variables = counts.keys().map(|name| (name.clone(), count)).collect();
-        variables.extend(["rank", "layer", "fan_in", "fan_out"].map(|name| (name.into(), count)));
-        variables.extend((0..DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
-        variables.extend(blueprint.iter().flat_map(Blueprint::words).map(|word| (word.into(), count)));
-        variables.extend(constants.clone());
-        variables
-    });
+    // A configuration's words also as numbers that differ, either way: two of them may be bounds.
+    let examples =
+        [(12.0, 0.0), (1.0, 0.0), (2.0, 0.0), (100.0, 0.0), (12.0, 1.0), (100.0, -1.0)].map(|(count, step)| {
+            let mut variables: Variables = counts.keys().map(|name| (name.clone(), count)).collect();
+            variables.extend(["rank", "layer", "fan_in", "fan_out"].map(|name| (name.into(), count)));
+            variables.extend((0..DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
+            let words = blueprint.iter().flat_map(Blueprint::words).enumerate();
+            variables.extend(words.map(|(i, word)| (word.into(), count + step * i as f64)));
+            variables.extend(constants.clone());
+            variables
+        });
     let checked = Checked { reader: &reader, examples: &examples };
     let layout = match file.layout {
         Some(layout) => checked.layout(layout)?,
@@ -551,13 +554,21 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
     for (name, value) in std::mem::take(&mut file.config) {
         formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
         let key = match value.as_ref() {
-            toml::Value::Table(table) => match (table.len(), table.get("missing"), table.get("null")) {
-                (2, Some(missing), Some(null)) => {
-                    let [missing, null] = [missing, null].map(|of| key(&Spanned::new(value.span(), of.clone())));
-                    Key::Either { missing: Box::new(missing?), null: Box::new(null?) }
+            toml::Value::Table(table) => {
+                let mut words = table
+                    .iter()
+                    .map(|(word, of)| Ok((word.clone(), key(&Spanned::new(value.span(), of.clone()))?)))
+                    .collect::<Result<BTreeMap<_, _>, Error>>()?;
+                let (Some(missing), Some(null)) = (words.remove("missing"), words.remove("null")) else {
+                    let allowed = "{missing = .., null = ..}, and what texts stand for";
+                    return Err(reader.wrong(&value.span(), "a key", "another table", allowed));
+                };
+                // What stands for a text must be a number for formulas.
+                if let Some(word) = words.iter().find_map(|(word, key)| (key.kind() != Kind::Number).then_some(word)) {
+                    return Err(reader.wrong(&value.span(), "what a text stands for", word, "a number or a formula"));
                 }
-                _ => return Err(reader.wrong(&value.span(), "a key", "another table", "{missing = .., null = ..}")),
-            },
+                Key::Either { missing: Box::new(missing), null: Box::new(null), words }
+            }
             _ => key(&value)?,
         };
         blueprint.keys.insert(name, key);

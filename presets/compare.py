@@ -36,10 +36,18 @@ def compare(name, preset, tensors):
         if row["skip"]:
             continue
         for part in row["parts"]:
-            # Rows of padding, which are zero.
-            rows = slice(part["start"], part["end"])
-            wrong += part["dim"] != 0 or part["std"] != 0 or bool(numpy.any(values[rows] != part["mean"]))
-            values = numpy.delete(values, rows, 0)
+            # Rows of padding, which are zero, and gates that start at one.
+            those = slice(part["start"], part["end"])
+            wrong += part["dim"] != 0 or part["std"] != 0 or bool(numpy.any(values[those] != part["mean"]))
+            values = numpy.delete(values, those, 0)
+        if row["distribution"].startswith("orthogonal:gain=1,"):
+            sides = dict(pair.split("=") for pair in row["distribution"].split(":")[1].split(","))
+            matrix = values.reshape(int(sides["rows"]), int(sides["columns"]))
+            matrix = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+            if numpy.abs(matrix @ matrix.T - numpy.eye(len(matrix))).max() > 1e-5:
+                wrong += 1
+                print(f"  {row['tensor']} {values.shape} is not orthogonal as {row['distribution']}")
+            continue
         std, count = row["std"], values.size
         near_std = abs(values.std() - std) <= 6 * std / math.sqrt(2 * count) + 1e-8
         near_mean = abs(values.mean() - row["mean"]) <= 6 * std / math.sqrt(count) + 1e-8
@@ -99,14 +107,20 @@ def keras_layers():
         (l.DepthwiseConv2D(3, name="depthwise"), (1, 8, 8, 16)), (l.SeparableConv2D(24, 3, name="separable"), (1, 8, 8, 16)),
         (l.Conv1D(30, 5, name="conv1d"), (1, 8, 20)), (l.LayerNormalization(name="ln"), (1, 64)),
         (l.BatchNormalization(name="bn"), (1, 64)), (l.Embedding(500, 64, name="embedding"), (1,)),
+        (l.SimpleRNN(40), (1, 5, 30)), (l.GRU(40), (1, 5, 30)), (l.LSTM(40), (1, 5, 30)), (l.LSTM(50), (1, 5, 30)),
+        (l.LSTMCell(20), (1, 30)), (l.GRUCell(20), (1, 30)), (l.Bidirectional(l.LSTM(24)), (1, 5, 30)),
+        (l.ConvLSTM1D(16, 3), (1, 5, 12, 8)), (l.ConvLSTM2D(16, 3), (1, 5, 12, 12, 8)),
     ]:
         layer.build(shape)
-        tensors |= {f"{layer.name}/{weight.name}": numpy.asarray(weight.value) for weight in layer.weights}
+        # A layer by itself has its weights' names alone, others their path.
+        path = lambda weight: weight.path if "/" in weight.path else f"{layer.name}/{weight.name}"
+        tensors |= {path(weight): numpy.asarray(weight.value) for weight in layer.weights if "seed" not in weight.path}
     yield f"Keras {keras.__version__} layers", "keras", tensors
 
 
 def flax_layers():
     import flax
+    import flax.nnx
     import jax
     import numpy
     from flax import linen as nn
@@ -116,12 +130,22 @@ def flax_layers():
         def __call__(self):
             nn.LayerNorm()(nn.Dense(200)(numpy.zeros((1, 300))))
             nn.Embed(500, 64)(numpy.zeros((1,), numpy.int32))
+            for cell in [nn.SimpleCell, nn.LSTMCell, nn.OptimizedLSTMCell, nn.GRUCell, nn.MGUCell]:
+                nn.RNN(cell(40))(numpy.zeros((1, 5, 30)))
             nn.BatchNorm(use_running_average=True)(nn.Conv(32, (3, 3))(numpy.zeros((1, 8, 8, 16))))
             return nn.Conv(30, (5,))(numpy.zeros((1, 8, 20)))
 
     leaves = jax.tree_util.tree_leaves_with_path(Layers().init(jax.random.key(0)))
     tensors = {"/".join(part.key for part in path): numpy.asarray(leaf) for path, leaf in leaves}
     yield f"Flax {flax.__version__} layers", "flax", tensors
+    cells = {name: getattr(flax.nnx, name)(30, 40, rngs=flax.nnx.Rngs(0))
+             for name in ["SimpleCell", "LSTMCell", "OptimizedLSTMCell", "GRUCell"]}
+    tensors = {}
+    for name, cell in cells.items():
+        state = flax.nnx.state(cell, flax.nnx.Param)
+        tensors |= {"/".join([name, *map(str, path)]): numpy.asarray(leaf[...])
+                    for path, leaf in flax.nnx.to_flat_state(state)}
+    yield f"Flax {flax.__version__} nnx cells", "flax", tensors
 
 
 def main():

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use crate::error::dimensions;
 use crate::fan::MAX_ELEMENTS;
-use crate::sampler::Sampler;
+use crate::matrix::Taps;
+use crate::sampler::{Orthogonal, Sampler};
 use crate::selection::Selection;
 use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
 
@@ -63,7 +64,6 @@ impl Part {
     }
 
     /// Whether it may have some of these.
-    #[cfg(feature = "gpu")]
     fn meets(&self, numbers: &Range<u64>) -> bool {
         let (has, next) = self.at(numbers.start);
         !numbers.is_empty() && (has || next < numbers.end)
@@ -125,16 +125,8 @@ impl Fill {
     }
 
     fn of(distribution: &Distribution, stream: Stream, dtype: Dtype, selection: Selection) -> Result<Fill, Error> {
-        if let Distribution::Structured(structure @ Structure::Sparse { .. }) = distribution
-            && selection.hull().end > structure.period()
-        {
-            let value = format!("up to {}", selection.hull().end);
-            return Err(Error::new(
-                ErrorKind::Range,
-                "elements",
-                value,
-                format!("the {} of {structure}", structure.period()),
-            ));
+        if let Distribution::Structured(structure) = distribution {
+            once(structure, selection.hull().end)?;
         }
         let sampler = Sampler::new(distribution, dtype, &stream)?;
         Ok(Fill { distribution: *distribution, sampler, stream, dtype, selection, parts: Vec::new() })
@@ -170,7 +162,9 @@ impl Fill {
     ///
     /// # Errors
     /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
-    /// than 64 such slices; [`ErrorKind::Parameter`] for a [`Structure`], and for what varies in an orthogonal matrix.
+    /// than 64 such slices, and where a [`Structure`] does not fit into what of the slice follows one another;
+    /// [`ErrorKind::Parameter`] for what is random beside an orthogonal matrix that takes words of its neighbours: one at a tap, or whose
+    /// longer side is no multiple of 4.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
@@ -184,18 +178,18 @@ impl Fill {
     /// ```
     pub fn with_slice(mut self, dim: usize, range: Range<u64>, distribution: &Distribution) -> Result<Fill, Error> {
         let (period, range) = self.selection.along(dim, range)?;
-        if matches!(distribution, Distribution::Structured(_)) {
-            let allowed = "one that draws each element by itself";
-            return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
-        }
-        if matches!(self.sampler, Sampler::Orthogonal(_)) && !matches!(distribution, Distribution::Constant { .. }) {
-            let allowed = "a constant, in an orthogonal matrix";
-            return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
+        if let Distribution::Structured(structure) = distribution {
+            whole(structure, period, &range)?;
         }
         let sampler = Sampler::new(distribution, self.dtype, &self.stream)?;
         if self.parts.len() == MOST_PARTS {
             let allowed = format!("at most {MOST_PARTS}");
             return Err(Error::new(ErrorKind::Shape, "how many slices have a distribution", MOST_PARTS + 1, allowed));
+        }
+        let all = || self.parts.iter().map(|part| &part.sampler).chain([&self.sampler]);
+        if all().any(|other| *other != sampler && (shares_words(other, &sampler) || shares_words(&sampler, other))) {
+            let allowed = "constants and what else is not random, where a matrix at a tap, or whose longer side is no multiple of 4, is orthogonal";
+            return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
         }
         if !range.is_empty() {
             self.parts.push(Part { period, range, sampler });
@@ -396,10 +390,11 @@ impl Fill {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn worthwhile(&self) -> u64 {
-        let Sampler::Orthogonal(orthogonal) = &self.sampler else { return 1.min(self.len()) };
-        let matrix = &orthogonal.matrix;
-        let rows = if matrix.rows() > matrix.columns() { matrix.rows() } else { matrix.rows().min(1024) };
-        (rows * matrix.row_len()).min(self.len())
+        let of = |Orthogonal { matrix, .. }: &Orthogonal| {
+            let rows = if matrix.rows() > matrix.columns() { matrix.rows() } else { matrix.rows().min(1024) };
+            rows * matrix.row_len()
+        };
+        self.orthogonals().into_iter().map(of).max().unwrap_or(1).min(self.len())
     }
 
     /// How many runs of elements follow one another in the tensor.
@@ -415,11 +410,23 @@ impl Fill {
     }
 
     /// What draws its elements.
-    #[cfg(feature = "gpu")]
     pub(crate) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
         let all = self.range();
         let parts = self.parts.iter().filter(move |part| part.meets(&all));
         std::iter::once(&self.sampler).chain(parts.map(|part| &part.sampler))
+    }
+
+    /// What draws matrices of them, each once.
+    pub(crate) fn orthogonals(&self) -> Vec<&Orthogonal> {
+        let mut found = Vec::new();
+        for sampler in self.samplers() {
+            if let Sampler::Orthogonal(orthogonal) = sampler
+                && !found.contains(&orthogonal)
+            {
+                found.push(orthogonal);
+            }
+        }
+        found
     }
 
     /// What is drawn, in order, as elements that follow one another and that one sampler draws.
@@ -442,6 +449,41 @@ impl Fill {
             })
         })
     }
+}
+
+/// Whether a structure that does not begin anew ends after these elements.
+fn once(structure: &Structure, end: u64) -> Result<(), Error> {
+    let period = structure.period();
+    if end <= period || !matches!(structure, Structure::Sparse { .. }) {
+        return Ok(());
+    }
+    let value = format!("up to {end}");
+    Err(Error::new(ErrorKind::Range, "elements", value, format!("the {period} of {structure}")))
+}
+
+/// Whether a slice, which has those of a range of each so many elements, is made of whole structures.
+fn whole(structure: &Structure, period: Option<u64>, range: &Range<u64>) -> Result<(), Error> {
+    let of = structure.period();
+    let borders = [range.start, range.end, period.unwrap_or(0)];
+    if borders.iter().all(|border| border.is_multiple_of(of)) {
+        return once(structure, range.end);
+    }
+    let each = period.map_or("the tensor".into(), |period| format!("each {period}"));
+    let value = format!("elements {range:?} of {each}");
+    let allowed =
+        format!("whole multiples of the {of} elements of {structure}: a slice along the first dimension, as long");
+    Err(Error::new(ErrorKind::Shape, "what of a slice follows one another", value, allowed))
+}
+
+/// Whether the first takes random words that the second may take, too: where vectors lie on other elements than their normals' words.
+fn shares_words(matrices: &Sampler, other: &Sampler) -> bool {
+    let Sampler::Orthogonal(Orthogonal { matrix, .. }) = matrices else { return false };
+    let is_random = match other {
+        Sampler::Constant(_) | Sampler::Identity(_) => false,
+        Sampler::Values(values) => values.sequence().is_none(),
+        _ => true,
+    };
+    is_random && (matrix.taps() != Taps::One || !matrix.longer().is_multiple_of(4))
 }
 
 fn checked(range: &Range<u64>, limit: u64) -> Result<(), Error> {

@@ -374,6 +374,40 @@ fn parts_have_schemes_and_fans_of_their_own() {
     );
 }
 
+/// An LSTM's gates, each orthogonal: blocks along the first dimension lie one after the other, others do not.
+#[test]
+fn blocks_have_structures_where_they_lie_together() {
+    let gates = |more: &str| rules(&format!("[[rule]]\nname='*'\n{more}"));
+    let drawn_by = |rules: &Rules, shape: &[u64]| {
+        let fill = drawn(rules, "w", shape).fill(1, Dtype::F32).unwrap();
+        cpu::vec::<f32>(&fill).unwrap()
+    };
+    let all = drawn_by(&gates("scheme='orthogonal'\n[[rule.part]]\nblocks=4"), &[48, 12]);
+    let batch = drawn_by(&gates("scheme='orthogonal'\nlayout='batch_out_in'"), &[4, 12, 12]);
+    assert_eq!(all, batch);
+    let some = gates("scheme='zeros'\n[[rule.part]]\nblocks=4\nblock=[1,3]\nscheme='orthogonal'");
+    let some = drawn_by(&some, &[48, 12]);
+    assert_eq!((&some[144..288], &some[432..]), (&all[144..288], &all[432..]));
+    assert!(some[..144].iter().chain(&some[288..432]).all(|&x| x == 0.0));
+
+    let beside = gates("scheme='orthogonal'\nlayout='in_out'\n[[rule.part]]\ndim=1\nblocks=4");
+    let error = beside.plan(&[Tensor::new("w", [12, 48])]).unwrap_err().to_string();
+    assert!(error.contains("the distribution of equal blocks along dimension 1 is orthogonal"), "{error}");
+    let one = gates("scheme='zeros'\n[[rule.part]]\ndim=1\nblocks=4\nblock=1\nscheme='orthogonal'");
+    let error = drawn(&one, "w", &[12, 48]).fill(1, Dtype::F32).unwrap_err().to_string();
+    assert!(error.contains("whole multiples of the 144 elements"), "{error}");
+    // Sequences along a dimension that a block has all of go on in each.
+    let rows = drawn_by(&gates("scheme='arange'\n[[rule.part]]\ndim=1\nblocks=2"), &[2, 6]);
+    assert_eq!(rows, [0.0, 1.0, 2.0, 0.0, 1.0, 2.0].repeat(2));
+    let across = gates("scheme='arange:axis=0'\n[[rule.part]]\ndim=1\nblocks=2");
+    assert!(across.plan(&[Tensor::new("w", [2, 6])]).is_err());
+
+    let of_other = gates("scheme='orthogonal'\nfans_from='w'");
+    let model = [Tensor::new("w", [8, 8]), Tensor::new("b", [64])];
+    let error = of_other.plan(&model).unwrap_err().to_string();
+    assert!(error.contains("the scheme is orthogonal") && error.contains("fans_from"), "{error}");
+}
+
 /// torch.nn.Bilinear(25, 9, 6) has the bound of its first input, and a head's width is no kernel.
 #[test]
 fn dimensions_that_are_no_kernel_are_known_by_name() {

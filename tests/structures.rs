@@ -137,8 +137,123 @@ fn a_zero_row_of_an_orthogonal_matrix_is_zero() {
         for gpu in adapters() {
             assert_same_bits(&gpu.draw::<f32>(&with_row), &expected, &gpu.name);
         }
-        let normal = fanin::Distribution::Normal { mean: 0.0, std: 1.0 };
-        assert!(whole.with_slice(0, 0..2, &normal).is_err());
+    }
+}
+
+/// Of a tensor the distribution, as a scheme makes it of a block, and those of slices along a dimension.
+type Mixed = (&'static [u64], Piece, &'static [(usize, Range<u64>, Piece)]);
+type Piece = (&'static str, &'static [u64], &'static str);
+
+const MIXED: &[Mixed] = &[
+    // Gates of a recurrent cell, one orthogonal, each, some of another gain.
+    (&[128, 32], ("normal", &[128, 32], "out_in"), &[(0, 64..96, ("orthogonal", &[32, 32], "out_in"))]),
+    (&[120, 30], ("orthogonal", &[30, 30], "out_in"), &[(0, 30..60, ("ones", &[30, 30], "out_in"))]),
+    (
+        &[144, 36],
+        ("orthogonal", &[36, 36], "out_in"),
+        &[
+            (0, 36..72, ("orthogonal:gain=2", &[36, 36], "out_in")),
+            (0, 72..108, ("truncated_normal", &[36, 36], "out_in")),
+            (0, 50..51, ("zeros", &[1, 36], "out_in")),
+        ],
+    ),
+    // Queries, keys and values, the latter smaller; wider and taller than long.
+    (
+        &[128, 64],
+        ("orthogonal", &[64, 64], "out_in"),
+        &[
+            (0, 64..128, ("orthogonal:gain=0.5", &[32, 64], "out_in")),
+            (1, 7..9, ("constant:value=3", &[1, 1], "out_in")),
+        ],
+    ),
+    (&[96, 8], ("uniform", &[96, 8], "out_in"), &[(0, 48..96, ("orthogonal", &[48, 8], "out_in"))]),
+    // In each of three.
+    (&[3, 64, 16], ("normal", &[64, 16], "out_in"), &[(1, 32..48, ("orthogonal", &[16, 16], "in_out"))]),
+    (&[40, 20], ("normal", &[40, 20], "out_in"), &[(0, 20..40, ("identity:gain=2", &[20, 20], "out_in"))]),
+    (&[12, 9, 3], ("normal", &[12, 9, 3], "out_in"), &[(0, 0..6, ("dirac", &[3, 9, 3], "out_in"))]),
+    (&[60, 20], ("normal", &[60, 20], "out_in"), &[(0, 0..30, ("sparse:sparsity=0.5", &[30, 20], "out_in"))]),
+    (
+        &[30, 48],
+        ("log_uniform:low=1,high=2", &[30, 48], "out_in"),
+        &[
+            (0, 4..10, ("arange:start=1,function=log", &[30, 48], "out_in")),
+            (1, 16..32, ("linspace:start=-1,end=1", &[30, 16], "out_in")),
+        ],
+    ),
+];
+
+fn distribution((scheme, shape, layout): &Piece) -> fanin::Distribution {
+    scheme.parse::<Scheme>().unwrap().distribution(shape, layout.parse().unwrap()).unwrap()
+}
+
+fn mixed((shape, base, slices): &Mixed, dtype: Dtype) -> Fill {
+    let fill = Fill::tensor(&distribution(base), stream(), dtype, shape).unwrap();
+    slices
+        .iter()
+        .fold(fill, |fill, (dim, range, piece)| fill.with_slice(*dim, range.clone(), &distribution(piece)).unwrap())
+}
+
+/// An element is what its slice's distribution gives it of the whole tensor.
+#[test]
+fn slices_have_structures() {
+    let mut rng = Stream::numbered(3, 0).rng();
+    for case @ (shape, base, slices) in MIXED {
+        for &dtype in Dtype::ALL {
+            let fill = mixed(case, dtype);
+            for_dtype!(dtype, T => {
+                let whole = |piece: &Piece, to: u64| {
+                    let piece = distribution(piece);
+                    draw::<T>(&Fill::new(&piece, stream(), dtype, 0..to).unwrap())
+                };
+                let elements: u64 = shape.iter().product();
+                let mut expected = whole(base, elements);
+                for (dim, range, piece) in *slices {
+                    let inner: u64 = shape[dim + 1..].iter().product();
+                    // Nothing of a sparse matrix is behind its end.
+                    let to = if *dim == 0 { range.end * inner } else { elements };
+                    for (i, value) in whole(piece, to).into_iter().enumerate() {
+                        if range.contains(&(i as u64 / inner % shape[*dim])) {
+                            expected[i] = value;
+                        }
+                    }
+                }
+                assert_same_bits(&draw::<T>(&fill), &expected, &format!("{fill:?}"));
+                for threads in [2, 5] {
+                    let mut values = expected.clone();
+                    values.reverse();
+                    cpu::fill_with_threads(&fill, &mut values, threads).unwrap();
+                    assert_same_bits(&values, &expected, &format!("{threads} threads, {fill:?}"));
+                }
+                let parts: Vec<_> = (0..4).map(|_| any_part(&mut rng, &fill, &expected)).collect();
+                for (part, expected) in &parts {
+                    assert_same_bits(&draw::<T>(part), expected, &format!("{part:?}"));
+                }
+                #[cfg(feature = "gpu")]
+                for gpu in adapters() {
+                    assert_same_bits(&gpu.draw::<T>(&fill), &expected, &format!("{} {fill:?}", gpu.name));
+                    let (part, expected) = &parts[0];
+                    assert_same_bits(&gpu.draw::<T>(part), expected, &format!("{} {part:?}", gpu.name));
+                }
+            });
+        }
+    }
+}
+
+#[test]
+fn slices_without_room_for_a_structure_are_named() {
+    for (shape, base, dim, range, piece, why) in [
+        (&[8, 32][..], "normal", 1, 8..16, ("orthogonal", &[8, 8][..], "in_out"), "whole multiples of the 64 elements"),
+        (&[32, 8], "normal", 0, 4..12, ("orthogonal", &[8, 8], "out_in"), "whole multiples of the 64 elements"),
+        (&[32, 8], "normal", 0, 8..20, ("identity", &[8, 8], "out_in"), "elements 64..160 of the tensor"),
+        (&[32, 8], "normal", 0, 8..16, ("sparse:sparsity=0.5", &[8, 8], "out_in"), "the 64 of sparse"),
+        (&[30, 10], "normal", 0, 10..20, ("orthogonal", &[10, 10], "out_in"), "no multiple of 4"),
+        (&[12, 8, 3], "normal", 0, 0..8, ("delta_orthogonal", &[8, 8, 3], "out_in"), "at a tap"),
+        (&[30, 10], "orthogonal", 0, 10..20, ("normal", &[10, 10], "out_in"), "no multiple of 4"),
+    ] {
+        let base = distribution(&(base, shape, "out_in"));
+        let fill = Fill::tensor(&base, stream(), Dtype::F32, shape).unwrap();
+        let error = fill.with_slice(dim, range, &distribution(&piece)).unwrap_err();
+        assert!(error.to_string().contains(why), "{piece:?}: {error}");
     }
 }
 
@@ -149,6 +264,7 @@ fn structures_among_other_targets_are_written_in_their_order() {
     use fanin::gpu::Target;
     let ones = Fill::new(&fanin::Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..9000).unwrap();
     let orthogonal = fill("orthogonal", &[60, 40], "out_in", Dtype::F32);
+    let orthogonal = orthogonal.with_slice(0, 3..5, &fanin::Distribution::Normal { mean: 0.0, std: 1.0 }).unwrap();
     let few = Fill::new(&fanin::Distribution::Constant { value: 2.0 }, stream(), Dtype::F32, 0..100).unwrap();
     let mut expected = vec![1f32; 9000];
     expected[1001..3401].copy_from_slice(&draw::<f32>(&orthogonal));

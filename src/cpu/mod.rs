@@ -154,7 +154,7 @@ fn cost(fill: &Fill) -> u64 {
 /// Elements that are drawn together.
 fn unit(sampler: &Sampler) -> u64 {
     match sampler {
-        Sampler::Constant(_) | Sampler::Identity(_) | Sampler::Values(_) => 1,
+        Sampler::Constant(_) | Sampler::Identity(_) | Sampler::Values(_) | Sampler::Orthogonal(_) => 1,
         Sampler::TruncatedByNormal(_) | Sampler::TruncatedByExponential(_) => TILE,
         _ => BATCH as u64,
     }
@@ -195,9 +195,16 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         let allowed = format!("{}, the fill's", fill.len());
         return Err(Error::new(ErrorKind::Slice, "the slice's length", slice.len(), allowed));
     }
-    if let Sampler::Orthogonal(orthogonal) = &fill.sampler {
-        return orthogonal::fill(orthogonal, fill, slice, threads);
+    draw_apart(fill, slice, threads);
+    // What goes by matrices, in place of the zeros that are there.
+    for orthogonal in fill.orthogonals() {
+        orthogonal::fill(orthogonal, fill, slice, threads)?;
     }
+    Ok(())
+}
+
+/// Draws what can be drawn of each element apart, on threads; others are zero.
+fn draw_apart<T: Element>(fill: &Fill, slice: &mut [T], threads: usize) {
     let threads = (cost(fill) / ELEMENTS_PER_THREAD).clamp(1, threads.max(1) as u64);
     // Whole tiles to each thread but the first and last, which take what the range leaves of theirs.
     let share = fill.len().div_ceil(threads);
@@ -213,7 +220,6 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         (left, rest) = (after, after_elements);
     }
     threads::share(threads as usize, shares, |(fill, elements)| draw_spans(&fill, elements, past_cache));
-    Ok(())
 }
 
 /// What was drawn together last of a sampler.
@@ -280,7 +286,7 @@ fn draw<T: Element>(sampler: &Sampler, stream: Stream, generator: &Generator, pi
         Sampler::Identity(identity) => identity::fill(identity, piece),
         Sampler::Sparse(sparse) => sparse::fill(sparse, stream, generator, piece),
         Sampler::Values(values) => values::fill(values, stream, piece),
-        Sampler::Orthogonal(_) => unreachable!("a whole fill's alone"),
+        Sampler::Orthogonal(_) => constant::fill(0, piece),
     }
 }
 

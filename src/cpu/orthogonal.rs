@@ -28,7 +28,7 @@ const BYTES: usize = 16 << 20;
 /// Elements between one reflection's end and the next: rows of a length that is a power of two would share few lines of a cache.
 const GAP: usize = 16;
 
-/// Draws a fill whose matrices are orthogonal, whatever else some of its elements are.
+/// Draws what a fill has of these matrices, into zeros; all else stays as it is.
 pub(super) fn fill<T: Element>(
     orthogonal: &Orthogonal,
     fill: &Fill,
@@ -36,14 +36,6 @@ pub(super) fn fill<T: Element>(
     threads: usize,
 ) -> Result<(), Error> {
     let geometry = Geometry::new(orthogonal);
-    // All that is no matrix's.
-    for_each_row(fill, orthogonal, |at, row| match row {
-        Row::Other(sampler, len) => {
-            let word = if let Sampler::Constant(word) = sampler { *word } else { 0 };
-            elements[at..at + len].fill(T::from_word(word));
-        }
-        Row::Of { taps, .. } => elements[at..at + taps.end.saturating_sub(taps.start) as usize].fill(T::from_word(0)),
-    });
     let share = VECTORS.min(BYTES / 4 / geometry.padded).max(1);
     let mut wanted = Wanted::of(fill, orthogonal);
     let Some(most) = wanted.iter().map(|(_, vectors)| vectors.len()).max() else { return Ok(()) };
@@ -79,8 +71,7 @@ impl Wanted {
         let matrix = orthogonal.matrix;
         let by_rows = matrix.rows() <= matrix.columns();
         let mut wanted: Vec<(u64, Vec<bool>)> = Vec::new();
-        for_each_row(fill, orthogonal, |_, row| {
-            let Row::Of { number, row, columns, .. } = row else { return };
+        for_each_row(fill, orthogonal, |_, Row { number, row, columns, .. }| {
             if columns.is_empty() {
                 return;
             }
@@ -100,23 +91,22 @@ impl Wanted {
     }
 }
 
-/// Elements of a fill that follow one another.
-enum Row<'a> {
-    /// Of something else, or beside the matrices' taps: how many.
-    Other(&'a Sampler, usize),
-    /// Of a row of a matrix: which columns' taps are among these elements of the tensor's row.
-    Of { number: u64, row: u64, columns: Range<u64>, taps: Range<u64> },
+/// Of a matrix's row, the columns whose taps are among elements that follow one another, by their places in the tensor's row.
+struct Row {
+    number: u64,
+    row: u64,
+    columns: Range<u64>,
+    taps: Range<u64>,
 }
 
-/// Each row's part of a fill, with the place of its first element.
-fn for_each_row<'a>(fill: &'a Fill, orthogonal: &Orthogonal, mut each: impl FnMut(usize, Row<'a>)) {
+/// What a fill has of each row of these matrices, with the place of its first element.
+fn for_each_row(fill: &Fill, orthogonal: &Orthogonal, mut each: impl FnMut(usize, Row)) {
     let matrix = orthogonal.matrix;
     let mut at = 0;
     for Span { range, sampler } in fill.spans() {
-        if !matches!(sampler, Sampler::Orthogonal(_)) {
-            let len = (range.end - range.start) as usize;
-            each(at, Row::Other(sampler, len));
-            at += len;
+        let before = at;
+        at += (range.end - range.start) as usize;
+        if *sampler != Sampler::Orthogonal(*orthogonal) {
             continue;
         }
         let mut start = range.start;
@@ -124,16 +114,14 @@ fn for_each_row<'a>(fill: &'a Fill, orthogonal: &Orthogonal, mut each: impl FnMu
             let row_start = start / matrix.row_len() * matrix.row_len();
             let end = range.end.min(row_start + matrix.row_len());
             let place = matrix.place(start - start % matrix.inside() + matrix.tap_inside());
-            let taps = start - row_start..end - row_start;
             if place.is_inside {
+                let taps = start - row_start..end - row_start;
                 // The columns whose taps are within.
                 let after = |x: u64| (x + matrix.inside() - 1 - matrix.tap_inside()) / matrix.inside();
                 let columns = after(taps.start)..after(taps.end);
-                each(at, Row::Of { number: place.number, row: place.row, columns, taps });
-            } else {
-                each(at, Row::Other(&Sampler::Constant(0), (end - start) as usize));
+                let row = Row { number: place.number, row: place.row, columns, taps };
+                each(before + (start - range.start) as usize, row);
             }
-            at += (end - start) as usize;
             start = end;
         }
     }
@@ -161,8 +149,7 @@ impl Panel<'_> {
 fn place<T: Element>(orthogonal: &Orthogonal, panel: &Panel<'_>, fill: &Fill, elements: &mut [T]) {
     let matrix = orthogonal.matrix;
     let by_rows = matrix.rows() <= matrix.columns();
-    for_each_row(fill, orthogonal, |at, row| {
-        let Row::Of { number, row, columns, taps } = row else { return };
+    for_each_row(fill, orthogonal, |at, Row { number, row, columns, taps }| {
         if number != panel.matrix {
             return;
         }

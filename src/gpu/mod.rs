@@ -41,7 +41,7 @@ pub use wgpu;
 use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
 
 use crate::cpu::TILE;
-use crate::sampler::Sampler;
+use crate::sampler::{Orthogonal, Sampler};
 use crate::{Error, ErrorKind, Fill};
 use batches::{Batch, Batches, Common};
 use kernels::Writes;
@@ -51,7 +51,7 @@ pub(crate) use scopes::scoped;
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
 use tables::Table;
-use windows::Limits;
+use windows::{Limits, Window};
 
 /// Bytes of a buffer of parameters, which many dispatches share.
 const PARAMETERS: usize = 4 << 20;
@@ -234,8 +234,14 @@ impl GpuFiller {
     /// ```
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
+            let has_matrices = !fill.orthogonals().is_empty();
+            if has_matrices {
+                orthogonal::prepare(self)?;
+            }
+            // What lies beside matrices is zero.
+            let zeros = has_matrices.then_some(&Sampler::Constant(0));
             for &writes in Writes::of(fill.dtype()) {
-                for sampler in fill.samplers() {
+                for sampler in fill.samplers().chain(zeros) {
                     self.pipelines.get(&self.device, windows::variant(sampler, fill.dtype(), writes))?;
                 }
             }
@@ -335,19 +341,27 @@ impl GpuFiller {
     /// All that targets take, in order: nothing is recorded before all that can fail is done.
     fn steps(&self, targets: &[Target<'_>]) -> Result<Vec<Step>, Error> {
         let (mut steps, mut batches) = (Vec::new(), Batches::default());
-        for Target { fill, buffer, offset } in targets {
-            if let Sampler::Orthogonal(orthogonal) = &fill.sampler {
-                let job = orthogonal::Job::new(self, orthogonal, fill, buffer, *offset)?;
-                steps.extend(self.dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
-                steps.extend(job.all()?);
-                continue;
-            }
-            for window in windows::plan(fill, buffer, *offset, &self.limits)? {
+        for target @ Target { fill, buffer, .. } in targets {
+            for window in self.windows(target)? {
                 batches.add(buffer, &window);
+            }
+            for orthogonal in fill.orthogonals() {
+                steps.extend(self.dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
+                steps.extend(self.job(orthogonal, target)?.all()?);
             }
         }
         steps.extend(self.dispatches(batches)?.map(Step::Pass));
         Ok(steps)
+    }
+
+    /// All of a target but orthogonal matrices, in whose place are zeros.
+    fn windows(&self, Target { fill, buffer, offset }: &Target<'_>) -> Result<Vec<Window>, Error> {
+        windows::plan(fill, buffer, *offset, &self.limits)
+    }
+
+    fn job<'a>(&'a self, orthogonal: &'a Orthogonal, target: &Target<'a>) -> Result<orthogonal::Job<'a>, Error> {
+        let Target { fill, buffer, offset } = *target;
+        orthogonal::Job::new(self, orthogonal, fill, buffer, offset)
     }
 
     /// Records one fill and submits it.
@@ -401,21 +415,21 @@ impl GpuFiller {
         let most = most_elements.max(TILE);
         let mut rest = targets;
         while !rest.is_empty() {
-            // Those up to the next orthogonal matrix, which is cut in a way of its own.
-            let plain = rest.iter().position(|target| matches!(target.fill.sampler, Sampler::Orthogonal(_)));
-            let (first, after) = rest.split_at(plain.unwrap_or(rest.len()));
+            // Those up to the next that has orthogonal matrices, which are cut in a way of their own.
+            let last = rest.iter().position(|target| !target.fill.orthogonals().is_empty());
+            let (first, after) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
             self.submit_parts(queue, first, most)?;
-            rest = after;
-            if let [Target { fill, buffer, offset }, after @ ..] = rest
-                && let Sampler::Orthogonal(orthogonal) = &fill.sampler
-            {
-                self.submit_orthogonal(queue, &orthogonal::Job::new(self, orthogonal, fill, buffer, *offset)?, most)?;
-                rest = after;
+            if let Some(target) = last.map(|last| &rest[last]) {
+                for orthogonal in target.fill.orthogonals() {
+                    self.submit_orthogonal(queue, &self.job(orthogonal, target)?, most)?;
+                }
             }
+            rest = after;
         }
         Ok(())
     }
 
+    /// All but orthogonal matrices, in whose place are zeros.
     fn submit_parts(&self, queue: &Queue, targets: &[Target<'_>], most: u64) -> Result<(), Error> {
         let mut parts = targets.iter().flat_map(|target| parts(target, most)).peekable();
         while parts.peek().is_some() {
@@ -429,15 +443,20 @@ impl GpuFiller {
                 runs += fill.most_spans();
                 batch.extend(parts.next());
             }
-            let targets: Vec<_> = batch.iter().map(Part::target).collect();
-            self.submit_recorded(queue, |encoder| self.record_all(encoder, &targets))?;
+            let mut batches = Batches::default();
+            for part in &batch {
+                for window in self.windows(&part.target())? {
+                    batches.add(part.buffer, &window);
+                }
+            }
+            self.submit_recorded(queue, |encoder| self.record_batches(encoder, batches))?;
         }
         Ok(())
     }
 
     fn submit_orthogonal(&self, queue: &Queue, job: &orthogonal::Job<'_>, most: u64) -> Result<(), Error> {
-        for part in 0..job.parts() {
-            let mut steps = job.part(part)?.into_iter().peekable();
+        for panel in job.panels() {
+            let mut steps = job.panel(panel)?.into_iter().peekable();
             while steps.peek().is_some() {
                 let (mut work, mut batch) = (0u64, Vec::new());
                 while let Some(step) = steps.peek()

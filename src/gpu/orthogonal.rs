@@ -6,6 +6,7 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline};
 
 use super::batches::Batches;
+use super::kernels::Writes;
 use super::tables::{HEAD, Rows, Table, of_vectors};
 use super::windows::{Split, Window};
 use super::{Dispatch, GpuFiller, Step, kernels, scoped};
@@ -13,7 +14,7 @@ use crate::cpu::orthogonal::{BLOCK, Geometry};
 use crate::fill::Span;
 use crate::matrix::Taps;
 use crate::sampler::{Orthogonal, Sampler};
-use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Matrix};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Matrix, Stream};
 
 /// Bytes of the vectors that are worked on at once, where a device binds so many.
 const MOST: u64 = 64 << 20;
@@ -54,7 +55,6 @@ pub(super) const TRIANGLE: Kernel = Kernel("triangle", &[8, 9]);
 pub(super) const TRANSFORM: Kernel = Kernel("transform", &[8, 9, 10]);
 pub(super) const SUBTRACT: Kernel = Kernel("subtract", &[4, 5, 10]);
 
-#[cfg(test)]
 pub(super) const KERNELS: [Kernel; 8] = [BEND, TURN, START, SUMS, HALVES, TRIANGLE, TRANSFORM, SUBTRACT];
 
 /// Of the shader's bindings, those that are only read.
@@ -123,7 +123,7 @@ fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
     by_vectors.min(by_lanes).min(MOST_PLACES).min(geometry.count as u64)
 }
 
-/// A fill of orthogonal matrices on its way into a buffer.
+/// What a fill has of some orthogonal matrices, on its way into a buffer in which it has zeros there.
 pub(super) struct Job<'a> {
     filler: &'a GpuFiller,
     orthogonal: &'a Orthogonal,
@@ -133,6 +133,20 @@ pub(super) struct Job<'a> {
     offset: u64,
     scratch: Scratch,
     panels: Vec<Panel>,
+}
+
+const UNIT: Distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
+
+/// Compiles what matrices take.
+pub(super) fn prepare(filler: &GpuFiller) -> Result<(), Error> {
+    for kernel in KERNELS {
+        pipeline(filler, kernel)?;
+    }
+    let unit = Sampler::new(&UNIT, Dtype::F32, &Stream::numbered(0, 0))?;
+    for &writes in Writes::of(Dtype::F32) {
+        filler.pipelines.get(&filler.device, super::windows::variant(&unit, Dtype::F32, writes))?;
+    }
+    Ok(())
 }
 
 /// No more blocks of reflections are recorded at once.
@@ -177,34 +191,22 @@ impl<'a> Job<'a> {
             return Err(Error::new(ErrorKind::Shape, thing, blocks, allowed));
         }
         let mut steps = Vec::new();
-        for part in 0..=self.panels.len() {
-            steps.extend(self.part(part)?);
+        for panel in &self.panels {
+            steps.extend(self.panel(panel)?);
         }
         Ok(steps)
     }
 
-    /// How many parts there are, to be drawn one after the other.
-    pub fn parts(&self) -> usize {
-        self.panels.len() + 1
+    /// Vectors that are worked on together, to be drawn one panel after the other.
+    pub fn panels(&self) -> &[Panel] {
+        &self.panels
     }
 
-    /// The first part is all that is no matrix's, the others are some vectors each.
-    pub fn part(&self, part: usize) -> Result<Vec<Step>, Error> {
-        let (mut windows, mut steps) = (Vec::new(), Vec::new());
-        match part.checked_sub(1) {
-            None => each_run(self.split.fill, self.orthogonal, |run, at| {
-                if let Run::Other(sampler, range) = run {
-                    let offset = self.offset + self.split.fill.dtype().bytes(at);
-                    self.split.span(sampler, range, offset, None, &mut windows);
-                }
-            }),
-            Some(at) => {
-                steps = self.vectors(&self.panels[at])?;
-                windows = self.windows(&self.panels[at]);
-            }
-        }
+    /// All steps of a panel.
+    pub fn panel(&self, panel: &Panel) -> Result<Vec<Step>, Error> {
+        let mut steps = self.vectors(panel)?;
         let mut batches = Batches::default();
-        for window in &windows {
+        for window in &self.windows(panel) {
             batches.add(self.buffer, window);
         }
         steps.extend(self.filler.dispatches(batches)?.map(Step::Pass));
@@ -279,39 +281,36 @@ pub(super) fn of_block(of_vectors: &Params) -> [Work; 10] {
     .map(|(kernel, of_reflections, groups, size)| Work { kernel, of_reflections, groups, size })
 }
 
-/// Elements of a fill that follow one another.
-enum Run<'a> {
-    /// Something else's, or beside the matrices' taps.
-    Other(&'a Sampler, Range<u64>),
-    /// Of one matrix, with its number.
-    Of(u64, Range<u64>),
+/// Elements of one matrix that follow one another.
+struct Run {
+    matrix: u64,
+    range: Range<u64>,
+    /// How many elements of the fill come before.
+    at: u64,
 }
 
-const ZERO: Sampler = Sampler::Constant(0);
-
-/// Each run of a fill, with how many elements come before.
-fn each_run<'a>(fill: &'a Fill, orthogonal: &Orthogonal, mut each: impl FnMut(Run<'a>, u64)) {
+/// What a fill has of each matrix.
+fn each_run(fill: &Fill, orthogonal: &Orthogonal, mut each: impl FnMut(Run)) {
     let matrix = &orthogonal.matrix;
     let len = matrix.rows() * matrix.row_len();
     let mut at = 0;
     for Span { range, sampler } in fill.spans() {
-        if !matches!(sampler, Sampler::Orthogonal(_)) {
-            at += range.end - range.start;
-            let before = at - (range.end - range.start);
-            each(Run::Other(sampler, range), before);
+        let before = at;
+        at += range.end - range.start;
+        if *sampler != Sampler::Orthogonal(*orthogonal) {
             continue;
         }
         let mut start = range.start;
         while start < range.end {
             let number = start / len;
             let end = range.end.min((number + 1) * len);
-            let run = match matrix.taps() {
-                Taps::Outside { count, tap } if number % count != tap => Run::Other(&ZERO, start..end),
-                Taps::Outside { count, .. } => Run::Of(number / count, start..end),
-                _ => Run::Of(number, start..end),
+            let of = match matrix.taps() {
+                Taps::Outside { count, tap } => (number % count == tap).then_some(number / count),
+                _ => Some(number),
             };
-            each(run, at);
-            at += end - start;
+            if let Some(matrix) = of {
+                each(Run { matrix, range: start..end, at: before + (start - range.start) });
+            }
             start = end;
         }
     }
@@ -332,14 +331,13 @@ fn vectors(matrix: &Matrix, range: &Range<u64>) -> Range<u64> {
 
 fn panels(fill: &Fill, orthogonal: &Orthogonal, places: u64) -> Vec<Panel> {
     let mut wanted: Vec<(u64, Range<u64>)> = Vec::new();
-    each_run(fill, orthogonal, |run, _| {
-        let Run::Of(number, range) = run else { return };
+    each_run(fill, orthogonal, |Run { matrix, range, .. }| {
         let numbers = vectors(&orthogonal.matrix, &range);
         match wanted.last_mut() {
-            Some((last, known)) if *last == number => {
+            Some((last, known)) if *last == matrix => {
                 *known = known.start.min(numbers.start)..known.end.max(numbers.end);
             }
-            _ => wanted.push((number, numbers)),
+            _ => wanted.push((matrix, numbers)),
         }
     });
     let cut = |(matrix, numbers): (u64, Range<u64>)| {
@@ -381,12 +379,11 @@ impl Job<'_> {
             bound(filler, *kernel, &parameters, |number| scratch.binding(number, rows))
         };
         let known = of_first.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
-        let unit = Distribution::Normal { mean: 0.0, std: 1.0 };
         for block in (0..panel.blocks()).rev() {
             let [params, _] = tables(geometry, panel, block);
             let first = geometry.normals(panel.matrix, block * BLOCK);
             let range = first..first + u64::from(params.count) * geometry.stride();
-            let normals = Fill::new(&unit, self.split.fill.stream, Dtype::F32, range)?;
+            let normals = Fill::new(&UNIT, self.split.fill.stream, Dtype::F32, range)?;
             let mut batches = Batches::default();
             for window in super::windows::plan(&normals, &scratch.drawn, 0, &filler.limits)? {
                 batches.add(&scratch.drawn, &window);
@@ -415,8 +412,7 @@ impl Job<'_> {
         let rows = Rows { len: matrix.row_len(), count: 0, first: outside * matrix.rows() };
         let sampler = Sampler::Orthogonal(*self.orthogonal);
         let mut windows = Vec::new();
-        each_run(self.split.fill, self.orthogonal, |run, at| {
-            let Run::Of(number, range) = run else { return };
+        each_run(self.split.fill, self.orthogonal, |Run { matrix: number, range, at }| {
             if number != panel.matrix {
                 return;
             }

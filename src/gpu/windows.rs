@@ -1,5 +1,6 @@
 //! A fill -> dispatches, each within what one binding and one dispatch can reach.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
@@ -8,6 +9,7 @@ use wgpu::{Buffer, BufferUsages};
 use super::kernels::{Variant, Writes};
 use super::tables::{self, Rows, Table};
 use crate::cpu::TILE;
+use crate::fill::Span;
 use crate::sampler::{Numbers, Sampler};
 use crate::{Dtype, Error, ErrorKind, Fill};
 
@@ -116,7 +118,7 @@ impl Limits {
     }
 }
 
-/// The dispatches that write `fill` at `offset` into the buffer.
+/// The dispatches that write `fill` at `offset` into the buffer, with zeros where it has orthogonal matrices.
 pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
     check(fill, buffer, offset)?;
     if fill.most_spans() > MOST_RUNS {
@@ -151,21 +153,19 @@ pub(super) fn check(fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Err
 /// The dispatches that write `fill` at `offset` into a buffer of this size.
 pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
     let (mut windows, mut offset) = (Vec::new(), offset);
-    let mut known = None;
-    for span in fill.spans() {
-        let len = span.range.end - span.range.start;
-        let table = match span.sampler {
+    let mut known: HashMap<*const Sampler, _> = HashMap::new();
+    for Span { range, sampler } in fill.spans() {
+        let len = range.end - range.start;
+        let (sampler, table) = match sampler {
+            // Its matrices are put in their places.
+            Sampler::Orthogonal(_) => (&Sampler::Constant(0), None),
             Sampler::Values(values) if values.sequence().is_none() => {
-                let (table, rows) = tables::drawn(values, fill.stream, span.range.clone());
-                Some((Table::Host(table), rows))
+                (sampler, Some(tables::drawn(values, fill.stream, range.clone())))
             }
-            sampler if std::ptr::eq(sampler, &fill.sampler) => {
-                known.get_or_insert_with(|| tables::of(sampler)).clone().map(|(table, rows)| (Table::Host(table), rows))
-            }
-            _ => None,
+            _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| tables::of(sampler)).clone()),
         };
-        let target = Split { fill, buffer_size, limits };
-        target.span(span.sampler, span.range, offset, table, &mut windows);
+        let table = table.map(|(words, rows)| (Table::Host(words), rows));
+        Split { fill, buffer_size, limits }.span(sampler, range, offset, table, &mut windows);
         offset += fill.dtype().bytes(len);
     }
     windows

@@ -77,6 +77,9 @@
 //! `[a-z]` one of these, `[!abc]` none of these; `[*]`, `[?]` and `[[]` are the characters themselves. `**` stands between slashes
 //! alone.
 //!
+//! Parts may have structures, such as orthogonal matrices, where whole ones follow one another in memory: blocks along the first dimension,
+//! as the gates of a recurrent cell in PyTorch.
+//!
 //! `examples/rules` has rules that papers ask for: depth-scaled outputs, muP, DeepNorm, GPT-NeoX's, T5's; packed weights and their parts;
 //! tensor and expert parallel plans.
 //!

@@ -154,6 +154,17 @@ impl Drawn {
             None => other.unwrap_or(&tensor.shape).to_vec(),
         };
         let resolved = resolve(scheme, layout, &shape, &variables)?;
+        if let Some(part) = all {
+            drawn_as_one(&resolved.distribution, part.dim, &shape)?;
+        }
+        let of_own_shape = |distribution: &Distribution| match distribution {
+            Distribution::Structured(structure) if other.is_some() => {
+                let allowed = "one that asks for fans, where fans_from says whose";
+                Err(Error::new(ErrorKind::Rules, "the scheme", structure, allowed))
+            }
+            _ => Ok(()),
+        };
+        of_own_shape(&resolved.distribution)?;
         planned.layout = Some(resolved.layout);
         planned.fans = resolved.fans;
         let stream = match &self.stream {
@@ -169,6 +180,7 @@ impl Drawn {
             let (scheme, layout) = part.texts(self);
             for range in part.ranges(&tensor.shape, &variables)? {
                 let resolved = resolve(scheme, layout, &shape_of(part, &range), &variables)?;
+                of_own_shape(&resolved.distribution)?;
                 draw = draw.with_part(part.dim, range, resolved.distribution);
             }
         }
@@ -260,6 +272,18 @@ fn layer(name: &str) -> Option<u32> {
     let parts = || name.split(['.', '/']);
     let whole = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
     parts().find_map(whole).or_else(|| parts().filter_map(|part| part.rsplit_once('_')).find_map(|(_, end)| whole(end)))
+}
+
+/// Whether equal blocks of this shape, cut along this dimension, lie one after the other where their structure is one of elements that do.
+fn drawn_as_one(distribution: &Distribution, dim: usize, block: &[u64]) -> Result<(), Error> {
+    let Distribution::Structured(structure) = distribution else { return Ok(()) };
+    let together = block.iter().skip(dim).product::<u64>();
+    if together.is_multiple_of(structure.period()) {
+        return Ok(());
+    }
+    let thing = format!("the distribution of equal blocks along dimension {dim}");
+    let allowed = "blocks along the first dimension, or a distribution of each element by itself";
+    Err(Error::new(ErrorKind::Rules, thing, structure, allowed))
 }
 
 struct Resolved {

@@ -1,5 +1,7 @@
 // The page's section of whole models: a config.json -> the table of its tensors, each of which can be drawn.
 
+import { Library } from "./library.js";
+
 const $ = (id) => document.getElementById(`model-${id}`);
 const count = (n) => BigInt(n).toLocaleString("en");
 
@@ -10,8 +12,7 @@ const SHOWN = 1000;
 // The library reads no longer text.
 const MOST_BYTES = 10_000_000;
 
-let worker = null;
-let works = false;
+const library = new Library();
 // Which request is the last.
 let turn = 0;
 let tensors = [];
@@ -21,30 +22,9 @@ function say(text, wrong = false) {
   $("status").classList.toggle("wrong", wrong);
 }
 
-// Ends what a worker is at; one that waits stays, with the rules that it has loaded.
-function stop() {
-  if (!works) return;
-  worker.terminate();
-  [worker, works] = [null, false];
-}
-
-// The tensors of a config's text, by the library's rules. Whoever asks again is answered alone.
-function planOf(text) {
-  stop();
-  worker ??= new Worker(new URL("plan_worker.js", import.meta.url), { type: "module" });
-  works = true;
-  return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data: { plan, wrong } }) => {
-      works = false;
-      if (plan) resolve(plan);
-      else reject(new Error(wrong));
-    };
-    worker.onerror = ({ message }) => {
-      stop();
-      reject(new Error(message || "the library's rules cannot be loaded"));
-    };
-    worker.postMessage(new TextEncoder().encode(text));
-  });
+// The tensors of a config's text, by the library's rules.
+async function planOf(text) {
+  return JSON.parse(new TextDecoder().decode(await library.run(["plan"], new TextEncoder().encode(text))));
 }
 
 // Where a tensor's own distribution draws: from an element on to before another, at most SAMPLE of them, between its other parts.
@@ -106,7 +86,7 @@ function list() {
 }
 
 function clear() {
-  stop();
+  library.stop();
   turn++;
   tensors = [];
   $("table").hidden = true;

@@ -2,17 +2,19 @@
 
 import { device } from "./device.js";
 import { showCheck } from "./check_section.js";
+import { Library, SCHEMES as OF_LIBRARY } from "./library.js";
 import { listen } from "./model_section.js";
 import { plot } from "./plot.js";
 import { redraw, showProbe } from "./probe_section.js";
 import { samplerOf, SIZES, streamNamed } from "./sampler.js";
-import { densityOf, describe, momentsOf, parseShape, resolve, SCHEMES } from "./scheme.js";
+import { densityOf, describe, knows, momentsOf, parseShape, resolve, SCHEMES } from "./scheme.js";
 import { digest, histogram, reader, summarise } from "./values.js";
 
 const $ = (id) => document.getElementById(id);
 const form = $("form");
 const BINS = 120;
 
+const library = new Library();
 let shown = null;
 
 function say(text, wrong = false) {
@@ -44,11 +46,18 @@ function request(fields) {
   return { ...fields, shape, start, end, seed: BigInt(fields.seed) };
 }
 
-// Draws one scheme; also what the test calls.
+// Draws one scheme, on the GPU if its kernels can; also what the test calls.
 export async function draw(fields, scheme) {
+  const asked = request(fields);
+  const { shape, layout, dtype, start, end, seed, name } = asked;
+  let known = scheme;
+  if (!knows(scheme)) {
+    const drawn = await library.draw(asked, scheme);
+    if (drawn.bytes) return { by: "the library on this processor", scheme, dtype, ...drawn, sha256: await digest(drawn.bytes) };
+    known = drawn.scheme;
+  }
   const gpu = await device();
-  const { shape, layout, dtype, start, end, seed, name } = request(fields);
-  const distribution = resolve(scheme, shape, layout);
+  const distribution = resolve(known, shape, layout);
   const sampler = samplerOf(distribution, dtype);
   const { bytes, seconds } = await gpu.draw(sampler, await streamNamed(seed, name), dtype, start, end);
   return { by: gpu.name, scheme, distribution, bytes, seconds, dtype, sha256: await digest(bytes) };
@@ -95,7 +104,8 @@ function show(fields, all) {
     const line = document.createElement("span");
     const swatch = document.createElement("span");
     swatch.className = i ? "swatch second" : "swatch";
-    line.append(swatch, `${scheme}: bars drawn, line exact`);
+    const bars = hasZeros(distribution) ? "bars drawn without zeros" : "bars drawn";
+    line.append(swatch, `${scheme}: ${bars}${densityOf(distribution) ? ", line exact" : ""}`);
     $("legend").append(line);
 
     const { mean: exactMean, std } = momentsOf(distribution);
@@ -104,15 +114,19 @@ function show(fields, all) {
     const moments = table(all.length > 1 ? scheme : "Drawn");
     cell(moments, "distribution", describe(distribution));
     cell(moments, "values", summary.count.toLocaleString("en"));
-    const errors = (difference, error) => (error > 0 ? `, ${(difference / error).toFixed(2)} standard errors off` : "");
+    // Of what the library draws, elements hang together.
+    const apart = distribution.kind !== "library";
+    const errors = (difference, error) => (apart && error > 0 ? `, ${(difference / error).toFixed(2)} standard errors off` : "");
     const meanError = std / Math.sqrt(summary.count);
     cell(moments, "mean", `${digits(summary.mean)}, in theory ${digits(mean)}${errors(summary.mean - mean, meanError)}`);
     const stdError = std / Math.sqrt(2 * summary.count);
     cell(moments, "std", `${digits(summary.std)}, in theory ${digits(std)}${errors(summary.std - std, stdError)}`);
     cell(moments, "smallest, largest", `${digits(summary.min)}, ${digits(summary.max)}`);
     cell(moments, "zeros", summary.zeros.toLocaleString("en"));
-    const rate = summary.count / seconds;
-    cell(moments, "speed", `${(rate / 1e6).toFixed(0)} million values/s, ${((rate * SIZES[dtype]) / 1e9).toFixed(2)} GB/s`);
+    if (seconds) {
+      const rate = summary.count / seconds;
+      cell(moments, "speed", `${(rate / 1e6).toFixed(0)} million values/s, ${((rate * SIZES[dtype]) / 1e9).toFixed(2)} GB/s`);
+    }
     cell(moments, "SHA-256", sha256);
     cell(moments, "the same by", command(fields, scheme));
     const first = table(all.length > 1 ? `First values of ${scheme}` : "First values");
@@ -132,6 +146,9 @@ function spanOf(all) {
   const width = Math.abs(low) || 1;
   return [low - width / 2, low + width / 2];
 }
+
+// Whether its density is that of the elements that are not zero for sure.
+const hasZeros = ({ density }) => density?.share < 1;
 
 function replot() {
   if (shown) plot($("plot"), shown);
@@ -156,7 +173,7 @@ async function run() {
     const series = [];
     for (const [i, { values, distribution }] of all.entries()) {
       series.push({
-        counts: await histogram(values, low, high, BINS),
+        counts: await histogram(values, low, high, BINS, hasZeros(distribution)),
         total: values.length,
         density: densityOf(distribution),
         colour: i ? "--second" : "--first",
@@ -165,7 +182,7 @@ async function run() {
     show(fields, all);
     shown = { low, high, series };
     replot();
-    say(`Drawn by ${drawn[0].by}.`);
+    say(`Drawn by ${[...new Set(drawn.map(({ by }) => by))].join(" and ")}.`);
     document.body.dataset.state = "done";
   } catch (error) {
     $("results").hidden = true;
@@ -177,7 +194,7 @@ async function run() {
   }
 }
 
-for (const scheme of SCHEMES) $("schemes").append(new Option(scheme));
+for (const scheme of [...SCHEMES, ...OF_LIBRARY]) $("schemes").append(new Option(scheme));
 for (const [key, value] of new URLSearchParams(location.search)) {
   if (form.elements[key]) form.elements[key].value = value;
 }

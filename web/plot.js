@@ -2,7 +2,7 @@
 
 import { cleared } from "./canvas.js";
 
-// Each series: counts of equal bins from low to high, how many values there are, the exact density, a CSS colour's name.
+// Each series: counts of equal bins from low to high, how many values there are, the exact density if there is one, a CSS colour's name.
 export function plot(canvas, { low, high, series }) {
   const { context, width, height, colour } = cleared(canvas);
 
@@ -14,7 +14,7 @@ export function plot(canvas, { low, high, series }) {
     const bin = (high - low) / counts.length;
     const bars = Array.from(counts, (count) => count / (total * bin));
     const steps = counts.length * 4;
-    const curve = Array.from({ length: steps }, (_, i) => density(low + ((i + 0.5) / steps) * (high - low)));
+    const curve = density ? Array.from({ length: steps }, (_, i) => density(low + ((i + 0.5) / steps) * (high - low))) : [];
     return { bars, curve, colour: colour(name) };
   });
   const most = Math.max(...drawn.flatMap(({ bars, curve }) => [...bars, ...curve]), 1e-300) * 1.05;

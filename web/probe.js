@@ -2,7 +2,7 @@
 // shaders/probe.wgsl; and what mean-field theory expects.
 
 import { samplerOf, streamNamed } from "./sampler.js";
-import { momentsOf, resolve } from "./scheme.js";
+import { knows, momentsOf, resolve } from "./scheme.js";
 import { erfc } from "./special.js";
 
 // As the kernels number them.
@@ -31,11 +31,22 @@ async function pipelinesOf(gpu, activation) {
   return Object.fromEntries(await Promise.all(made));
 }
 
+const WEIGHT = (layer) => `layer.${layer}.weight`;
+
+// What a scheme draws into square layers: its distribution, and a layer's weights, unless the GPU's kernels draw them.
+export async function weightsOf(library, { scheme, width, seed }) {
+  const asked = { shape: [width, width], layout: "out_in", dtype: "f32", seed, start: 0, end: width * width };
+  const drawn = (layer) => library.draw({ ...asked, name: WEIGHT(layer) }, scheme);
+  const known = knows(scheme) ? { scheme } : await drawn(0);
+  if (!known.bytes) return { distribution: resolve(known.scheme, asked.shape, asked.layout) };
+  return { distribution: known.distribution, bytesOf: async (layer) => (await drawn(layer)).bytes };
+}
+
 // The standard deviations of each layer's pre-activations, and of gradients relative to the last layer's. Weights are drawn where they
-// are multiplied; a few numbers of each unit come back.
-export async function probe(gpu, { scheme, activation, depth, width, batch, seed }) {
-  const distribution = resolve(scheme, [width, width], "out_in");
-  const sampler = samplerOf(distribution, "f32");
+// are multiplied, if the GPU draws them; a few numbers of each unit come back.
+export async function probe(gpu, { weights, activation, depth, width, batch, seed }) {
+  const { distribution, bytesOf } = weights;
+  const sampler = bytesOf ? null : samplerOf(distribution, "f32");
   const unit = samplerOf({ kind: "normal", mean: 0, std: 1 }, "f32");
   const kernels = await pipelinesOf(gpu, activation);
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
@@ -47,7 +58,7 @@ export async function probe(gpu, { scheme, activation, depth, width, batch, seed
   try {
     const buffers = await gpu.checked(() => ({
       uniform: buffer(32, UNIFORM | COPY_DST),
-      weight: buffer(4 * width * width, STORAGE),
+      weight: buffer(4 * width * width, STORAGE | COPY_DST),
       last: buffer(4 * width * batch, STORAGE),
       next: buffer(4 * width * batch, STORAGE),
       bias: buffer(4 * width, STORAGE),
@@ -57,6 +68,11 @@ export async function probe(gpu, { scheme, activation, depth, width, batch, seed
     }));
     const fill = async (sampler, name, elements, to) =>
       gpu.timed(await gpu.dispatches(sampler, await streamNamed(seed, name), "f32", 0, elements, to, buffer));
+    const fillLayer = async (layer) => {
+      if (sampler) return fill(sampler, WEIGHT(layer), width * width, buffers.weight);
+      const bytes = await bytesOf(layer);
+      return gpu.checked(() => gpu.device.queue.writeBuffer(buffers.weight, 0, bytes));
+    };
     const swap = () => ([buffers.last, buffers.next] = [buffers.next, buffers.last]);
     const run = async (scale, steps) => {
       const params = new DataView(new ArrayBuffer(32));
@@ -96,7 +112,7 @@ export async function probe(gpu, { scheme, activation, depth, width, batch, seed
     await fill(unit, "input", width * batch, buffers.next);
     for (let layer = 0; layer < depth; layer++) {
       swap();
-      await fill(sampler, `layer.${layer}.weight`, width * width, buffers.weight);
+      await fillLayer(layer);
       await run(1, [["multiply", layer, ...tiles], ["forward", layer, width, 1]]);
       layers.push({ preStd: await measure(9, 8) });
     }
@@ -110,7 +126,7 @@ export async function probe(gpu, { scheme, activation, depth, width, batch, seed
       if (last > 0 && Number.isFinite(last)) {
         const shift = -Math.max(-126, Math.min(126, Math.round(Math.log2(last))));
         swap();
-        await fill(sampler, `layer.${layer + 1}.weight`, width * width, buffers.weight);
+        await fillLayer(layer + 1);
         await run(2 ** shift, [["transposed", layer, ...tiles], ["backward", layer, width, 1]]);
         scaled += shift;
         last = await measure(3, 2);
@@ -154,8 +170,8 @@ const POINTS = Array.from({ length: 50 }, (_, i) => 10 / 2 ** i).flatMap((end) =
 );
 
 // What mean-field theory expects of the same; nothing of weights whose mean is not 0.
-export function expected({ scheme, activation, depth, width }) {
-  const { mean, std } = momentsOf(resolve(scheme, [width, width], "out_in"));
+export function expected({ weights, activation, depth, width }) {
+  const { mean, std } = momentsOf(weights.distribution);
   if (Math.abs(mean) > 1e-9 * std) return null;
   const variance = std * std * width;
   const [value, slope] = FUNCTIONS[activation];

@@ -2,10 +2,12 @@
 
 import { curves } from "./curves.js";
 import { device } from "./device.js";
-import { ACTIVATIONS, expected, probe } from "./probe.js";
+import { Library } from "./library.js";
+import { ACTIVATIONS, expected, probe, weightsOf } from "./probe.js";
 
 const $ = (id) => document.getElementById(`probe-${id}`);
 const PANELS = [["forward", "preStd"], ["backward", "gradientStd"]];
+const library = new Library();
 let shown = null;
 
 for (const activation of ACTIVATIONS) $("activation").append(new Option(activation, activation, activation === "tanh", activation === "tanh"));
@@ -45,7 +47,8 @@ export async function showProbe(schemes, seedText) {
     const all = [];
     for (const scheme of schemes) {
       $("status").textContent = `${scheme} …`;
-      all.push({ scheme, measured: await probe(gpu, { ...asked, scheme }), theory: expected({ ...asked, scheme }) });
+      const layers = { ...asked, weights: await weightsOf(library, { ...asked, scheme }) };
+      all.push({ scheme, measured: await probe(gpu, layers), theory: expected(layers) });
     }
     shown = all;
     $("results").hidden = false;

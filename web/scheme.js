@@ -42,12 +42,21 @@ export function parseShape(text) {
   return shape;
 }
 
+// Neither case nor - for _ matters, as in the library.
+const plain = (text) => text.trim().toLowerCase().replaceAll("-", "_");
+
+// The name that a scheme's text begins with, and its parameters.
+function partsOf(text) {
+  const [name, rest = ""] = text.trim().split(/:(.*)/s);
+  return [plain(name), rest];
+}
+
+// Whether it is one of SCHEMES.
+export const knows = (text) => Object.hasOwn(PARAMETERS, partsOf(text)[0]);
+
 // The distribution that a scheme's text draws into a weight of this shape.
 export function resolve(text, shape, layout) {
-  // Neither case nor - for _ matters, as in the library.
-  const plain = (text) => text.trim().toLowerCase().replaceAll("-", "_");
-  const [givenName, rest = ""] = text.trim().split(/:(.*)/s);
-  const name = plain(givenName);
+  const [name, rest] = partsOf(text);
   const known = Object.hasOwn(PARAMETERS, name) && PARAMETERS[name];
   if (!known) {
     throw new Error(`there is no scheme named "${name}" on this page, allowed: ${SCHEMES.join(", ")}`);
@@ -202,6 +211,8 @@ export function truncatedMoments(a, b) {
 
 export function momentsOf(d) {
   switch (d.kind) {
+    case "library":
+      return d;
     case "constant":
       return { mean: d.value, std: 0 };
     case "uniform":
@@ -215,11 +226,13 @@ export function momentsOf(d) {
   }
 }
 
-// The exact density at x, as a function of x.
+// The exact density at x, as a function of x; nothing where there is none.
 export function densityOf(d) {
   switch (d.kind) {
+    case "library":
+      return d.density && DENSITIES[d.density.of](d.density);
     case "constant":
-      return () => 0;
+      return null;
     case "uniform":
       return (x) => (x >= d.low && x < d.high ? 1 / (d.high - d.low) : 0);
     case "normal":
@@ -232,8 +245,32 @@ export function densityOf(d) {
   }
 }
 
+const bell = (z) => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+
+// Of what the library draws: library/src/draw.rs.
+const DENSITIES = {
+  normal: ({ std, share }) => (x) => (share * bell(x / std)) / std,
+  // A coordinate of a vector that is uniform on the sphere of this radius.
+  coordinate({ gain, length, share }) {
+    if (length < 2) return null;
+    // Gamma(length / 2) / Gamma((length - 1) / 2), from one length to the next.
+    let ratio = 1 / Math.sqrt(Math.PI);
+    for (let n = 2; n < length; n++) ratio = (n - 1) / 2 / ratio;
+    const most = (share * ratio) / Math.sqrt(Math.PI) / gain;
+    return (x) => (Math.abs(x) < gain ? most * (1 - (x / gain) ** 2) ** ((length - 3) / 2) : 0);
+  },
+  log_uniform: ({ low, high }) => (x) => (x >= low && x < high ? 1 / x / Math.log(high / low) : 0),
+  // What is below the floor is all at one place.
+  inverse_softplus: ({ low, high, floor }) => (y) => {
+    const x = Math.max(y, 0) + Math.log1p(Math.exp(-Math.abs(y)));
+    return x >= Math.max(low, floor) && x < high ? 1 / (1 + Math.exp(-y)) / x / Math.log(high / low) : 0;
+  },
+};
+
 export function describe(d) {
   switch (d.kind) {
+    case "library":
+      return d.text;
     case "constant":
       return `constant(${d.value})`;
     case "uniform":

@@ -40,13 +40,15 @@ export async function summarise({ length, value }) {
   return { count: length, mean, std: Math.sqrt(squares / length), min, max, zeros };
 }
 
-// Counts in `bins` equal bins from low to high; what is outside is left out.
-export async function histogram({ length, value }, low, high, bins) {
+// Counts in `bins` equal bins from low to high; what is outside is left out, and zeros if that is asked for.
+export async function histogram({ length, value }, low, high, bins, withoutZeros = false) {
   const counts = new Uint32Array(bins);
   const scale = bins / (high - low);
   for (let from = 0; from < length; from += AT_ONCE) {
     for (let i = from; i < Math.min(from + AT_ONCE, length); i++) {
-      const bin = Math.floor((value(i) - low) * scale);
+      const x = value(i);
+      if (withoutZeros && x === 0) continue;
+      const bin = Math.floor((x - low) * scale);
       if (bin >= 0 && bin < bins) counts[bin]++;
     }
     await pause();

@@ -1,11 +1,11 @@
-// Runs a program of WASI: what it reads as its standard input, what it writes and its exit code as what came of it.
+// Runs a program of WASI with arguments and a standard input; what it writes and its exit code are what came of it.
 
 // Of WASI's error numbers.
 const NO_SUCH_FILE = 8;
 
 class Exit extends Error {}
 
-export async function run(module, input) {
+export async function run(module, given, input) {
   let instance, code;
   let read = 0;
   const written = [[], []];
@@ -16,7 +16,22 @@ export async function run(module, input) {
       const [at, length] = [0, 4].map((offset) => words().getUint32(list + 8 * i + offset, true));
       return new Uint8Array(instance.exports.memory.buffer, at, length);
     });
+  // The program's name, and what it is given, each with a zero behind it.
+  const texts = ["fanin", ...given].map((text) => new TextEncoder().encode(`${text}\0`));
   const system = {
+    args_sizes_get(count, bytes) {
+      words().setUint32(count, texts.length, true);
+      words().setUint32(bytes, texts.reduce((sum, text) => sum + text.length, 0), true);
+      return 0;
+    },
+    args_get(list, to) {
+      texts.forEach((text, i) => {
+        words().setUint32(list + 4 * i, to, true);
+        new Uint8Array(instance.exports.memory.buffer, to, text.length).set(text);
+        to += text.length;
+      });
+      return 0;
+    },
     fd_read(file, list, count, counted) {
       if (file !== 0) return NO_SUCH_FILE;
       const before = read;
@@ -59,6 +74,6 @@ export async function run(module, input) {
   } catch (error) {
     if (!(error instanceof Exit)) throw error;
   }
-  const [output, errors] = await Promise.all(written.map((parts) => new Blob(parts).text()));
-  return { code, output, errors };
+  const [output, errors] = written.map((parts) => new Blob(parts));
+  return { code, output: await output.arrayBuffer(), errors: await errors.text() };
 }

@@ -1,10 +1,4 @@
-//! A model's config.json on standard input, its tensors and what they draw as JSON on standard output; what is wrong with it on
-//! standard error, and exit code 2.
-
-#![forbid(unsafe_code)]
-
-use std::io::{self, Read, Write};
-use std::process::ExitCode;
+//! A model's config.json -> its tensors and what they draw, as JSON.
 
 use fanin::rules::{Architecture, Config, Draw, Part, Planned};
 use fanin::{Distribution, Dtype, Error, Scheme};
@@ -13,26 +7,7 @@ use serde_json::{Value, json};
 /// A page of more rows helps nobody.
 const MOST_TENSORS: usize = 100_000;
 
-fn main() -> ExitCode {
-    let mut text = Vec::new();
-    let written = match io::stdin().read_to_end(&mut text).map(|_| tensors(&text)) {
-        Ok(Ok(tensors)) => io::stdout().write_all(tensors.to_string().as_bytes()),
-        Ok(Err(error)) => {
-            eprint!("{error}");
-            return ExitCode::from(2);
-        }
-        Err(error) => Err(error),
-    };
-    match written {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprint!("{error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn tensors(text: &[u8]) -> Result<Value, String> {
+pub fn tensors(text: &[u8]) -> Result<Value, String> {
     let said = |error: Error| format!("{error:#}");
     let config = Config::from_json(text).map_err(said)?;
     let architecture = Architecture::of(&config).map_err(said)?;
@@ -49,12 +24,8 @@ fn tensors(text: &[u8]) -> Result<Value, String> {
 
 /// A tensor; `draw` is what the page needs to draw it, `cannot` why it cannot be drawn.
 fn row(dtype: Option<&str>, planned: &Planned) -> Value {
-    let cannot = planned.draw.as_ref().and_then(|draw| match draw.distribution {
-        Distribution::Structured(_) | Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => {
-            Some(format!("{} is drawn by fanin init, not by this page", draw.distribution))
-        }
-        _ => draw.fill(0, Dtype::F32).err().map(|error| format!("{error:#}")),
-    });
+    let cannot =
+        planned.draw.as_ref().and_then(|draw| draw.fill(0, Dtype::F32).err().map(|error| format!("{error:#}")));
     json!({
         "name": planned.name,
         "shape": planned.shape,

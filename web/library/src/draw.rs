@@ -1,0 +1,88 @@
+//! A scheme that the page does not know -> what it draws: a line of JSON, and the bytes of the elements behind it. Of what the page's
+//! GPU draws, there is that line alone, with a scheme that the page knows.
+
+use std::fmt::Display;
+use std::str::FromStr;
+
+use fanin::{Distribution, Dtype, Layout, Scheme, Stream, Structure, cpu};
+use serde_json::{Value, json};
+
+/// Memory of WebAssembly is short.
+const MOST_BYTES: u64 = 1 << 28;
+
+/// What is asked for, as it was written.
+pub struct Asked<'a> {
+    pub scheme: &'a str,
+    pub shape: &'a str,
+    pub layout: &'a str,
+    pub dtype: &'a str,
+    pub seed: &'a str,
+    pub name: &'a str,
+    pub start: &'a str,
+    pub end: &'a str,
+}
+
+impl Asked<'_> {
+    pub fn drawn(&self) -> Result<Vec<u8>, String> {
+        let scheme: Scheme = read(self.scheme)?;
+        let shape = self.shape.split('x').map(read).collect::<Result<Vec<u64>, _>>()?;
+        let dtype: Dtype = read(self.dtype)?;
+        let distribution = scheme.distribution(&shape, read::<Layout>(self.layout)?).map_err(said)?;
+        let on_gpu = matches!(
+            distribution,
+            Distribution::Constant { .. }
+                | Distribution::Uniform { .. }
+                | Distribution::Normal { .. }
+                | Distribution::TruncatedNormal { .. }
+        );
+        if on_gpu {
+            return Ok(json!({ "scheme": Scheme::from(distribution).to_string() }).to_string().into_bytes());
+        }
+        let stream = Stream::named(read(self.seed)?, self.name);
+        let fill = fanin::Fill::tensor(&distribution, stream, dtype, &shape).map_err(said)?;
+        let fill = fill.part(read(self.start)?..read(self.end)?).map_err(said)?;
+        if fill.byte_len() > MOST_BYTES {
+            let most = MOST_BYTES / dtype.bytes(1);
+            return Err(format!("{} elements are wanted, allowed of {distribution} on this page: {most}", fill.len()));
+        }
+        let head = json!({
+            "kind": "library",
+            "text": distribution.to_string(),
+            "mean": distribution.mean(),
+            "std": distribution.std(),
+            "density": density(&distribution),
+        });
+        let mut answer = format!("{head}\n").into_bytes();
+        answer.extend(cpu::bytes(&fill).map_err(said)?);
+        Ok(answer)
+    }
+}
+
+/// What the density of an element is worked out from, where it has one; `share` is how many elements are not zero for sure.
+fn density(distribution: &Distribution) -> Option<Value> {
+    // Of zeros with others among them, whose standard deviation is this.
+    let share = |std: f64| (std != 0.0).then(|| (distribution.std() / std).powi(2));
+    match *distribution {
+        Distribution::LogUniform { low, high } => Some(json!({ "of": "log_uniform", "low": low, "high": high })),
+        Distribution::InverseSoftplus { low, high, floor } => {
+            Some(json!({ "of": "inverse_softplus", "low": low, "high": high, "floor": floor }))
+        }
+        Distribution::Structured(Structure::Orthogonal { gain, matrix }) => {
+            let length = matrix.rows().max(matrix.columns());
+            let share = share(gain / (length as f64).sqrt())?;
+            Some(json!({ "of": "coordinate", "gain": gain.abs(), "length": length, "share": share }))
+        }
+        Distribution::Structured(Structure::Sparse { std, .. }) => {
+            Some(json!({ "of": "normal", "std": std, "share": share(std)? }))
+        }
+        _ => None,
+    }
+}
+
+fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{error:#}"))
+}
+
+fn said(error: fanin::Error) -> String {
+    format!("{error:#}")
+}

@@ -195,12 +195,26 @@ pub fn fill_with_threads<T: Element>(fill: &Fill, slice: &mut [T], threads: usiz
         let allowed = format!("{}, the fill's", fill.len());
         return Err(Error::new(ErrorKind::Slice, "the slice's length", slice.len(), allowed));
     }
-    draw_apart(fill, slice, threads);
-    // What goes by matrices, in place of the zeros that are there.
-    for orthogonal in fill.orthogonals() {
-        orthogonal::fill(orthogonal, fill, slice, threads)?;
+    fill_checked(fill, bytemuck::cast_slice_mut(slice), threads)
+}
+
+/// Draws a fill into the bytes of as many of its elements. Of no element type, so that the twins are compiled here, once, and not in each
+/// crate that draws.
+fn fill_checked(fill: &Fill, bytes: &mut [u8], threads: usize) -> Result<(), Error> {
+    fn drawn<T: Element>(fill: &Fill, bytes: &mut [u8], threads: usize) -> Result<(), Error> {
+        let elements: &mut [T] = bytemuck::cast_slice_mut(bytes);
+        draw_apart(fill, elements, threads);
+        // What goes by matrices, in place of the zeros that are there.
+        for orthogonal in fill.orthogonals() {
+            orthogonal::fill(orthogonal, fill, elements, threads)?;
+        }
+        Ok(())
     }
-    Ok(())
+    match fill.dtype() {
+        Dtype::F32 => drawn::<f32>(fill, bytes, threads),
+        Dtype::F16 => drawn::<half::f16>(fill, bytes, threads),
+        Dtype::BF16 => drawn::<half::bf16>(fill, bytes, threads),
+    }
 }
 
 /// Draws what can be drawn of each element apart, on threads; others are zero.

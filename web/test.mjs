@@ -343,9 +343,9 @@ function alter(known) {
   return known;
 }
 
-// The last kernel's, and of the others the first in each dtype: enough for what the page shows, not for what it says of a GPU.
+// The last kernel's, and of the others the first: enough for what the page shows, not for what it says of a GPU.
 function fewer(known) {
-  const firstOf = (one) => known.checks.find(({ kernel, dtype }) => kernel === one.kernel && dtype === one.dtype);
+  const firstOf = (one) => known.checks.find(({ kernel }) => kernel === one.kernel);
   const checks = known.checks.filter((one) => one.kernel === known.checks.at(-1).kernel || one === firstOf(one));
   return { ...known, checks };
 }

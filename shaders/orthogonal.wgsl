@@ -144,43 +144,82 @@ fn start(@builtin(global_invocation_id) invocation: vec3<u32>) {
     vectors[HEAD + place * params.padded + number] = ends[invocation.x];
 }
 
-// Of a vector's products with all reflections, the sum of every 32nd coordinate's.
+// Of a vector's products with all reflections, the sum of every 32nd coordinate's: of two vectors, which share what is read of
+// reflections.
 @compute @workgroup_size(64)
 fn sums(@builtin(global_invocation_id) invocation: vec3<u32>) {
     params = given;
     let lane = invocation.x & 31u;
-    let place = params.from_place + (invocation.x >> 5u);
+    let place = params.from_place + 2u * (invocation.x >> 5u);
     if (place >= params.to_place) {
         return;
     }
-    var s0 = vec4(0.0);
-    var s1 = vec4(0.0);
-    var s2 = vec4(0.0);
-    var s3 = vec4(0.0);
-    var s4 = vec4(0.0);
-    var s5 = vec4(0.0);
-    var s6 = vec4(0.0);
-    var s7 = vec4(0.0);
+    // Of an odd number the last one goes by itself, twice.
+    let other = min(place + 1u, params.to_place - 1u);
+    let row = params.row_at + place * params.per_row;
+    let other_row = params.row_at + other * params.per_row;
+    var a0 = vec4(0.0);
+    var a1 = vec4(0.0);
+    var a2 = vec4(0.0);
+    var a3 = vec4(0.0);
+    var a4 = vec4(0.0);
+    var a5 = vec4(0.0);
+    var a6 = vec4(0.0);
+    var a7 = vec4(0.0);
+    var b0 = vec4(0.0);
+    var b1 = vec4(0.0);
+    var b2 = vec4(0.0);
+    var b3 = vec4(0.0);
+    var b4 = vec4(0.0);
+    var b5 = vec4(0.0);
+    var b6 = vec4(0.0);
+    var b7 = vec4(0.0);
     for (var l = params.first + lane; l < params.padded; l += 32u) {
-        let x = vec4(rows[params.row_at + place * params.per_row + l * params.per_coordinate]);
-        s0 = with_product(s0, x, across[l * 8u]);
-        s1 = with_product(s1, x, across[l * 8u + 1u]);
-        s2 = with_product(s2, x, across[l * 8u + 2u]);
-        s3 = with_product(s3, x, across[l * 8u + 3u]);
-        s4 = with_product(s4, x, across[l * 8u + 4u]);
-        s5 = with_product(s5, x, across[l * 8u + 5u]);
-        s6 = with_product(s6, x, across[l * 8u + 6u]);
-        s7 = with_product(s7, x, across[l * 8u + 7u]);
+        let x = vec4(rows[row + l * params.per_coordinate]);
+        let y = vec4(rows[other_row + l * params.per_coordinate]);
+        let v0 = across[l * 8u];
+        let v1 = across[l * 8u + 1u];
+        let v2 = across[l * 8u + 2u];
+        let v3 = across[l * 8u + 3u];
+        let v4 = across[l * 8u + 4u];
+        let v5 = across[l * 8u + 5u];
+        let v6 = across[l * 8u + 6u];
+        let v7 = across[l * 8u + 7u];
+        a0 = with_product(a0, x, v0);
+        a1 = with_product(a1, x, v1);
+        a2 = with_product(a2, x, v2);
+        a3 = with_product(a3, x, v3);
+        a4 = with_product(a4, x, v4);
+        a5 = with_product(a5, x, v5);
+        a6 = with_product(a6, x, v6);
+        a7 = with_product(a7, x, v7);
+        b0 = with_product(b0, y, v0);
+        b1 = with_product(b1, y, v1);
+        b2 = with_product(b2, y, v2);
+        b3 = with_product(b3, y, v3);
+        b4 = with_product(b4, y, v4);
+        b5 = with_product(b5, y, v5);
+        b6 = with_product(b6, y, v6);
+        b7 = with_product(b7, y, v7);
     }
     let at = (place * 32u + lane) * 8u;
-    lanes[at] = s0;
-    lanes[at + 1u] = s1;
-    lanes[at + 2u] = s2;
-    lanes[at + 3u] = s3;
-    lanes[at + 4u] = s4;
-    lanes[at + 5u] = s5;
-    lanes[at + 6u] = s6;
-    lanes[at + 7u] = s7;
+    lanes[at] = a0;
+    lanes[at + 1u] = a1;
+    lanes[at + 2u] = a2;
+    lanes[at + 3u] = a3;
+    lanes[at + 4u] = a4;
+    lanes[at + 5u] = a5;
+    lanes[at + 6u] = a6;
+    lanes[at + 7u] = a7;
+    let other_at = (other * 32u + lane) * 8u;
+    lanes[other_at] = b0;
+    lanes[other_at + 1u] = b1;
+    lanes[other_at + 2u] = b2;
+    lanes[other_at + 3u] = b3;
+    lanes[other_at + 4u] = b4;
+    lanes[other_at + 5u] = b5;
+    lanes[other_at + 6u] = b6;
+    lanes[other_at + 7u] = b7;
 }
 
 fn lane_of(place: u32, lane: u32, j: u32) -> f32 {
@@ -251,20 +290,40 @@ fn transform(@builtin(global_invocation_id) invocation: vec3<u32>) {
     through[place * 8u + (i >> 2u)][i & 3u] = sum;
 }
 
-// Takes from each coordinate of each vector what the reflections have of it.
+fn taken(place: u32, l: u32, sum: vec4<f32>) {
+    if (place < params.to_place) {
+        let all = hidden(hidden(sum.x + sum.z) + hidden(sum.y + sum.w));
+        let at = HEAD + place * params.padded + l;
+        vectors[at] = hidden(vectors[at] - all);
+    }
+}
+
+// Takes from each coordinate of each vector what the reflections have of it: of four vectors, which share what is read of reflections.
 @compute @workgroup_size(64)
 fn subtract(@builtin(global_invocation_id) invocation: vec3<u32>) {
     params = given;
     let l = params.first + invocation.x;
-    let place = params.from_place + invocation.y;
+    let place = params.from_place + 4u * invocation.y;
     if (l >= params.padded) {
         return;
     }
-    var sum = vec4(0.0);
+    let last = params.to_place - 1u;
+    let b = min(place + 1u, last);
+    let c = min(place + 2u, last);
+    let d = min(place + 3u, last);
+    var of_a = vec4(0.0);
+    var of_b = vec4(0.0);
+    var of_c = vec4(0.0);
+    var of_d = vec4(0.0);
     for (var k = 0u; k < 8u; k++) {
-        sum = with_product(sum, through[place * 8u + k], across[l * 8u + k]);
+        let v = across[l * 8u + k];
+        of_a = with_product(of_a, through[place * 8u + k], v);
+        of_b = with_product(of_b, through[b * 8u + k], v);
+        of_c = with_product(of_c, through[c * 8u + k], v);
+        of_d = with_product(of_d, through[d * 8u + k], v);
     }
-    let all = hidden(hidden(sum.x + sum.z) + hidden(sum.y + sum.w));
-    let at = HEAD + place * params.padded + l;
-    vectors[at] = hidden(vectors[at] - all);
+    taken(place, l, of_a);
+    taken(place + 1u, l, of_b);
+    taken(place + 2u, l, of_c);
+    taken(place + 3u, l, of_d);
 }

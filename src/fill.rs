@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use crate::error::dimensions;
 use crate::fan::MAX_ELEMENTS;
-use crate::matrix::Taps;
 use crate::sampler::{Orthogonal, Sampler};
 use crate::selection::Selection;
 use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
@@ -60,6 +59,23 @@ impl Part {
             (true, begin + end)
         } else {
             (false, self.period.map_or(u64::MAX, |period| begin + period + start))
+        }
+    }
+
+    /// Whether it would be made of random words that matrices which come before it are made of, or they of its.
+    fn shares_words(&self, before: &Part) -> bool {
+        if self.sampler == before.sampler || self.range.is_empty() || !self.sampler.is_random() {
+            return false;
+        }
+        let apart = self.period == before.period
+            && (self.range.end <= before.range.start || before.range.end <= self.range.start);
+        match (&self.sampler, &before.sampler) {
+            (Sampler::Orthogonal(matrices), other) if !matrices.has_words_of_its_own() => other.is_random(),
+            (_, Sampler::Orthogonal(matrices)) if !matrices.has_words_of_its_own() => true,
+            // Which of an input's outputs are zero hangs on the input alone.
+            (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
+            (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), self.period, &self.range),
+            _ => false,
         }
     }
 
@@ -163,8 +179,8 @@ impl Fill {
     /// # Errors
     /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
     /// than 64 such slices, and where a [`Structure`] does not fit into what of the slice follows one another;
-    /// [`ErrorKind::Parameter`] for what is random beside an orthogonal matrix that takes words of its neighbours: one at a tap, or whose
-    /// longer side is no multiple of 4.
+    /// [`ErrorKind::Parameter`] for what would be made of an orthogonal matrix's random words: what is random in a part of one, or beside
+    /// one that takes words of its neighbours, as those at a tap do, and those whose longer side is no multiple of 4.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
@@ -179,20 +195,31 @@ impl Fill {
     pub fn with_slice(mut self, dim: usize, range: Range<u64>, distribution: &Distribution) -> Result<Fill, Error> {
         let (period, range) = self.selection.along(dim, range)?;
         if let Distribution::Structured(structure) = distribution {
-            whole(structure, period, &range)?;
+            let of = structure.period();
+            if !whole(of, period, &range) {
+                let each = period.map_or("the tensor".into(), |period| format!("each {period}"));
+                let value = format!("elements {range:?} of {each}");
+                let allowed = format!(
+                    "whole multiples of the {of} elements of {structure}: a slice along the first dimension, as long"
+                );
+                return Err(Error::new(ErrorKind::Shape, "what of a slice follows one another", value, allowed));
+            }
+            once(structure, range.end)?;
         }
         let sampler = Sampler::new(distribution, self.dtype, &self.stream)?;
         if self.parts.len() == MOST_PARTS {
             let allowed = format!("at most {MOST_PARTS}");
             return Err(Error::new(ErrorKind::Shape, "how many slices have a distribution", MOST_PARTS + 1, allowed));
         }
-        let all = || self.parts.iter().map(|part| &part.sampler).chain([&self.sampler]);
-        if all().any(|other| *other != sampler && (shares_words(other, &sampler) || shares_words(&sampler, other))) {
-            let allowed = "constants and what else is not random, where a matrix at a tap, or whose longer side is no multiple of 4, is orthogonal";
+        let part = Part { period, range, sampler };
+        let base = Part { period: None, range: 0..u64::MAX, sampler: self.sampler };
+        if self.parts.iter().chain([&base]).any(|before| part.shares_words(before)) {
+            let allowed = "what is not random, or shares no random words with what is there: whole orthogonal matrices for whole ones, at \
+                           no tap, whose longer side is a multiple of 4";
             return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
         }
-        if !range.is_empty() {
-            self.parts.push(Part { period, range, sampler });
+        if !part.range.is_empty() {
+            self.parts.push(part);
         }
         Ok(self)
     }
@@ -461,29 +488,9 @@ fn once(structure: &Structure, end: u64) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Range, "elements", value, format!("the {period} of {structure}")))
 }
 
-/// Whether a slice, which has those of a range of each so many elements, is made of whole structures.
-fn whole(structure: &Structure, period: Option<u64>, range: &Range<u64>) -> Result<(), Error> {
-    let of = structure.period();
-    let borders = [range.start, range.end, period.unwrap_or(0)];
-    if borders.iter().all(|border| border.is_multiple_of(of)) {
-        return once(structure, range.end);
-    }
-    let each = period.map_or("the tensor".into(), |period| format!("each {period}"));
-    let value = format!("elements {range:?} of {each}");
-    let allowed =
-        format!("whole multiples of the {of} elements of {structure}: a slice along the first dimension, as long");
-    Err(Error::new(ErrorKind::Shape, "what of a slice follows one another", value, allowed))
-}
-
-/// Whether the first takes random words that the second may take, too: where vectors lie on other elements than their normals' words.
-fn shares_words(matrices: &Sampler, other: &Sampler) -> bool {
-    let Sampler::Orthogonal(Orthogonal { matrix, .. }) = matrices else { return false };
-    let is_random = match other {
-        Sampler::Constant(_) | Sampler::Identity(_) => false,
-        Sampler::Values(values) => values.sequence().is_none(),
-        _ => true,
-    };
-    is_random && (matrix.taps() != Taps::One || !matrix.longer().is_multiple_of(4))
+/// Whether a slice, which has those of a range of each so many elements, is made of whole multiples of this.
+fn whole(of: u64, period: Option<u64>, range: &Range<u64>) -> bool {
+    [range.start, range.end, period.unwrap_or(0)].iter().all(|border| border.is_multiple_of(of))
 }
 
 fn checked(range: &Range<u64>, limit: u64) -> Result<(), Error> {

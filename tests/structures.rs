@@ -240,15 +240,34 @@ fn slices_have_structures() {
 }
 
 #[test]
-fn slices_without_room_for_a_structure_are_named() {
+fn slices_that_do_not_go_with_a_structure_are_named() {
     for (shape, base, dim, range, piece, why) in [
         (&[8, 32][..], "normal", 1, 8..16, ("orthogonal", &[8, 8][..], "in_out"), "whole multiples of the 64 elements"),
         (&[32, 8], "normal", 0, 4..12, ("orthogonal", &[8, 8], "out_in"), "whole multiples of the 64 elements"),
         (&[32, 8], "normal", 0, 8..20, ("identity", &[8, 8], "out_in"), "elements 64..160 of the tensor"),
         (&[32, 8], "normal", 0, 8..16, ("sparse:sparsity=0.5", &[8, 8], "out_in"), "the 64 of sparse"),
-        (&[30, 10], "normal", 0, 10..20, ("orthogonal", &[10, 10], "out_in"), "no multiple of 4"),
-        (&[12, 8, 3], "normal", 0, 0..8, ("delta_orthogonal", &[8, 8, 3], "out_in"), "at a tap"),
-        (&[30, 10], "orthogonal", 0, 10..20, ("normal", &[10, 10], "out_in"), "no multiple of 4"),
+        (&[30, 10], "normal", 0, 10..20, ("orthogonal", &[10, 10], "out_in"), "a multiple of 4"),
+        (&[12, 8, 3], "normal", 0, 0..8, ("delta_orthogonal", &[8, 8, 3], "out_in"), "at no tap"),
+        (&[30, 10], "orthogonal", 0, 10..20, ("normal", &[10, 10], "out_in"), "a multiple of 4"),
+        // Other rows are made of what those would be.
+        (&[32, 32], "orthogonal", 0, 3..5, ("normal", &[2, 32], "out_in"), "whole orthogonal matrices for whole ones"),
+        (
+            &[32, 32],
+            "orthogonal",
+            0,
+            16..32,
+            ("orthogonal:gain=2", &[16, 32], "out_in"),
+            "whole orthogonal matrices for whole ones",
+        ),
+        (&[32, 32], "orthogonal", 1, 0..1, ("uniform", &[32, 1], "out_in"), "whole orthogonal matrices for whole ones"),
+        (
+            &[60, 20],
+            "sparse:sparsity=0.5",
+            0,
+            0..30,
+            ("sparse:sparsity=0.5", &[30, 20], "out_in"),
+            "shares no random words",
+        ),
     ] {
         let base = distribution(&(base, shape, "out_in"));
         let fill = Fill::tensor(&base, stream(), Dtype::F32, shape).unwrap();
@@ -263,8 +282,10 @@ fn slices_without_room_for_a_structure_are_named() {
 fn structures_among_other_targets_are_written_in_their_order() {
     use fanin::gpu::Target;
     let ones = Fill::new(&fanin::Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..9000).unwrap();
-    let orthogonal = fill("orthogonal", &[60, 40], "out_in", Dtype::F32);
-    let orthogonal = orthogonal.with_slice(0, 3..5, &fanin::Distribution::Normal { mean: 0.0, std: 1.0 }).unwrap();
+    let matrices = distribution(&("orthogonal", &[30, 40], "out_in"));
+    let normal = fanin::Distribution::Normal { mean: 0.0, std: 1.0 };
+    let orthogonal = Fill::tensor(&matrices, stream(), Dtype::F32, &[60, 40]).unwrap();
+    let orthogonal = orthogonal.with_slice(0, 30..60, &normal).unwrap();
     let few = Fill::new(&fanin::Distribution::Constant { value: 2.0 }, stream(), Dtype::F32, 0..100).unwrap();
     let mut expected = vec![1f32; 9000];
     expected[1001..3401].copy_from_slice(&draw::<f32>(&orthogonal));

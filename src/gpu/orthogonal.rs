@@ -265,18 +265,21 @@ pub(super) fn of_block(of_vectors: &Params) -> [Work; 10] {
     let left = u64::from(of_vectors.padded - of_vectors.first);
     let working = u64::from(of_vectors.to_place - of_vectors.from_place);
     let per_lane = |places: u64| [(places * BLOCK as u64).div_ceil(64), 1];
+    // Two vectors each, and four.
+    let sums = |places: u64| per_lane(places.div_ceil(2));
+    let subtract = [left.div_ceil(64), working.div_ceil(4)];
     let block = BLOCK as u64;
     [
         (BEND, false, [1, 1], 32),
         (TURN, false, per_lane(left), 64),
         (START, false, [1, 1], 32),
-        (SUMS, true, per_lane(block), 64),
+        (SUMS, true, sums(block), 64),
         (HALVES, true, per_lane(block), 64),
         (TRIANGLE, true, [1, 1], 32),
-        (SUMS, false, per_lane(working), 64),
+        (SUMS, false, sums(working), 64),
         (HALVES, false, per_lane(working), 64),
         (TRANSFORM, false, per_lane(working), 64),
-        (SUBTRACT, false, [left.div_ceil(64), working], 64),
+        (SUBTRACT, false, subtract, 64),
     ]
     .map(|(kernel, of_reflections, groups, size)| Work { kernel, of_reflections, groups, size })
 }

@@ -1,5 +1,6 @@
 //! What kernels work with: f32 numbers, by kernel.
 
+use crate::matrix::Taps;
 use crate::number::Number;
 use crate::{Distribution, Dtype, Error, ErrorKind, Matrix};
 
@@ -33,6 +34,17 @@ pub(crate) enum Sampler {
     Values(Values),
 }
 
+impl Sampler {
+    /// Whether anything of it hangs on the stream.
+    pub fn is_random(&self) -> bool {
+        match self {
+            Sampler::Constant(_) | Sampler::Identity(_) => false,
+            Sampler::Values(values) => values.sequence().is_none(),
+            _ => true,
+        }
+    }
+}
+
 /// Products of reflections, from a place of their own.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Orthogonal {
@@ -40,6 +52,14 @@ pub(crate) struct Orthogonal {
     /// The largest value of the dtype.
     pub last: f32,
     pub matrix: Matrix,
+}
+
+impl Orthogonal {
+    /// Whether each matrix is made of the random words of its own elements: others have vectors of other lengths than their normals lie
+    /// apart, or other taps beside them.
+    pub fn has_words_of_its_own(&self) -> bool {
+        self.matrix.taps() == Taps::One && self.matrix.longer().is_multiple_of(4)
+    }
 }
 
 /// A value where output and input have the same number in their group, and zero.

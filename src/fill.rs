@@ -1,5 +1,6 @@
 //! One job for either backend: a distribution, a stream, a dtype and some elements of a tensor.
 
+use std::mem::discriminant;
 use std::ops::Range;
 
 use crate::error::dimensions;
@@ -62,8 +63,8 @@ impl Part {
         }
     }
 
-    /// Whether it would be made of random words that matrices which come before it are made of, or they of its.
-    fn shares_words(&self, before: &Part) -> bool {
+    /// Whether it would be made of random words that what comes before it is made of, in a tensor that ends there.
+    fn shares_words(&self, before: &Part, end: u64) -> bool {
         if self.sampler == before.sampler || self.range.is_empty() || !self.sampler.is_random() {
             return false;
         }
@@ -75,8 +76,17 @@ impl Part {
             // Which of an input's outputs are zero hangs on the input alone.
             (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
             (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), self.period, &self.range),
+            // Two normals next to one another are made of two words together, others of one each.
+            (one, other) if discriminant(one) != discriminant(other) && other.is_random() => self.splits_pairs(end),
             _ => false,
         }
+    }
+
+    /// Whether a border, before the tensor's end, lies at an odd element.
+    fn splits_pairs(&self, end: u64) -> bool {
+        let Range { start, end: last } = self.range;
+        let is_odd = |border: u64| border < end && !border.is_multiple_of(2);
+        is_odd(start) || is_odd(last) || self.period.is_some_and(is_odd)
     }
 
     /// Whether it may have some of these.
@@ -179,8 +189,10 @@ impl Fill {
     /// # Errors
     /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
     /// than 64 such slices, and where a [`Structure`] does not fit into what of the slice follows one another;
-    /// [`ErrorKind::Parameter`] for what would be made of an orthogonal matrix's random words: what is random in a part of one, or beside
-    /// one that takes words of its neighbours, as those at a tap do, and those whose longer side is no multiple of 4.
+    /// [`ErrorKind::Parameter`] for what would be made of the same random words as what is there: another kind of distribution with a
+    /// border at an odd element, amid what makes two normals; what is random in a part of an orthogonal matrix, or beside one that takes
+    /// words of its neighbours, as those at a tap do, and those whose longer side is no multiple of 4. (Truncated normals of different
+    /// windows may share some of the candidates that replace rejected ones, within the 1,024 elements around a border.)
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
@@ -204,7 +216,7 @@ impl Fill {
                 );
                 return Err(Error::new(ErrorKind::Shape, "what of a slice follows one another", value, allowed));
             }
-            once(structure, range.end)?;
+            once(structure, if period.is_some() { self.range().end } else { range.end })?;
         }
         let sampler = Sampler::new(distribution, self.dtype, &self.stream)?;
         if self.parts.len() == MOST_PARTS {
@@ -212,10 +224,11 @@ impl Fill {
             return Err(Error::new(ErrorKind::Shape, "how many slices have a distribution", MOST_PARTS + 1, allowed));
         }
         let part = Part { period, range, sampler };
+        let end = self.range().end;
         let base = Part { period: None, range: 0..u64::MAX, sampler: self.sampler };
-        if self.parts.iter().chain([&base]).any(|before| part.shares_words(before)) {
-            let allowed = "what is not random, or shares no random words with what is there: whole orthogonal matrices for whole ones, at \
-                           no tap, whose longer side is a multiple of 4";
+        if self.parts.iter().chain([&base]).any(|before| part.shares_words(before, end)) {
+            let allowed = "what is not random, or shares no random words with what is there: with borders at even elements, and whole \
+                           orthogonal matrices for whole ones, at no tap, whose longer side is a multiple of 4";
             return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
         }
         if !part.range.is_empty() {
@@ -449,6 +462,8 @@ impl Fill {
         for sampler in self.samplers() {
             if let Sampler::Orthogonal(orthogonal) = sampler
                 && !found.contains(&orthogonal)
+                // What others cover draws nothing.
+                && self.spans().any(|span| span.sampler == sampler)
             {
                 found.push(orthogonal);
             }

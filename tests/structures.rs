@@ -249,6 +249,12 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
         (&[30, 10], "normal", 0, 10..20, ("orthogonal", &[10, 10], "out_in"), "a multiple of 4"),
         (&[12, 8, 3], "normal", 0, 0..8, ("delta_orthogonal", &[8, 8, 3], "out_in"), "at no tap"),
         (&[30, 10], "orthogonal", 0, 10..20, ("normal", &[10, 10], "out_in"), "a multiple of 4"),
+        (&[4, 16, 8], "normal", 1, 0..8, ("sparse:sparsity=0.5", &[8, 8], "out_in"), "the 64 of sparse"),
+        // A pair of normals is made of two words, one of which a uniform number would have.
+        (&[4096, 2], "normal", 1, 1..2, ("uniform", &[4096, 1], "out_in"), "borders at even elements"),
+        (&[9], "uniform", 0, 3..8, ("normal", &[5], "out_in"), "borders at even elements"),
+        (&[9], "truncated_normal", 0, 2..7, ("log_uniform:low=1,high=2", &[5], "out_in"), "borders at even elements"),
+        (&[6, 3], "normal", 1, 0..2, ("uniform", &[6, 2], "out_in"), "borders at even elements"),
         // Other rows are made of what those would be.
         (&[32, 32], "orthogonal", 0, 3..5, ("normal", &[2, 32], "out_in"), "whole orthogonal matrices for whole ones"),
         (
@@ -274,6 +280,30 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
         let error = fill.with_slice(dim, range, &distribution(&piece)).unwrap_err();
         assert!(error.to_string().contains(why), "{piece:?}: {error}");
     }
+    // Where there is no border, or what is random is of one kind.
+    for (shape, dim, range, piece) in [
+        (&[9][..], 0, 4..9, "uniform"),
+        (&[3, 3], 0, 2..3, "uniform"),
+        (&[9], 0, 3..8, "normal:std=2"),
+        (&[9], 0, 3..8, "ones"),
+        (&[6, 4], 1, 2..4, "uniform"),
+    ] {
+        let fill = Fill::tensor(&distribution(&("normal", shape, "out_in")), stream(), Dtype::F32, shape).unwrap();
+        assert!(
+            fill.with_slice(dim, range.clone(), &distribution(&(piece, shape, "out_in"))).is_ok(),
+            "{shape:?} {range:?}"
+        );
+    }
+}
+
+/// Of thousands of matrices in one tensor each takes its own time, not the tensor's.
+#[test]
+fn many_small_matrices_are_drawn_in_the_time_of_each() {
+    let whole = fill("orthogonal", &[20_000, 8, 8], "batch_out_in", Dtype::F32);
+    let values = draw::<f32>(&whole);
+    let last = draw::<f32>(&whole.part(20_000 * 64 - 64..20_000 * 64).unwrap());
+    assert_same_bits(&values[20_000 * 64 - 64..], &last, &"the last");
+    assert!(worst(&vectors(&last, 8, 8), 1.0, 1) < 1e-6);
 }
 
 /// Also as one of many targets that share a buffer, in the order in which they are given.

@@ -37,7 +37,8 @@ pub(super) fn fill<T: Element>(
 ) -> Result<(), Error> {
     let geometry = Geometry::new(orthogonal);
     let share = VECTORS.min(BYTES / 4 / geometry.padded).max(1);
-    let mut wanted = Wanted::of(fill, orthogonal);
+    let rows = rows(fill, orthogonal);
+    let wanted = wanted(&rows, orthogonal);
     let Some(most) = wanted.iter().map(|(_, vectors)| vectors.len()).max() else { return Ok(()) };
     let threads = threads.clamp(1, most.div_ceil(share));
     let memory = || {
@@ -47,8 +48,9 @@ pub(super) fn fill<T: Element>(
             .map_err(|_| Error::new(ErrorKind::Memory, "what the fill takes", bytes, "what this machine can allocate"))
     };
     let mut vectors = memory()?;
-    wanted.sort_by_key(|(number, _)| *number);
     for (number, all) in &wanted {
+        let first = rows.partition_point(|row| row.number < *number);
+        let of_matrix = rows[first..].iter().take_while(|row| row.number == *number);
         for numbers in all.chunks(share * threads) {
             // Later vectors have more reflections: each thread gets some of all.
             let parts = (0..threads).zip(vectors.chunks_mut(share * geometry.padded));
@@ -56,52 +58,49 @@ pub(super) fn fill<T: Element>(
                 let numbers: Vec<u32> = numbers.iter().copied().skip(thread).step_by(threads).collect();
                 geometry.draw(fill.stream, *number, &numbers, &mut vectors[..numbers.len() * geometry.padded]);
             });
-            let panel = Panel { matrix: *number, numbers, vectors: &vectors, padded: geometry.padded, share, threads };
-            place(orthogonal, &panel, fill, elements);
+            let panel = Panel { numbers, vectors: &vectors, padded: geometry.padded, share, threads };
+            for row in of_matrix.clone() {
+                place(orthogonal, &panel, row, elements);
+            }
         }
     }
     Ok(())
 }
 
-/// Which vectors of which matrices a fill has elements of.
-struct Wanted;
-
-impl Wanted {
-    fn of(fill: &Fill, orthogonal: &Orthogonal) -> Vec<(u64, Vec<u32>)> {
-        let matrix = orthogonal.matrix;
-        let by_rows = matrix.rows() <= matrix.columns();
-        let mut wanted: Vec<(u64, Vec<bool>)> = Vec::new();
-        for_each_row(fill, orthogonal, |_, Row { number, row, columns, .. }| {
-            if columns.is_empty() {
-                return;
-            }
-            if wanted.last().is_none_or(|(last, _)| *last != number) {
-                wanted.push((number, vec![false; matrix.shorter() as usize]));
-            }
-            let Some((_, vectors)) = wanted.last_mut() else { return };
-            if by_rows {
-                vectors[row as usize] = true;
-            } else {
-                vectors[columns.start as usize..columns.end as usize].fill(true);
-            }
-        });
-        let numbers =
-            |vectors: Vec<bool>| (0u32..).zip(vectors).filter(|(_, wanted)| *wanted).map(|(c, _)| c).collect();
-        wanted.into_iter().map(|(number, vectors)| (number, numbers(vectors))).collect()
+/// Which vectors of which matrices a fill has elements of, in the order of matrices.
+fn wanted(rows: &[Row], orthogonal: &Orthogonal) -> Vec<(u64, Vec<u32>)> {
+    let matrix = orthogonal.matrix;
+    let by_rows = matrix.rows() <= matrix.columns();
+    let mut wanted: Vec<(u64, Vec<bool>)> = Vec::new();
+    for Row { number, row, columns, .. } in rows.iter().filter(|row| !row.columns.is_empty()) {
+        if wanted.last().is_none_or(|(last, _)| last != number) {
+            wanted.push((*number, vec![false; matrix.shorter() as usize]));
+        }
+        let Some((_, vectors)) = wanted.last_mut() else { continue };
+        if by_rows {
+            vectors[*row as usize] = true;
+        } else {
+            vectors[columns.start as usize..columns.end as usize].fill(true);
+        }
     }
+    let numbers = |vectors: Vec<bool>| (0u32..).zip(vectors).filter(|(_, wanted)| *wanted).map(|(c, _)| c).collect();
+    wanted.into_iter().map(|(number, vectors)| (number, numbers(vectors))).collect()
 }
 
 /// Of a matrix's row, the columns whose taps are among elements that follow one another, by their places in the tensor's row.
 struct Row {
+    /// The place of the first of these elements in the fill.
+    at: usize,
+    /// Which of the tensor's matrices.
     number: u64,
     row: u64,
     columns: Range<u64>,
     taps: Range<u64>,
 }
 
-/// What a fill has of each row of these matrices, with the place of its first element.
-fn for_each_row(fill: &Fill, orthogonal: &Orthogonal, mut each: impl FnMut(usize, Row)) {
-    let matrix = orthogonal.matrix;
+/// What a fill has of each row of these matrices, one after the other.
+fn rows(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Row> {
+    let (mut rows, matrix) = (Vec::new(), orthogonal.matrix);
     let mut at = 0;
     for Span { range, sampler } in fill.spans() {
         let before = at;
@@ -119,18 +118,17 @@ fn for_each_row(fill: &Fill, orthogonal: &Orthogonal, mut each: impl FnMut(usize
                 // The columns whose taps are within.
                 let after = |x: u64| (x + matrix.inside() - 1 - matrix.tap_inside()) / matrix.inside();
                 let columns = after(taps.start)..after(taps.end);
-                let row = Row { number: place.number, row: place.row, columns, taps };
-                each(before + (start - range.start) as usize, row);
+                let at = before + (start - range.start) as usize;
+                rows.push(Row { at, number: place.number, row: place.row, columns, taps });
             }
             start = end;
         }
     }
+    rows
 }
 
 /// Vectors that are drawn.
 struct Panel<'a> {
-    /// Whose, of the tensor's matrices.
-    matrix: u64,
     numbers: &'a [u32],
     vectors: &'a [f32],
     padded: usize,
@@ -145,29 +143,24 @@ impl Panel<'_> {
     }
 }
 
-/// Copies vectors to where their elements are.
-fn place<T: Element>(orthogonal: &Orthogonal, panel: &Panel<'_>, fill: &Fill, elements: &mut [T]) {
+/// Copies what a row has of some vectors to where its elements are.
+fn place<T: Element>(orthogonal: &Orthogonal, panel: &Panel<'_>, place: &Row, elements: &mut [T]) {
     let matrix = orthogonal.matrix;
-    let by_rows = matrix.rows() <= matrix.columns();
-    for_each_row(fill, orthogonal, |at, Row { number, row, columns, taps }| {
-        if number != panel.matrix {
-            return;
+    let Row { at, row, columns, taps, .. } = place;
+    let place_of = |column: u64| at + (column * matrix.inside() + matrix.tap_inside() - taps.start) as usize;
+    if matrix.rows() <= matrix.columns() {
+        let Ok(vector) = panel.numbers.binary_search(&(*row as u32)) else { return };
+        let vector = panel.vector(vector);
+        for column in columns.clone() {
+            elements[place_of(column)] = T::round(orthogonal.value(vector[column as usize]));
         }
-        let place_of = |column: u64| at + (column * matrix.inside() + matrix.tap_inside() - taps.start) as usize;
-        if by_rows {
-            let Ok(vector) = panel.numbers.binary_search(&(row as u32)) else { return };
-            let vector = panel.vector(vector);
-            for column in columns {
-                elements[place_of(column)] = T::round(orthogonal.value(vector[column as usize]));
-            }
-        } else {
-            let within = |c: u32| columns.contains(&c.into());
-            let first = panel.numbers.partition_point(|&c| u64::from(c) < columns.start);
-            for (vector, &column) in panel.numbers.iter().enumerate().skip(first).take_while(|(_, c)| within(**c)) {
-                elements[place_of(column.into())] = T::round(orthogonal.value(panel.vector(vector)[row as usize]));
-            }
+    } else {
+        let within = |c: u32| columns.contains(&c.into());
+        let first = panel.numbers.partition_point(|&c| u64::from(c) < columns.start);
+        for (vector, &column) in panel.numbers.iter().enumerate().skip(first).take_while(|(_, c)| within(**c)) {
+            elements[place_of(column.into())] = T::round(orthogonal.value(panel.vector(vector)[*row as usize]));
         }
-    });
+    }
 }
 
 impl Orthogonal {

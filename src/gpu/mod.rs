@@ -17,7 +17,7 @@
 //! Targets that share a word or overlap are written in the order in which they are given, each after the one before.
 //!
 //! # Orthogonal matrices
-//! What their vectors are worked out in is scratch memory of the device, made for each fill and given back when the commands are done: at
+//! What their vectors are worked out in is scratch memory of the device, made for each kind of matrix in a fill and given back when the commands are done: at
 //! most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in parts, which use the same
 //! memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten for each 32 vectors, and
 //! about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many submissions of a large one, and one
@@ -411,6 +411,9 @@ impl GpuFiller {
     pub fn submit_all(&self, queue: &Queue, targets: &[Target<'_>], most_elements: u64) -> Result<(), Error> {
         for target in targets {
             windows::check(target.fill, target.buffer, target.offset)?;
+            for orthogonal in target.fill.orthogonals() {
+                orthogonal::check(self, orthogonal)?;
+            }
         }
         let most = most_elements.max(TILE);
         let mut rest = targets;
@@ -624,7 +627,8 @@ impl Part<'_> {
 fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = Part<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
     let (mut rest, mut offset) = (fill.clone(), offset);
-    let by_host = matches!(&fill.sampler, Sampler::Values(values) if values.sequence().is_none());
+    let by_host =
+        fill.samplers().any(|sampler| matches!(sampler, Sampler::Values(values) if values.sequence().is_none()));
     let most = if by_host { most.min(tables::MOST_DRAWN) } else { most };
     std::iter::from_fn(move || {
         (!rest.is_empty()).then(|| {

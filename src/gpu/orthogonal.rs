@@ -115,6 +115,24 @@ pub(super) struct Panel {
     pub numbers: Range<u64>,
 }
 
+/// The sizes of these matrices, and how many vectors are worked on at once, if the device can.
+pub(super) fn check(filler: &GpuFiller, orthogonal: &Orthogonal) -> Result<(Geometry, u64), Error> {
+    let geometry = Geometry::new(orthogonal);
+    let lacks = |limit: &str, value: u64, needed: u64| {
+        let allowed = format!("at least {needed} for orthogonal matrices of {} columns or rows", geometry.len);
+        Err(Error::new(ErrorKind::DeviceLimit, format!("the device's limit {limit}"), value, allowed))
+    };
+    let buffers = filler.device.limits().max_storage_buffers_per_shader_stage.into();
+    if buffers < 3 {
+        return lacks("max_storage_buffers_per_shader_stage", buffers, 3);
+    }
+    let (places, block) = (places(filler, &geometry), 4 * (BLOCK * geometry.padded) as u64);
+    if places == 0 || block > filler.limits.binding() {
+        return lacks("max_storage_buffer_binding_size", filler.limits.binding(), block.max(1 << 17));
+    }
+    Ok((geometry, places))
+}
+
 /// How many vectors are worked on at once.
 fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
     let most = MOST.min(filler.limits.binding());
@@ -132,6 +150,8 @@ pub(super) struct Job<'a> {
     buffer: &'a Buffer,
     offset: u64,
     scratch: Scratch,
+    /// In the order of matrices.
+    runs: Vec<Run>,
     panels: Vec<Panel>,
 }
 
@@ -161,25 +181,14 @@ impl<'a> Job<'a> {
         offset: u64,
     ) -> Result<Job<'a>, Error> {
         super::windows::check(fill, buffer, offset)?;
-        let geometry = Geometry::new(orthogonal);
-        let lacks = |limit: &str, value: u64, needed: u64| {
-            let allowed = format!("at least {needed} for orthogonal matrices of {} columns or rows", geometry.len);
-            Err(Error::new(ErrorKind::DeviceLimit, format!("the device's limit {limit}"), value, allowed))
-        };
-        let buffers = filler.device.limits().max_storage_buffers_per_shader_stage.into();
-        if buffers < 3 {
-            return lacks("max_storage_buffers_per_shader_stage", buffers, 3);
-        }
-        let (places, block) = (places(filler, &geometry), 4 * (BLOCK * geometry.padded) as u64);
-        if places == 0 || block > filler.limits.binding() {
-            return lacks("max_storage_buffer_binding_size", filler.limits.binding(), block.max(1 << 17));
-        }
-        let panels = panels(fill, orthogonal, places);
+        let (geometry, places) = check(filler, orthogonal)?;
+        let runs = runs(fill, orthogonal);
+        let panels = panels(&runs, &orthogonal.matrix, places);
         // As much as the largest one takes.
         let places = panels.iter().map(|panel| panel.numbers.end - panel.numbers.start).max().unwrap_or(1);
         let scratch = Scratch::new(filler, &geometry, places)?;
         let split = Split { fill, buffer_size: buffer.size(), limits: &filler.limits };
-        Ok(Job { filler, orthogonal, geometry, split, buffer, offset, scratch, panels })
+        Ok(Job { filler, orthogonal, geometry, split, buffer, offset, scratch, runs, panels })
     }
 
     /// All steps, if they are few enough to be recorded at once.
@@ -292,9 +301,9 @@ struct Run {
     at: u64,
 }
 
-/// What a fill has of each matrix.
-fn each_run(fill: &Fill, orthogonal: &Orthogonal, mut each: impl FnMut(Run)) {
-    let matrix = &orthogonal.matrix;
+/// What a fill has of each matrix, one after the other.
+fn runs(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Run> {
+    let (mut runs, matrix) = (Vec::new(), &orthogonal.matrix);
     let len = matrix.rows() * matrix.row_len();
     let mut at = 0;
     for Span { range, sampler } in fill.spans() {
@@ -312,11 +321,12 @@ fn each_run(fill: &Fill, orthogonal: &Orthogonal, mut each: impl FnMut(Run)) {
                 _ => Some(number),
             };
             if let Some(matrix) = of {
-                each(Run { matrix, range: start..end, at: before + (start - range.start) });
+                runs.push(Run { matrix, range: start..end, at: before + (start - range.start) });
             }
             start = end;
         }
     }
+    runs
 }
 
 /// The vectors that elements of a run are of, as numbers from the first to the last.
@@ -332,17 +342,17 @@ fn vectors(matrix: &Matrix, range: &Range<u64>) -> Range<u64> {
     }
 }
 
-fn panels(fill: &Fill, orthogonal: &Orthogonal, places: u64) -> Vec<Panel> {
+fn panels(runs: &[Run], of: &Matrix, places: u64) -> Vec<Panel> {
     let mut wanted: Vec<(u64, Range<u64>)> = Vec::new();
-    each_run(fill, orthogonal, |Run { matrix, range, .. }| {
-        let numbers = vectors(&orthogonal.matrix, &range);
+    for Run { matrix, range, .. } in runs {
+        let numbers = vectors(of, range);
         match wanted.last_mut() {
-            Some((last, known)) if *last == matrix => {
+            Some((last, known)) if last == matrix => {
                 *known = known.start.min(numbers.start)..known.end.max(numbers.end);
             }
-            _ => wanted.push((matrix, numbers)),
+            _ => wanted.push((*matrix, numbers)),
         }
-    });
+    }
     let cut = |(matrix, numbers): (u64, Range<u64>)| {
         numbers
             .clone()
@@ -415,10 +425,8 @@ impl Job<'_> {
         let rows = Rows { len: matrix.row_len(), count: 0, first: outside * matrix.rows() };
         let sampler = Sampler::Orthogonal(*self.orthogonal);
         let mut windows = Vec::new();
-        each_run(self.split.fill, self.orthogonal, |Run { matrix: number, range, at }| {
-            if number != panel.matrix {
-                return;
-            }
+        let first = self.runs.partition_point(|run| run.matrix < panel.matrix);
+        for Run { range, at, .. } in self.runs[first..].iter().take_while(|run| run.matrix == panel.matrix) {
             let mut put = |part: Range<u64>| {
                 if !part.is_empty() {
                     let offset = self.offset + dtype.bytes(at + part.start - range.start);
@@ -438,7 +446,7 @@ impl Job<'_> {
                     put(within(row * rows.len + columns.start, row * rows.len + columns.end));
                 }
             }
-        });
+        }
         windows
     }
 }

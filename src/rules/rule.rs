@@ -154,17 +154,19 @@ impl Drawn {
             None => other.unwrap_or(&tensor.shape).to_vec(),
         };
         let resolved = resolve(scheme, layout, &shape, &variables)?;
-        if let Some(part) = all {
-            drawn_as_one(&resolved.distribution, part.dim, &shape)?;
-        }
-        let of_own_shape = |distribution: &Distribution| match distribution {
+        let of_own_shape = |distribution: &Distribution, scheme: &Text| match distribution {
             Distribution::Structured(structure) if other.is_some() => {
                 let allowed = "one that asks for fans, where fans_from says whose";
-                Err(Error::new(ErrorKind::Rules, "the scheme", structure, allowed))
+                let error = Error::new(ErrorKind::Rules, "the scheme", structure, allowed);
+                Err(error.at(format_args!("by the scheme of line {}", scheme.line)))
             }
             _ => Ok(()),
         };
-        of_own_shape(&resolved.distribution)?;
+        of_own_shape(&resolved.distribution, scheme)?;
+        if let Some(part) = all {
+            drawn_as_one(&resolved.distribution, part.dim, &shape)
+                .map_err(|e| e.at(format_args!("by the part of line {}", part.line)))?;
+        }
         planned.layout = Some(resolved.layout);
         planned.fans = resolved.fans;
         let stream = match &self.stream {
@@ -180,7 +182,7 @@ impl Drawn {
             let (scheme, layout) = part.texts(self);
             for range in part.ranges(&tensor.shape, &variables)? {
                 let resolved = resolve(scheme, layout, &shape_of(part, &range), &variables)?;
-                of_own_shape(&resolved.distribution)?;
+                of_own_shape(&resolved.distribution, scheme)?;
                 draw = draw.with_part(part.dim, range, resolved.distribution);
             }
         }
@@ -313,7 +315,9 @@ fn resolve(scheme: &Text, layout: &Text, shape: &[u64], variables: &Variables) -
     };
     let parsed: Scheme = text.parse().map_err(at)?;
     let distribution = match parsed {
-        _ if parsed.needs_fans() && shape.contains(&0) => Distribution::Constant { value: 0.0 },
+        _ if (parsed.needs_fans() || matches!(parsed, Scheme::Shaped(_))) && shape.contains(&0) => {
+            Distribution::Constant { value: 0.0 }
+        }
         _ => parsed.distribution(shape, layout).map_err(at)?,
     };
     Ok(Resolved { distribution, layout, fans: fans.ok() })

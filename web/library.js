@@ -1,5 +1,7 @@
 // The library's own program, for what the page does not do by itself: library/src/main.rs says what it takes.
 
+import { resolve } from "./scheme.js";
+
 // Schemes that the page has drawn by it; it knows the others, too, and more names of all.
 export const SCHEMES = [
   "uniform_unit_scaling", "variance_scaling_initializer", "orthogonal", "delta_orthogonal", "identity", "dirac", "sparse", "arange",
@@ -36,12 +38,24 @@ export class Library {
     });
   }
 
-  // What a scheme draws of elements start..end: its distribution and bytes; or another text of it, where the page draws that itself.
-  async draw({ shape, layout, dtype, seed, name, start, end }, scheme) {
-    const answer = await this.run(["draw", scheme, shape.join("x"), layout, dtype, seed, name, start, end].map(String));
+  // What a scheme draws of elements start..end of a tensor: `distribution` by the page's own reading of it, if it has one, or by the
+  // library's; in this case the library draws, too, unless the page's kernels do, and there are `bytes`.
+  async resolved({ shape, layout, dtype, seed, name, start, end }, scheme) {
+    let refused;
+    try {
+      return { distribution: resolve(scheme, shape, layout) };
+    } catch (error) {
+      refused = error;
+    }
+    const asked = ["draw", scheme, shape.join("x"), layout, dtype, seed, name, start, end].map(String);
+    const answer = await this.run(asked).catch((error) => {
+      // Where there is no library, the page's own words serve.
+      throw error.message.includes("web/build") ? new Error(`${refused.message} (${error.message})`) : error;
+    });
     const bytes = new Uint8Array(answer);
     const line = bytes.indexOf(10);
     const head = JSON.parse(new TextDecoder().decode(line < 0 ? bytes : bytes.subarray(0, line)));
-    return line < 0 ? head : { distribution: head, bytes: answer.slice(line + 1) };
+    if (line < 0) return { distribution: resolve(head.scheme, shape, layout) };
+    return { distribution: head, bytes: answer.slice(line + 1) };
   }
 }

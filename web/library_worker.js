@@ -19,8 +19,6 @@ self.onmessage = async ({ data: { given, input } }) => {
     if (code !== 0) throw new Error(errors);
     self.postMessage({ output }, [output]);
   } catch (error) {
-    // A program that has too little memory ends in a trap.
-    const trapped = error instanceof WebAssembly.RuntimeError;
-    self.postMessage({ wrong: trapped ? `the library has stopped: ${error.message}` : error.message });
+    self.postMessage({ wrong: error.message });
   }
 };

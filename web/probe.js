@@ -2,7 +2,7 @@
 // shaders/probe.wgsl; and what mean-field theory expects.
 
 import { samplerOf, streamNamed } from "./sampler.js";
-import { knows, momentsOf, resolve } from "./scheme.js";
+import { momentsOf } from "./scheme.js";
 import { erfc } from "./special.js";
 
 // As the kernels number them.
@@ -36,10 +36,9 @@ const WEIGHT = (layer) => `layer.${layer}.weight`;
 // What a scheme draws into square layers: its distribution, and a layer's weights, unless the GPU's kernels draw them.
 export async function weightsOf(library, { scheme, width, seed }) {
   const asked = { shape: [width, width], layout: "out_in", dtype: "f32", seed, start: 0, end: width * width };
-  const drawn = (layer) => library.draw({ ...asked, name: WEIGHT(layer) }, scheme);
-  const known = knows(scheme) ? { scheme } : await drawn(0);
-  if (!known.bytes) return { distribution: resolve(known.scheme, asked.shape, asked.layout) };
-  return { distribution: known.distribution, bytesOf: async (layer) => (await drawn(layer)).bytes };
+  const drawn = (layer) => library.resolved({ ...asked, name: WEIGHT(layer) }, scheme);
+  const { distribution, bytes } = await drawn(0);
+  return { distribution, bytesOf: bytes && (async (layer) => (layer === 0 ? bytes : (await drawn(layer)).bytes)) };
 }
 
 // The standard deviations of each layer's pre-activations, and of gradients relative to the last layer's. Weights are drawn where they

@@ -45,18 +45,10 @@ export function parseShape(text) {
 // Neither case nor - for _ matters, as in the library.
 const plain = (text) => text.trim().toLowerCase().replaceAll("-", "_");
 
-// The name that a scheme's text begins with, and its parameters.
-function partsOf(text) {
-  const [name, rest = ""] = text.trim().split(/:(.*)/s);
-  return [plain(name), rest];
-}
-
-// Whether it is one of SCHEMES.
-export const knows = (text) => Object.hasOwn(PARAMETERS, partsOf(text)[0]);
-
 // The distribution that a scheme's text draws into a weight of this shape.
 export function resolve(text, shape, layout) {
-  const [name, rest] = partsOf(text);
+  const [givenName, rest = ""] = text.trim().split(/:(.*)/s);
+  const name = plain(givenName);
   const known = Object.hasOwn(PARAMETERS, name) && PARAMETERS[name];
   if (!known) {
     throw new Error(`there is no scheme named "${name}" on this page, allowed: ${SCHEMES.join(", ")}`);

@@ -181,7 +181,7 @@ test("what the page's kernels do not draw, the library draws, by whatever name",
     ["inverse_frequencies", "64", "out_in"], ["log_uniform:low=1e-3,high=0.1", "40x30", "out_in"],
     ["inverse_softplus:low=1e-3,high=0.1,floor=1e-4", "300", "out_in"],
     // Resolved by the library, drawn by the GPU.
-    ["kaiming_uniform", "300x20", "out_in"], ["xavier_normal", "300x20", "in_out"], ["uniform_unit_scaling", "300x20", "out_in"],
+    ["kaiming_uniform", "300x20", "out_in"], ["he_normal:nonlinearity=tanh", "300x20", "out_in"], ["xavier_normal", "300x20", "in_out"], ["uniform_unit_scaling", "300x20", "out_in"],
   ]) {
     for (const [dtype, range] of [["f32", ""], ["f16", "5..64"], ["bf16", ""]]) {
       const fields = { shape, layout, dtype, seed: "18446744073709551615", range };
@@ -190,6 +190,36 @@ test("what the page's kernels do not draw, the library draws, by whatever name",
       assert.equal(await onPage(fields, scheme), expected, `${scheme} ${shape} ${layout} ${dtype} ${range}`);
     }
   }
+});
+
+test("of a part, theory speaks where each element has the whole's law", async () => {
+  for (const [scheme, shape, range, known] of [
+    ["arange", "1000", "0..10", false], ["arange", "1000", "", true], ["orthogonal", "64x64", "5..500", true],
+    ["delta_orthogonal", "9x9x3", "5..50", false], ["sparse:sparsity=0.5", "64x64", "5..500", true], ["identity", "9x9", "0..9", false],
+  ]) {
+    await page.goto(`${origin}/web/?scheme=${scheme}&shape=${shape}&range=${range}`);
+    await settled();
+    assert.equal((await page.locator("#numbers").innerText()).includes("in theory"), known, `${scheme} ${range}`);
+  }
+});
+
+test("of two requests the last is answered", async () => {
+  await page.goto(`${origin}/web/?shape=64x64`);
+  await settled();
+  await page.evaluate(() => {
+    delete document.body.dataset.state;
+    const form = document.getElementById("form");
+    for (const [scheme, shape] of [["orthogonal", "900x900"], ["sparse:sparsity=0.5", "70x70"]]) {
+      form.elements.scheme.value = scheme;
+      form.elements.shape.value = shape;
+      form.dispatchEvent(new Event("submit", { cancelable: true }));
+    }
+  });
+  await settled();
+  const expected = fanin("fill", "sparse:sparsity=0.5", "70x70", "--digest", "--device", "cpu").trim();
+  await page.waitForTimeout(2000);
+  assert.ok((await page.locator("#numbers").innerText()).includes(expected));
+  assert.equal(await page.locator("#form button").isEnabled(), true);
 });
 
 test("the list of schemes is the library's", async () => {
@@ -257,7 +287,8 @@ test("wrong input is named", async () => {
     ["seed=-1", "the seed is"],
     ["range=5..3", "START..END"],
     ["scheme=normal:std=-1", "std is -1"],
-    ["scheme=uniform:low=1,high=1", "empty"],
+    ["scheme=uniform:low=1,high=1", "low < high"],
+    ["scheme=he_normal:nonlinearity=nonsense", "nonsense"],
     ["scheme=constant:value=1e9&dtype=f16", "65504"],
     ["scheme=normal:sigma=1", "sigma"],
     ["scheme=constructor", "the scheme is"],
@@ -267,7 +298,7 @@ test("wrong input is named", async () => {
     ["scheme=dirac:groups=3&shape=8x8x3", "groups is 3"],
     ["scheme=orthogonal&shape=20000x20000", "allowed of orthogonal:gain=1,rows=20000,columns=20000 on this page: 67108864"],
     ["scheme=normal:std=0x10", "0x10"],
-    ["scheme=normal:std=1,", "no parameter"],
+    ["scheme=normal:std=1,", "a parameter"],
     ["scheme=truncated_normal:sigmas=2,low=0", "not both"],
     ["scheme=he_normal:gain=-1", "gain is -1"],
   ]) {

@@ -7,6 +7,7 @@ class Exit extends Error {}
 
 export async function run(module, given, input) {
   let instance, code;
+  let stopped = "";
   let read = 0;
   const written = [[], []];
   const words = () => new DataView(instance.exports.memory.buffer);
@@ -72,8 +73,9 @@ export async function run(module, given, input) {
     instance.exports._start();
     code = 0;
   } catch (error) {
-    if (!(error instanceof Exit)) throw error;
+    // A trap: too little memory, or a fault of the program, which has said of what.
+    if (!(error instanceof Exit)) [code, stopped] = [-1, `the library has stopped: ${error.message}`];
   }
   const [output, errors] = written.map((parts) => new Blob(parts));
-  return { code, output: await output.arrayBuffer(), errors: await errors.text() };
+  return { code, output: await output.arrayBuffer(), errors: [await errors.text(), stopped].filter(Boolean).join("; ") };
 }

@@ -45,16 +45,29 @@ impl Asked<'_> {
             let most = MOST_BYTES / dtype.bytes(1);
             return Err(format!("{} elements are wanted, allowed of {distribution} on this page: {most}", fill.len()));
         }
+        let theory = fill.len() == shape.iter().product::<u64>() || elements_are_alike(&distribution);
         let head = json!({
             "kind": "library",
             "text": distribution.to_string(),
-            "mean": distribution.mean(),
-            "std": distribution.std(),
-            "density": density(&distribution),
+            "mean": theory.then(|| distribution.mean()),
+            "std": theory.then(|| distribution.std()),
+            "density": if theory { density(&distribution) } else { None },
         });
         let mut answer = format!("{head}\n").into_bytes();
         answer.extend(cpu::bytes(&fill).map_err(said)?);
         Ok(answer)
+    }
+}
+
+/// Whether each element has the whole tensor's mean and density.
+fn elements_are_alike(distribution: &Distribution) -> bool {
+    match distribution {
+        Distribution::Structured(Structure::Orthogonal { .. }) => {
+            density(distribution).is_some_and(|density| density["share"].as_f64() > Some(0.999_999))
+        }
+        Distribution::Structured(Structure::Sparse { .. }) => true,
+        Distribution::Structured(_) => false,
+        _ => true,
     }
 }
 

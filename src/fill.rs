@@ -463,12 +463,23 @@ impl Fill {
             if let Sampler::Orthogonal(orthogonal) = sampler
                 && !found.contains(&orthogonal)
                 // What others cover draws nothing.
-                && self.spans().any(|span| span.sampler == sampler)
+                && self.ranges_of(orthogonal).next().is_some()
             {
                 found.push(orthogonal);
             }
         }
         found
+    }
+
+    /// What these matrices draw, as elements that follow one another, each with how many elements of the fill come before.
+    pub(crate) fn ranges_of(&self, orthogonal: &Orthogonal) -> impl Iterator<Item = (u64, Range<u64>)> {
+        let sampler = Sampler::Orthogonal(*orthogonal);
+        let mut at = 0;
+        self.spans().filter_map(move |span| {
+            let before = at;
+            at += span.range.end - span.range.start;
+            (*span.sampler == sampler).then_some((before, span.range))
+        })
     }
 
     /// What is drawn, in order, as elements that follow one another and that one sampler draws.

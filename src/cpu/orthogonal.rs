@@ -15,7 +15,6 @@ use multiversion::multiversion;
 
 use super::math::inverse_sqrt;
 use super::{Generator, Piece, normal, threads};
-use crate::fill::Span;
 use crate::sampler::{Orthogonal, Sampler};
 use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
 
@@ -101,13 +100,7 @@ struct Row {
 /// What a fill has of each row of these matrices, one after the other.
 fn rows(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Row> {
     let (mut rows, matrix) = (Vec::new(), orthogonal.matrix);
-    let mut at = 0;
-    for Span { range, sampler } in fill.spans() {
-        let before = at;
-        at += (range.end - range.start) as usize;
-        if *sampler != Sampler::Orthogonal(*orthogonal) {
-            continue;
-        }
+    for (before, range) in fill.ranges_of(orthogonal) {
         let mut start = range.start;
         while start < range.end {
             let row_start = start / matrix.row_len() * matrix.row_len();
@@ -118,7 +111,7 @@ fn rows(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Row> {
                 // The columns whose taps are within.
                 let after = |x: u64| (x + matrix.inside() - 1 - matrix.tap_inside()) / matrix.inside();
                 let columns = after(taps.start)..after(taps.end);
-                let at = before + (start - range.start) as usize;
+                let at = (before + start - range.start) as usize;
                 rows.push(Row { at, number: place.number, row: place.row, columns, taps });
             }
             start = end;

@@ -51,7 +51,7 @@ pub(crate) use scopes::scoped;
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
 use tables::Table;
-use windows::{Limits, Window};
+use windows::Limits;
 
 /// Bytes of a buffer of parameters, which many dispatches share.
 const PARAMETERS: usize = 4 << 20;
@@ -341,11 +341,9 @@ impl GpuFiller {
     /// All that targets take, in order: nothing is recorded before all that can fail is done.
     fn steps(&self, targets: &[Target<'_>]) -> Result<Vec<Step>, Error> {
         let (mut steps, mut batches) = (Vec::new(), Batches::default());
-        for target @ Target { fill, buffer, .. } in targets {
-            for window in self.windows(target)? {
-                batches.add(buffer, &window);
-            }
-            for orthogonal in fill.orthogonals() {
+        for target in targets {
+            self.add(&mut batches, target)?;
+            for orthogonal in target.fill.orthogonals() {
                 steps.extend(self.dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
                 steps.extend(self.job(orthogonal, target)?.all()?);
             }
@@ -354,9 +352,12 @@ impl GpuFiller {
         Ok(steps)
     }
 
-    /// All of a target but orthogonal matrices, in whose place are zeros.
-    fn windows(&self, Target { fill, buffer, offset }: &Target<'_>) -> Result<Vec<Window>, Error> {
-        windows::plan(fill, buffer, *offset, &self.limits)
+    /// Adds all of a target but orthogonal matrices, in whose place are zeros.
+    fn add(&self, batches: &mut Batches, Target { fill, buffer, offset }: &Target<'_>) -> Result<(), Error> {
+        for window in windows::plan(fill, buffer, *offset, &self.limits)? {
+            batches.add(buffer, &window);
+        }
+        Ok(())
     }
 
     fn job<'a>(&'a self, orthogonal: &'a Orthogonal, target: &Target<'a>) -> Result<orthogonal::Job<'a>, Error> {
@@ -448,9 +449,7 @@ impl GpuFiller {
             }
             let mut batches = Batches::default();
             for part in &batch {
-                for window in self.windows(&part.target())? {
-                    batches.add(part.buffer, &window);
-                }
+                self.add(&mut batches, &part.target())?;
             }
             self.submit_recorded(queue, |encoder| self.record_batches(encoder, batches))?;
         }
@@ -627,9 +626,7 @@ impl Part<'_> {
 fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = Part<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
     let (mut rest, mut offset) = (fill.clone(), offset);
-    let by_host =
-        fill.samplers().any(|sampler| matches!(sampler, Sampler::Values(values) if values.sequence().is_none()));
-    let most = if by_host { most.min(tables::MOST_DRAWN) } else { most };
+    let most = if fill.samplers().any(tables::is_drawn) { most.min(tables::MOST_DRAWN) } else { most };
     std::iter::from_fn(move || {
         (!rest.is_empty()).then(|| {
             let spans = rest.most_spans();

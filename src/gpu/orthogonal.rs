@@ -11,7 +11,6 @@ use super::tables::{HEAD, Rows, Table, of_vectors};
 use super::windows::{Split, Window};
 use super::{Dispatch, GpuFiller, Step, kernels, scoped};
 use crate::cpu::orthogonal::{BLOCK, Geometry};
-use crate::fill::Span;
 use crate::matrix::Taps;
 use crate::sampler::{Orthogonal, Sampler};
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Matrix, Stream};
@@ -305,13 +304,7 @@ struct Run {
 fn runs(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Run> {
     let (mut runs, matrix) = (Vec::new(), &orthogonal.matrix);
     let len = matrix.rows() * matrix.row_len();
-    let mut at = 0;
-    for Span { range, sampler } in fill.spans() {
-        let before = at;
-        at += range.end - range.start;
-        if *sampler != Sampler::Orthogonal(*orthogonal) {
-            continue;
-        }
+    for (before, range) in fill.ranges_of(orthogonal) {
         let mut start = range.start;
         while start < range.end {
             let number = start / len;
@@ -321,7 +314,7 @@ fn runs(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Run> {
                 _ => Some(number),
             };
             if let Some(matrix) = of {
-                runs.push(Run { matrix, range: start..end, at: before + (start - range.start) });
+                runs.push(Run { matrix, range: start..end, at: before + start - range.start });
             }
             start = end;
         }

@@ -105,6 +105,11 @@ fn tap(matrix: &Matrix) -> u32 {
 /// No recording has more values that the host draws.
 pub(super) const MOST_DRAWN: u64 = 1 << 22;
 
+/// Whether the host draws what this sampler does.
+pub(super) fn is_drawn(sampler: &Sampler) -> bool {
+    matches!(sampler, Sampler::Values(values) if values.sequence().is_none())
+}
+
 /// The table of values that the host draws, of a run of elements.
 pub(super) fn drawn(values: &Values, stream: crate::Stream, range: std::ops::Range<u64>) -> (Arc<[u32]>, Rows) {
     let len = (range.end - range.start) as u32;

@@ -125,7 +125,7 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
         let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
         return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
     }
-    if fill.samplers().any(|sampler| matches!(sampler, Sampler::Values(values) if values.sequence().is_none())) {
+    if fill.samplers().any(tables::is_drawn) {
         tables::check_drawn(fill.len())?;
     }
     Ok(split(fill, buffer.size(), offset, limits))
@@ -159,7 +159,7 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
         let (sampler, table) = match sampler {
             // Its matrices are put in their places.
             Sampler::Orthogonal(_) => (&Sampler::Constant(0), None),
-            Sampler::Values(values) if values.sequence().is_none() => {
+            Sampler::Values(values) if tables::is_drawn(sampler) => {
                 (sampler, Some(tables::drawn(values, fill.stream, range.clone())))
             }
             _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| tables::of(sampler)).clone()),

@@ -102,7 +102,7 @@ fn on_gpus(c: &mut Criterion) {
             println!("{} {} cannot be opened", info.backend, info.name);
             continue;
         };
-        let filler = GpuFiller::untested(&device).unwrap();
+        let filler = GpuFiller::untested(&device, &queue).unwrap();
         let buffer = |size: u64, dtype: Dtype| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,
@@ -112,7 +112,7 @@ fn on_gpus(c: &mut Criterion) {
             })
         };
         let draw_at = |whole: &Fill, buffer: &wgpu::Buffer, offset: u64| {
-            filler.submit(&queue, whole, buffer, offset).unwrap();
+            filler.submit(whole, buffer, offset).unwrap();
             device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
         };
         let draw = |whole: &Fill, buffer: &wgpu::Buffer| draw_at(whole, buffer, 0);
@@ -174,7 +174,7 @@ fn recording(c: &mut Criterion) {
         let info = adapter.get_info();
         let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
         let Ok((device, queue)) = pollster::block_on(adapter.request_device(&descriptor)) else { continue };
-        let filler = GpuFiller::untested(&device).unwrap();
+        let filler = GpuFiller::untested(&device, &queue).unwrap();
         let mut group = c.benchmark_group(format!("{} {} recording 10,000 tensors", info.backend, info.name));
         group.throughput(Throughput::Elements(TENSORS));
         let one = buffer_of(&device, TENSORS * 64 * 32 * 4);

@@ -46,7 +46,7 @@ fn pairs() -> Vec<(Gpu, Device, Queue)> {
         .filter_map(|adapter| {
             let ((device, queue), (other, its_queue)) =
                 (opened(adapter, &Default::default())?, opened(adapter, &Default::default())?);
-            let filler = GpuFiller::untested(&device).unwrap();
+            let filler = GpuFiller::untested(&device, &queue).unwrap();
             Some((Gpu { name: adapter.get_info().name, device, queue, filler }, other, its_queue))
         })
         .collect();
@@ -60,7 +60,7 @@ fn a_destroyed_buffer_is_an_error_and_nothing_is_recorded() {
         let (gone, kept) = (gpu.buffer(&[0; 64]), gpu.buffer(&[0; 64]));
         gone.destroy();
         let fill = fill(16);
-        assert_device_error(gpu.filler.submit(&gpu.queue, &fill, &gone, 0), "destroyed", &gpu.name);
+        assert_device_error(gpu.filler.submit(&fill, &gone, 0), "destroyed", &gpu.name);
 
         // The encoder is as it was: what is recorded next is drawn.
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -76,14 +76,51 @@ fn a_destroyed_buffer_is_an_error_and_nothing_is_recorded() {
 
 #[test]
 fn what_belongs_to_another_device_is_an_error() {
-    for (gpu, other, its_queue) in pairs() {
+    for (gpu, other, _) in pairs() {
         let fill = fill(16);
         let foreign = buffer_with(&other, 64, BufferUsages::STORAGE);
-        assert_device_error(gpu.filler.submit(&gpu.queue, &fill, &foreign, 0), "evice", &gpu.name);
-        assert_device_error(gpu.filler.submit(&its_queue, &fill, &gpu.buffer(&[0; 64]), 0), "evice", &gpu.name);
-        assert!(gpu.filler.self_test(&its_queue).is_err(), "{}", gpu.name);
+        assert_device_error(gpu.filler.submit(&fill, &foreign, 0), "evice", &gpu.name);
         assert_still_works(&gpu);
     }
+}
+
+/// wgpu would report to the other device what is submitted to its queue: to its handler, or by a panic. No filler has such a queue.
+#[test]
+fn another_devices_queue_is_an_error_that_names_it() {
+    let refused = |gpu: &Gpu, its_queue: &Queue| {
+        for filler in [GpuFiller::new(&gpu.device, its_queue), GpuFiller::untested(&gpu.device, its_queue)] {
+            let error = filler.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Device);
+            assert_eq!(
+                error.to_string(),
+                "the queue is another device's, allowed: the queue that request_device returned together with this device"
+            );
+        }
+        // Also where the device or the other one has work to do.
+        gpu.filler.submit(&fill(100_000), &gpu.buffer(&[0; 400_000]), 0).unwrap();
+        assert!(GpuFiller::new(&gpu.device, its_queue).is_err());
+        assert!(GpuFiller::new(&gpu.device, &gpu.queue).is_ok());
+        assert_still_works(gpu);
+    };
+    in_a_process_of_its_own("another_devices_queue_is_an_error_that_names_it", || {
+        // As under `panic = "abort"`.
+        std::panic::set_hook(Box::new(|panic| {
+            eprintln!("{panic}");
+            std::process::exit(134);
+        }));
+        for (gpu, other, its_queue) in pairs() {
+            refused(&gpu, &its_queue);
+            let reported = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+            for device in [&gpu.device, &other] {
+                let reported = reported.clone();
+                device.on_uncaptured_error(std::sync::Arc::new(move |error: wgpu::Error| {
+                    reported.lock().unwrap().push(error.to_string())
+                }));
+            }
+            refused(&gpu, &its_queue);
+            assert!(reported.lock().unwrap().is_empty());
+        }
+    });
 }
 
 #[test]
@@ -93,9 +130,9 @@ fn a_mapped_buffer_is_an_error_until_it_is_unmapped() {
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
         let mapped =
             gpu.device.create_buffer(&BufferDescriptor { label: None, size: 64, usage, mapped_at_creation: true });
-        assert_device_error(gpu.filler.submit(&gpu.queue, &fill, &mapped, 0), "mapped", &gpu.name);
+        assert_device_error(gpu.filler.submit(&fill, &mapped, 0), "mapped", &gpu.name);
         mapped.unmap();
-        gpu.filler.submit(&gpu.queue, &fill, &mapped, 0).unwrap();
+        gpu.filler.submit(&fill, &mapped, 0).unwrap();
         let drawn: Vec<f32> = bytemuck::pod_collect_to_vec(&gpu.read(&mapped));
         assert_same_bits(&drawn, &draw::<f32>(&fill), &gpu.name);
     }
@@ -105,14 +142,14 @@ fn a_mapped_buffer_is_an_error_until_it_is_unmapped() {
 fn a_device_that_is_destroyed_in_the_middle_is_an_error() {
     for gpu in adapters() {
         let (fill, buffer) = (fill(16), gpu.buffer(&[0; 64]));
-        gpu.filler.submit(&gpu.queue, &fill, &buffer, 0).unwrap();
+        gpu.filler.submit(&fill, &buffer, 0).unwrap();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         gpu.device.destroy();
         assert_device_error(gpu.filler.record(&mut encoder, &fill, &buffer, 0), "", &gpu.name);
-        assert_device_error(gpu.filler.submit(&gpu.queue, &fill, &buffer, 0), "", &gpu.name);
+        assert_device_error(gpu.filler.submit(&fill, &buffer, 0), "", &gpu.name);
         let targets = [Target::new(&fill, &buffer, 0)];
-        assert_device_error(gpu.filler.submit_all(&gpu.queue, &targets, 1 << 20), "", &gpu.name);
-        assert!(gpu.filler.self_test(&gpu.queue).is_err(), "{}", gpu.name);
+        assert_device_error(gpu.filler.submit_all(&targets), "", &gpu.name);
+        assert!(gpu.filler.self_test().is_err(), "{}", gpu.name);
         assert!(GpuFiller::new(&gpu.device, &gpu.queue).is_err(), "{}", gpu.name);
     }
 }
@@ -136,7 +173,7 @@ fn many_fills_in_several_submissions_are_those_of_one() {
                 targets.push(Target::new(fill, &buffer, offset));
                 offset += 2 * fill.len();
             }
-            gpu.filler.submit_all(&gpu.queue, &targets, most).unwrap();
+            gpu.in_submissions_of(most).submit_all(&targets).unwrap();
             let drawn: Vec<half::bf16> = bytemuck::pod_collect_to_vec(&gpu.read(&buffer)[..2 * expected.len()]);
             assert_same_bits(&drawn, &expected, &format!("{}, at most {most}", gpu.name));
         }
@@ -156,12 +193,12 @@ fn the_programs_pipeline_cache_is_used() {
         tried += 1;
         let name = adapter.get_info().name;
         let descriptor = wgpu::DeviceDescriptor { required_features: features, ..Default::default() };
-        let [(device, _queue), (other, _its_queue)] =
+        let [(device, queue), (other, _)] =
             [0; 2].map(|_| pollster::block_on(adapter.request_device(&descriptor)).unwrap());
         let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
         // SAFETY: there is no data.
         let [own, foreign] = [&device, &other].map(|device| unsafe { device.create_pipeline_cache(&descriptor) });
-        let with = |cache| GpuFiller::untested(&device).unwrap().with_pipeline_cache(cache);
+        let with = |cache| GpuFiller::untested(&device, &queue).unwrap().with_pipeline_cache(cache);
         with(&own).prepare([&fill(16)]).unwrap();
         assert_device_error(with(&foreign).prepare([&fill(16)]), "does not compile", &name);
     }
@@ -171,12 +208,16 @@ fn the_programs_pipeline_cache_is_used() {
 /// What a test asks of a process of its own, since memory is a process's.
 const CHILD: &str = "FANIN_TEST_CHILD";
 
-/// Does a test's work on lavapipe, in a process of its own, which runs that one test again; shows what it says where it fails.
 #[cfg(target_os = "linux")]
-fn in_a_process_of_its_own(test: &str, work: impl FnOnce(Gpu)) {
+fn lavapipe() -> Gpu {
+    let found = adapters().into_iter().find(|gpu| gpu.name.starts_with("vulkan llvmpipe"));
+    found.expect("this test needs lavapipe: apt-get install mesa-vulkan-drivers, or run tests/run")
+}
+
+/// Does a test's work in a process of its own, which runs that one test again; shows what it says where it fails.
+fn in_a_process_of_its_own(test: &str, work: impl FnOnce()) {
     if std::env::var_os(CHILD).is_some() {
-        let found = adapters().into_iter().find(|gpu| gpu.name.starts_with("vulkan llvmpipe"));
-        return work(found.expect("this test needs lavapipe: apt-get install mesa-vulkan-drivers, or run tests/run"));
+        return work();
     }
     let program = std::env::current_exe().unwrap();
     let output = Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap();
@@ -196,7 +237,8 @@ fn megabytes(of: &str) -> u64 {
 #[test]
 #[cfg(target_os = "linux")]
 fn memory_that_runs_out_is_an_error() {
-    in_a_process_of_its_own("memory_that_runs_out_is_an_error", |gpu| {
+    in_a_process_of_its_own("memory_that_runs_out_is_an_error", || {
+        let gpu = lavapipe();
         gpu.filler.prepare([&fill(16)]).unwrap();
         let limit = format!("--as={}", (megabytes("VmSize") + 300) << 20);
         let pid = std::process::id().to_string();
@@ -206,7 +248,7 @@ fn memory_that_runs_out_is_an_error() {
         let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let huge = buffer_with(&gpu.device, 1 << 30, BufferUsages::STORAGE | BufferUsages::COPY_SRC);
         assert!(matches!(pollster::block_on(scope.pop()), Some(wgpu::Error::OutOfMemory { .. })));
-        assert_device_error(gpu.filler.submit(&gpu.queue, &fill(1 << 28), &huge, 0), "invalid", &gpu.name);
+        assert_device_error(gpu.filler.submit(&fill(1 << 28), &huge, 0), "invalid", &gpu.name);
         assert_still_works(&gpu);
     });
 }
@@ -215,7 +257,8 @@ fn memory_that_runs_out_is_an_error() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_million_tiny_fills_take_bounded_memory() {
-    in_a_process_of_its_own("a_million_tiny_fills_take_bounded_memory", |gpu| {
+    in_a_process_of_its_own("a_million_tiny_fills_take_bounded_memory", || {
+        let gpu = lavapipe();
         let count = 1_000_000;
         let buffer = gpu.buffer(&vec![0; 4 * count]);
         let one = Distribution::Constant { value: 1.0 };
@@ -224,7 +267,7 @@ fn a_million_tiny_fills_take_bounded_memory() {
         let targets: Vec<_> =
             fills.iter().enumerate().map(|(i, fill)| Target::new(fill, &buffer, 4 * i as u64)).collect();
         let (before, started) = (megabytes("VmHWM"), std::time::Instant::now());
-        gpu.filler.submit_all(&gpu.queue, &targets, 1 << 28).unwrap();
+        gpu.filler.submit_all(&targets).unwrap();
         let submitted = started.elapsed().as_secs_f64();
         assert!(gpu.read(&buffer).chunks(4).all(|bytes| bytes == 1f32.to_ne_bytes()));
         let grown = megabytes("VmHWM") - before;

@@ -270,7 +270,7 @@ mod on_gpus {
         for gpu in common::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
         {
             for (cpu, probe) in &probes {
-                let report = probe.on_gpu(&gpu.filler, &gpu.queue).unwrap();
+                let report = probe.on_gpu(&gpu.filler).unwrap();
                 agree(probe, &format!("{probe} on {}", gpu.name), &report, cpu);
             }
         }
@@ -288,11 +288,11 @@ mod on_gpus {
                 let stream = fanin::Stream::named(3, "weight");
                 let fill = scheme.fill(&shape, fanin::Layout::OUT_IN, stream, fanin::Dtype::F32).unwrap();
                 let cpu = Spectrum::of(&common::draw::<f32>(&fill), rows, columns).unwrap();
-                let found = Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns).unwrap();
+                let found = Spectrum::on_gpu(&gpu.filler, &fill, rows, columns).unwrap();
                 let near = |a: f64, b: f64| (a - b).abs() <= 1e-3 * cpu.largest;
                 let is_near = near(found.largest, cpu.largest) && near(found.smallest, cpu.smallest);
                 assert!(is_near && near(found.rms, cpu.rms), "{}: {found:?}, {cpu:?}", gpu.name);
-                assert!(Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns + 1).is_err());
+                assert!(Spectrum::on_gpu(&gpu.filler, &fill, rows, columns + 1).is_err());
             }
         }
     }
@@ -301,11 +301,11 @@ mod on_gpus {
     fn what_a_device_cannot_hold_is_refused() {
         for gpu in common::adapters_with(|_| wgpu::Limits::downlevel_defaults()) {
             let wide = probe("he_normal", "relu").with_width(8192).unwrap().with_batch(1).unwrap();
-            let error = wide.with_depth(1).unwrap().on_gpu(&gpu.filler, &gpu.queue).unwrap_err();
+            let error = wide.with_depth(1).unwrap().on_gpu(&gpu.filler).unwrap_err();
             assert_eq!(error.kind(), fanin::ErrorKind::DeviceLimit, "{error}");
             assert!(error.to_string().contains("268435456"), "{error}");
             gpu.device.destroy();
-            let error = probe("he_normal", "relu").on_gpu(&gpu.filler, &gpu.queue).unwrap_err();
+            let error = probe("he_normal", "relu").on_gpu(&gpu.filler).unwrap_err();
             assert_eq!(error.kind(), fanin::ErrorKind::Device, "{error}");
         }
     }

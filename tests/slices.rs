@@ -137,7 +137,7 @@ fn packed_columns_are_one_fill() {
     for gpu in adapters() {
         let buffer = gpu.buffer(&vec![0; fill.byte_len() as usize]);
         let targets = [fanin::gpu::Target::new(&fill, &buffer, 0)];
-        gpu.filler.submit_all(&gpu.queue, &targets, 1 << 28).unwrap();
+        gpu.filler.submit_all(&targets).unwrap();
         let drawn: Vec<f32> = bytemuck::pod_collect_to_vec(&gpu.read(&buffer));
         assert_same_bits(&drawn, &expected, &gpu.name);
     }
@@ -164,7 +164,7 @@ fn a_split_by_columns_is_one_fill() {
     if let Some(gpu) = adapters().first() {
         let buffer = gpu.buffer(&vec![0; tall.byte_len() as usize]);
         let targets = [fanin::gpu::Target::new(&tall, &buffer, 0)];
-        gpu.filler.submit_all(&gpu.queue, &targets, 1 << 28).unwrap();
+        gpu.filler.submit_all(&targets).unwrap();
         let drawn: Vec<f32> = bytemuck::pod_collect_to_vec(&gpu.read(&buffer)[..tall.byte_len() as usize]);
         assert_same_bits(&drawn, &cpu::vec::<f32>(&tall).unwrap(), &gpu.name);
     }

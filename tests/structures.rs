@@ -328,7 +328,7 @@ fn structures_among_other_targets_are_written_in_their_order() {
             Target::new(&few, &buffer, 12_000),
         ];
         for most in [1, 1 << 28] {
-            gpu.filler.submit_all(&gpu.queue, &targets, most).unwrap();
+            gpu.in_submissions_of(most).submit_all(&targets).unwrap();
             assert_same_bits::<f32>(bytemuck::cast_slice(&gpu.read(&buffer)), &expected, &gpu.name);
         }
         let mut encoder = gpu.device.create_command_encoder(&Default::default());

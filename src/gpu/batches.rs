@@ -1,6 +1,6 @@
 //! Windows -> dispatches, as few as may be: windows of one kernel that touch none of the same words share one.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use wgpu::Buffer;
@@ -59,6 +59,11 @@ impl Batches {
                 self.batches.push(Batch { common, rows: vec![window.params] });
             }
         }
+    }
+
+    /// The pipelines that they take, each once.
+    pub fn variants(&self) -> HashSet<Variant> {
+        self.batches.iter().map(|batch| batch.common.variant).collect()
     }
 
     /// In the order in which they must run, those that share bindings beside one another.

@@ -41,10 +41,22 @@ impl Variant {
 }
 
 impl Writes {
-    /// What a dtype can need.
-    pub const fn of(dtype: Dtype) -> &'static [Writes] {
-        match dtype.size() {
-            4 => &[Writes::Words, Writes::Blocks, Writes::Whole],
+    /// What it writes at once, in words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Writes::Words => "words",
+            Writes::Blocks => "blocks",
+            Writes::Whole => "whole workgroups",
+            Writes::Odd => "every other workgroup",
+        }
+    }
+
+    /// What a kernel can need in a dtype.
+    pub const fn of(kernel: Kernel, dtype: Dtype) -> &'static [Writes] {
+        match (kernel, dtype.size()) {
+            // Its elements are numbered from the buffer's beginning on, where blocks begin.
+            (Kernel::Constant, _) => &[Writes::Words, Writes::Blocks],
+            (_, 4) => &[Writes::Words, Writes::Blocks, Writes::Whole],
             _ => &[Writes::Words, Writes::Blocks, Writes::Whole, Writes::Odd],
         }
     }
@@ -114,7 +126,7 @@ mod tests {
         use naga::valid::{Capabilities, ValidationFlags, Validator};
         for &kernel in Kernel::ALL {
             for &dtype in Dtype::ALL {
-                for &writes in Writes::of(dtype) {
+                for &writes in Writes::of(kernel, dtype) {
                     let text = source(Variant { kernel, asks: 0, dtype, writes }, false);
                     let module =
                         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));

@@ -29,6 +29,7 @@ mod batches;
 mod kernels;
 mod orthogonal;
 mod pipelines;
+mod proofs;
 mod scopes;
 mod self_test;
 mod tables;
@@ -46,6 +47,7 @@ use crate::{Error, ErrorKind, Fill};
 use batches::{Batch, Batches, Common};
 use kernels::Writes;
 use pipelines::Pipelines;
+use proofs::Proofs;
 pub(crate) use scopes::scoped;
 #[cfg(test)]
 pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
@@ -93,10 +95,14 @@ const RUNS_PER_SUBMISSION: u64 = 1 << 14;
 #[derive(Debug)]
 pub struct GpuFiller {
     device: Device,
+    queue: Queue,
     limits: Limits,
     pipelines: Pipelines,
     /// Pipelines of other kernels than those that draw, by their labels.
     others: Mutex<HashMap<String, ComputePipeline>>,
+    proofs: Proofs,
+    /// Elements of one submission of `submit_all`, at most.
+    submission: u64,
 }
 
 /// One fill and where it goes: the buffer, and the byte offset of the fill's first element in it.
@@ -141,58 +147,36 @@ impl<'a> Target<'a> {
 }
 
 impl GpuFiller {
-    /// For buffers of this device, once it has passed [`self_test`](GpuFiller::self_test): a device whose bits are not the
-    /// CPU's is refused. The test draws some 35 million values, compiles all kernels and waits for the device, a second or less;
-    /// a program needs it once.
+    /// A filler of this device's buffers, which tests each pipeline before it draws with it.
+    ///
+    /// A pipeline is one kernel in one dtype and one way of writing. When a fill first needs it, it is compiled, draws known
+    /// answers, is waited for, and is compared with the CPU bit for bit; what draws other bits is refused before anything is recorded.
+    /// That takes some milliseconds on a GPU. [`prepare`](GpuFiller::prepare) does it ahead for the fills of a program,
+    /// [`self_test`](GpuFiller::self_test) for all kernels. Nothing is tested here but that the queue is the device's.
     ///
     /// # Errors
-    /// [`ErrorKind::SelfTest`] if the device draws other bits; [`ErrorKind::DeviceLimit`] if it cannot run the kernels, for which
-    /// WebGPU's default limits are enough; [`ErrorKind::Device`] if it fails.
-    ///
-    /// ```
-    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// let filler = fanin::gpu::GpuFiller::new(&device, &queue)?;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
+    /// [`ErrorKind::DeviceLimit`] if the device cannot run the kernels, for which WebGPU's default limits are enough;
+    /// [`ErrorKind::Device`] if it fails, or if the queue is another device's.
     pub fn new(device: &Device, queue: &Queue) -> Result<GpuFiller, Error> {
-        GpuFiller::untested(device)?.tested(queue)
+        GpuFiller::with_proofs(device, queue, Proofs::wanted())
     }
 
-    /// For buffers of this device, whatever it draws: nothing is drawn, compiled or waited for. Where the bits matter, the
-    /// program has tested this device and driver elsewhere.
+    /// A filler of this device's buffers, whatever the device draws: no pipeline is tested.
+    ///
+    /// It is for programs that have tested this device and driver elsewhere, and for browsers, where nothing can wait for a device.
     ///
     /// # Errors
-    /// [`ErrorKind::DeviceLimit`] and [`ErrorKind::Device`], as for [`new`](GpuFiller::new).
-    ///
-    /// ```
-    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// # let (device, _) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// let filler = fanin::gpu::GpuFiller::untested(&device)?;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn untested(device: &Device) -> Result<GpuFiller, Error> {
+    /// Those of [`new`](GpuFiller::new).
+    pub fn untested(device: &Device, queue: &Queue) -> Result<GpuFiller, Error> {
+        GpuFiller::with_proofs(device, queue, Proofs::not_wanted())
+    }
+
+    fn with_proofs(device: &Device, queue: &Queue, proofs: Proofs) -> Result<GpuFiller, Error> {
         let limits = Limits::new(&device.limits())?;
-        Ok(GpuFiller { device: device.clone(), limits, pipelines: Pipelines::new(device)?, others: Mutex::default() })
-    }
-
-    /// This filler, if its device passes the self-test.
-    ///
-    /// # Errors
-    /// [`ErrorKind::SelfTest`], with the first check that failed and its count; those of [`self_test`](GpuFiller::self_test).
-    ///
-    /// ```
-    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// let filler = fanin::gpu::GpuFiller::untested(&device)?.tested(&queue)?;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn tested(self, queue: &Queue) -> Result<GpuFiller, Error> {
-        self.self_test(queue)?.into_result()?;
-        Ok(self)
+        scopes::belongs(device, queue)?;
+        let (pipelines, others) = (Pipelines::new(device)?, Mutex::default());
+        let (device, queue) = (device.clone(), queue.clone());
+        Ok(GpuFiller { device, queue, limits, pipelines, others, proofs, submission: 1 << 28 })
     }
 
     /// This filler, with a cache that the program keeps: what is compiled from now on is looked up and kept in it.
@@ -203,7 +187,7 @@ impl GpuFiller {
     /// let features = adapter.features() & wgpu::Features::PIPELINE_CACHE;
     /// let descriptor = wgpu::DeviceDescriptor { required_features: features, ..Default::default() };
     /// # let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
-    /// let mut filler = fanin::gpu::GpuFiller::untested(&device)?;
+    /// let mut filler = fanin::gpu::GpuFiller::new(&device, &queue)?;
     /// if !features.is_empty() {
     ///     let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
     ///     // Without data there is nothing that could be wrong.
@@ -216,17 +200,28 @@ impl GpuFiller {
         GpuFiller { pipelines: self.pipelines.with_cache(cache), ..self }
     }
 
-    /// Compiles what these fills need, so that recording them does not wait for the compiler.
+    /// This filler, whose [`submit_all`](GpuFiller::submit_all) draws at most so many elements in one submission: 2^28 unless told,
+    /// at least 1,024.
+    ///
+    /// A submission that takes seconds is ended by the watchdogs of some systems, and other programs wait for it: 2^28
+    /// elements are a tenth of a second or two on a small GPU.
+    #[must_use]
+    pub fn with_submissions_of(self, elements: u64) -> GpuFiller {
+        GpuFiller { submission: elements.max(TILE), ..self }
+    }
+
+    /// Compiles and tests the pipelines that these fills need, so that recording them waits for nothing.
     ///
     /// # Errors
-    /// [`ErrorKind::Device`] if a kernel does not compile.
+    /// [`ErrorKind::Device`] if a kernel does not compile or the device fails; [`ErrorKind::SelfTest`] if a pipeline draws other
+    /// bits than the CPU.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream, gpu::GpuFiller};
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// # let (device, _) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// # let filler = GpuFiller::untested(&device)?;
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// # let filler = GpuFiller::new(&device, &queue)?;
     /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
     /// let fill = Fill::new(&normal, Stream::numbered(0, 0), Dtype::BF16, 0..1 << 20)?;
     /// filler.prepare([&fill])?;
@@ -234,15 +229,17 @@ impl GpuFiller {
     /// ```
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
-            let has_matrices = !fill.orthogonals().is_empty();
-            if has_matrices {
+            if !fill.orthogonals().is_empty() {
                 orthogonal::prepare(self)?;
+                self.prove_orthogonal(fill.dtype())?;
             }
-            // What lies beside matrices is zero.
-            let zeros = has_matrices.then_some(&Sampler::Constant(0));
-            for &writes in Writes::of(fill.dtype()) {
-                for sampler in fill.samplers().chain(zeros) {
-                    self.pipelines.get(&self.device, windows::variant(sampler, fill.dtype(), writes))?;
+            for sampler in fill.samplers() {
+                // What lies beside matrices is zero.
+                let sampler = if matches!(sampler, Sampler::Orthogonal(_)) { &Sampler::Constant(0) } else { sampler };
+                for &writes in Writes::of(sampler.kernel(), fill.dtype()) {
+                    let variant = windows::variant(sampler, fill.dtype(), writes);
+                    self.pipelines.get(&self.device, variant)?;
+                    self.prove_all([variant], [fill])?;
                 }
             }
         }
@@ -253,6 +250,12 @@ impl GpuFiller {
     #[cfg(feature = "probe")]
     pub(crate) fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The device's queue.
+    #[cfg(feature = "probe")]
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     /// A pipeline of another kernel than those that draw, compiled when it is first asked for.
@@ -281,8 +284,8 @@ impl GpuFiller {
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// # let (device, _) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// # let filler = fanin::gpu::GpuFiller::untested(&device)?;
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// # let filler = fanin::gpu::GpuFiller::new(&device, &queue)?;
     /// let buffer = filler.create_buffer("weight", 1001, wgpu::BufferUsages::COPY_SRC)?;
     /// assert_eq!(buffer.size(), 1004);
     /// assert!(filler.create_buffer("weight", 1 << 60, wgpu::BufferUsages::COPY_SRC).is_err());
@@ -334,21 +337,34 @@ impl GpuFiller {
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        let steps = self.steps(targets)?;
+        for target in targets {
+            windows::check(target.fill, target.buffer, target.offset)?;
+        }
+        let steps = self.steps(targets, true)?;
         self.record_steps(encoder, steps)
     }
 
-    /// All that targets take, in order: nothing is recorded before all that can fail is done.
-    fn steps(&self, targets: &[Target<'_>]) -> Result<Vec<Step>, Error> {
+    /// All that targets take, in order: nothing is recorded before all that can fail is done. Pipelines are proved first, but for
+    /// those of a proof itself.
+    fn steps(&self, targets: &[Target<'_>], prove: bool) -> Result<Vec<Step>, Error> {
         let (mut steps, mut batches) = (Vec::new(), Batches::default());
+        let dispatches = |batches: Batches| {
+            if prove {
+                self.prove_all(batches.variants(), targets.iter().map(|target| target.fill))?;
+            }
+            self.dispatches(batches)
+        };
         for target in targets {
             self.add(&mut batches, target)?;
             for orthogonal in target.fill.orthogonals() {
-                steps.extend(self.dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
+                if prove {
+                    self.prove_orthogonal(target.fill.dtype())?;
+                }
+                steps.extend(dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
                 steps.extend(self.job(orthogonal, target)?.all()?);
             }
         }
-        steps.extend(self.dispatches(batches)?.map(Step::Pass));
+        steps.extend(dispatches(batches)?.map(Step::Pass));
         Ok(steps)
     }
 
@@ -365,35 +381,21 @@ impl GpuFiller {
         orthogonal::Job::new(self, orthogonal, fill, buffer, offset)
     }
 
-    /// Records one fill and submits it.
+    /// Records one fill and submits it to the device's queue.
     ///
     /// # Errors
-    /// Those of [`record`](GpuFiller::record), and [`ErrorKind::Device`] where the buffer is mapped or destroyed, or the queue is
-    /// another device's; nothing is drawn then.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream, gpu::GpuFiller};
-    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-    /// # let usage = wgpu::BufferUsages::STORAGE;
-    /// # let buffer = device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 64, usage, mapped_at_creation: false });
-    /// # let fill = Fill::new(&Distribution::Constant { value: 1.0 }, Stream::numbered(0, 0), Dtype::F32, 0..16)?;
-    /// GpuFiller::new(&device, &queue)?.submit(&queue, &fill, &buffer, 0)?;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn submit(&self, queue: &Queue, fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
-        self.submit_recorded(queue, |encoder| self.record(encoder, fill, buffer, offset))
+    /// Those of [`record`](GpuFiller::record), and [`ErrorKind::Device`] where the buffer is mapped or destroyed; nothing is drawn then.
+    pub fn submit(&self, fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
+        self.submit_recorded(|encoder| self.record(encoder, fill, buffer, offset))
     }
 
-    /// Draws many fills in as many submissions as it takes: none has more than `most_elements`, or more than 16,384 fills (of
-    /// slices: runs of elements that follow one another in the tensor). A
-    /// submission that takes seconds is ended by the watchdogs of some systems, and other programs wait for it: 2^28
-    /// elements are a tenth of a second or two on a small GPU. Memory stays bounded, whatever the number of targets.
+    /// Draws many fills in as many submissions to the device's queue as it takes: none has more elements than
+    /// [`with_submissions_of`](GpuFiller::with_submissions_of) says, or more than 16,384 fills (of slices: runs of elements that follow
+    /// one another in the tensor). Memory stays bounded, whatever the number of targets.
     ///
     /// # Errors
-    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. `most_elements` counts as 1,024
-    /// where it is less. Where the device fails underway, what was submitted before is drawn.
+    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. Where the device fails
+    /// underway, what was submitted before is drawn.
     ///
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -405,27 +407,28 @@ impl GpuFiller {
     /// # let arena = device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 1 << 20, usage, mapped_at_creation: false });
     /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
     /// let fill = Fill::new(&normal, Stream::named(0, "weight"), Dtype::F32, 0..1 << 18)?;
-    /// let targets = [Target::new(&fill, &arena, 0)];
-    /// GpuFiller::new(&device, &queue)?.submit_all(&queue, &targets, 1 << 28)?;
+    /// GpuFiller::new(&device, &queue)?.submit_all(&[Target::new(&fill, &arena, 0)])?;
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn submit_all(&self, queue: &Queue, targets: &[Target<'_>], most_elements: u64) -> Result<(), Error> {
+    pub fn submit_all(&self, targets: &[Target<'_>]) -> Result<(), Error> {
         for target in targets {
             windows::check(target.fill, target.buffer, target.offset)?;
             for orthogonal in target.fill.orthogonals() {
                 orthogonal::check(self, orthogonal)?;
             }
         }
-        let most = most_elements.max(TILE);
         let mut rest = targets;
         while !rest.is_empty() {
             // Those up to the next that has orthogonal matrices, which are cut in a way of their own.
             let last = rest.iter().position(|target| !target.fill.orthogonals().is_empty());
             let (first, after) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
-            self.submit_parts(queue, first, most)?;
+            if let Some(target) = last.map(|last| &rest[last]) {
+                self.prove_orthogonal(target.fill.dtype())?;
+            }
+            self.submit_parts(first)?;
             if let Some(target) = last.map(|last| &rest[last]) {
                 for orthogonal in target.fill.orthogonals() {
-                    self.submit_orthogonal(queue, &self.job(orthogonal, target)?, most)?;
+                    self.submit_orthogonal(&self.job(orthogonal, target)?)?;
                 }
             }
             rest = after;
@@ -434,7 +437,8 @@ impl GpuFiller {
     }
 
     /// All but orthogonal matrices, in whose place are zeros.
-    fn submit_parts(&self, queue: &Queue, targets: &[Target<'_>], most: u64) -> Result<(), Error> {
+    fn submit_parts(&self, targets: &[Target<'_>]) -> Result<(), Error> {
+        let most = self.submission;
         let mut parts = targets.iter().flat_map(|target| parts(target, most)).peekable();
         while parts.peek().is_some() {
             let (mut elements, mut runs, mut batch) = (0, 0, Vec::new());
@@ -451,38 +455,35 @@ impl GpuFiller {
             for part in &batch {
                 self.add(&mut batches, &part.target())?;
             }
-            self.submit_recorded(queue, |encoder| self.record_batches(encoder, batches))?;
+            self.prove_all(batches.variants(), batch.iter().map(|part| &part.fill))?;
+            self.submit_recorded(|encoder| self.record_batches(encoder, batches))?;
         }
         Ok(())
     }
 
-    fn submit_orthogonal(&self, queue: &Queue, job: &orthogonal::Job<'_>, most: u64) -> Result<(), Error> {
+    fn submit_orthogonal(&self, job: &orthogonal::Job<'_>) -> Result<(), Error> {
         for panel in job.panels() {
             let mut steps = job.panel(panel)?.into_iter().peekable();
             while steps.peek().is_some() {
                 let (mut work, mut batch) = (0u64, Vec::new());
                 while let Some(step) = steps.peek()
-                    && (batch.is_empty() || work.saturating_add(step.work()) <= most)
+                    && (batch.is_empty() || work.saturating_add(step.work()) <= self.submission)
                 {
                     work += step.work();
                     batch.extend(steps.next());
                 }
-                self.submit_recorded(queue, |encoder| self.record_steps(encoder, batch))?;
+                self.submit_recorded(|encoder| self.record_steps(encoder, batch))?;
             }
         }
         Ok(())
     }
 
-    fn submit_recorded(
-        &self,
-        queue: &Queue,
-        record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn submit_recorded(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>) -> Result<(), Error> {
         scoped(&self.device, "the submission", || {
             let mut encoder =
                 self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin") });
             record(&mut encoder)?;
-            queue.submit([encoder.finish()]);
+            self.queue.submit([encoder.finish()]);
             Ok(())
         })?
     }

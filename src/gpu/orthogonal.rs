@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
-use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline};
+use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline, Device};
 
 use super::batches::Batches;
 use super::kernels::Writes;
@@ -162,7 +162,7 @@ pub(super) fn prepare(filler: &GpuFiller) -> Result<(), Error> {
         pipeline(filler, kernel)?;
     }
     let unit = Sampler::new(&UNIT, Dtype::F32, &Stream::numbered(0, 0))?;
-    for &writes in Writes::of(Dtype::F32) {
+    for &writes in Writes::of(unit.kernel(), Dtype::F32) {
         filler.pipelines.get(&filler.device, super::windows::variant(&unit, Dtype::F32, writes))?;
     }
     Ok(())
@@ -465,8 +465,26 @@ fn bound(
     Ok((pipeline, bindings))
 }
 
-fn pipeline(filler: &GpuFiller, Kernel(name, bindings): Kernel) -> Result<ComputePipeline, Error> {
-    let (label, device) = (format!("fanin orthogonal {name}"), &filler.device);
+fn pipeline(filler: &GpuFiller, kernel: Kernel) -> Result<ComputePipeline, Error> {
+    filler.compiled(&label(kernel), || compile(&filler.device, kernel, kernels::orthogonal()))
+}
+
+fn label(Kernel(name, _): Kernel) -> String {
+    format!("fanin orthogonal {name}")
+}
+
+/// Lets a kernel do nothing, as a compiler might that has its own ideas.
+#[cfg(test)]
+pub(super) fn mistake(filler: &GpuFiller, kernel: Kernel) {
+    let entry = format!("fn {}(@builtin(global_invocation_id) invocation: vec3<u32>) {{", kernel.0);
+    let text = kernels::orthogonal();
+    assert!(text.contains(&entry), "{entry}");
+    let text = text.replace(&entry, &format!("{entry} if invocation.x != 0xffffffffu {{ return; }}"));
+    filler.compiled(&label(kernel), || compile(&filler.device, kernel, text)).unwrap();
+}
+
+fn compile(device: &Device, kernel: Kernel, text: String) -> Result<ComputePipeline, Error> {
+    let (label, Kernel(name, bindings)) = (label(kernel), kernel);
     let entry = |binding, ty, has_dynamic_offset, size| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
@@ -478,28 +496,25 @@ fn pipeline(filler: &GpuFiller, Kernel(name, bindings): Kernel) -> Result<Comput
     };
     let uniform = entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>() as u64);
     let entries: Vec<_> = std::iter::once(uniform).chain(bindings.iter().map(storage)).collect();
-    let compile = || {
-        scoped(device, &format!("the kernel {name} of orthogonal matrices does not compile"), || {
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(kernels::orthogonal().into()),
-            });
-            let bindings = device
-                .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
-            let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: Some(&label),
-                bind_group_layouts: &[Some(&bindings)],
-                immediate_size: 0,
-            });
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
-                layout: Some(&layout),
-                module: &module,
-                entry_point: Some(name),
-                compilation_options: Default::default(),
-                cache: None,
-            })
+    scoped(device, &format!("the kernel {name} of orthogonal matrices does not compile"), || {
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: Some(&label),
+            source: wgpu::ShaderSource::Wgsl(text.into()),
+        });
+        let bindings = device
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
+        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: Some(&label),
+            bind_group_layouts: &[Some(&bindings)],
+            immediate_size: 0,
+        });
+        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(&label),
+            layout: Some(&layout),
+            module: &module,
+            entry_point: Some(name),
+            compilation_options: Default::default(),
+            cache: None,
         })
-    };
-    filler.compiled(&label, compile)
+    })
 }

@@ -6,14 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use wgpu::{Device, ErrorFilter};
+use wgpu::{Device, ErrorFilter, Queue};
 
 use crate::{Error, ErrorKind};
 
 /// Does some work on a device; what goes wrong in it is an error: `what` says in what.
 ///
-/// Scopes belong to a device and a thread. What they cannot see, an object of another wgpu instance or a queue of another
-/// device, panics inside wgpu, which is an error here, too.
+/// Scopes belong to a device and a thread. What they cannot see, an object of another wgpu instance, panics inside wgpu, which is an
+/// error here, too.
 pub(crate) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
     let guards = [ErrorFilter::Validation, ErrorFilter::OutOfMemory, ErrorFilter::Internal]
         .map(|filter| device.push_error_scope(filter));
@@ -27,6 +27,37 @@ pub(crate) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -
         (Some(error), _) => Err(failed.because(cause(error))),
         (None, Err(panic)) => Err(failed.because(said(panic.as_ref()))),
     }
+}
+
+/// Nothing, if the queue is the device's own.
+///
+/// wgpu reports what is submitted to another device's queue to that device, of which only the queue is at hand here. So a callback is left
+/// with the queue, which polling its own device runs.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn belongs(device: &Device, queue: &Queue) -> Result<(), Error> {
+    let (sender, done) = std::sync::mpsc::channel();
+    queue.on_submitted_work_done(move || {
+        // Nobody waits any more where the queue is another device's.
+        let _ = sender.send(());
+    });
+    let is_done = scoped(device, "asking for its queue", || {
+        // Without waiting, where there is nothing to wait for.
+        [wgpu::PollType::Poll, wgpu::PollType::wait_indefinitely()].into_iter().any(|poll| {
+            let polled = device.poll(poll);
+            done.try_recv().is_ok() || polled.is_err()
+        })
+    })?;
+    if is_done {
+        return Ok(());
+    }
+    let error = Error::failed(ErrorKind::Device, "the queue", "is another device's");
+    Err(error.allowing("the queue that request_device returned together with this device"))
+}
+
+/// A browser says so itself.
+#[cfg(target_family = "wasm")]
+pub(crate) fn belongs(_: &Device, _: &Queue) -> Result<(), Error> {
+    Ok(())
 }
 
 /// A device's error, which in a browser belongs to its thread.

@@ -3,9 +3,10 @@
 use std::sync::mpsc;
 
 use sha2::{Digest, Sha256};
-use wgpu::{Buffer, BufferUsages, Queue};
+use wgpu::{Buffer, BufferUsages};
 
 use super::batches::Batches;
+use super::kernels::Variant;
 use super::scopes::scoped;
 use super::{GpuFiller, Part, Target, parts, windows};
 use crate::sampler::Sampler;
@@ -35,7 +36,7 @@ pub(crate) const THREEFRY_KNOWN_ANSWERS: [([u32; 2], [u32; 2], [u32; 2]); 3] = [
 /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
 /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
 /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-/// let test = fanin::gpu::GpuFiller::untested(&device)?.self_test(&queue)?;
+/// let test = fanin::gpu::GpuFiller::untested(&device, &queue)?.self_test()?;
 /// assert!(test.agrees(), "{:?}", test.checks);
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -56,7 +57,7 @@ pub struct SelfTest {
 /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
 /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
 /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-/// let test = fanin::gpu::GpuFiller::untested(&device)?.self_test(&queue)?;
+/// let test = fanin::gpu::GpuFiller::untested(&device, &queue)?.self_test()?;
 /// for check in &test.checks {
 ///     assert_eq!(check.different, 0, "{}: of {} values", check.name, check.values);
 /// }
@@ -71,6 +72,19 @@ pub struct Check {
     pub values: u64,
     /// How many of them have other bits than the CPU's.
     pub different: u64,
+}
+
+impl Check {
+    /// What was drawn beside what was expected, as bytes of elements.
+    pub(super) fn compared(name: String, drawn: &[u8], expected: &[u8], dtype: Dtype) -> Check {
+        let pairs = expected.chunks(dtype.size() as usize).zip(drawn.chunks(dtype.size() as usize));
+        Check { name, values: pairs.len() as u64, different: pairs.filter(|(a, b)| a != b).count() as u64 }
+    }
+
+    /// This check, together with another one of the same thing.
+    pub(super) fn with(self, other: &Check) -> Check {
+        Check { values: self.values + other.values, different: self.different + other.different, ..self }
+    }
 }
 
 impl SelfTest {
@@ -117,9 +131,44 @@ const fn elements(dtype: Dtype) -> u64 {
     }
 }
 
-/// What a device is asked to draw: every kernel in every dtype, written in blocks and word by word; and in parts of how many
-/// elements, which share dispatches where they share no word.
-fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
+/// A fill whose bits a device is asked for.
+#[derive(Clone)]
+pub(super) struct Known {
+    distribution: Distribution,
+    pub fill: Fill,
+    /// It is drawn in parts of at most so many elements, which share dispatches where they share no word.
+    most: u64,
+}
+
+impl Known {
+    /// Whether a pipeline's kernel draws it, in the pipeline's dtype.
+    pub fn is_of(&self, variant: Variant) -> bool {
+        self.fill.sampler.kernel() == variant.kernel && self.fill.dtype() == variant.dtype
+    }
+
+    /// Whether it is a whole tensor.
+    pub fn is_whole(&self) -> bool {
+        self.fill.range().start == 0
+    }
+
+    /// The kernel and the dtype.
+    fn kind(&self) -> String {
+        format!("{} {}", self.fill.sampler.kernel().name(), self.fill.dtype())
+    }
+
+    /// What was drawn, for people.
+    pub fn name(&self) -> String {
+        format!("{}, {}, from element {}", self.kind(), self.distribution, self.fill.range().start)
+    }
+}
+
+/// All fills with known answers.
+pub(super) fn known_answers() -> Result<impl Iterator<Item = Known>, Error> {
+    Ok(known_fills()?.into_iter().chain(known_structures()?))
+}
+
+/// Every kernel without a table in every dtype, written in blocks and word by word.
+fn known_fills() -> Result<Vec<Known>, Error> {
     let native = Stream::named(42, "self-test");
     let (tensorflow, jax) = (Stream::tensorflow([42, -1]), Stream::jax(JaxKey::new(42)));
     let mut fills = Vec::new();
@@ -152,7 +201,7 @@ fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
                     continue;
                 }
                 let fill = Fill::new(&distribution, stream, dtype, start..start + elements(dtype))?;
-                fills.push((distribution, fill, most));
+                fills.push(Known { distribution, fill, most });
             }
         }
     }
@@ -160,7 +209,7 @@ fn known_fills() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
 }
 
 /// The same of kernels that have a table, and of products of reflections.
-fn known_structures() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
+fn known_structures() -> Result<Vec<Known>, Error> {
     let mut fills = Vec::new();
     for (scheme, shape, layout) in [
         ("orthogonal:gain=0.5", &[70, 333][..], Layout::OUT_IN),
@@ -174,21 +223,11 @@ fn known_structures() -> Result<Vec<(Distribution, Fill, u64)>, Error> {
         for &dtype in Dtype::ALL {
             let fill = Fill::tensor(&distribution, Stream::named(42, "self-test"), dtype, shape)?;
             // Also word by word.
-            fills.push((distribution, fill.split_at(3).1, u64::MAX));
-            fills.push((distribution, fill, u64::MAX));
+            fills.push(Known { distribution, fill: fill.split_at(3).1, most: u64::MAX });
+            fills.push(Known { distribution, fill, most: u64::MAX });
         }
     }
     Ok(fills)
-}
-
-/// The kernel and the dtype.
-fn kind(fill: &Fill) -> String {
-    format!("{} {}", fill.sampler.kernel().name(), fill.dtype())
-}
-
-/// What was drawn, for people.
-fn described(distribution: &Distribution, fill: &Fill) -> String {
-    format!("{}, {distribution}, from element {}", kind(fill), fill.range().start)
 }
 
 fn hexadecimal(hash: Sha256) -> String {
@@ -197,15 +236,15 @@ fn hexadecimal(hash: Sha256) -> String {
 
 impl GpuFiller {
     /// Draws known answers on the device and compares them with the CPU, bit for bit: Random123's vectors for the
-    /// generators, then every kernel in every dtype, in both ways of writing.
+    /// generators, then every kernel in every dtype, in blocks and word by word, some 35 million values.
     ///
-    /// It waits for the device and reads back, which nothing else here does; it needs a native device.
+    /// It compiles all of that, waits for the device and reads back, a second or less on a GPU; it needs a native device.
     ///
     /// # Errors
     /// [`ErrorKind::Device`] if the device does not give its results back.
     ///
     /// See [`SelfTest`] for an example.
-    pub fn self_test(&self, queue: &Queue) -> Result<SelfTest, Error> {
+    pub fn self_test(&self) -> Result<SelfTest, Error> {
         let mut checks = Vec::new();
         let mut check = |name: String, drawn: &[u32], words: &[u32]| {
             let different = words.iter().zip(drawn).filter(|(a, b)| a != b).count() as u64;
@@ -215,31 +254,26 @@ impl GpuFiller {
             let name = |place| format!("philox4x32-10 known answer {i} on the {place}");
             let [low, high, attempt, nonce] = counter;
             let stream = Stream::from_key(key, nonce);
-            check(name("device"), &self.known_answer(queue, Sampler::Words(attempt), stream, [low, high])?, &words);
+            check(name("device"), &self.known_answer(Sampler::Words(attempt), stream, [low, high])?, &words);
             check(name("CPU"), &crate::philox4x32_10(counter, key), &words);
         }
         for (i, (counter, key, words)) in THREEFRY_KNOWN_ANSWERS.into_iter().enumerate() {
             let name = |place| format!("threefry2x32-20 known answer {i} on the {place}");
             let [high, low] = counter;
             let stream = Stream::from_key(key, 0);
-            let drawn = self.known_answer(queue, Sampler::ThreefryWords, stream, [low, high])?;
+            let drawn = self.known_answer(Sampler::ThreefryWords, stream, [low, high])?;
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
         let mut digests = Vec::<(String, Sha256)>::new();
-        for (distribution, fill, most) in known_fills()?.into_iter().chain(known_structures()?) {
+        for known in known_answers()? {
+            let Known { fill, most, .. } = &known;
             let buffer = self.scratch(fill.len() * fill.dtype().size())?;
-            let parts: Vec<_> = parts(&Target::new(&fill, &buffer, 0), most).collect();
-            let targets: Vec<_> = parts.iter().map(Part::target).collect();
-            self.submit_recorded(queue, |encoder| self.record_all(encoder, &targets))?;
-            let drawn = self.read_back(queue, &buffer)?;
-            let expected = cpu::bytes(&fill)?;
-            let size = fill.dtype().size() as usize;
-            let different = drawn.chunks(size).zip(expected.chunks(size)).filter(|(a, b)| a != b).count() as u64;
-            let name = described(&distribution, &fill);
-            checks.push(Check { name, values: fill.len(), different });
-            let at = digests.iter().position(|(of, _)| *of == kind(&fill)).unwrap_or_else(|| {
-                digests.push((kind(&fill), Sha256::new()));
+            self.submit_unproved(&Target::new(fill, &buffer, 0), *most)?;
+            let drawn = self.read_back(&buffer)?;
+            checks.push(Check::compared(known.name(), &drawn, &cpu::bytes(fill)?, fill.dtype()));
+            let at = digests.iter().position(|(kind, _)| *kind == known.kind()).unwrap_or_else(|| {
+                digests.push((known.kind(), Sha256::new()));
                 digests.len() - 1
             });
             digests[at].1.update(&drawn);
@@ -248,14 +282,16 @@ impl GpuFiller {
         Ok(SelfTest { checks, digests })
     }
 
+    /// Draws a target in parts of at most so many elements by pipelines that nobody has proved.
+    pub(super) fn submit_unproved(&self, target: &Target<'_>, most: u64) -> Result<(), Error> {
+        let parts: Vec<_> = parts(target, most).collect();
+        let targets: Vec<_> = parts.iter().map(Part::target).collect();
+        let steps = self.steps(&targets, false)?;
+        self.submit_recorded(|encoder| self.record_steps(encoder, steps))
+    }
+
     /// The words at any block, which no fill reaches.
-    fn known_answer(
-        &self,
-        queue: &Queue,
-        sampler: Sampler,
-        stream: Stream,
-        block: [u32; 2],
-    ) -> Result<[u32; 4], Error> {
+    fn known_answer(&self, sampler: Sampler, stream: Stream, block: [u32; 2]) -> Result<[u32; 4], Error> {
         let zero = Distribution::Constant { value: 0.0 };
         let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
         fill.sampler = sampler;
@@ -265,14 +301,14 @@ impl GpuFiller {
             window.params.block = block;
             batches.add(&buffer, &window);
         }
-        self.submit_recorded(queue, |encoder| self.record_batches(encoder, batches))?;
-        let bytes = self.read_back(queue, &buffer)?;
+        self.submit_recorded(|encoder| self.record_batches(encoder, batches))?;
+        let bytes = self.read_back(&buffer)?;
         Ok(std::array::from_fn(|i| {
             u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
         }))
     }
 
-    fn scratch(&self, bytes: u64) -> Result<Buffer, Error> {
+    pub(super) fn scratch(&self, bytes: u64) -> Result<Buffer, Error> {
         self.create_buffer("fanin self-test", bytes, BufferUsages::COPY_SRC)
     }
 
@@ -284,13 +320,13 @@ impl GpuFiller {
     }
 
     /// The buffer's bytes, once the device has written them.
-    pub(crate) fn read_back(&self, queue: &Queue, buffer: &Buffer) -> Result<Vec<u8>, Error> {
+    pub(crate) fn read_back(&self, buffer: &Buffer) -> Result<Vec<u8>, Error> {
         let failed = || Error::failed(ErrorKind::Device, "the device", "did not give its results back");
         let copy = self.buffer(buffer.size(), BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
         scoped(&self.device, "reading back", || {
             let mut encoder = self.device.create_command_encoder(&Default::default());
             encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, buffer.size());
-            queue.submit([encoder.finish()]);
+            self.queue.submit([encoder.finish()]);
             let (sender, receiver) = mpsc::channel();
             copy.map_async(wgpu::MapMode::Read, .., move |result| {
                 // The receiver is there until the answer is.
@@ -318,15 +354,15 @@ mod tests {
         let adapter = pollster::block_on(instance.request_adapter(&Default::default()))
             .expect("this test needs an adapter: apt-get install mesa-vulkan-drivers, or run tests/run");
         let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
-        let filler = GpuFiller::untested(&device).unwrap();
+        let filler = GpuFiller::untested(&device, &queue).unwrap();
         let known = known_fills().unwrap();
-        let normal = known.iter().map(|(_, fill, _)| fill).find(|f| kind(f) == "normal f16").unwrap();
+        let normal = known.iter().find(|known| known.kind() == "normal f16").unwrap();
         filler.pipelines.mistake(
             &device,
-            windows::variant(&normal.sampler, normal.dtype(), Writes::Blocks),
+            windows::variant(&normal.fill.sampler, Dtype::F16, Writes::Blocks),
             Kernel::Uniform,
         );
-        let refused = filler.tested(&queue).unwrap_err();
+        let refused = filler.self_test().unwrap().into_result().unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::SelfTest);
         // Of three distributions of this kernel, the one that asks nothing, written in blocks.
         assert!(refused.value().contains("1 of 141 checks failed, the first of them normal f16, "), "{refused}");
@@ -343,10 +379,11 @@ mod tests {
         let checks: Vec<_> = known_fills()
             .unwrap()
             .into_iter()
-            .map(|(distribution, fill, _)| {
+            .map(|known| {
+                let (name, Known { fill, .. }) = (known.name(), known);
                 let words: [u32; 20] = bytemuck::cast(fill.sampler.numbers());
                 let check = serde_json::json!({
-                    "name": described(&distribution, &fill), "kernel": fill.sampler.kernel().name(),
+                    "name": name, "kernel": fill.sampler.kernel().name(),
                     "dtype": fill.dtype().to_string(), "start": fill.range().start, "end": fill.range().end,
                     "key": fill.stream.key, "nonce": fill.stream.nonce, "numbers": words,
                     "sha256": hexadecimal(Sha256::new_with_prefix(cpu::bytes(&fill).unwrap())),

@@ -42,7 +42,7 @@ pub(super) struct Params {
     end: u32,
     shift: u32,
     stride: u32,
-    phase: u32,
+    pub phase: u32,
     /// 2^31: a sign alone.
     sign: u32,
     /// The first element's place in its row, and the row.
@@ -66,11 +66,17 @@ pub(super) fn variant(sampler: &Sampler, dtype: Dtype, writes: Writes) -> Varian
 }
 
 impl Window {
-    /// The words of the buffer that are written, or kept in part.
-    pub fn words(&self) -> Range<u64> {
+    /// The bytes of the buffer that its elements are, together with those of its other phase.
+    pub fn bytes(&self) -> Range<u64> {
         let size = self.variant.dtype.size();
         let byte_of = |count: u32| self.binding.start + u64::from(count.wrapping_add(self.params.shift)) * size;
-        byte_of(self.params.start) / 4..byte_of(self.params.end).div_ceil(4)
+        byte_of(self.params.start)..byte_of(self.params.end)
+    }
+
+    /// The words of the buffer that are written, or kept in part.
+    pub fn words(&self) -> Range<u64> {
+        let Range { start, end } = self.bytes();
+        start / 4..end.div_ceil(4)
     }
 }
 

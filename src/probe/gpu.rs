@@ -1,6 +1,6 @@
 //! The probe on a GPU: kernels of `shaders/probe.wgsl`. Weights are drawn into the one buffer that the next product reads.
 
-use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline, Queue};
+use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline};
 
 use super::measure::{BINS, Backend, Slope, Unit};
 use super::{Activation, Probe};
@@ -47,7 +47,6 @@ impl Kernel {
 /// The probe's buffers and kernels.
 pub(super) struct Gpu<'a> {
     filler: &'a GpuFiller,
-    queue: &'a Queue,
     params: Params,
     uniform: Buffer,
     forward: Kernel,
@@ -71,7 +70,7 @@ const F32: u64 = 4;
 const TILE: u64 = 64;
 
 impl<'a> Gpu<'a> {
-    pub fn new(probe: &Probe, filler: &'a GpuFiller, queue: &'a Queue) -> Result<Gpu<'a>, Error> {
+    pub fn new(probe: &Probe, filler: &'a GpuFiller) -> Result<Gpu<'a>, Error> {
         let (width, batch) = (probe.width, probe.batch);
         let limits = filler.device().limits();
         bindable(filler, width * width.max(batch) * F32)?;
@@ -93,7 +92,6 @@ impl<'a> Gpu<'a> {
         let pre = (0..probe.depth).map(|_| buffer("pre-activations", width * batch, none));
         Ok(Gpu {
             filler,
-            queue,
             params: Params {
                 width: width as u32,
                 batch: batch as u32,
@@ -122,7 +120,7 @@ impl<'a> Gpu<'a> {
 
     /// Records and submits some work, with the parameters as they are.
     fn submit(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>) -> Result<(), Error> {
-        submit(self.filler, self.queue, &self.uniform, &self.params, record)
+        submit(self.filler, &self.uniform, &self.params, record)
     }
 
     /// A kernel on the buffers of a layer.
@@ -150,7 +148,7 @@ impl<'a> Gpu<'a> {
 
     /// What was measured of each unit.
     fn measured<T: bytemuck::Pod>(&self) -> Result<Vec<T>, Error> {
-        let bytes = self.filler.read_back(self.queue, &self.measured)?;
+        let bytes = self.filler.read_back(&self.measured)?;
         let size = size_of::<T>();
         let units = bytes.chunks_exact(size).take(self.params.width as usize);
         Ok(units.map(bytemuck::pod_read_unaligned).collect())
@@ -184,7 +182,7 @@ impl Backend for Gpu<'_> {
             self.run(encoder, &self.count, 0, self.units());
             Ok(())
         })?;
-        let bytes = self.filler.read_back(self.queue, &self.counts)?;
+        let bytes = self.filler.read_back(&self.counts)?;
         let mut counts = [0; BINS];
         for (count, bytes) in counts.iter_mut().zip(bytes.chunks_exact(size_of::<u32>())) {
             *count = bytemuck::pod_read_unaligned::<u32>(bytes).into();
@@ -217,7 +215,6 @@ impl Backend for Gpu<'_> {
 /// A matrix on a device, drawn there.
 pub(super) struct Matrix<'a> {
     filler: &'a GpuFiller,
-    queue: &'a Queue,
     rows: u64,
     columns: u64,
     forth: Kernel,
@@ -232,13 +229,7 @@ pub(super) struct Matrix<'a> {
 const MOST_ROWS: u64 = 1 << 15;
 
 impl<'a> Matrix<'a> {
-    pub fn new(
-        filler: &'a GpuFiller,
-        queue: &'a Queue,
-        fill: &Fill,
-        rows: usize,
-        columns: usize,
-    ) -> Result<Matrix<'a>, Error> {
+    pub fn new(filler: &'a GpuFiller, fill: &Fill, rows: usize, columns: usize) -> Result<Matrix<'a>, Error> {
         let (rows, columns) = (rows as u64, columns as u64);
         if rows.checked_mul(columns) != Some(fill.len()) || fill.dtype() != Dtype::F32 || fill.is_empty() {
             let given = format!("of {rows} rows and {columns} columns");
@@ -251,7 +242,6 @@ impl<'a> Matrix<'a> {
         let buffer = |name, elements, usage| buffer(filler, name, elements, usage);
         let matrix = Matrix {
             filler,
-            queue,
             rows,
             columns,
             forth: kernel(filler, "forth", &[], &[0, 1, 2, 6])?,
@@ -261,7 +251,7 @@ impl<'a> Matrix<'a> {
             vector: buffer("last", longer, BufferUsages::COPY_DST)?,
             measured: buffer("measured", 2 * longer, BufferUsages::COPY_SRC)?,
         };
-        filler.submit(queue, fill, &matrix.matrix, 0)?;
+        filler.submit(fill, &matrix.matrix, 0)?;
         Ok(matrix)
     }
 
@@ -291,13 +281,13 @@ impl<'a> Matrix<'a> {
         let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
         let (width, batch) = (self.columns as u32, self.rows as u32);
         let params = Params { width, batch, scale: 1.0, slope: 0.0, low: 0.0, high: 0.0, unused: [0; 2] };
-        submit(self.filler, self.queue, &self.uniform, &params, |encoder| {
-            self.queue.write_buffer(&self.vector, 0, bytemuck::cast_slice(&x));
+        submit(self.filler, &self.uniform, &params, |encoder| {
+            self.filler.queue().write_buffer(&self.vector, 0, bytemuck::cast_slice(&x));
             let buffers = [(0, &self.uniform), (1, &self.matrix), (2, &self.vector), (6, &self.measured)];
             kernel.record(self.filler, encoder, &buffers, [groups, 1]);
             Ok(())
         })?;
-        let bytes = self.filler.read_back(self.queue, &self.measured)?;
+        let bytes = self.filler.read_back(&self.measured)?;
         let numbers = bytes.chunks_exact(size_of::<f32>()).take(count as usize);
         Ok(numbers.map(|bytes| bytemuck::pod_read_unaligned::<f32>(bytes).into()).collect())
     }
@@ -311,17 +301,16 @@ fn buffer(filler: &GpuFiller, name: &str, elements: u64, usage: BufferUsages) ->
 /// Records some work and submits it, with these parameters.
 fn submit(
     filler: &GpuFiller,
-    queue: &Queue,
     uniform: &Buffer,
     params: &Params,
     record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let device = filler.device();
     scoped(device, "the probe", || {
-        queue.write_buffer(uniform, 0, bytemuck::bytes_of(params));
+        filler.queue().write_buffer(uniform, 0, bytemuck::bytes_of(params));
         let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin probe") });
         record(&mut encoder)?;
-        queue.submit([encoder.finish()]);
+        filler.queue().submit([encoder.finish()]);
         Ok(())
     })?
 }

@@ -346,13 +346,13 @@ impl Probe {
     ///
     /// let filler = GpuFiller::new(&device, &queue)?;
     /// let he = Probe::new("he_normal".parse()?, Activation::Relu).with_width(256)?.with_batch(32)?;
-    /// assert_eq!(he.on_gpu(&filler, &queue)?.verdict.gradients, Gradients::Hold);
+    /// assert_eq!(he.on_gpu(&filler)?.verdict.gradients, Gradients::Hold);
     /// # Ok::<(), fanin::Error>(())
     /// ```
     #[cfg(feature = "gpu")]
-    pub fn on_gpu(&self, filler: &GpuFiller, queue: &crate::gpu::wgpu::Queue) -> Result<Report, Error> {
+    pub fn on_gpu(&self, filler: &GpuFiller) -> Result<Report, Error> {
         let draws = self.draws()?;
-        let mut backend = gpu::Gpu::new(self, filler, queue)?;
+        let mut backend = gpu::Gpu::new(self, filler)?;
         self.report(&draws, &mut backend)
     }
 

@@ -96,21 +96,20 @@ impl Spectrum {
     /// use fanin::probe::Spectrum;
     /// use fanin::{Dtype, Layout, Stream, gpu::GpuFiller, scheme};
     ///
-    /// let filler = GpuFiller::untested(&device)?;
+    /// let filler = GpuFiller::untested(&device, &queue)?;
     /// let fill = scheme::he_normal().fill(&[256, 64], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
-    /// let measured = Spectrum::on_gpu(&filler, &queue, &fill, 256, 64)?;
+    /// let measured = Spectrum::on_gpu(&filler, &fill, 256, 64)?;
     /// assert!((measured.largest / Spectrum::expected(measured.rms, 256, 64).largest - 1.0).abs() < 0.1);
     /// # Ok::<(), fanin::Error>(())
     /// ```
     #[cfg(feature = "gpu")]
     pub fn on_gpu(
         filler: &crate::gpu::GpuFiller,
-        queue: &crate::gpu::wgpu::Queue,
         fill: &crate::Fill,
         rows: usize,
         columns: usize,
     ) -> Result<Spectrum, Error> {
-        let matrix = super::gpu::Matrix::new(filler, queue, fill, rows, columns)?;
+        let matrix = super::gpu::Matrix::new(filler, fill, rows, columns)?;
         let rms = matrix.rms()?;
         if rms == 0.0 {
             return Ok(Spectrum { largest: 0.0, smallest: 0.0, rms });

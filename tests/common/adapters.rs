@@ -34,7 +34,7 @@ pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
             };
             let Some((device, queue)) = opened(&adapter, &descriptor) else { continue };
             let name = format!("{} {} {features:?}", info.backend, info.name);
-            let filler = GpuFiller::untested(&device).unwrap();
+            let filler = GpuFiller::untested(&device, &queue).unwrap();
             gpus.push(Gpu { name, device, queue, filler });
         }
     }
@@ -80,11 +80,16 @@ impl Gpu {
         copy.get_mapped_range(..).unwrap().to_vec()
     }
 
+    /// Another filler of this device, whose submissions have at most so many elements.
+    pub fn in_submissions_of(&self, elements: u64) -> GpuFiller {
+        GpuFiller::untested(&self.device, &self.queue).unwrap().with_submissions_of(elements)
+    }
+
     /// What the device draws into a buffer of its own.
     pub fn draw<T: Element>(&self, fill: &Fill) -> Vec<T> {
         let bytes = vec![0; fill.len() as usize * size_of::<T>()];
         let buffer = self.buffer(&bytes);
-        self.filler.submit(&self.queue, fill, &buffer, 0).unwrap();
+        self.filler.submit(fill, &buffer, 0).unwrap();
         bytemuck::pod_collect_to_vec(&self.read(&buffer)[..bytes.len()])
     }
 }

@@ -70,7 +70,7 @@ enum Outcome {
 
 impl Outcome {
     fn of(adapter: &Adapter) -> Outcome {
-        match Gpu::open_untested(adapter) {
+        match Gpu::open(adapter) {
             Err(e) => Outcome::Closed(e),
             Ok(gpu) => gpu.self_test().map_or_else(Outcome::Broken, Outcome::Tested),
         }

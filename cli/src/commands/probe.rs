@@ -136,7 +136,7 @@ impl Probe {
         for (text, probe) in probes {
             let report = match &engine {
                 Engine::Cpu => probe.on_cpu().map_err(Failure::other)?,
-                Engine::Gpu(gpu) => probe.on_gpu(&gpu.filler, &gpu.queue).map_err(|e| gpu.failed(e))?,
+                Engine::Gpu(gpu) => gpu.or_cpu(probe.on_gpu(&gpu.filler), || probe.on_cpu().map_err(Failure::other))?,
             };
             probed.push(Probed { text, probe, device: engine.name().into(), report });
         }

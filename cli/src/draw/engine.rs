@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use fanin::gpu::{GpuFiller, Target};
-use fanin::{Fill, cpu};
+use fanin::{ErrorKind, Fill, cpu};
 use wgpu::{Adapter, Backends, BufferUsages, DeviceType, Instance, InstanceDescriptor};
 
 use crate::failure::{Failure, near};
@@ -27,10 +27,13 @@ impl Engine {
                 let hardware = adapters(Backends::PRIMARY).into_iter().find(is_hardware);
                 let Some(adapter) = hardware else { return Ok(Engine::Cpu) };
                 // A GPU that does not work or does not agree is no reason not to draw.
-                Engine::open(&adapter).or_else(|e| {
-                    say::aside(&format!("fanin: {} is passed over: {}", label(&adapter), e.message));
-                    Ok(Engine::Cpu)
-                })
+                match Gpu::open(&adapter) {
+                    Ok(gpu) => Ok(Engine::Gpu(Box::new(Gpu { is_first_choice: true, ..gpu }))),
+                    Err(e) => {
+                        say::aside(&format!("fanin: {} is passed over: {}", label(&adapter), e.message));
+                        Ok(Engine::Cpu)
+                    }
+                }
             }
             "gpu" => {
                 let all = adapters(Backends::all());
@@ -203,6 +206,10 @@ pub struct Gpu {
     fault: Arc<Mutex<Option<String>>>,
     /// Made when first drawn with.
     buffers: OnceCell<Buffers>,
+    /// Whether nobody asked for it by name, so that the CPU draws what it cannot.
+    is_first_choice: bool,
+    /// Set once that was said.
+    said: OnceCell<()>,
 }
 
 /// A buffer to draw into, and two to read back from in turn.
@@ -231,14 +238,8 @@ impl<'a> Pending<'a> {
 }
 
 impl Gpu {
-    /// Opens the adapter and lets it pass the self-test.
+    /// Opens the adapter, whose kernels are tested when they are first needed.
     pub fn open(adapter: &Adapter) -> Result<Gpu, Failure> {
-        let gpu = Gpu::open_untested(adapter)?;
-        gpu.self_test()?.into_result().map_err(|e| gpu.failed(format!("{e:#}; see fanin devices")))?;
-        Ok(gpu)
-    }
-
-    pub fn open_untested(adapter: &Adapter) -> Result<Gpu, Failure> {
         let label = label(adapter);
         let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{label}: {e:#}"));
         // 64-bit products are two instructions on a GPU, and slower than 16-bit pieces on lavapipe.
@@ -251,7 +252,7 @@ impl Gpu {
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|e| failed(&e))?;
-        let filler = GpuFiller::untested(&device).map_err(|e| failed(&e))?;
+        let filler = GpuFiller::new(&device, &queue).map_err(|e| failed(&e))?.with_submissions_of(u64::MAX);
         let backend = adapter.get_info().backend.to_string();
         let fault = Arc::new(Mutex::new(None));
         let report = {
@@ -266,7 +267,17 @@ impl Gpu {
             move |e: wgpu::Error| report(e.to_string())
         }));
         device.set_device_lost_callback(move |reason, message| report(format!("lost ({reason:?}): {message}")));
-        Ok(Gpu { label, backend, device, queue, filler, fault, buffers: OnceCell::new() })
+        Ok(Gpu {
+            label,
+            backend,
+            device,
+            queue,
+            filler,
+            fault,
+            buffers: OnceCell::new(),
+            is_first_choice: false,
+            said: OnceCell::new(),
+        })
     }
 
     /// Whatever the device has reported since this was last asked.
@@ -285,7 +296,24 @@ impl Gpu {
     }
 
     pub fn self_test(&self) -> Result<fanin::gpu::SelfTest, Failure> {
-        self.filler.self_test(&self.queue).map_err(|e| self.failed(e))
+        self.filler.self_test().map_err(|e| self.failed(e))
+    }
+
+    /// What the device drew, or, where it draws other bits than the CPU and nobody asked for it by name, what the CPU draws.
+    pub fn or_cpu<T>(
+        &self,
+        drawn: Result<T, fanin::Error>,
+        on_cpu: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        match drawn {
+            Err(e) if e.kind() == ErrorKind::SelfTest && self.is_first_choice => {
+                self.said
+                    .get_or_init(|| say::aside(&format!("fanin: {}; the CPU draws instead", self.failed(&e).message)));
+                on_cpu()
+            }
+            Err(e) if e.kind() == ErrorKind::SelfTest => Err(self.failed(format!("{e:#}; see fanin devices"))),
+            drawn => drawn.map_err(|e| self.failed(e)),
+        }
     }
 
     /// The device draws a chunk while the one before it is handed over.
@@ -302,12 +330,20 @@ impl Gpu {
                 self.buffers.get_or_init(|| made)
             }
         };
-        let mut pending = None;
+        let mut pending: Option<Pending<'_>> = None;
         for (chunk, read) in Chunks::new(fills, chunk.min(buffers.size)).zip(buffers.read.iter().cycle()) {
-            let next = self.submit(&chunk, &buffers.drawn, read)?;
-            if let Some(ready) = pending.replace(next) {
+            let next = self.or_cpu(self.draw_chunk(&chunk, &buffers.drawn).map(Some), || Ok(None))?;
+            if next.is_some() {
+                let next = self.fetch(&chunk, &buffers.drawn, read)?;
+                if let Some(ready) = pending.replace(next) {
+                    self.hand_over(&ready, take)?;
+                }
+                continue;
+            }
+            if let Some(ready) = pending.take() {
                 self.hand_over(&ready, take)?;
             }
+            take(drawn(&chunk, &mut Vec::new())?)?;
         }
         pending.map_or(Ok(()), |last| self.hand_over(&last, take))
     }
@@ -328,14 +364,17 @@ impl Gpu {
         Ok(Buffers { size, drawn, read })
     }
 
-    fn submit<'a>(&self, chunk: &Chunk, drawn: &wgpu::Buffer, read: &'a wgpu::Buffer) -> Result<Pending<'a>, Failure> {
+    fn draw_chunk(&self, chunk: &Chunk, drawn: &wgpu::Buffer) -> Result<(), fanin::Error> {
         let mut targets = Vec::with_capacity(chunk.fills.len());
         let mut offset = 0;
         for fill in &chunk.fills {
             targets.push(Target::new(fill, drawn, offset));
             offset += fill.byte_len();
         }
-        self.filler.submit_all(&self.queue, &targets, u64::MAX).map_err(|e| self.failed(e))?;
+        self.filler.submit_all(&targets)
+    }
+
+    fn fetch<'a>(&self, chunk: &Chunk, drawn: &wgpu::Buffer, read: &'a wgpu::Buffer) -> Result<Pending<'a>, Failure> {
         let mut encoder = self.device.create_command_encoder(&Default::default());
         let bytes = chunk.bytes.next_multiple_of(4);
         encoder.copy_buffer_to_buffer(drawn, 0, read, 0, bytes);
@@ -445,12 +484,18 @@ mod tests {
             "this test needs an adapter: apt-get install mesa-vulkan-drivers, or run tests/run"
         );
         for adapter in adapters {
-            let gpu = match Gpu::open_untested(&adapter) {
+            let gpu = match Gpu::open(&adapter) {
                 // A GPU's driver may be one that wgpu cannot open: NVIDIA's OpenGL.
                 Err(_) if is_hardware(&adapter) => continue,
                 opened => opened.unwrap(),
             };
             assert_eq!(draw(&gpu).unwrap(), 1 << 22);
+            // A device that draws other bits is an error where it was asked for, and else the CPU's task.
+            let refused = || fanin::gpu::SelfTest::default().into_result().map(|()| "the device");
+            let failure = gpu.or_cpu(refused(), || Ok("the CPU")).unwrap_err();
+            assert!(failure.message.contains(&gpu.label) && failure.message.contains("fanin devices"), "{failure:?}");
+            let gpu = Gpu { is_first_choice: true, ..gpu };
+            assert_eq!(gpu.or_cpu(refused(), || Ok("the CPU")).unwrap(), "the CPU");
             let huge = wgpu::BufferDescriptor {
                 label: None,
                 size: 1 << 60,
@@ -466,7 +511,7 @@ mod tests {
             let failure = draw(&gpu).unwrap_err();
             assert!(failure.message.contains(&gpu.label), "{failure:?}");
 
-            let gpu = Gpu::open_untested(&adapter).unwrap();
+            let gpu = Gpu::open(&adapter).unwrap();
             gpu.device.destroy();
             assert!(draw(&gpu).is_err() && gpu.self_test().is_err());
         }

@@ -86,7 +86,7 @@ fn all(both: bool) -> impl Iterator<Item = (Variant, bool)> {
     let kernels = Kernel::ALL.iter().map(|&kernel| (kernel, 0)).chain(asking.map(|kernel| (kernel, everything)));
     kernels.flat_map(move |(kernel, asks)| {
         Dtype::ALL.iter().flat_map(move |&dtype| {
-            Writes::of(dtype)
+            Writes::of(kernel, dtype)
                 .iter()
                 .flat_map(move |&writes| [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide)))
                 .filter(move |(_, wide)| both || !wide)

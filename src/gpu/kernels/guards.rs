@@ -459,7 +459,7 @@ fn texts() -> Vec<(&'static str, String)> {
     let texts = |kernel: Kernel| {
         [Dtype::F32, Dtype::BF16].into_iter().flat_map(move |dtype| {
             let text = move |&writes| (kernel.name(), source(Variant { kernel, asks: 0, dtype, writes }, false));
-            Writes::of(dtype).iter().map(text)
+            Writes::of(kernel, dtype).iter().map(text)
         })
     };
     let reflections = ("orthogonal", super::orthogonal());

@@ -172,10 +172,14 @@ impl Options<'_> {
     fn spectrum(&self, matrix: &Matrix, engine: &Engine, rows: usize, columns: usize) -> Result<Spectrum, Failure> {
         if let (Values::Drawn(draw), Engine::Gpu(gpu)) = (&matrix.values, engine) {
             let fill = self.fill(draw)?;
-            match Spectrum::on_gpu(&gpu.filler, &gpu.queue, &fill, rows, columns) {
+            match Spectrum::on_gpu(&gpu.filler, &fill, rows, columns) {
                 // What is too large for one buffer is drawn in pieces, and multiplied here.
                 Err(e) if e.kind() == ErrorKind::DeviceLimit => {}
-                other => return other.map_err(|e| gpu.failed(e)),
+                measured => {
+                    if let Some(spectrum) = gpu.or_cpu(measured.map(Some), || Ok(None))? {
+                        return Ok(spectrum);
+                    }
+                }
             }
         }
         let values = self.values(matrix, rows * columns, engine)?;

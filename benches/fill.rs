@@ -1,6 +1,6 @@
 //! CPU against GPU: every distribution, several sizes, beside a plain fill of the same buffer.
 //!
-//! `cargo bench --bench fill`, with `-- normal` and the like to choose. Each row's throughput is in elements per second; a
+//! `cargo bench -p fanin-benches`, with `-- normal` and the like to choose. Each row's throughput is in elements per second; a
 //! GPU row is a submission and a wait for it, so that small sizes show what a fill costs at least. The plain fill on a GPU
 //! is the kernel that writes one word everywhere. Software adapters are benched too: they say nothing about a real GPU.
 

@@ -1,11 +1,22 @@
 //! What is frozen in texts of `tests/golden`: for the unit tests, and by its path for the others.
 
+use std::path::Path;
+
+/// The innermost folder around this package that has such a folder.
+///
+/// # Panics
+/// If there is none.
+pub fn folder_with(name: &str) -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().find(|folder| folder.join(name).is_dir()).unwrap()
+}
+
 /// Holds a text against the kept one. `FANIN_WRITE=1` writes it anew.
 ///
 /// # Panics
 /// If they differ.
 pub fn agrees(name: &str, text: &str) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
+    let path = folder_with("tests/golden").join("tests/golden").join(name);
     if std::env::var_os("FANIN_WRITE").is_some() {
         std::fs::write(&path, text).unwrap();
     }

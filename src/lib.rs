@@ -53,8 +53,8 @@
 //!   framework's streams if theirs do: never in a patch or a minor version. A preset's rules may change in a minor version, and
 //!   CHANGELOG.md says so; a checkpoint keeps each tensor's distribution itself.
 //!
-//! The caller owns device, queue, encoder and buffer. Nothing here blocks, reads back or keeps global state, but for the
-//! self-test, which has to read. No input panics, and what goes wrong on a device is an [`Error`].
+//! The caller owns device, encoder and buffer. Nothing here keeps global state, or blocks and reads back but for the test of a kernel
+//! that is first needed. No input panics, and what goes wrong on a device is an [`Error`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]

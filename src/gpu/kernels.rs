@@ -9,6 +9,8 @@ mod amd;
 mod compilers;
 #[cfg(test)]
 mod guards;
+#[cfg(test)]
+mod stamp;
 
 /// How a dispatch writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -62,9 +62,9 @@ const RUNS_PER_SUBMISSION: u64 = 1 << 14;
 
 /// Draws fills into buffers of one device.
 ///
-/// It borrows what the caller owns: it records compute work, and but for its self-test neither reads back, nor blocks, nor
-/// waits. Pipelines are compiled when they are first needed, or by [`prepare`](GpuFiller::prepare), and kept. A `GpuFiller`
-/// is `Send` and `Sync`; one serves a whole program.
+/// It borrows what the caller owns: it records compute work. Pipelines are compiled and tested when they are first needed, or by
+/// [`prepare`](GpuFiller::prepare), and kept; for nothing but a test does it read back or wait. A test polls the device, which may run
+/// callbacks of the program's own. A `GpuFiller` is `Send` and `Sync`; one serves a whole program.
 ///
 /// What the device reports while it works for a `GpuFiller` is an [`Error`], and does not reach the device's own handler of
 /// errors: memory that runs out, a kernel that does not compile, a buffer that is destroyed or another device's, a device that is lost.

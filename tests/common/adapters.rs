@@ -1,9 +1,12 @@
 //! The adapters that tests run on, and reading back what they drew.
 
+use std::sync::LazyLock;
+
 use fanin::gpu::GpuFiller;
 use fanin::{Element, Fill};
 use wgpu::{BufferUsages, Device, Limits, Queue};
 
+/// An open adapter.
 pub struct Gpu {
     pub name: String,
     pub device: Device,
@@ -11,9 +14,10 @@ pub struct Gpu {
     pub filler: GpuFiller,
 }
 
-/// Every adapter of this machine, with all of its limits.
-pub fn adapters() -> Vec<Gpu> {
-    adapters_with(|adapter| adapter)
+/// Every adapter of this machine, with all of its limits, opened once: pipelines are compiled once for all tests of a program.
+pub fn adapters() -> &'static [Gpu] {
+    static ADAPTERS: LazyLock<Vec<Gpu>> = LazyLock::new(|| adapters_with(|adapter| adapter));
+    &ADAPTERS
 }
 
 /// Every adapter of this machine, with the limits that `change` makes of its own. None is a failure, never a pass.

@@ -1,17 +1,20 @@
 //! What tests share.
-#![allow(dead_code)]
 
 use fanin::{Distribution, Element, Fill, cpu};
 use rand::{Rng, RngExt};
 
+#[cfg(feature = "adapters")]
+mod adapters;
 #[path = "../../src/golden.rs"]
 pub mod golden;
 
-#[cfg(feature = "gpu")]
-#[allow(unused_imports)]
+#[cfg(feature = "adapters")]
 pub use adapters::*;
-#[cfg(feature = "gpu")]
-mod adapters;
+
+/// The folder of the whole project.
+pub fn repository() -> &'static std::path::Path {
+    golden::folder_with("shaders")
+}
 
 /// What the CPU draws.
 pub fn draw<T: Element>(fill: &Fill) -> Vec<T> {

@@ -38,15 +38,14 @@ const AT_ONCE: u64 = 1 << 26;
 #[derive(Debug)]
 pub struct Gpu {
     device: Device,
-    queue: wgpu::Queue,
     filler: GpuFiller,
 }
 
 impl Gpu {
-    /// Opens a device by Burn's options, once in a program for each of Burn's devices, and tests its bits.
+    /// Opens a device by Burn's options, once in a program for each of Burn's devices; each kernel is tested before its first use.
     ///
     /// # Errors
-    /// What Burn says if it cannot open it, or has it open already; `fanin::ErrorKind::SelfTest` if it draws other bits than the CPU.
+    /// What Burn says if it cannot open it, or has it open already.
     ///
     /// See [`Gpu`] for an example.
     #[cfg(not(target_family = "wasm"))]
@@ -79,8 +78,8 @@ impl Gpu {
     }
 
     fn of(device: Device, setup: &WgpuSetup) -> Result<Gpu, Error> {
-        let filler = GpuFiller::new(&setup.device, &setup.queue)?;
-        Ok(Gpu { device, queue: setup.queue.clone(), filler })
+        let filler = GpuFiller::new(&setup.device, &setup.queue)?.with_submissions_of(AT_ONCE);
+        Ok(Gpu { device, filler })
     }
 
     /// Burn's device, for modules and tensors; `clone().autodiff()` trains.
@@ -159,7 +158,7 @@ impl<'a> Places<'a> {
         self.gpu.device.flush().map_err(|e| Error::Device(e.to_string()))?;
         let targets: Vec<Target<'_>> =
             self.fills.iter().map(|(fill, place)| Target::new(fill, &place.buffer, place.offset)).collect();
-        self.gpu.filler.submit_all(&self.gpu.queue, &targets, AT_ONCE)?;
+        self.gpu.filler.submit_all(&targets)?;
         Ok(())
     }
 }

@@ -29,7 +29,7 @@
 //! Each is drawn in the dtype that the module has it in, f32, f16 or bf16, whatever rules say of dtypes.
 //!
 //! # wgpu
-//! fanin needs Burn's device and queue: `Gpu` opens them, or hands on those of the program, and tests the device's bits once. The
+//! fanin needs Burn's device and queue: `Gpu` opens them, or hands on those of the program; each kernel is tested on it before its first use. The
 //! feature `wgpu` is a default. Where Burn's feature `fusion` is on, as it is with Burn's defaults, this crate's `fusion` has to be, too.
 #![deny(missing_docs)]
 #![deny(unsafe_code)]

@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::process::Command;
 use std::{env, path::Path};
 
+use sha2::{Digest, Sha256};
+
+use super::stamp::Stamp;
 use super::{Variant, Writes, source};
 use crate::Dtype;
 use crate::gpu::orthogonal;
@@ -31,6 +34,18 @@ fn spirv(wgsl: &str, entry: &str, constants: &[(&str, f64)]) -> Vec<u32> {
     let options = spv::Options { lang_version: (1, 3), ..Default::default() };
     let pipeline = spv::PipelineOptions { shader_stage: entry.0, entry_point: entry.1.into() };
     spv::write_vec(&module, &info, &options, Some(&pipeline)).unwrap()
+}
+
+/// Every kernel that is compiled: a label, SPIR-V, and the entry point.
+fn codes(both: bool) -> impl Iterator<Item = (String, Vec<u32>, &'static str)> {
+    let of_variants = all(both).map(|(variant, wide)| {
+        let code = spirv(&source(variant, wide), "main", &variant.constants());
+        (format!("{variant:?} {wide}"), code, "main")
+    });
+    let of_reflections = orthogonal::KERNELS.iter().map(|&orthogonal::Kernel(name, _)| {
+        (format!("orthogonal {name}"), spirv(&super::orthogonal(), name, &[]), name)
+    });
+    of_variants.chain(of_reflections)
 }
 
 /// Has every kernel compiled in this process, by Vulkan's own functions: wgpu wants a device that can run, too.
@@ -60,15 +75,8 @@ fn compile_all(both: bool) {
         let layouts = [device.create_descriptor_set_layout(&about, None).unwrap()];
         let about = vk::PipelineLayoutCreateInfo::default().set_layouts(&layouts);
         let layout = device.create_pipeline_layout(&about, None).unwrap();
-        let of_variants = all(both).map(|(variant, wide)| {
-            let code = spirv(&source(variant, wide), "main", &variant.constants());
-            (format!("{variant:?} {wide}"), code, c"main".to_owned())
-        });
-        let of_reflections = orthogonal::KERNELS.iter().map(|orthogonal::Kernel(name, _)| {
-            let entry = std::ffi::CString::new(*name).unwrap();
-            (format!("orthogonal {name}"), spirv(&super::orthogonal(), name, &[]), entry)
-        });
-        for (label, code, entry) in of_variants.chain(of_reflections) {
+        for (label, code, entry) in codes(both) {
+            let entry = std::ffi::CString::new(entry).unwrap();
             let module = device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(&code), None).unwrap();
             let stage = vk::PipelineShaderStageCreateInfo::default().stage(vk::ShaderStageFlags::COMPUTE);
             let stage = stage.module(module).name(&entry);
@@ -162,6 +170,12 @@ fn amds_compiler_fuses_exact_products_alone() {
         return compile_all(both == "true");
     }
     assert!(Path::new(DRIVER).exists(), "no {DRIVER}: apt-get install mesa-vulkan-drivers, or run tests/run");
+    let texts = codes(true).flat_map(|(_, code, _)| code).flat_map(u32::to_le_bytes).collect::<Vec<_>>();
+    let proof = format!("exact products on {FAMILIES:?}");
+    let stamp = Stamp::new(&proof, &[driver()], [&texts[..], include_bytes!("amd.rs")]);
+    if stamp.is_kept() {
+        return;
+    }
     let test = "gpu::kernels::amd::amds_compiler_fuses_exact_products_alone";
     for (family, both) in FAMILIES {
         let output = Command::new(env::current_exe().unwrap())
@@ -188,6 +202,19 @@ fn amds_compiler_fuses_exact_products_alone() {
         assert!(wrong.is_empty() && total > 100, "{family}: {total} fused, of no exact product:\n{}", wrong.join("\n"));
         println!("{family}: {compiled} kernels, {total} fused multiply-adds, each of an exact product");
     }
+    stamp.keep();
+}
+
+/// The driver's library, by its bytes.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn driver() -> String {
+    let about: serde_json::Value = serde_json::from_slice(&std::fs::read(DRIVER).unwrap()).unwrap();
+    let library = about["ICD"]["library_path"].as_str().unwrap();
+    // A relative path is searched for as libraries are.
+    let library = ["", "/usr/lib/x86_64-linux-gnu/", "/usr/lib64/"].map(|folder| format!("{folder}{library}"));
+    let library = library.iter().find_map(|path| std::fs::read(path).ok()).expect("the library that the driver names");
+    let digest: String = Sha256::digest(library)[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("RADV {digest}")
 }
 
 /// A product that need not be exact is found, also where a register held an exact factor before.

@@ -6,6 +6,9 @@ use std::process::Command;
 use std::sync::Mutex;
 use std::{env, fs, process, thread};
 
+use sha2::{Digest, Sha256};
+
+use super::stamp::Stamp;
 use super::{Variant, Writes, source};
 use crate::cpu::orthogonal::Geometry;
 use crate::gpu::orthogonal;
@@ -445,8 +448,9 @@ fn runs_here(mode: &Mode) -> bool {
 fn no_compiler_changes_a_bit() {
     let folder = Folder(env::temp_dir().join(format!("fanin-compilers-{}", process::id())));
     fs::create_dir_all(&folder.0).unwrap();
-    let mut expected = Vec::new();
+    let (mut expected, mut digests) = (Vec::new(), Vec::new());
     let mut add = |name: &str, (file, drawn): (Vec<u8>, Vec<u8>), program: String| {
+        digests.extend([&file[..], &drawn, program.as_bytes()].map(Sha256::digest));
         fs::write(folder.0.join(format!("{name}.jobs")), file).unwrap();
         fs::write(folder.0.join(format!("{name}.cpp")), program).unwrap();
         expected.push((name.to_string(), drawn));
@@ -459,6 +463,16 @@ fn no_compiler_changes_a_bit() {
     }
     // What most processors have is asked for.
     assert!(here.len() >= MODES.len() - 1, "these tests need a processor with AVX2");
+    let harness = [include_str!("compilers.rs"), include_str!("harness.hpp")];
+    let modes = here.iter().map(|(_, mode)| mode.name).chain(harness).map(str::as_bytes);
+    let stamp = Stamp::new(
+        "ten modes of two compilers",
+        &["clang++", "g++"].map(version),
+        modes.chain(digests.iter().map(|digest| &digest[..])),
+    );
+    if stamp.is_kept() {
+        return;
+    }
     let work = Mutex::new(expected.iter().flat_map(|kernel| here.iter().map(move |&mode| (kernel, mode))));
     let wrong = Mutex::new(Vec::new());
     thread::scope(|scope| {
@@ -476,4 +490,13 @@ fn no_compiler_changes_a_bit() {
     });
     let wrong = wrong.into_inner().unwrap();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    stamp.keep();
+}
+
+/// The first line of what a compiler says about itself.
+fn version(compiler: &str) -> String {
+    let output = Command::new(compiler).arg("--version").output().unwrap_or_else(|e| {
+        panic!("{compiler}: {e}; these tests need compilers: apt-get install clang g++, or run tests/run")
+    });
+    String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().into()
 }

@@ -1,11 +1,9 @@
 //! Slices along dimensions, rows of zeros, and what is cut out of both: alone what they are of the whole.
 
-mod common;
-
 use std::ops::Range;
 
-use common::{adapters, assert_same_bits, distributions, draw};
 use fanin::{Distribution, Dtype, Element, ErrorKind, Fill, JaxKey, Stream, cpu};
+use fanin_tests::{adapters, assert_same_bits, distributions, draw};
 use rand::{Rng, RngExt};
 
 /// A fill of any kind, and what it should be: of whole tensors, that are drawn in one piece, its elements.
@@ -105,7 +103,7 @@ fn the_cpu_draws_any_slice_as_it_is_in_the_whole() {
 
 #[test]
 fn every_adapter_draws_any_slice_as_it_is_in_the_whole() {
-    fn of<T: Element>(rng: &mut impl Rng, gpu: &common::Gpu) {
+    fn of<T: Element>(rng: &mut impl Rng, gpu: &fanin_tests::Gpu) {
         for distribution in distributions() {
             for _ in 0..3 {
                 let (fill, expected) = any_fill::<T>(rng, &distribution, streams()[0]);

@@ -1,7 +1,5 @@
 //! Whole checkpoints: rules, shards, ranks, interruption, verification.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::ops::Range;
@@ -10,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
-use common::{Folder, entries, fanin, models, path, succeed};
+use crate::common::{Folder, entries, fanin, models, path, succeed};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -466,7 +464,7 @@ fn parts_are_verified() {
     bytes[place] ^= 1;
     let run = fanin(&["verify", &folder.write("bit.safetensors", bytes), "--device", "cpu"]);
     assert_eq!(run.status.code(), Some(1));
-    for adapter in common::adapters() {
+    for adapter in crate::common::adapters() {
         let other = folder.path("other.safetensors");
         succeed(&["init", &list, "--rules", &rules, "-o", &other, "--device", adapter]);
         assert_eq!(folder.read("out.safetensors"), folder.read("other.safetensors"), "{adapter}");

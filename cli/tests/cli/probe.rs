@@ -1,10 +1,8 @@
 //! `fanin probe`: its words, its numbers, its figure, and what it refuses.
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{Folder, fanin, models, path, safetensors_of, succeed};
+use crate::common::{Folder, fanin, models, path, safetensors_of, succeed};
 use serde_json::Value;
 
 fn probe(arguments: &str) -> String {

@@ -2,10 +2,8 @@
 //! seed's values changed: that needs a new number in `Stream::contract`, and a word in CHANGELOG.md. `FANIN_WRITE=1` writes
 //! `tests/golden/streams.txt` anew.
 
-mod common;
-
-use common::draw;
 use fanin::{Distribution, Dtype, Element, Fill, JaxKey, Stream, seeds};
+use fanin_tests::draw;
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
@@ -95,12 +93,12 @@ fn streams_are_what_they_always_were() {
     ] {
         for distribution in distributions {
             for &dtype in Dtype::ALL {
-                let values = for_dtype!(dtype, T => values::<T>(distribution, stream));
+                let values = fanin_tests::for_dtype!(dtype, T => values::<T>(distribution, stream));
                 text += &format!("{name} {dtype} {distribution}: {values}\n");
             }
         }
     }
-    common::golden::agrees("streams.txt", &text);
+    fanin_tests::golden::agrees("streams.txt", &text);
 }
 
 /// The contract of each kind of stream: a change of the values above is a change of one of these.

@@ -1,11 +1,9 @@
 //! What goes wrong on a device is an error: no panic, nothing drawn by halves, and the device as good as before where it is still
 //! there.
 
-mod common;
-
-use common::{Gpu, adapters, assert_same_bits, draw, opened};
 use fanin::gpu::{GpuFiller, Target};
 use fanin::{Distribution, Dtype, Error, ErrorKind, Fill, Stream};
+use fanin_tests::{Gpu, adapters, adapters_with, assert_same_bits, draw, opened};
 use std::process::Command;
 use wgpu::{Buffer, BufferDescriptor, BufferUsages, Device, Queue};
 
@@ -140,7 +138,7 @@ fn a_mapped_buffer_is_an_error_until_it_is_unmapped() {
 
 #[test]
 fn a_device_that_is_destroyed_in_the_middle_is_an_error() {
-    for gpu in adapters() {
+    for gpu in adapters_with(|limits| limits) {
         let (fill, buffer) = (fill(16), gpu.buffer(&[0; 64]));
         gpu.filler.submit(&fill, &buffer, 0).unwrap();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -210,7 +208,7 @@ const CHILD: &str = "FANIN_TEST_CHILD";
 
 #[cfg(target_os = "linux")]
 fn lavapipe() -> Gpu {
-    let found = adapters().into_iter().find(|gpu| gpu.name.starts_with("vulkan llvmpipe"));
+    let found = adapters_with(|limits| limits).into_iter().find(|gpu| gpu.name.starts_with("vulkan llvmpipe"));
     found.expect("this test needs lavapipe: apt-get install mesa-vulkan-drivers, or run tests/run")
 }
 

@@ -15,7 +15,7 @@ use syn::{
 
 #[test]
 fn the_public_api_is_the_one_that_is_kept() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = fanin_tests::repository().join("src");
     let all = load(&source.join("lib.rs"), &source);
     let mut shown = shown(&all);
     let names = names(&shown);
@@ -35,7 +35,7 @@ fn the_public_api_is_the_one_that_is_kept() {
     let made = printed(joined(shown, &mut impls));
     assert!(impls.is_empty(), "of nothing that is shown: {}", printed(impls));
 
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/public_api.txt");
+    let path = fanin_tests::repository().join("tests/golden/public_api.txt");
     if std::env::var_os("FANIN_WRITE").is_some() {
         std::fs::write(&path, &made).unwrap();
     }

@@ -15,13 +15,11 @@
 //!
 //! Values come from the CPU twin; that GPUs draw the same bits is tested elsewhere.
 
-mod common;
-
 use std::ops::Range;
 use std::sync::Mutex;
 
-use common::draw;
 use fanin::{Distribution, Dtype, Element, Fill, Stream};
+use fanin_tests::draw;
 use half::{bf16, f16};
 use statrs::distribution::{ChiSquared, ContinuousCDF, DiscreteCDF, Poisson};
 

@@ -1,7 +1,5 @@
 //! Schemes as text, and what is refused.
 
-mod common;
-
 use std::ops::Range;
 
 use fanin::scheme::{FanMode, Spread, VarianceScaling};
@@ -206,7 +204,7 @@ fn any_parameters_are_refused_or_drawn_within_bounds() {
     let mut rng = Stream::named(1, "parameters").rng();
     let (mut drawn, mut refused) = (0, 0);
     for case in 0..300_000 {
-        let distribution = common::any_distribution(&mut rng);
+        let distribution = fanin_tests::any_distribution(&mut rng);
         let _ = (distribution.mean(), distribution.std(), distribution.to_string());
         let dtype = Dtype::ALL[case % 3];
         let Ok(fill) = Fill::new(&distribution, Stream::numbered(0, case as u64), dtype, 0..5) else {
@@ -214,7 +212,8 @@ fn any_parameters_are_refused_or_drawn_within_bounds() {
             continue;
         };
         drawn += 1;
-        let values: Vec<f64> = for_dtype!(dtype, T => common::draw::<T>(&fill).into_iter().map(f64::from).collect());
+        let values: Vec<f64> =
+            fanin_tests::for_dtype!(dtype, T => fanin_tests::draw::<T>(&fill).into_iter().map(f64::from).collect());
         let (low, high) = match distribution {
             Distribution::Uniform { low, high } => (low, high.next_down()),
             Distribution::TruncatedNormal { low, high, .. } => (low, high),
@@ -275,11 +274,8 @@ fn a_dtype_holds_a_distribution_or_says_what_comes_out() {
         let error = distribution.check_in(dtype).unwrap_err();
         assert_eq!(error.kind(), fanin::ErrorKind::Dtype, "{distribution} in {dtype}: {error}");
         assert!(error.to_string().contains(&format!("all of which {dtype} rounds to")), "{error}");
-        #[cfg(feature = "rules")]
-        {
-            let draw = fanin::rules::Draw::new(distribution, [8], "w");
-            assert_eq!(draw.fill(0, dtype).unwrap_err().to_string(), error.to_string());
-        }
+        let draw = fanin::rules::Draw::new(distribution, [8], "w");
+        assert_eq!(draw.fill(0, dtype).unwrap_err().to_string(), error.to_string());
         let scheme = fanin::Scheme::from(distribution);
         assert!(scheme.fill(&[8], fanin::Layout::OUT_IN, Stream::numbered(7, 0), dtype).is_err());
         // A fill draws what is left.

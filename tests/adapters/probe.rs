@@ -1,8 +1,6 @@
 //! What is known of initialisations shows: the claims of the literature, and mean-field theory's numbers, on the CPU; and that GPUs
 //! measure the same. Every bound is a number of standard errors of what it holds, worked out where it stands.
 
-mod common;
-
 use fanin::probe::{Activation, Gradients, Input, Layer, Phase, Probe, Report};
 
 fn probe(scheme: &str, activation: &str) -> Probe {
@@ -217,7 +215,6 @@ fn measured_is_expected_within_what_the_width_makes_of_it() {
 
 /// GPUs measure what the CPU does, to what f32 rounds: every activation, biases, sizes that fill no tile, numbers beyond f32, and
 /// gradients that are far beyond it. (What f32 holds as subnormal numbers alone, devices may take for zero.)
-#[cfg(feature = "gpu")]
 mod on_gpus {
     use super::*;
     use fanin::probe::Spectrum;
@@ -267,7 +264,8 @@ mod on_gpus {
         });
         let probes: Vec<_> = probes.map(|probe| (probe.on_cpu().unwrap(), probe)).collect();
         // 64-bit integers make no difference here.
-        for gpu in common::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
+        for gpu in
+            fanin_tests::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
         {
             for (cpu, probe) in &probes {
                 let report = probe.on_gpu(&gpu.filler).unwrap();
@@ -278,7 +276,8 @@ mod on_gpus {
 
     #[test]
     fn gpus_find_the_singular_values_that_the_cpu_finds() {
-        for gpu in common::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
+        for gpu in
+            fanin_tests::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
         {
             for (scheme, rows, columns) in
                 [("he_normal", 300, 100), ("standard", 70, 200), ("normal", 64, 64), ("zeros", 8, 5), ("ones", 1, 9)]
@@ -287,7 +286,7 @@ mod on_gpus {
                 let scheme: fanin::Scheme = scheme.parse().unwrap();
                 let stream = fanin::Stream::named(3, "weight");
                 let fill = scheme.fill(&shape, fanin::Layout::OUT_IN, stream, fanin::Dtype::F32).unwrap();
-                let cpu = Spectrum::of(&common::draw::<f32>(&fill), rows, columns).unwrap();
+                let cpu = Spectrum::of(&fanin_tests::draw::<f32>(&fill), rows, columns).unwrap();
                 let found = Spectrum::on_gpu(&gpu.filler, &fill, rows, columns).unwrap();
                 let near = |a: f64, b: f64| (a - b).abs() <= 1e-3 * cpu.largest;
                 let is_near = near(found.largest, cpu.largest) && near(found.smallest, cpu.smallest);
@@ -299,7 +298,7 @@ mod on_gpus {
 
     #[test]
     fn what_a_device_cannot_hold_is_refused() {
-        for gpu in common::adapters_with(|_| wgpu::Limits::downlevel_defaults()) {
+        for gpu in fanin_tests::adapters_with(|_| wgpu::Limits::downlevel_defaults()) {
             let wide = probe("he_normal", "relu").with_width(8192).unwrap().with_batch(1).unwrap();
             let error = wide.with_depth(1).unwrap().on_gpu(&gpu.filler).unwrap_err();
             assert_eq!(error.kind(), fanin::ErrorKind::DeviceLimit, "{error}");

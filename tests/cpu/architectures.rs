@@ -2,14 +2,13 @@
 //! by the names that its files have.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use fanin::rules::{Architecture, Config, Planned};
 use fanin::{Distribution, ErrorKind};
 use serde_json::Value;
 
 fn golden(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/configs/{name}.json"));
+    let path = fanin_tests::repository().join(format!("tests/golden/configs/{name}.json"));
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
@@ -67,7 +66,7 @@ fn assert_drawn(name: &str, planned: &Planned, drawn: &Value) {
 /// Names, shapes, dtypes and values of each, tied duplicates apart.
 #[test]
 fn models_of_configurations_are_those_of_transformers() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/configs");
+    let folder = fanin_tests::repository().join("tests/golden/configs");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     assert_eq!(files.len(), 24);
@@ -705,7 +704,7 @@ fn published_models_have_their_tensors() {
             "torch_dtype": "bfloat16"}"#,
     );
     assert_eq!(parameters(&llama), 8_030_261_248);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/llama-8b.json");
+    let path = fanin_tests::repository().join("models/llama-8b.json");
     let published = fanin::rules::Model::from_json(&std::fs::read(path).unwrap()).unwrap();
     let all = |model: &fanin::rules::Model| -> BTreeMap<_, _> {
         model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype.clone()))).collect()

@@ -281,7 +281,8 @@ fn formulas_know_the_tensor() {
 fn recipes_of_papers_are_rules() {
     let example = |name: &str| {
         let text =
-            std::fs::read_to_string(format!("{}/examples/rules/{name}.toml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+            std::fs::read_to_string(format!("{}/examples/rules/{name}.toml", fanin_tests::repository().display()))
+                .unwrap();
         rules(&text)
     };
     let std = |rules: &Rules, name: &str, shape: &[u64]| match drawn(rules, name, shape).distribution {
@@ -326,7 +327,7 @@ fn recipes_of_papers_are_rules() {
 /// Parts of a tensor have schemes, fans and values of their own: those that they would have if theirs were the whole.
 #[test]
 fn parts_have_schemes_and_fans_of_their_own() {
-    let path = format!("{}/examples/rules/packed.toml", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/examples/rules/packed.toml", fanin_tests::repository().display());
     let packed = rules(&std::fs::read_to_string(path).unwrap());
     let uniform = |bound: f64| Distribution::Uniform { low: -bound, high: bound };
     let glorot = |fans: f64| uniform((6.0 / fans).sqrt());

@@ -1,12 +1,10 @@
 //! `init --base`: what a checkpoint has is copied, and the rest is drawn.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Stdio;
 
-use common::{Folder, adapters, entries, in_time, path, safetensors_of, succeed};
+use crate::common::{Folder, adapters, entries, in_time, path, safetensors_of, succeed};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
 
@@ -108,7 +106,7 @@ impl Folder {
         all.iter().chain(device).chain(more).map(ToString::to_string).collect()
     }
 
-    fn init(&self, output: &str, more: &[&str]) -> String {
+    fn init_on_base(&self, output: &str, more: &[&str]) -> String {
         succeed(&strs(&self.arguments(output, more)))
     }
 
@@ -189,7 +187,7 @@ fn drawn(folder: &Folder, more: &[&str]) -> Tensors {
 #[test]
 fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
     let folder = Folder::with_base();
-    let text = folder.init("out.safetensors", &[]);
+    let text = folder.init_on_base("out.safetensors", &[]);
     let base = folder.path("base.safetensors");
     assert!(
         text.contains(&format!("of {base}: 10 tensors copied, 3 grown, of which the new rows are drawn, 3 drawn\n")),
@@ -198,7 +196,7 @@ fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
     assert!(text.contains("kept out, as they hold integers: counter\n"), "{text}");
     assert!(text.contains(&format!("not copied from {base}, as the model has none such: old.pooler\n")), "{text}");
     assert!(text.contains("copied, whose values they do not have: head.weight (of embed.weight)\n"), "{text}");
-    let report: Value = serde_json::from_str(&folder.init("json.safetensors", &["--json"])).unwrap();
+    let report: Value = serde_json::from_str(&folder.init_on_base("json.safetensors", &["--json"])).unwrap();
     assert_eq!(json!([report["copied"], report["grown"], report["drawn"], report["tensors"]]), json!([10, 3, 3, 16]));
     assert_eq!((&report["base"], &report["kept_out"]), (&json!(base), &json!(["counter"])));
     assert!(report["notes"][0].as_str().unwrap().contains("old.pooler"), "{report}");
@@ -246,15 +244,15 @@ fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
 #[test]
 fn the_file_is_the_same_on_every_device_and_new_rows_are_those_of_the_whole() {
     let folder = Folder::with_base();
-    folder.init("cpu.safetensors", &[]);
+    folder.init_on_base("cpu.safetensors", &[]);
     for device in adapters() {
-        folder.init("gpu.safetensors", &["--device", device]);
+        folder.init_on_base("gpu.safetensors", &["--device", device]);
         assert!(folder.read("gpu.safetensors") == folder.read("cpu.safetensors"), "{device}");
     }
     let base = folder.tensors("base.safetensors");
     for (stream, seed) in [("native", "7"), ("tensorflow", "5,6"), ("keras", "5"), ("jax", "5")] {
         let more = ["--stream", stream, "--seed", seed];
-        folder.init("out.safetensors", &more);
+        folder.init_on_base("out.safetensors", &more);
         assert_filled(&folder.tensors("out.safetensors"), &base, &drawn(&folder, &more));
         assert_eq!(folder.verify("out.safetensors", &[]).0, Some(0), "{stream}");
     }
@@ -263,7 +261,7 @@ fn the_file_is_the_same_on_every_device_and_new_rows_are_those_of_the_whole() {
 #[test]
 fn verify_finds_a_bit_of_what_was_copied_and_of_what_was_drawn() {
     let folder = Folder::with_base();
-    folder.init("out.safetensors", &[]);
+    folder.init_on_base("out.safetensors", &[]);
     let good = folder.read("out.safetensors");
     let header: Value = serde_json::from_slice(&good[8..data_start(&good)]).unwrap();
     let start = |name: &str| data_start(&good) + header[name]["data_offsets"][0].as_u64().unwrap() as usize;
@@ -354,7 +352,7 @@ fn rules_are_for_what_is_drawn() {
         rule(&format!(
             "[[rule]]\nname = [\"*.norm\", \"*.bias\", \"layer.0.*\"]\n{text}\n[[rule]]\nname = \"layer.1.*\"\nscheme = \"ones\"\n"
         ));
-        let text = folder.init("out.safetensors", &[]);
+        let text = folder.init_on_base("out.safetensors", &[]);
         assert!(text.contains("3 tensors copied, 0 grown, of which the new rows are drawn, 1 drawn\n"), "{text}");
         assert!(!text.contains("no tensor met"), "{text}");
         let (made, base) = (folder.tensors("out.safetensors"), folder.tensors("base.safetensors"));
@@ -473,7 +471,7 @@ fn what_cannot_be_copied_is_named_and_leaves_nothing_behind() {
 #[test]
 fn shards_are_copied_from_and_to() {
     let folder = Folder::with_base();
-    folder.init("one.safetensors", &[]);
+    folder.init_on_base("one.safetensors", &[]);
     let base = folder.tensors("base.safetensors");
     let (mut first, mut second) = (Tensors::new(), Tensors::new());
     for (i, (name, t)) in base.iter().enumerate() {
@@ -578,7 +576,7 @@ fn what_was_interrupted_is_resumed_to_the_same_bytes() {
     model.insert("c.part".into(), tensor(Dtype::F32, &[1500, 1001], 0));
     folder.write("base.safetensors", file(&base));
     folder.write("model.json", list(&model));
-    folder.init("whole.safetensors", &[]);
+    folder.init_on_base("whole.safetensors", &[]);
     let whole = folder.read("whole.safetensors");
     assert_eq!(folder.verify("whole.safetensors", &[]).0, Some(0));
     let (start, trusted) = (data_start(&whole), 8 << 20);
@@ -591,14 +589,14 @@ fn what_was_interrupted_is_resumed_to_the_same_bytes() {
         let doubted = partial.len().saturating_sub(trusted).max(start.min(left));
         partial[doubted..].fill(0xaa);
         folder.write(".out.safetensors.partial", partial);
-        folder.init("out.safetensors", &["--resume"]);
+        folder.init_on_base("out.safetensors", &["--resume"]);
         assert!(folder.read("out.safetensors") == whole, "{left} bytes were left");
         assert!(!folder.0.path().join(".out.safetensors.partial").exists());
         fs::remove_file(folder.path("out.safetensors")).unwrap();
     }
     // What is complete stays as it is.
     let before = fs::metadata(folder.path("whole.safetensors")).unwrap().modified().unwrap();
-    folder.init("whole.safetensors", &["--resume"]);
+    folder.init_on_base("whole.safetensors", &["--resume"]);
     assert_eq!(fs::metadata(folder.path("whole.safetensors")).unwrap().modified().unwrap(), before);
     // What was begun with another base is not gone on with: the header says its digests.
     let mut other = base.clone();
@@ -607,7 +605,7 @@ fn what_was_interrupted_is_resumed_to_the_same_bytes() {
     folder.write(".out.safetensors.partial", &whole[..len / 2]);
     folder.refused(&strs(&folder.arguments("out.safetensors", &["--resume"])), &["was begun with another", "base"]);
     // Without --resume it is begun anew.
-    folder.init("out.safetensors", &[]);
+    folder.init_on_base("out.safetensors", &[]);
     assert!(folder.tensors("out.safetensors")["bytes"] == other["bytes"]);
 }
 
@@ -617,7 +615,7 @@ type Change<'a> = &'a dyn Fn(&mut Value);
 #[test]
 fn what_metadata_says_of_copies_is_checked() {
     let folder = Folder::with_base();
-    folder.init("out.safetensors", &[]);
+    folder.init_on_base("out.safetensors", &[]);
     let good = folder.read("out.safetensors");
     let own = said(&good);
     let changed = |change: Change, more: &[&str]| {

@@ -1,12 +1,10 @@
 //! Files and folders that strangers made: to stop the program, to be taken for what they are not, to write where they may not.
 
-mod common;
-
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use common::{Folder, entries, fanin, in_time, safetensors_of, succeed};
+use crate::common::{Folder, entries, fanin, in_time, safetensors_of, succeed};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

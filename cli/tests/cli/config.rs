@@ -1,11 +1,9 @@
 //! `init` and `rules` of a model's config.json.
 
-mod common;
-
 use std::fs;
 use std::path::Path;
 
-use common::{Folder, fanin, safetensors_of, succeed};
+use crate::common::{Folder, fanin, safetensors_of, succeed};
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 

@@ -2,7 +2,6 @@
 //! `tests/golden/generate.py` makes again.
 
 use std::fs;
-use std::path::Path;
 
 use fanin::{Distribution, Dtype, Element, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 use half::{bf16, f16};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 /// The cases of the JSON, each with the framework's values as f32.
 fn cases() -> Vec<(Value, Vec<f32>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let folder = fanin_tests::repository().join("tests/golden");
     let json: Value = serde_json::from_slice(&fs::read(folder.join("peers.json")).unwrap()).unwrap();
     let bytes = fs::read(folder.join("peers.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();

@@ -1,10 +1,8 @@
 //! The value contract, frozen: what these seeds draw. If a change makes this test fail, some seed's values changed: that
 //! needs a new `VALUE_CONTRACT`, and a word in CHANGELOG.md.
 
-mod common;
-
-use common::draw;
 use fanin::{Dtype, Element, ErrorKind, Fill, Layout, Scheme, Stream};
+use fanin_tests::draw;
 use sha2::{Digest, Sha256};
 
 /// Bit patterns of elements 0, 1, 2, 3 and 1031, and the first 8 bytes of the SHA-256 of 4,096 little-endian elements from
@@ -119,17 +117,17 @@ fn contract_2_draws_what_it_always_drew() {
     let mut drawn = String::new();
     for scheme in SCHEMES {
         for &dtype in Dtype::ALL {
-            drawn += &for_dtype!(dtype, T => frozen::<T>(scheme, dtype));
+            drawn += &fanin_tests::for_dtype!(dtype, T => frozen::<T>(scheme, dtype));
             drawn += "\n";
         }
     }
     for (scheme, shape, layout) in STRUCTURES {
         for &dtype in Dtype::ALL {
-            drawn += &for_dtype!(dtype, T => frozen_structure::<T>(scheme, shape, layout, dtype));
+            drawn += &fanin_tests::for_dtype!(dtype, T => frozen_structure::<T>(scheme, shape, layout, dtype));
             drawn += "\n";
         }
     }
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/value_stability.txt");
+    let path = fanin_tests::repository().join("tests/value_stability.txt");
     if std::env::var_os("FANIN_WRITE").is_some() {
         std::fs::write(&path, &drawn).unwrap();
     }

@@ -1,7 +1,5 @@
 //! What the program's tests share.
 
-#![allow(dead_code)] // Not every file uses all of it.
-
 use std::fs;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -12,9 +10,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-
-#[path = "../../../tests/common/adapters.rs"]
-mod adapters;
 
 pub fn fanin(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fanin")).args(arguments).output().unwrap()
@@ -42,7 +37,7 @@ pub fn adapters() -> &'static [String] {
         let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
         let opened = found.iter().filter(|adapter| {
             let descriptor = wgpu::DeviceDescriptor { required_limits: adapter.limits(), ..Default::default() };
-            adapters::opened(adapter, &descriptor).is_some()
+            fanin_tests::opened(adapter, &descriptor).is_some()
         });
         opened.map(wgpu::Adapter::get_info).map(|info| format!("{} {}", info.backend, info.name)).collect()
     });

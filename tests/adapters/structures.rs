@@ -1,13 +1,10 @@
 //! Structures: what no independent draw of each element gives; on the CPU and, where there are adapters, on each of them.
 
-mod common;
-
 use std::ops::Range;
 
-#[cfg(feature = "gpu")]
-use common::adapters;
-use common::{assert_same_bits, draw};
 use fanin::{Dtype, Element, Fill, Layout, Scheme, Stream, cpu};
+use fanin_tests::adapters;
+use fanin_tests::{assert_same_bits, draw};
 use half::{bf16, f16};
 use rand::{Rng, RngExt};
 use safetensors::SafeTensors;
@@ -57,25 +54,6 @@ const CASES: &[(&str, &[u64], &str)] = &[
     ("inverse_softplus", &[50, 61], "out_in"),
 ];
 
-macro_rules! for_dtype {
-    ($dtype:expr, $t:ident => $body:expr) => {
-        match $dtype {
-            Dtype::F32 => {
-                type $t = f32;
-                $body
-            }
-            Dtype::F16 => {
-                type $t = f16;
-                $body
-            }
-            _ => {
-                type $t = bf16;
-                $body
-            }
-        }
-    };
-}
-
 fn any_range(rng: &mut impl Rng, len: u64) -> Range<u64> {
     let start = rng.random_range(0..=len);
     start..rng.random_range(start..=len)
@@ -107,7 +85,7 @@ fn any_part_is_what_it_is_of_the_whole() {
     for (scheme, shape, layout) in CASES {
         for &dtype in Dtype::ALL {
             let fill = fill(scheme, shape, layout, dtype);
-            for_dtype!(dtype, T => {
+            fanin_tests::for_dtype!(dtype, T => {
                 let whole = draw::<T>(&fill);
                 for threads in [2, 3, 7] {
                     let mut values = whole.clone();
@@ -133,7 +111,6 @@ fn a_zero_row_of_an_orthogonal_matrix_is_zero() {
         expected[3 * shape[1] as usize..][..shape[1] as usize].fill(0.0);
         let with_row = whole.clone().with_zero_row(3).unwrap();
         assert_same_bits(&draw::<f32>(&with_row), &expected, &"a zero row");
-        #[cfg(feature = "gpu")]
         for gpu in adapters() {
             assert_same_bits(&gpu.draw::<f32>(&with_row), &expected, &gpu.name);
         }
@@ -200,7 +177,7 @@ fn slices_have_structures() {
     for case @ (shape, base, slices) in MIXED {
         for &dtype in Dtype::ALL {
             let fill = mixed(case, dtype);
-            for_dtype!(dtype, T => {
+            fanin_tests::for_dtype!(dtype, T => {
                 let whole = |piece: &Piece, to: u64| {
                     let piece = distribution(piece);
                     draw::<T>(&Fill::new(&piece, stream(), dtype, 0..to).unwrap())
@@ -228,7 +205,6 @@ fn slices_have_structures() {
                 for (part, expected) in &parts {
                     assert_same_bits(&draw::<T>(part), expected, &format!("{part:?}"));
                 }
-                #[cfg(feature = "gpu")]
                 for gpu in adapters() {
                     assert_same_bits(&gpu.draw::<T>(&fill), &expected, &format!("{} {fill:?}", gpu.name));
                     let (part, expected) = &parts[0];
@@ -308,7 +284,6 @@ fn many_small_matrices_are_drawn_in_the_time_of_each() {
 
 /// Also as one of many targets that share a buffer, in the order in which they are given.
 #[test]
-#[cfg(feature = "gpu")]
 fn structures_among_other_targets_are_written_in_their_order() {
     use fanin::gpu::Target;
     let ones = Fill::new(&fanin::Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..9000).unwrap();
@@ -351,7 +326,6 @@ fn a_16_bit_structure_is_the_f32_one_rounded() {
 }
 
 #[test]
-#[cfg(feature = "gpu")]
 fn every_adapter_draws_what_the_cpu_draws() {
     for gpu in adapters() {
         println!("{}", gpu.name);
@@ -359,7 +333,7 @@ fn every_adapter_draws_what_the_cpu_draws() {
         for (scheme, shape, layout) in CASES {
             for &dtype in Dtype::ALL {
                 let fill = fill(scheme, shape, layout, dtype);
-                for_dtype!(dtype, T => {
+                fanin_tests::for_dtype!(dtype, T => {
                     let whole = draw::<T>(&fill);
                     assert_same_bits(&gpu.draw::<T>(&fill), &whole, &format!("{} {scheme} {fill:?}", gpu.name));
                     for _ in 0..2 {
@@ -696,7 +670,8 @@ fn resolved_structures_read_back() {
 /// What PyTorch, Keras, JAX and transformers make of a shape, stored by `tests/golden/structured.py`.
 #[test]
 fn patterns_counts_and_sequences_are_the_frameworks() {
-    let bytes = std::fs::read(format!("{}/tests/golden/structured.safetensors", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let bytes =
+        std::fs::read(format!("{}/tests/golden/structured.safetensors", fanin_tests::repository().display())).unwrap();
     let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
     let about = header.metadata().as_ref().unwrap();
     let golden = SafeTensors::deserialize(&bytes).unwrap();

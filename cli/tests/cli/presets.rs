@@ -2,14 +2,10 @@
 //! hangs on a preset; but a change here changes what a seed's model draws, which is a word in CHANGELOG.md under **Values**.
 //! `FANIN_WRITE=1` writes `golden/presets.txt` anew.
 
-mod common;
-#[path = "../../src/golden.rs"]
-mod golden;
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::models;
+use crate::common::models;
 use fanin::rules::{Model, Rules, Tensor};
 use fanin::{Layout, Scheme};
 
@@ -192,5 +188,5 @@ fn presets_give_what_they_always_gave() {
     }
     let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
     text += &table("he_normal", &he, &model("resnet50"));
-    golden::agrees("presets.txt", &text);
+    crate::golden::agrees("presets.txt", &text);
 }

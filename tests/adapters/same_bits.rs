@@ -1,10 +1,8 @@
 //! The promise: the same bits on every adapter and on the CPU, for any shard of any tensor. All by equality.
 
-mod common;
-
-use common::{Gpu, adapters, adapters_with, assert_same_bits, distributions, draw};
 use fanin::gpu::Target;
 use fanin::{Distribution, Dtype, Element, Error, ErrorKind, Fill, JaxKey, Stream, cpu};
+use fanin_tests::{Gpu, adapters, adapters_with, assert_same_bits, distributions, draw};
 use half::{bf16, f16};
 
 const SIZES: [u64; 13] = [0, 1, 2, 3, 4, 5, 63, 64, 65, 1023, 1024, 1025, 1_000_003];
@@ -34,7 +32,7 @@ fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
         for distribution in distributions() {
             for &dtype in Dtype::ALL {
                 for size in SIZES {
-                    for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 0..size)));
+                    fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 0..size)));
                 }
             }
         }
@@ -48,7 +46,7 @@ fn every_adapter_draws_what_the_cpu_draws_from_any_element_on() {
             for &dtype in Dtype::ALL {
                 for start in STARTS {
                     for size in [1, 2, 5, 1025, 4099] {
-                        for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, start..start + size)));
+                        fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, start..start + size)));
                     }
                 }
             }
@@ -87,11 +85,11 @@ fn other_frameworks_streams_are_the_same_everywhere() {
                 [(0, 1), (0, 70_003), (1, 5), (1023, 4099), ((1 << 32) + 3, 2050), ((1 << 34) - 2112, 5000)]
             {
                 let whole = fill(start..start + size);
-                for gpu in &gpus {
-                    for_dtype!(dtype, T => equal::<T>(gpu, &whole));
+                for gpu in gpus {
+                    fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &whole));
                 }
                 let (from, to) = (size / 3, size - size / 4);
-                for_dtype!(dtype, T => assert_same_bits(
+                fanin_tests::for_dtype!(dtype, T => assert_same_bits(
                     &draw::<T>(&fill(start + from..start + to)),
                     &draw::<T>(&whole)[from as usize..to as usize],
                     &format!("{distribution} {stream:?} {dtype} {start}"),
@@ -105,7 +103,7 @@ fn other_frameworks_streams_are_the_same_everywhere() {
 fn a_shard_is_the_slice_of_the_whole() {
     for distribution in distributions() {
         for &dtype in Dtype::ALL {
-            for_dtype!(dtype, T => {
+            fanin_tests::for_dtype!(dtype, T => {
                 let base = (1 << 33) - 2000;
                 let whole = draw::<T>(&fill(&distribution, dtype, base..base + 5000));
                 for (from, to) in [(0, 1), (1, 4), (3, 1024), (500, 3333), (1023, 1025), (2047, 5000), (4999, 5000)] {
@@ -195,7 +193,7 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
     for gpu in adapters_with(small).into_iter().chain(adapters_with(narrow)) {
         for distribution in [Distribution::Normal { mean: 0.0, std: 1.0 }, Distribution::truncated_at(0.0, 1.0, 2.0)] {
             for &dtype in Dtype::ALL {
-                for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
+                fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
             }
         }
     }
@@ -219,7 +217,7 @@ fn a_fill_leaves_its_neighbours_intact() {
                         if offset % dtype.bytes(1) != 0 || offset + size * dtype.bytes(1) > 10_000 {
                             continue;
                         }
-                        for_dtype!(dtype, T => {
+                        fanin_tests::for_dtype!(dtype, T => {
                             let fill = fill(&distribution, dtype, start..start + size);
                             let buffer = gpu.buffer(&before);
                             gpu.filler.submit(&fill, &buffer, offset).unwrap();
@@ -267,7 +265,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
     let mut rng = Stream::named(2, "parameters").rng();
     let mut fills = Vec::new();
     while fills.len() < 3000 {
-        let distribution = common::any_distribution(&mut rng);
+        let distribution = fanin_tests::any_distribution(&mut rng);
         fills.extend(Fill::new(&distribution, stream(), Dtype::ALL[fills.len() % 3], 0..70).map(|f| (distribution, f)));
     }
     for gpu in adapters() {
@@ -277,7 +275,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);
         for ((distribution, fill), bytes) in fills.iter().zip(gpu.read(&buffer).chunks(280)) {
-            for_dtype!(fill.dtype(), T => {
+            fanin_tests::for_dtype!(fill.dtype(), T => {
                 let drawn: Vec<T> = bytemuck::pod_collect_to_vec(&bytes[..70 * size_of::<T>()]);
                 assert_same_bits::<T>(&drawn, &draw(fill), &format!("{} {distribution:?} {fill:?}", gpu.name));
             });
@@ -365,7 +363,7 @@ fn overlapping_targets_are_written_in_their_order() {
         .collect();
     let mut expected = vec![0u8; 1 << 16];
     for (fill, offset) in &fills {
-        let bytes = for_dtype!(fill.dtype(), T => bytemuck::cast_slice(&draw::<T>(fill)).to_vec());
+        let bytes = fanin_tests::for_dtype!(fill.dtype(), T => bytemuck::cast_slice(&draw::<T>(fill)).to_vec());
         expected[*offset as usize..][..bytes.len()].copy_from_slice(&bytes);
     }
     for gpu in adapters() {

@@ -1,13 +1,11 @@
 //! The program as people run it.
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{adapters, entries, fanin, is_opened, models, path, succeed};
+use crate::common::{adapters, entries, fanin, is_opened, models, path, succeed};
 
 use safetensors::SafeTensors;
 use serde_json::Value;

@@ -1,0 +1,1 @@
+//! No library: `cargo bench -p fanin-benches` runs `fill.rs`.

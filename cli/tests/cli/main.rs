@@ -1,0 +1,14 @@
+//! The program, as its users run it.
+
+mod common;
+#[path = "../../../src/golden.rs"]
+mod golden;
+
+mod base;
+mod checkpoints;
+mod config;
+mod hostile;
+mod presets;
+mod probe;
+mod program;
+mod readers;

@@ -1,0 +1,11 @@
+//! What the library promises on the CPU, and what its texts are read as.
+
+mod architectures;
+mod distribution;
+mod frameworks;
+mod public_api;
+mod rules;
+mod schemes;
+mod stream_stability;
+mod streams;
+mod value_stability;

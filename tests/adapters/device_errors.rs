@@ -54,7 +54,7 @@ fn pairs() -> Vec<(Gpu, Device, Queue)> {
 
 #[test]
 fn a_destroyed_buffer_is_an_error_and_nothing_is_recorded() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let (gone, kept) = (gpu.buffer(&[0; 64]), gpu.buffer(&[0; 64]));
         gone.destroy();
         let fill = fill(16);
@@ -123,7 +123,7 @@ fn another_devices_queue_is_an_error_that_names_it() {
 
 #[test]
 fn a_mapped_buffer_is_an_error_until_it_is_unmapped() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let fill = fill(16);
         let usage = BufferUsages::STORAGE | BufferUsages::COPY_SRC;
         let mapped =
@@ -148,13 +148,14 @@ fn a_device_that_is_destroyed_in_the_middle_is_an_error() {
         let targets = [Target::new(&fill, &buffer, 0)];
         assert_device_error(gpu.filler.submit_all(&targets), "", &gpu.name);
         assert!(gpu.filler.self_test().is_err(), "{}", gpu.name);
-        assert!(GpuFiller::new(&gpu.device, &gpu.queue).is_err(), "{}", gpu.name);
+        let prepared = GpuFiller::new(&gpu.device, &gpu.queue).and_then(|filler| filler.prepare([&fill]));
+        assert_device_error(prepared, "", &gpu.name);
     }
 }
 
 #[test]
 fn many_fills_in_several_submissions_are_those_of_one() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         // Packed one after the other, so that 16-bit fills share words.
         let fills: Vec<_> = (0..300)
             .map(|i| {
@@ -218,7 +219,11 @@ fn in_a_process_of_its_own(test: &str, work: impl FnOnce()) {
         return work();
     }
     let program = std::env::current_exe().unwrap();
-    let output = Command::new(program).args(["--exact", test, "--nocapture"]).env(CHILD, "1").output().unwrap();
+    let output = Command::new(program)
+        .args(["--exact", &format!("device_errors::{test}"), "--nocapture"])
+        .env(CHILD, "1")
+        .output()
+        .unwrap();
     let (said, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && said.contains("1 passed"), "{}\n{said}\n{wrong}", output.status);
     println!("{said}");

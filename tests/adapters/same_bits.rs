@@ -19,7 +19,7 @@ fn fill(distribution: &Distribution, dtype: Dtype, range: std::ops::Range<u64>) 
 
 #[test]
 fn every_adapter_passes_the_self_test() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let test = gpu.filler.self_test().unwrap();
         assert!(test.agrees(), "{}: {:#?}", gpu.name, test.checks);
         assert!(test.checks.len() > 25);
@@ -28,7 +28,7 @@ fn every_adapter_passes_the_self_test() {
 
 #[test]
 fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         for distribution in distributions() {
             for &dtype in Dtype::ALL {
                 for size in SIZES {
@@ -41,7 +41,7 @@ fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
 
 #[test]
 fn every_adapter_draws_what_the_cpu_draws_from_any_element_on() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         for distribution in distributions() {
             for &dtype in Dtype::ALL {
                 for start in STARTS {
@@ -85,7 +85,7 @@ fn other_frameworks_streams_are_the_same_everywhere() {
                 [(0, 1), (0, 70_003), (1, 5), (1023, 4099), ((1 << 32) + 3, 2050), ((1 << 34) - 2112, 5000)]
             {
                 let whole = fill(start..start + size);
-                for gpu in gpus {
+                for gpu in gpus.iter() {
                     fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &whole));
                 }
                 let (from, to) = (size / 3, size - size / 4);
@@ -203,7 +203,7 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
 #[test]
 fn a_fill_leaves_its_neighbours_intact() {
     let before: Vec<u8> = (0..10_000u32).map(|i| (i * 7 % 251) as u8).collect();
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         for distribution in [
             Distribution::Constant { value: 2.0 },
             Distribution::Uniform { low: -1.0, high: 1.0 },
@@ -236,7 +236,7 @@ fn a_fill_leaves_its_neighbours_intact() {
 
 #[test]
 fn many_tensors_are_recorded_in_one_pass() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
         let fills: Vec<_> =
             (0..300u64).map(|i| Fill::new(&normal, Stream::numbered(7, i), Dtype::BF16, 0..i).unwrap()).collect();
@@ -268,7 +268,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
         let distribution = fanin_tests::any_distribution(&mut rng);
         fills.extend(Fill::new(&distribution, stream(), Dtype::ALL[fills.len() % 3], 0..70).map(|f| (distribution, f)));
     }
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let buffer = gpu.buffer(&vec![0; 280 * fills.len()]);
         let targets: Vec<_> = fills.iter().zip(0..).map(|((_, fill), i)| Target::new(fill, &buffer, 280 * i)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
@@ -285,7 +285,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
 
 #[test]
 fn a_wrong_target_is_an_error_and_nothing_is_recorded() {
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let ones = Distribution::Constant { value: 1.0 };
         let fill = |dtype| Fill::new(&ones, stream(), dtype, 0..8).unwrap();
         let (wide, narrow) = (fill(Dtype::F32), fill(Dtype::F16));
@@ -366,7 +366,7 @@ fn overlapping_targets_are_written_in_their_order() {
         let bytes = fanin_tests::for_dtype!(fill.dtype(), T => bytemuck::cast_slice(&draw::<T>(fill)).to_vec());
         expected[*offset as usize..][..bytes.len()].copy_from_slice(&bytes);
     }
-    for gpu in adapters() {
+    for gpu in adapters().iter() {
         let buffer = gpu.buffer(&vec![0; 1 << 16]);
         let targets: Vec<_> = fills.iter().map(|(fill, offset)| Target::new(fill, &buffer, *offset)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());

@@ -1,6 +1,6 @@
 //! The adapters that tests run on, and reading back what they drew.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use fanin::gpu::GpuFiller;
 use fanin::{Element, Fill};
@@ -15,9 +15,13 @@ pub struct Gpu {
 }
 
 /// Every adapter of this machine, with all of its limits, opened once: pipelines are compiled once for all tests of a program.
-pub fn adapters() -> &'static [Gpu] {
-    static ADAPTERS: LazyLock<Vec<Gpu>> = LazyLock::new(|| adapters_with(|adapter| adapter));
-    &ADAPTERS
+///
+/// One test at a time has them: wgpu lets a thread wait six seconds for another one's work by OpenGL, and panics then; and an adapter in
+/// software keeps all processors busy anyway.
+pub fn adapters() -> MutexGuard<'static, Vec<Gpu>> {
+    static ADAPTERS: LazyLock<Mutex<Vec<Gpu>>> = LazyLock::new(|| Mutex::new(adapters_with(|adapter| adapter)));
+    // A test that failed has left them as they were.
+    ADAPTERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Every adapter of this machine, with the limits that `change` makes of its own. None is a failure, never a pass.

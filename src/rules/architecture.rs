@@ -99,23 +99,17 @@ impl Architecture {
         let kind = config.text("model_type");
         for (name, text) in ARCHITECTURES {
             let architecture = Architecture { name, ..text.parse()? };
-            let of_kind = kind.is_none_or(|kind| architecture.blueprint.model_types.iter().any(|known| known == kind));
+            let blueprint = &architecture.blueprint;
             match class {
-                Some(class) if architecture.blueprint.classes.contains_key(class) => {
-                    return if of_kind {
-                        Ok(architecture)
-                    } else {
-                        let allowed = format!("{} for {class}", architecture.blueprint.model_types.join(", "));
-                        Err(Error::new(
-                            ErrorKind::Config,
-                            "model_type",
-                            crate::error::quoted(kind.unwrap_or("")),
-                            allowed,
-                        ))
-                    };
+                Some(class) if blueprint.classes.contains_key(class) => {
+                    blueprint.class(config)?;
+                    return Ok(architecture);
                 }
-                None if !of_kind => {}
-                _ => known.extend(architecture.blueprint.classes.into_keys()),
+                Some(_) => known.extend(architecture.blueprint.classes.into_keys()),
+                None => {
+                    let of_kind = |class: &&String| kind.is_none_or(|kind| blueprint.types_of(class).contains(&kind));
+                    known.extend(blueprint.classes.keys().filter(of_kind).cloned());
+                }
             }
         }
         let more = "; an architecture of your own is a file";

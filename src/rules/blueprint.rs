@@ -32,7 +32,7 @@ const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Blueprint {
     pub model_types: Vec<String>,
-    /// Class names, and what is peculiar to each.
+    /// Class names, and what is peculiar to each: its `model_type`, too, where there are several.
     pub classes: BTreeMap<String, BTreeMap<String, Value>>,
     pub keys: BTreeMap<String, Key>,
     /// Other names of keys.
@@ -120,6 +120,14 @@ impl Key {
 }
 
 impl Blueprint {
+    /// The types of this class's configurations.
+    pub fn types_of(&self, class: &str) -> Vec<&str> {
+        match self.classes.get(class).and_then(|peculiar| peculiar.get("model_type")).and_then(Value::as_str) {
+            Some(own) => vec![own],
+            None => self.model_types.iter().map(String::as_str).collect(),
+        }
+    }
+
     /// Words that rules may have in formulas.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         let keys = self.keys.iter().filter(|(_, key)| key.kind() == Kind::Number).map(|(name, _)| name);
@@ -231,13 +239,23 @@ impl Blueprint {
     }
 
     /// What is peculiar to the class that the configuration names.
-    fn class(&self, config: &Config) -> Result<&BTreeMap<String, Value>, Error> {
+    pub fn class(&self, config: &Config) -> Result<&BTreeMap<String, Value>, Error> {
         let known = || self.classes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let Some(class) = class_of(config)? else {
             let error = Error::failed(ErrorKind::Config, "the config", "has no architectures");
             return Err(error.allowing(known()));
         };
-        self.classes.get(class).ok_or_else(|| Error::new(ErrorKind::Config, "architectures", quoted(class), known()))
+        let wrong = || Error::new(ErrorKind::Config, "architectures", quoted(class), known());
+        let peculiar = self.classes.get(class).ok_or_else(wrong)?;
+        let types = self.types_of(class);
+        match config.text("model_type") {
+            // Who goes by it makes another class of it.
+            Some(kind) if !types.is_empty() && !types.contains(&kind) => {
+                let allowed = format!("{} for {class}", types.join(", "));
+                Err(Error::new(ErrorKind::Config, "model_type", quoted(kind), allowed))
+            }
+            _ => Ok(peculiar),
+        }
     }
 
     /// The tensors, in the text's order.
@@ -305,9 +323,12 @@ pub(super) fn class_of(config: &Config) -> Result<Option<&str>, Error> {
 }
 
 fn dtype(config: &Config) -> Result<&'static str, Error> {
-    if let Some(value) = config.get("quantization_config") {
-        let allowed = "null: what is drawn are the weights before they are quantized";
-        return Err(Error::new(ErrorKind::Config, "quantization_config", shown(value), allowed));
+    // The second is the first's older name.
+    for key in ["quantization_config", "compression_config"] {
+        if let Some(value) = config.get(key) {
+            let allowed = format!("null, for the model before it is quantised: with the program, --set {key}=null");
+            return Err(Error::new(ErrorKind::Config, key, shown(value), allowed));
+        }
     }
     let (key, value) = match (config.get("dtype"), config.get("torch_dtype")) {
         (Some(value), _) => ("dtype", value),

@@ -1,5 +1,7 @@
 //! A model's configuration: the `config.json` beside a checkpoint.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::formula::{self, Variables};
@@ -9,6 +11,15 @@ use crate::{Error, ErrorKind};
 
 /// No longer one is read.
 const MOST_BYTES: usize = 10_000_000;
+
+/// Numbers that Python writes and reads, and JSON has not.
+const NOT_FINITE: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
+
+/// A text that begins so is such a number: the character is for private use.
+const MARK: char = '\u{f8ff}';
+
+/// What some editors begin a text with.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A model's configuration, as `config.json` has it.
 ///
@@ -28,10 +39,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the JSON text.
+    /// Reads the JSON text, with `NaN`, `Infinity` and `-Infinity` as Python writes them, and behind a byte order mark, if there is one.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] if it is no object, or longer than 10 MB.
+    /// [`ErrorKind::Config`] if it is no object, or longer than 10 MB; with the line, if it is no JSON.
     ///
     /// ```
     /// assert!(fanin::rules::Config::from_json(b"[]").is_err());
@@ -41,7 +52,7 @@ impl Config {
             let allowed = format!("at most {MOST_BYTES}");
             return Err(Error::new(ErrorKind::Config, "the length of the config in bytes", text.len(), allowed));
         }
-        let read = serde_json::from_slice(text);
+        let read = serde_json::from_slice(&standard(text));
         let values = read.map_err(|e| {
             let error = Error::failed(ErrorKind::Config, "the config", "cannot be read");
             error.allowing("a JSON object").because(e)
@@ -59,7 +70,7 @@ impl Config {
         if key.is_empty() {
             return Err(Error::new(ErrorKind::Config, "a key of the config", "empty", "KEY=VALUE"));
         }
-        let value = serde_json::from_str(value).unwrap_or_else(|_| Value::from(value));
+        let value = serde_json::from_slice(&standard(value.as_bytes())).unwrap_or_else(|_| Value::from(value));
         self.values.insert(key.into(), value);
         Ok(())
     }
@@ -87,11 +98,14 @@ impl Config {
         self.values.get(key).is_some_and(|value| !value.is_null())
     }
 
-    /// The JSON text, its keys in order.
+    /// The JSON text, its keys in order; `NaN` and infinities as Python writes them.
     ///
     /// See [`Config`] for an example.
     pub fn to_json(&self) -> String {
-        let json = serde_json::to_string_pretty(&self.values).unwrap_or_default();
+        let mut json = serde_json::to_string_pretty(&self.values).unwrap_or_default();
+        for word in NOT_FINITE {
+            json = json.replace(&format!("\"{MARK}{word}\""), word);
+        }
         json + "\n"
     }
 
@@ -120,6 +134,34 @@ impl Config {
     }
 }
 
+/// The text as JSON has it: numbers that are not finite are texts with a mark.
+fn standard(text: &[u8]) -> Cow<'_, [u8]> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut made = Vec::new();
+    // Up to here the text is made anew.
+    let (mut copied, mut at, mut in_text) = (0, 0, false);
+    while at < text.len() {
+        let word = NOT_FINITE.iter().find(|word| !in_text && text[at..].starts_with(word.as_bytes()));
+        match (word, text[at]) {
+            (Some(word), _) => {
+                made.extend_from_slice(&text[copied..at]);
+                made.extend_from_slice(format!("\"{MARK}{word}\"").as_bytes());
+                at += word.len();
+                copied = at;
+            }
+            (None, byte) => {
+                in_text ^= byte == b'"';
+                at += if in_text && byte == b'\\' { 2 } else { 1 };
+            }
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    made.extend_from_slice(&text[copied..]);
+    Cow::Owned(made)
+}
+
 /// A number of a value: truths are 1 and 0.
 pub(super) fn number(key: &str, value: &Value) -> Result<f64, Error> {
     match value {
@@ -131,7 +173,7 @@ pub(super) fn number(key: &str, value: &Value) -> Result<f64, Error> {
 
 pub(super) fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => quoted(text),
+        Value::String(text) => quoted(text.strip_prefix(MARK).unwrap_or(text)),
         value => quoted(&value.to_string()),
     }
 }

@@ -20,6 +20,11 @@
 //! fans_from = "weight"                # with the fans of the tensor whose name ends so instead, those of parts too; only where there
 //! scheme = "standard"                 # is one of two dimensions or more, or of { name = "weight", rank = 3 } one of three
 //! [[rule]]
+//! name = "*.weight"
+//! module = ["*norm", "*Norm"]         # only where the part of the name before its last one has such a pattern
+//! beside = { name = "bias", shape = "alike" }   # and only beside a tensor whose name ends so instead: of the same shape; of another,
+//! scheme = "ones"                     # ["dim_0", "*", 3]; of any, where no shape is said; or beside none, "absent"
+//! [[rule]]
 //! name = "*word_embeddings.weight"
 //! shape = ["*", 768]                  # only tensors of this shape
 //! scheme = "normal:std=std"
@@ -59,8 +64,10 @@
 //! refuse = "it is no weight"          # an error that says so
 //! ```
 //!
-//! Presets have three keys more: `source` says what they follow, `recognise` lists what their model is known by (patterns of names, or
-//! `{ name = "*token_type_embeddings.weight", shape = [2, "*"] }`, of each of which it has a tensor), and `note` what names cannot tell.
+//! Presets have four keys more: `source` says what they follow, `recognise` lists what their model is known by (patterns of names, or
+//! `{ name = "*token_type_embeddings.weight", shape = [2, "*"] }`, of each of which it has a tensor), `family` patterns for all tensors
+//! that such a model may have, behind whatever comes before all of them, where 0 stands for any whole number between dots, and `note`
+//! what names cannot tell.
 //!
 //! A number of a scheme or a layout may be a formula with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
 //! correctly, so that every host gets the same number. Products and quotients come before sums and differences, and both go from
@@ -164,6 +171,7 @@ pub struct Rules {
     text: String,
     note: Option<String>,
     recognise: Vec<Mark>,
+    family: Vec<glob::Pattern>,
     constants: BTreeMap<String, f64>,
     counts: BTreeMap<String, glob::Pattern>,
     rules: Vec<Rule>,
@@ -224,18 +232,25 @@ impl Rules {
         }
     }
 
-    /// The preset that knows the model by its tensors' names and shapes. (Not every model can be told by them: Gemma 1 has Llama's.)
+    /// The preset that knows the model by its tensors' names and shapes: by some that only its models have, and by all the others, of
+    /// which its models have each. (Not every model can be told by them: Gemma 1 has Llama's.)
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unmatched`] if none does, with the tensors that keep the nearest from it.
     ///
     /// ```
     /// use fanin::rules::{Rules, Tensor};
     ///
-    /// let names = ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight"];
+    /// let names = ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight", "layers.0.self_attn.gate_proj.weight"];
     /// let model = names.map(|name| Tensor::new(name, [8, 8]));
-    /// assert_eq!(Rules::recognise(&model), Some("llama"));
-    /// assert_eq!(Rules::recognise(&model[..1]), None);
+    /// assert_eq!(Rules::recognise(&model[..2])?, "llama");
+    /// assert!(Rules::recognise(&model).unwrap_err().to_string().contains("self_attn.gate_proj.weight"));
+    /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn recognise(model: &[Tensor]) -> Option<&'static str> {
-        let knows = |rules: &Rules| {
+    pub fn recognise(model: &[Tensor]) -> Result<&'static str, Error> {
+        let mut nearest: Option<(&str, Vec<String>)> = None;
+        for (name, text) in PRESETS {
+            let rules: Rules = text.parse()?;
             let has = |mark: &Mark| {
                 let is = |tensor: &Tensor| {
                     mark.pattern.matches(&tensor.name)
@@ -243,9 +258,49 @@ impl Rules {
                 };
                 model.iter().any(is)
             };
-            !rules.recognise.is_empty() && rules.recognise.iter().all(has)
+            if rules.recognise.is_empty() || !rules.recognise.iter().all(has) {
+                continue;
+            }
+            let strangers = rules.strangers(model);
+            if strangers.is_empty() {
+                return Ok(name);
+            }
+            if nearest.as_ref().is_none_or(|(_, fewest)| strangers.len() < fewest.len()) {
+                nearest = Some((name, strangers));
+            }
+        }
+        Err(match nearest {
+            None => Error::failed(ErrorKind::Unmatched, "the model", "is known to no preset by its tensors' names")
+                .allowing("a preset's name, or rules of your own"),
+            Some((name, strangers)) => {
+                let which = if strangers.len() == 1 { "a tensor" } else { "tensors" };
+                let said = format!("looks like {name}'s, and has {which} that none of those has: {}", listed(&strangers));
+                Error::failed(ErrorKind::Unmatched, "the model", said)
+                    .allowing(format!("{name} by its name, whose rules may serve it, or rules of your own"))
+            }
+        })
+    }
+
+    /// Tensors that the models of this preset do not have. The names of those that they have begin alike, but for heads and what is
+    /// within a wrapper, whose names begin with less of the same.
+    fn strangers(&self, model: &[Tensor]) -> Vec<String> {
+        let before = |name: &str| {
+            let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+            let parts: Vec<_> = name.split('.').map(|part| if is_number(part) { "0" } else { part }).collect();
+            let known = |pattern: &glob::Pattern| {
+                let at = parts.len().checked_sub(pattern.as_str().split('.').count())?;
+                pattern.matches(&parts[at..].join(".")).then_some(at)
+            };
+            let at = self.family.iter().filter_map(known).min()?;
+            Some(name.split('.').take(at).collect::<Vec<_>>().join("."))
         };
-        PRESETS.iter().find(|(_, text)| text.parse().is_ok_and(|rules| knows(&rules))).map(|(name, _)| *name)
+        let floats = || model.iter().filter(|tensor| !tensor.is_integer());
+        let longest = floats().filter_map(|tensor| before(&tensor.name)).max_by_key(String::len).unwrap_or_default();
+        let begins = |prefix: &str| {
+            longest.strip_prefix(prefix).is_some_and(|more| prefix.is_empty() || more.is_empty() || more.starts_with('.'))
+        };
+        let is_stranger = |tensor: &&Tensor| !before(&tensor.name).is_some_and(|prefix| begins(&prefix));
+        floats().filter(is_stranger).map(|tensor| tensor.name.clone()).collect()
     }
 
     /// One scheme for all matrices and convolutions (two or more dimensions). Vectors and scalars start at 1 where they
@@ -388,7 +443,8 @@ impl Rules {
                     rule.plan(tensor, &mut of_model, &mut planned)
                 }) {
                     None if !tensor.optional => {
-                        unmatched.push(planned.name);
+                        let lacks = |rule: &Rule| Some((rule.line, rule.lacks(tensor, &of_model.shapes)?));
+                        unmatched.push((planned.name, self.rules.iter().find_map(lacks)));
                         continue;
                     }
                     Some(Err(e)) if !tensor.optional => return Err(e.at(of_tensor(&tensor.name))),
@@ -406,13 +462,23 @@ impl Rules {
     }
 }
 
-fn met_no_rule(names: &[String]) -> Error {
-    const SHOWN: usize = 20;
-    let mut shown = names[..names.len().min(SHOWN)].iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
-    if names.len() > SHOWN {
-        shown += &format!(" and {} more", names.len() - SHOWN);
-    }
+/// The name of a tensor, and where one is missing whose fans a rule would take for it, the rule's line, and what is missing.
+type Unmatched = (String, Option<(usize, String)>);
+
+fn met_no_rule(tensors: &[Unmatched]) -> Error {
+    let names: Vec<_> = tensors.iter().map(|(name, _)| name.clone()).collect();
     let which = if names.len() == 1 { "1 tensor".into() } else { format!("{} tensors", names.len()) };
-    let error = Error::failed(ErrorKind::Unmatched, which, format!("met no rule: {shown}"));
+    let mut said = format!("met no rule: {}", listed(&names));
+    if let Some((name, Some((line, missing)))) = tensors.iter().find(|(_, lacks)| lacks.is_some()) {
+        said += &format!("; the rule of line {line} takes the fans of {missing}, which is not beside {}", quoted(name));
+    }
+    let error = Error::failed(ErrorKind::Unmatched, which, said);
     error.allowing("a rule for each, or one for \"*\" at the end")
+}
+
+/// The first of these names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown = names[..names.len().min(SHOWN)].iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
 }

@@ -15,9 +15,55 @@ pub(super) struct Rule {
     pub line: usize,
     pub names: Vec<String>,
     pub patterns: Vec<glob::Pattern>,
+    /// Of the part of the name before its last one.
+    pub modules: Option<Vec<glob::Pattern>>,
     pub ranks: Option<Vec<u64>>,
     pub shape: Option<Vec<Option<u64>>>,
+    pub beside: Option<Beside>,
     pub action: Action,
+}
+
+/// Another tensor that has the same name but for its last part.
+#[derive(Clone, Debug)]
+pub(super) struct Beside {
+    pub last: String,
+    pub is: Sibling,
+}
+
+/// What is asked of a tensor beside another.
+#[derive(Clone, Debug)]
+pub(super) enum Sibling {
+    Absent,
+    Present,
+    /// Of the other's own shape.
+    Alike,
+    Of(Vec<Size>),
+}
+
+/// A dimension of a tensor beside another.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Size {
+    Any,
+    Number(u64),
+    /// The other's own along this dimension.
+    Own(usize),
+}
+
+impl Beside {
+    fn holds(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> bool {
+        let fits = |(size, dim): (&Size, &u64)| match size {
+            Size::Any => true,
+            Size::Number(number) => number == dim,
+            Size::Own(own) => tensor.shape.get(*own) == Some(dim),
+        };
+        match (&self.is, sibling(&tensor.name, &self.last, shapes)) {
+            (Sibling::Absent, other) => other.is_none(),
+            (_, None) => false,
+            (Sibling::Present, Some(_)) => true,
+            (Sibling::Alike, Some(other)) => other == tensor.shape,
+            (Sibling::Of(sizes), Some(other)) => sizes.len() == other.len() && sizes.iter().zip(other).all(fits),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -89,6 +135,29 @@ pub(super) fn fits(wanted: &[Option<u64>], shape: &[u64]) -> bool {
 impl Rule {
     /// The pattern by which the tensor meets this rule, if it does.
     pub fn matched(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> Option<&str> {
+        let pattern = self.named(tensor, shapes)?;
+        self.fans_of(tensor, shapes).is_ok().then_some(pattern)
+    }
+
+    /// Of a tensor that would meet this rule if the one whose fans it takes were there, what that one is.
+    pub fn lacks(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> Option<String> {
+        self.named(tensor, shapes)?;
+        self.fans_of(tensor, shapes).err()
+    }
+
+    /// Whether the tensor is there whose fans are taken, if another's are; what it would be, if not.
+    fn fans_of(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> Result<(), String> {
+        let Action::Draw(Drawn { fans_from: Some((last, rank)), .. }) = &self.action else { return Ok(()) };
+        let is_meant = |shape: &&[u64]| rank.map_or(shape.len() >= 2, |rank| shape.len() as u64 == rank);
+        match (sibling(&tensor.name, last, shapes).filter(is_meant), rank) {
+            (Some(_), _) => Ok(()),
+            (None, Some(rank)) => Err(format!("{} of {rank} dimensions", quoted(last))),
+            (None, None) => Err(format!("{} of two dimensions or more", quoted(last))),
+        }
+    }
+
+    /// The pattern that the tensor has, and all else that is asked of itself and of what stands beside it.
+    fn named(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> Option<&str> {
         let shape = &tensor.shape;
         if self.ranks.as_ref().is_some_and(|ranks| !ranks.contains(&(shape.len() as u64))) {
             return None;
@@ -97,9 +166,12 @@ impl Rule {
             return None;
         }
         let at = self.patterns.iter().position(|pattern| pattern.matches(&tensor.name))?;
-        if let Action::Draw(Drawn { fans_from: Some((last, rank)), .. }) = &self.action {
-            let is_meant = |shape: &&[u64]| rank.map_or(shape.len() >= 2, |rank| shape.len() as u64 == rank);
-            sibling(&tensor.name, last, shapes).filter(is_meant)?;
+        if let Some(modules) = &self.modules {
+            let module = module(&tensor.name)?;
+            modules.iter().find(|pattern| pattern.matches(module))?;
+        }
+        if self.beside.as_ref().is_some_and(|beside| !beside.holds(tensor, shapes)) {
+            return None;
         }
         Some(&self.names[at])
     }
@@ -345,6 +417,11 @@ fn named<'a>(name: &str, shapes: &HashMap<&'a str, &[u64]>) -> Result<&'a str, E
         }
     }
     Err(wrong(format!("{}, which is not there", quoted(name))))
+}
+
+/// The part of a name before its last one, between dots and slashes.
+fn module(name: &str) -> Option<&str> {
+    name.rsplit(['.', '/']).nth(1)
 }
 
 /// The shape of the tensor whose name is this one with another last part: after the last dot or slash.

@@ -10,7 +10,7 @@ use toml::Spanned;
 use super::blueprint::{Blueprint, Group, Key, Kind};
 use super::formula::{self, Variables};
 use super::plan::Split;
-use super::rule::{Action, Drawn, PartOf, Rule, Slices, Text};
+use super::rule::{Action, Beside, Drawn, PartOf, Rule, Sibling, Size, Slices, Text};
 use super::{Mark, Rules};
 use crate::error::quoted;
 use crate::number::Number;
@@ -38,6 +38,8 @@ struct File {
     note: Option<String>,
     #[serde(default)]
     recognise: Vec<Spanned<MarkText>>,
+    #[serde(default)]
+    family: Vec<Spanned<String>>,
     dtype: Option<Spanned<String>>,
     layout: Option<Spanned<String>>,
     #[serde(default)]
@@ -80,8 +82,10 @@ struct GroupText {
 #[serde(deny_unknown_fields)]
 struct RuleText {
     name: Spanned<Names>,
+    module: Option<Spanned<Names>>,
     rank: Option<Spanned<Ranks>>,
     shape: Option<Spanned<Vec<Dimension>>>,
+    beside: Option<Spanned<BesideText>>,
     scheme: Option<Spanned<String>>,
     skip: Option<Spanned<bool>>,
     refuse: Option<Spanned<String>>,
@@ -93,6 +97,20 @@ struct RuleText {
     #[serde(default)]
     part: Vec<Spanned<PartText>>,
     split: Option<Spanned<SplitText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BesideText {
+    name: String,
+    shape: Option<BesideShape>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "what stands beside has neither a list of dimensions for its shape nor a word")]
+enum BesideShape {
+    Word(String),
+    List(Vec<Dimension>),
 }
 
 #[derive(Deserialize)]
@@ -207,6 +225,40 @@ impl Reader {
             Dimension::Any(other) => Err(self.wrong(span, "a dimension", &quoted(&other), "a number or \"*\"")),
         };
         dimensions.into_iter().map(size).collect()
+    }
+
+    fn patterns(&self, names: Spanned<Names>, which: &'static str) -> Result<(Vec<String>, Vec<glob::Pattern>), Error> {
+        let span = names.span();
+        let names = names.into_inner().into_list();
+        if names.is_empty() {
+            return Err(self.wrong(&span, which, "empty", "at least one pattern"));
+        }
+        let patterns = names.iter().map(|name| self.pattern(&span, name)).collect::<Result<_, _>>()?;
+        Ok((names, patterns))
+    }
+
+    fn beside(&self, beside: Spanned<BesideText>) -> Result<Beside, Error> {
+        let span = beside.span();
+        let BesideText { name, shape } = beside.into_inner();
+        let size = |dimension| match dimension {
+            Dimension::Size(size) => Ok(Size::Number(size)),
+            Dimension::Any(any) if any == "*" => Ok(Size::Any),
+            Dimension::Any(other) => match other.strip_prefix("dim_").map(str::parse) {
+                Some(Ok(dim)) => Ok(Size::Own(dim)),
+                _ => Err(self.wrong(&span, "a dimension", &quoted(&other), "a number, \"*\", or dim_0, dim_1, ..")),
+            },
+        };
+        let is = match shape {
+            None => Sibling::Present,
+            Some(BesideShape::Word(word)) if word == "alike" => Sibling::Alike,
+            Some(BesideShape::Word(word)) if word == "absent" => Sibling::Absent,
+            Some(BesideShape::Word(word)) => {
+                let allowed = "\"alike\", \"absent\", or a list of dimensions";
+                return Err(self.wrong(&span, "the shape of what stands beside", &quoted(&word), allowed));
+            }
+            Some(BesideShape::List(sizes)) => Sibling::Of(sizes.into_iter().map(size).collect::<Result<_, _>>()?),
+        };
+        Ok(Beside { last: name, is })
     }
 
     fn split(&self, split: Spanned<SplitText>) -> Result<Split, Error> {
@@ -405,14 +457,12 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     for rule in file.rule {
         let span = rule.span();
         let rule = rule.into_inner();
-        let names_span = rule.name.span();
-        let names = rule.name.into_inner().into_list();
-        if names.is_empty() {
-            return Err(reader.wrong(&names_span, "the list of a rule's names", "empty", "at least one pattern"));
-        }
-        let patterns = names.iter().map(|name| reader.pattern(&names_span, name)).collect::<Result<_, _>>()?;
+        let (names, patterns) = reader.patterns(rule.name, "the list of a rule's names")?;
+        let modules = rule.module.map(|modules| reader.patterns(modules, "the list of a rule's modules")).transpose()?;
+        let modules = modules.map(|(_, patterns)| patterns);
+        let beside = rule.beside.map(|beside| reader.beside(beside)).transpose()?;
         let skip = rule.skip.as_ref().is_some_and(|skip| *skip.as_ref());
-        let beside = [
+        let others = [
             ("scheme", rule.scheme.as_ref().map(Spanned::span)),
             ("dtype", rule.dtype.as_ref().map(Spanned::span)),
             ("layout", rule.layout.as_ref().map(Spanned::span)),
@@ -430,10 +480,10 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
             }
             (false, None) => None,
         };
-        if let (Some(instead), Some((key, Some(span)))) = (instead, beside.into_iter().find(|(_, span)| span.is_some()))
+        if let (Some(instead), Some((key, Some(span)))) = (instead, others.into_iter().find(|(_, span)| span.is_some()))
         {
             let value = format!("one with {instead} and {key}");
-            return Err(reader.wrong(&span, "a rule", &value, "one of them, with name, rank and shape"));
+            return Err(reader.wrong(&span, "a rule", &value, "one of them, with name, module, rank, shape and beside"));
         }
         let own_layout = rule.layout.map(|layout| checked.layout(layout)).transpose()?;
         let own_dtype = reader.parsed::<Dtype>(rule.dtype)?;
@@ -467,7 +517,7 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         let ranks = ranks.map(|(_, ranks)| ranks);
         let shape = rule.shape.map(|shape| (shape.span(), shape.into_inner()));
         let shape = shape.map(|(span, shape)| reader.shape(&span, shape)).transpose()?;
-        rules.push(Rule { line: reader.line(&span), names, patterns, ranks, shape, action });
+        rules.push(Rule { line: reader.line(&span), names, patterns, modules, ranks, shape, beside, action });
     }
     if rules.is_empty() {
         return Err(Error::failed(ErrorKind::Rules, "the text", "has no [[rule]]").allowing("at least one"));
@@ -481,7 +531,8 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         };
         recognise.push(Mark { pattern: reader.pattern(&span, &name)?, shape });
     }
-    Ok((Rules { text: text.into(), note: file.note, recognise, constants, counts, rules }, blueprint))
+    let family = file.family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
+    Ok((Rules { text: text.into(), note: file.note, recognise, family, constants, counts, rules }, blueprint))
 }
 
 /// Takes what is an architecture's, and no rule's.
@@ -544,6 +595,12 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
         ..Blueprint::default()
     };
     for (class, peculiar) in std::mem::take(&mut file.architectures) {
+        if let Some(own) = peculiar.get("model_type")
+            && !own.as_ref().as_str().is_some_and(|own| blueprint.model_types.iter().any(|of_file| of_file == own))
+        {
+            let value = format!("none of the architecture's for {}", quoted(&class));
+            return Err(reader.wrong(&own.span(), "the model_type", &value, "one of its list"));
+        }
         let peculiar = peculiar.iter().map(|(name, value)| {
             formula::check_name(name).map_err(|e| reader.at(&value.span(), e))?;
             Ok((name.clone(), plain(value)?))

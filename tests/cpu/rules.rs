@@ -114,7 +114,7 @@ fn models_that_look_alike_are_told_apart() {
         assert_eq!(rows(&bert(prefix, 1), 0), ("roberta", vec![1]));
         assert_eq!(rows(&bert(prefix, 1), 1), ("roberta", vec![1]));
     }
-    assert_eq!(Rules::recognise(&bert("", 3)), None);
+    assert_eq!(Rules::recognise(&bert("", 3)).unwrap_err().kind(), ErrorKind::Unmatched);
     let head = [bert("roberta.", 1), vec![Tensor::new("lm_head.decoder.weight", [30, 8])]].concat();
     assert_eq!(rows(&head, 5), ("roberta", vec![1]));
 
@@ -124,9 +124,9 @@ fn models_that_look_alike_are_told_apart() {
         let layer = llama.iter().chain(more).map(|name| Tensor::new(format!("model.layers.0.{name}"), shape(name)));
         layer.chain(["model.embed_tokens.weight", "lm_head.weight"].map(|name| Tensor::new(name, [30, 8]))).collect()
     };
-    assert_eq!(Rules::recognise(&model(&[])), Some("llama"));
+    assert_eq!(Rules::recognise(&model(&[])).unwrap(), "llama");
     let gemma = model(&["pre_feedforward_layernorm.weight", "self_attn.q_norm.weight"]);
-    assert_eq!(Rules::recognise(&gemma), Some("gemma"));
+    assert_eq!(Rules::recognise(&gemma).unwrap(), "gemma");
     let plan = Rules::preset("gemma").unwrap().plan(&gemma).unwrap();
     for planned in plan.tensors().iter().filter(|planned| planned.name.contains("norm")) {
         assert_eq!(

@@ -108,9 +108,7 @@ impl Choice {
             let name = name.to_ascii_lowercase();
             let is_auto = name == "auto";
             let name = match name.as_str() {
-                "auto" => Rules::recognise(model).ok_or_else(|| {
-                    Failure::input("preset auto: no preset knows these tensors' names, allowed: a name, or --rules")
-                })?,
+                "auto" => Rules::recognise(model).map_err(|e| Failure::input(format!("preset auto: {e:#}")))?,
                 name => name,
             };
             let rules = Rules::preset(name).map_err(|_| {

@@ -42,7 +42,9 @@ pub fn described(path: &Path) -> Result<Described, Failure> {
     let json = bounded(File::open(path), "list").map_err(|e| failed(&e))?;
     match Config::from_json(&json) {
         Ok(config) if config.is_model() => Ok(Described::Config(config)),
-        _ => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
+        Ok(_) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
+        // What is too long for a config may be a list; what is no JSON is neither.
+        Err(error) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&format!("{error:#}; and {e}"))),
     }
 }
 
@@ -99,6 +101,10 @@ fn bounded(file: std::io::Result<File>, what: &str) -> Result<Vec<u8>, String> {
     read.map_err(|e| e.to_string())?;
     if bytes.len() as u64 > MAX_HEADER {
         return Err(format!("the {what} is longer than {MAX_HEADER} bytes, allowed: at most that"));
+    }
+    // What some editors begin a text with is none of it.
+    if bytes.starts_with("\u{feff}".as_bytes()) {
+        bytes.drain(..3);
     }
     Ok(bytes)
 }

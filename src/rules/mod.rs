@@ -23,7 +23,8 @@
 //! name = "*.weight"
 //! module = ["*norm", "*Norm"]         # only where the part of the name before its last one has such a pattern
 //! beside = { name = "bias", shape = "alike" }   # and only beside a tensor whose name ends so instead: of the same shape; of another,
-//! scheme = "ones"                     # ["dim_0", "*", 3]; of any, where no shape is said; or beside none, "absent"
+//! scheme = "ones"                     # ["dim_0", "*", 3]; of any, where no shape is said; or beside none, "absent". Behind ../ it is
+//!                                     # beside the module
 //! [[rule]]
 //! name = "*word_embeddings.weight"
 //! shape = ["*", 768]                  # only tensors of this shape
@@ -274,32 +275,39 @@ impl Rules {
                 .allowing("a preset's name, or rules of your own"),
             Some((name, strangers)) => {
                 let which = if strangers.len() == 1 { "a tensor" } else { "tensors" };
-                let said = format!("looks like {name}'s, and has {which} that none of those has: {}", listed(&strangers));
+                let said =
+                    format!("looks like {name}'s, and has {which} that none of those has: {}", listed(&strangers));
                 Error::failed(ErrorKind::Unmatched, "the model", said)
                     .allowing(format!("{name} by its name, whose rules may serve it, or rules of your own"))
             }
         })
     }
 
-    /// Tensors that the models of this preset do not have. The names of those that they have begin alike, but for heads and what is
-    /// within a wrapper, whose names begin with less of the same.
+    /// Tensors that the models of this preset do not have. What comes before their names is the same for all layers, and for what is
+    /// beside them, such as heads, that or a begin of it.
     fn strangers(&self, model: &[Tensor]) -> Vec<String> {
-        let before = |name: &str| {
+        // What comes before the part of the name that the preset knows, and whether that is a layer's: of a number, and two parts more.
+        let known = |name: &str| {
             let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
             let parts: Vec<_> = name.split('.').map(|part| if is_number(part) { "0" } else { part }).collect();
-            let known = |pattern: &glob::Pattern| {
+            let from = |pattern: &glob::Pattern| {
                 let at = parts.len().checked_sub(pattern.as_str().split('.').count())?;
                 pattern.matches(&parts[at..].join(".")).then_some(at)
             };
-            let at = self.family.iter().filter_map(known).min()?;
-            Some(name.split('.').take(at).collect::<Vec<_>>().join("."))
+            let at = self.family.iter().filter_map(from).min()?;
+            let before: String = name.split_inclusive('.').take(at).collect();
+            Some((before, parts[at..].iter().rev().skip(2).any(|part| *part == "0")))
         };
         let floats = || model.iter().filter(|tensor| !tensor.is_integer());
-        let longest = floats().filter_map(|tensor| before(&tensor.name)).max_by_key(String::len).unwrap_or_default();
-        let begins = |prefix: &str| {
-            longest.strip_prefix(prefix).is_some_and(|more| prefix.is_empty() || more.is_empty() || more.starts_with('.'))
+        let befores = || floats().filter_map(|tensor| known(&tensor.name));
+        let layers =
+            befores().find(|(_, is_layer)| *is_layer).or_else(|| befores().max_by_key(|(before, _)| before.len()));
+        let (of_all, _) = layers.unwrap_or_default();
+        let is_stranger = |tensor: &&Tensor| match known(&tensor.name) {
+            Some((before, true)) => before != of_all,
+            Some((before, false)) => !of_all.starts_with(&before),
+            None => true,
         };
-        let is_stranger = |tensor: &&Tensor| !before(&tensor.name).is_some_and(|prefix| begins(&prefix));
         floats().filter(is_stranger).map(|tensor| tensor.name.clone()).collect()
     }
 

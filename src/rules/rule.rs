@@ -424,8 +424,13 @@ fn module(name: &str) -> Option<&str> {
     name.rsplit(['.', '/']).nth(1)
 }
 
-/// The shape of the tensor whose name is this one with another last part: after the last dot or slash.
+/// The shape of the tensor whose name is this one with another last part: after the last dot or slash, or, behind `../`, after the one
+/// before.
 fn sibling<'a>(name: &str, last: &str, shapes: &HashMap<&str, &'a [u64]>) -> Option<&'a [u64]> {
-    let start = name.rfind(['.', '/']).map_or(0, |i| i + 1);
-    shapes.get(format!("{}{last}", &name[..start]).as_str()).copied()
+    let before = |end: usize| name[..end].rfind(['.', '/']);
+    let start = match last.strip_prefix("../") {
+        None => before(name.len()).map_or(0, |at| at + 1),
+        Some(_) => before(before(name.len())?).map_or(0, |at| at + 1),
+    };
+    shapes.get(format!("{}{}", &name[..start], last.strip_prefix("../").unwrap_or(last)).as_str()).copied()
 }

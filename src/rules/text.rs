@@ -458,7 +458,8 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         let span = rule.span();
         let rule = rule.into_inner();
         let (names, patterns) = reader.patterns(rule.name, "the list of a rule's names")?;
-        let modules = rule.module.map(|modules| reader.patterns(modules, "the list of a rule's modules")).transpose()?;
+        let modules =
+            rule.module.map(|modules| reader.patterns(modules, "the list of a rule's modules")).transpose()?;
         let modules = modules.map(|(_, patterns)| patterns);
         let beside = rule.beside.map(|beside| reader.beside(beside)).transpose()?;
         let skip = rule.skip.as_ref().is_some_and(|skip| *skip.as_ref());
@@ -483,7 +484,12 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         if let (Some(instead), Some((key, Some(span)))) = (instead, others.into_iter().find(|(_, span)| span.is_some()))
         {
             let value = format!("one with {instead} and {key}");
-            return Err(reader.wrong(&span, "a rule", &value, "one of them, with name, module, rank, shape and beside"));
+            return Err(reader.wrong(
+                &span,
+                "a rule",
+                &value,
+                "one of them, with name, module, rank, shape and beside",
+            ));
         }
         let own_layout = rule.layout.map(|layout| checked.layout(layout)).transpose()?;
         let own_dtype = reader.parsed::<Dtype>(rule.dtype)?;
@@ -531,7 +537,8 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         };
         recognise.push(Mark { pattern: reader.pattern(&span, &name)?, shape });
     }
-    let family = file.family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
+    let family =
+        file.family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
     Ok((Rules { text: text.into(), note: file.note, recognise, family, constants, counts, rules }, blueprint))
 }
 

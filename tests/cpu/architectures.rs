@@ -670,7 +670,16 @@ fn what_would_change_tensors_is_refused() {
         assert!(plan_of(class, &json).is_ok(), "{class}: {:?}", plan_of(class, &json));
         assert_refused(class, &with(&json, r#"{"hidden_act": "prelu"}"#), "hidden_act");
         assert_refused(class, &with(&json, r#"{"head_dim": 0}"#), "head_dim");
-        assert_refused(class, &with(&json, r#"{"quantization_config": {"bits": 4}}"#), "quantization_config");
+        for key in ["quantization_config", "compression_config"] {
+            let quantised = with(&json, &format!(r#"{{"{key}": {{"bits": 4}}}}"#));
+            assert_refused(class, &quantised, key);
+            let said = plan_of(class, &quantised).unwrap_err().to_string();
+            let remedy =
+                format!("allowed: null, for the model before it is quantised: with the program, --set {key}=null");
+            assert!(said.ends_with(&remedy), "{said}");
+            let drawn = plan_of(class, &with(&quantised, &format!("{{\"{key}\": null}}"))).unwrap();
+            assert_eq!(drawn, plan_of(class, &json).unwrap());
+        }
         assert_refused(class, &with(&json, r#"{"num_key_value_heads": 3}"#), "num_key_value_heads");
     }
     assert_refused("Gemma3TextModel", &decoder(r#"{"hidden_activation": "xielu"}"#), "hidden_activation");
@@ -765,4 +774,109 @@ fn what_is_no_architecture_is_said() {
     let config = Config::from_json(br#"{"architectures": ["A"]}"#).unwrap();
     let error = architecture.model(&config).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+}
+
+/// Of a family's types each class has its own: by another, another class would be made of the configuration.
+#[test]
+fn each_class_has_the_model_type_of_its_own() {
+    let types = [
+        ("Qwen2", "qwen2"),
+        ("Qwen3Moe", "qwen3_moe"),
+        ("Qwen3", "qwen3"),
+        ("Gemma2", "gemma2"),
+        ("Gemma3", "gemma3_text"),
+        ("Gemma", "gemma"),
+        ("Llama", "llama"),
+        ("Mistral", "mistral"),
+        ("Mixtral", "mixtral"),
+        ("XLMRoberta", "xlm-roberta"),
+        ("Roberta", "roberta"),
+        ("DistilBert", "distilbert"),
+        ("Bert", "bert"),
+        ("ConvNext", "convnext"),
+        ("GPTNeoX", "gpt_neox"),
+        ("GPT2", "gpt2"),
+        ("Mamba", "mamba"),
+        ("OPT", "opt"),
+        ("Phi3", "phi3"),
+        ("ResNet", "resnet"),
+        ("T5", "t5"),
+        ("ViT", "vit"),
+    ];
+    let mut tried = 0;
+    for class in Architecture::classes() {
+        let (_, own) = types.iter().find(|(begin, _)| class.starts_with(begin)).unwrap();
+        for (_, kind) in types {
+            let config = format!(r#"{{"architectures": ["{class}"], "model_type": "{kind}"}}"#);
+            match Architecture::of(&Config::from_json(config.as_bytes()).unwrap()) {
+                Ok(_) => assert_eq!(kind, *own, "{class}"),
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::Config);
+                    assert_eq!(error.to_string(), format!("model_type is \"{kind}\", allowed: {own} for {class}"));
+                    assert_ne!(kind, *own, "{class}");
+                }
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 80 * types.len(), "{tried}");
+    // Without a class, those of the type alone are named.
+    let of_type = Config::from_json(br#"{"model_type": "qwen3"}"#).unwrap();
+    let said = Architecture::of(&of_type).unwrap_err().to_string();
+    assert!(said.contains("Qwen3ForCausalLM") && !said.contains("Qwen2") && !said.contains("Moe"), "{said}");
+    // An architecture of one's own is asked the same.
+    let text = r#"
+        model_type = ["a", "b"]
+        [architectures]
+        A = { model_type = "a" }
+        B = { model_type = "b" }
+        [[tensors]]
+        list = [["w", "1"]]
+        [[rule]]
+        name = "*"
+        scheme = "zeros"
+    "#;
+    let own: Architecture = text.parse().unwrap();
+    let of = |class: &str, kind: &str| {
+        let config = format!(r#"{{"architectures": ["{class}"], "model_type": "{kind}"}}"#);
+        own.model(&Config::from_json(config.as_bytes()).unwrap()).map_err(|e| e.to_string())
+    };
+    assert!(of("A", "a").is_ok() && of("B", "b").is_ok());
+    assert_eq!(of("A", "b").unwrap_err(), "model_type is \"b\", allowed: a for A");
+    let error =
+        text.replace("model_type = \"b\"", "model_type = \"c\"").parse::<Architecture>().unwrap_err().to_string();
+    assert!(
+        error.contains("the model_type is none of the architecture's for \"B\", allowed: one of its list"),
+        "{error}"
+    );
+}
+
+/// What Python's json module writes and reads, and an editor's mark at the begin, are the configuration's; what is written is the same.
+#[test]
+fn configurations_are_read_as_python_writes_them() {
+    let text =
+        "\u{feff}{\"a\": [0.0, Infinity, -Infinity,NaN], \"b\": \"NaN, \\\"Infinity\\\"\", \"hidden_size\": NaN}";
+    let mut config = Config::from_json(text.as_bytes()).unwrap();
+    let written = "{\n  \"a\": [\n    0.0,\n    Infinity,\n    -Infinity,\n    NaN\n  ],\n  \"b\": \"NaN, \\\"Infinity\\\"\",\n  \
+        \"hidden_size\": NaN\n}\n";
+    assert_eq!(config.to_json(), written);
+    assert_eq!(Config::from_json(written.as_bytes()).unwrap(), config);
+    config.set("c", "-Infinity").unwrap();
+    assert!(config.to_json().contains("\"c\": -Infinity"));
+    // A number that is asked for is none of them.
+    let json = with(BERT, "{}").replace("\"hidden_size\":64", "\"hidden_size\":Infinity");
+    assert!(json.contains("Infinity"), "{json}");
+    let said = plan_of("BertModel", &json).unwrap_err().to_string();
+    assert!(said.contains("hidden_size is \"Infinity\", allowed: a number"), "{said}");
+    for (text, line) in [
+        ("{\n\"a\": 1,\n}", "line 3"),
+        ("{\n\"a\": nan}", "line 2"),
+        ("{\n\n\"a\": +Infinity}", "line 3"),
+        ("{\"a\": InfinityNaN}", "line 1"),
+        ("{\n\"a\": \"Infinity", "line 2"),
+    ] {
+        let error = Config::from_json(text.as_bytes()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(format!("{error:#}").contains(line), "{error:#}");
+    }
 }

@@ -185,7 +185,7 @@ fn one_scheme_draws_no_scales_and_refuses_what_is_no_weight() {
     }
     assert!(rules.plan(&[Tensor::new("rotary_emb.inv_freq", [32])]).unwrap().tensors()[0].draw.is_none());
     for (name, shape, why) in
-        [("layers.0.mixer.A_log", vec![16], "logarithm"), ("conv.weight_g", vec![16, 4], "norm of weight_v")]
+        [("layers.0.mixer.A_log", vec![16], "logarithm"), ("conv.weight_g", vec![16, 4], "weight norm: weight_v")]
     {
         let error = rules.plan(&[Tensor::new(name, shape)]).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Rules);
@@ -672,5 +672,399 @@ fn errors_name_the_line_and_say_allowed_once() {
         error.to_string().starts_with("30 tensors met no rule: \"t0\", \"t1\"")
             && error.to_string().contains("and 10 more"),
         "{error}"
+    );
+}
+
+/// The tensors of a list, in order.
+fn listed(list: &[(&str, &[u64])]) -> Vec<Tensor> {
+    list.iter().map(|(name, shape)| Tensor::new(*name, *shape)).collect()
+}
+
+/// What each draws, or else what is said of the first that is refused.
+fn distributions(rules: &Rules, list: &[(&str, &[u64])]) -> Result<Vec<Option<Distribution>>, String> {
+    let plan = rules.plan(&listed(list)).map_err(|e| e.to_string())?;
+    Ok(plan.tensors().iter().map(|planned| planned.draw.as_ref().map(|draw| draw.distribution)).collect())
+}
+
+const fn constant(value: f64) -> Option<Distribution> {
+    Some(Distribution::Constant { value })
+}
+
+/// U(+-1/sqrt(fan_in)).
+fn within(fan_in: f64) -> Option<Distribution> {
+    let bound = (1.0 / fan_in).sqrt();
+    Some(Distribution::Uniform { low: -bound, high: bound })
+}
+
+const TABLE: Option<Distribution> = Some(Distribution::Normal { mean: 0.0, std: 1.0 });
+
+/// Linears of diffusion models speak of embeddings: their biases or modules tell them from tables; what nothing tells is refused.
+#[test]
+fn an_embedding_is_told_from_a_linear_that_speaks_of_embeddings() {
+    let pytorch = Rules::preset("pytorch").unwrap();
+    let bias = |of: &str, name: &str, shape: &[u64], len: u64| {
+        let [weight, bias] = ["weight", "bias"].map(|last| format!("{name}.{last}"));
+        let rules = Rules::preset(of).unwrap();
+        distributions(&rules, &[(&weight, shape), (&bias, &[len])]).unwrap_or_else(|e| panic!("{name}: {e}"))
+    };
+    for name in [
+        "time_embedding.linear_1",
+        "add_embedding.linear_2",
+        "context_embedder",
+        "x_embedder",
+        "time_text_embed.timestep_embedder.linear_1",
+        "t_embedder.mlp.0",
+        "time_embed.2",
+        "embedding",
+        "embed_state",
+        "class_embed",
+        "embeddings.norm",
+    ] {
+        assert_eq!(bias("pytorch", name, &[16, 64], 16), [within(64.0), within(64.0)], "{name}");
+        assert_eq!(bias("burn", name, &[64, 16], 16), [within(64.0), within(64.0)], "{name}");
+    }
+    // A bias of another length is no Linear's.
+    assert_eq!(bias("pytorch", "embed_tokens", &[16, 64], 64)[0], TABLE);
+    let alone = |rules: &Rules, name: &str| Ok::<_, String>(distributions(rules, &[(name, &[16, 64])])?[0]);
+    for (rules, fan_in) in [(&pytorch, 64.0), (&Rules::preset("burn").unwrap(), 16.0)] {
+        for name in [
+            "embed_out.weight",
+            "unembed.weight",
+            "embedding_proj.weight",
+            "patch_embed.proj.weight",
+            "time_embed.0.weight",
+            "embeddings.fc1.weight",
+            "embeddings.dense.weight",
+            "text_embed.mlp_in.weight",
+            "vision.patch_embedding.linear.weight",
+        ] {
+            assert_eq!(alone(rules, name), Ok(within(fan_in)), "{name}");
+        }
+        for name in [
+            "embed_tokens.weight",
+            "model.decoder.embed_tokens.0.weight",
+            "transformer.wte.weight",
+            "wpe.weight",
+            "embeddings.word_embeddings.weight",
+            "token_type_embeddings.weight",
+            "visual_token_type_embeddings.weight",
+            "y_embedder.embedding_table.weight",
+            "label_emb.weight",
+            "time_embedding.weight",
+            "tok_embeddings.weight",
+            "Embed_0.weight",
+            "query_embed.weight",
+        ] {
+            assert_eq!(alone(rules, name), Ok(TABLE), "{name}");
+        }
+        for name in [
+            "context_embedder.weight",
+            "x_embedder.weight",
+            "patch_embed.weight",
+            "patch_embedder.patch_embedding.weight",
+            "embeddings.token_type.weight",
+            "embeddings.position.weight",
+            "emb.0.weight",
+            "embeddings.3.weight",
+        ] {
+            let said = alone(rules, name).unwrap_err();
+            assert!(said.contains(&format!("tensor \"{name}\"")), "{said}");
+            assert!(
+                said.contains("nothing tells whether it is an Embedding, N(0, 1), or a Linear without a bias")
+                    && said.contains("allowed: rules that have a scheme for it, or skip it"),
+                "{said}"
+            );
+        }
+    }
+    for name in ["shared.weight", "encoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight"] {
+        assert_eq!(alone(&pytorch, name), Ok(TABLE), "{name}");
+    }
+    // A projection is MultiheadAttention's where its other half is beside it.
+    let attention: &[(&str, &[u64])] =
+        &[("a.in_proj_bias", &[24]), ("a.out_proj.weight", &[8, 8]), ("a.out_proj.bias", &[8])];
+    assert_eq!(distributions(&pytorch, attention).unwrap()[2], constant(0.0));
+    assert_eq!(distributions(&pytorch, &attention[1..]).unwrap()[1], within(8.0));
+}
+
+/// Norms over several dimensions are no matrices, under layers' defaults or one scheme: 1 and 0.
+#[test]
+fn norms_of_several_dimensions_start_at_one_and_zero() {
+    let pytorch = Rules::preset("pytorch").unwrap();
+    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    for rules in [&pytorch, &he] {
+        for shape in [&[8, 16][..], &[3, 32, 32], &[1, 8, 1, 1]] {
+            let drawn = distributions(rules, &[("0.weight", shape), ("0.bias", shape)]).unwrap();
+            assert_eq!(drawn, [constant(1.0), constant(0.0)], "{shape:?}");
+        }
+        for name in [
+            "q_norm.weight",
+            "layers.0.self_attn.k_norm.weight",
+            "attn.norm_q.weight",
+            "norm1.weight",
+            "ln_1.weight",
+            "ln.weight",
+            "post_attention_layernorm.weight",
+            "LayerNorm_0.weight",
+            "input_layer_norm.weight",
+            "mlp_norm.weight",
+            "bn2.weight",
+        ] {
+            for shape in [&[4, 8][..], &[2, 4, 8]] {
+                assert_eq!(distributions(rules, &[(name, shape)]).unwrap(), [constant(1.0)], "{name}");
+            }
+        }
+        // What modulates a norm is a matrix, as its bias says; of what else speaks of norms, nothing says what it is.
+        let modulated = distributions(rules, &[("ada_norm.weight", &[16, 8]), ("ada_norm.bias", &[16])]).unwrap();
+        assert!(modulated[0].unwrap().std() > 0.0, "{modulated:?}");
+        let said = distributions(rules, &[("norm_mix.weight", &[16, 8])]).unwrap_err();
+        assert!(said.contains("its module's name speaks of a norm and of something else"), "{said}");
+        let linear = distributions(rules, &[("norm.linear.weight", &[16, 8])]).unwrap();
+        assert!(linear[0].unwrap().std() > 0.0, "{linear:?}");
+    }
+    let said = distributions(&pytorch, &[("experts.weight", &[4, 32, 24]), ("experts.bias", &[4, 32])]).unwrap_err();
+    assert!(said.contains("it is refused: it has not one dimension") && said.contains("tensor \"experts.bias\""), "{said}");
+    let burn = Rules::preset("burn").unwrap();
+    assert_eq!(distributions(&burn, &[("norm.gamma", &[4, 8])]).unwrap(), [constant(1.0)]);
+    let said = distributions(&burn, &[("q_norm.weight", &[4, 8])]).unwrap_err();
+    assert!(said.contains("its module is a norm, of which Burn has gamma and beta"), "{said}");
+}
+
+/// Under one scheme for all, of however many dimensions.
+#[test]
+fn what_a_names_last_part_says_holds_in_any_rank() {
+    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    for (value, names) in [
+        (
+            0.0,
+            &[
+                "experts.bias",
+                "attn.in_proj_bias",
+                "moe.w1_bias",
+                "moe.b1",
+                "query.bias",
+                "mlp.experts.gate_up_proj_bias",
+                "embeddings.position_bias",
+                "attn.pos_bias_u",
+                "r_w_bias",
+                "blocks.0.attn.b_Q",
+                "norm.beta",
+                "bn.running_mean",
+                "BatchNorm_0/mean",
+                "attention_biases",
+            ][..],
+        ),
+        (
+            1.0,
+            &[
+                "norm.weight",
+                "norm.scale",
+                "ls.gamma",
+                "gamma_1",
+                "layer_scale1.lambda1",
+                "bn.running_var",
+                "bn.moving_variance",
+                "BatchNorm_0/var",
+                "attn.res_scale",
+                "linear_qkv.layer_norm_weight",
+                "norm.g",
+                "model.layers.0.mlp.scales",
+            ],
+        ),
+    ] {
+        for name in names {
+            for shape in [&[8][..], &[1, 8], &[4, 16], &[1, 8, 1, 1]] {
+                assert_eq!(distributions(&he, &[(name, shape)]).unwrap(), [constant(value)], "{name} {shape:?}");
+            }
+        }
+    }
+    // What a bias is beside, and what only ends alike, are matrices.
+    for name in ["experts.weight", "dense.kernel", "relative_attention_bias.weight", "norm1.linear.weight"] {
+        let drawn = distributions(&he, &[(name, &[4, 16]), ("experts.bias", &[4])]).unwrap();
+        assert_eq!(drawn[0], Some(Distribution::Normal { mean: 0.0, std: (2.0f64 / 16.0).sqrt() }), "{name}");
+    }
+    // What the model works out itself, and masks.
+    for (name, shape) in [
+        ("rotary_emb.cos_cached", &[1, 1, 64, 8][..]),
+        ("h.0.attn.bias", &[1, 1, 64, 64]),
+        ("h.0.attn.masked_bias", &[]),
+        ("layers.0.rotary_emb.inv_freq", &[8]),
+    ] {
+        assert_eq!(distributions(&he, &[(name, shape)]).unwrap(), [None], "{name}");
+    }
+}
+
+/// Unit vectors, norms of other tensors and temperatures are none that a scheme could draw.
+#[test]
+fn one_scheme_refuses_what_other_tensors_or_models_decide() {
+    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    let spectral = "it is a vector of length 1 (spectral norm), which no scheme draws";
+    let norm = "it is the norm of another tensor (weight norm: weight_v, original1), which no scheme draws";
+    let temperature = "it is a temperature or its logarithm, of which each model has another, such as ln(1/0.07) and 0";
+    for (name, shape, why) in [
+        ("0.weight_u", &[20][..], spectral),
+        ("0.weight_v", &[10], spectral),
+        ("lstm.weight_hh_l0_u", &[20], spectral),
+        ("0.parametrizations.weight.0._u", &[20], spectral),
+        ("0.parametrizations.weight.0._v", &[10], spectral),
+        ("dense/sn_u", &[1, 20], spectral),
+        ("conv.weight_g", &[16, 1, 1], norm),
+        ("conv.parametrizations.weight.original0", &[1, 1, 16], norm),
+        ("lin.parametrizations.weight.original0", &[20, 1], norm),
+        (
+            "q_proj.lora_magnitude_vector.default.weight",
+            &[8],
+            "it is the norm of other tensors (DoRA), which no scheme draws",
+        ),
+        (
+            "0.parametrizations.weight.0.base",
+            &[8, 8],
+            "it is the orthogonal matrix that another tensor is relative to, which no scheme draws",
+        ),
+        ("logit_scale", &[], temperature),
+        ("attn.logit_scale", &[4, 1, 1], temperature),
+        ("temperature", &[], temperature),
+        ("res.g", &[8], "it may be the scale of a norm, 1, or the norm of another tensor (weight norm)"),
+    ] {
+        let said = distributions(&he, &[(name, shape)]).unwrap_err();
+        assert!(said.starts_with(&format!("tensor \"{name}\"")), "{said}");
+        let ends = format!("it is refused: {why}, allowed: rules that have a scheme for it, or skip it");
+        assert!(said.ends_with(&ends), "{said}");
+    }
+    let flax = he.plan(&listed(&[("Dense_0/kernel/u", &[1, 8]), ("Dense_0/kernel/sigma", &[])])).unwrap_err();
+    assert!(flax.to_string().contains(spectral), "{flax}");
+    // The other halves are matrices.
+    for name in ["0.weight_orig", "0.parametrizations.weight.original", "conv.weight_v"] {
+        assert!(distributions(&he, &[(name, &[20, 10])]).unwrap()[0].unwrap().std() > 0.0, "{name}");
+    }
+}
+
+/// A model that has a tensor more than those of a preset is none of them.
+#[test]
+fn a_model_is_recognised_by_all_its_tensors() {
+    let bert: &[(&str, &[u64])] = &[
+        ("embeddings.word_embeddings.weight", &[30, 8]),
+        ("embeddings.token_type_embeddings.weight", &[2, 8]),
+        ("embeddings.LayerNorm.weight", &[8]),
+        ("encoder.layer.0.attention.self.query.weight", &[8, 8]),
+        ("encoder.layer.11.output.dense.bias", &[8]),
+    ];
+    let vit: &[(&str, &[u64])] = &[
+        ("embeddings.cls_token", &[1, 1, 8]),
+        ("embeddings.patch_embeddings.projection.weight", &[8, 3, 4, 4]),
+        ("encoder.layer.0.layernorm_before.weight", &[8]),
+    ];
+    let gemma: &[(&str, &[u64])] = &[
+        ("layers.0.self_attn.q_proj.weight", &[8, 8]),
+        ("layers.0.pre_feedforward_layernorm.weight", &[8]),
+        ("norm.weight", &[8]),
+    ];
+    let gpt2: &[(&str, &[u64])] = &[("wte.weight", &[30, 8]), ("h.0.attn.c_attn.weight", &[8, 24])];
+    let resnet: &[(&str, &[u64])] = &[
+        ("conv1.weight", &[8, 3, 7, 7]),
+        ("layer1.0.conv1.weight", &[8, 8, 3, 3]),
+        ("layer1.0.bn1.running_mean", &[8]),
+    ];
+    for (model, preset, head, others) in [
+        (
+            bert,
+            "bert",
+            "cls.predictions.decoder.weight",
+            &[
+                // RoFormer's sinusoids, another tower's layers, a custom head.
+                "encoder.embed_positions.weight",
+                "vision.encoder.layer.0.attention.self.query.weight",
+                "head.weight",
+            ][..],
+        ),
+        (
+            vit,
+            "vit",
+            "classifier.weight",
+            &["embeddings.text_embeddings.LayerNorm.weight", "encoder.layer.0.norm1.weight"],
+        ),
+        (
+            gemma,
+            "gemma",
+            "lm_head.weight",
+            &["layers.0.self_attn.gate_proj.weight", "layers.0.mlp.experts.gate_up_proj"],
+        ),
+        (gpt2, "gpt2", "score.weight", &["h.0.attn.q_attn.weight", "adapters.0.weight"]),
+        (resnet, "resnet", "fc.weight", &["layer1.0.se.fc1.weight", "layer5.0.conv1.weight"]),
+    ] {
+        assert_eq!(Rules::recognise(&listed(model)).unwrap(), preset);
+        // Within a wrapper, with a head beside the model.
+        let wrapped = model.iter().map(|(name, shape)| Tensor::new(format!("module.model.{name}"), *shape));
+        let head = Tensor::new(format!("module.{head}"), [8, 8]);
+        let wrapped: Vec<_> = wrapped.chain([head, Tensor::new("position", [1]).with_dtype("I64")]).collect();
+        assert_eq!(Rules::recognise(&wrapped).unwrap(), preset);
+        for other in others {
+            let model = [listed(model), listed(&[(other, &[8, 8])])].concat();
+            let error = Rules::recognise(&model).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unmatched);
+            let said = format!(
+                "the model looks like {preset}'s, and has a tensor that none of those has: \"{other}\", allowed: {preset} by its \
+                 name, whose rules may serve it, or rules of your own"
+            );
+            assert_eq!(error.to_string(), said);
+        }
+    }
+    let none = Rules::recognise(&listed(&[("weight", &[8, 8])])).unwrap_err().to_string();
+    assert_eq!(
+        none,
+        "the model is known to no preset by its tensors' names, allowed: a preset's name, or rules of your own"
+    );
+}
+
+/// A rule that asks for another tensor, and says of a tensor without it what is missing.
+#[test]
+fn what_stands_beside_a_tensor_decides() {
+    let of = |condition: &str| {
+        rules(&format!(
+            "[[rule]]\nname = '*.weight'\n{condition}\nscheme = 'ones'\n[[rule]]\nname = '*'\nscheme = 'zeros'"
+        ))
+    };
+    let list: &[(&str, &[u64])] = &[("a.b.weight", &[8, 4]), ("a.b.bias", &[8]), ("a.scale", &[8, 4])];
+    for (condition, holds) in [
+        ("beside = { name = 'bias' }", true),
+        ("beside = { name = 'bias', shape = ['dim_0'] }", true),
+        ("beside = { name = 'bias', shape = ['dim_1'] }", false),
+        ("beside = { name = 'bias', shape = [8] }", true),
+        ("beside = { name = 'bias', shape = ['*'] }", true),
+        ("beside = { name = 'bias', shape = ['*', 1] }", false),
+        ("beside = { name = 'bias', shape = ['dim_7'] }", false),
+        ("beside = { name = 'bias', shape = 'alike' }", false),
+        ("beside = { name = 'bias', shape = 'absent' }", false),
+        ("beside = { name = 'gain', shape = 'absent' }", true),
+        ("beside = { name = 'gain' }", false),
+        ("beside = { name = '../scale', shape = 'alike' }", true),
+        ("beside = { name = '../bias' }", false),
+        ("module = 'b'", true),
+        ("module = ['x', '?']", true),
+        ("module = 'a*'", false),
+    ] {
+        let drawn = distributions(&of(condition), list).unwrap();
+        assert_eq!(drawn[0], constant(f64::from(u8::from(holds))), "{condition}");
+    }
+    for (condition, says) in [
+        ("module = []", "line 3: the list of a rule's modules is empty, allowed: at least one pattern"),
+        (
+            "beside = { name = 'bias', shape = 'same' }",
+            "is \"same\", allowed: \"alike\", \"absent\", or a list of dimensions",
+        ),
+        (
+            "beside = { name = 'bias', shape = ['dim_x'] }",
+            "a dimension is \"dim_x\", allowed: a number, \"*\", or dim_0",
+        ),
+        ("beside = { nme = 'bias' }", "nme"),
+    ] {
+        let text = format!("[[rule]]\nname = '*'\n{condition}\nscheme = 'ones'");
+        let said = text.parse::<Rules>().unwrap_err().to_string();
+        assert!(said.contains(says), "{said}");
+    }
+    let fans = rules("[[rule]]\nname = '*.bias'\nfans_from = 'weight'\nscheme = 'standard'");
+    assert_eq!(
+        distributions(&fans, &[("a.bias", &[8])]).unwrap_err(),
+        "1 tensor met no rule: \"a.bias\"; the rule of line 1 takes the fans of \"weight\" of two dimensions or more, which is not \
+         beside \"a.bias\", allowed: a rule for each, or one for \"*\" at the end"
     );
 }

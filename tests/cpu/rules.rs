@@ -822,7 +822,10 @@ fn norms_of_several_dimensions_start_at_one_and_zero() {
         assert!(linear[0].unwrap().std() > 0.0, "{linear:?}");
     }
     let said = distributions(&pytorch, &[("experts.weight", &[4, 32, 24]), ("experts.bias", &[4, 32])]).unwrap_err();
-    assert!(said.contains("it is refused: it has not one dimension") && said.contains("tensor \"experts.bias\""), "{said}");
+    assert!(
+        said.contains("it is refused: it has not one dimension") && said.contains("tensor \"experts.bias\""),
+        "{said}"
+    );
     let burn = Rules::preset("burn").unwrap();
     assert_eq!(distributions(&burn, &[("norm.gamma", &[4, 8])]).unwrap(), [constant(1.0)]);
     let said = distributions(&burn, &[("q_norm.weight", &[4, 8])]).unwrap_err();
@@ -1007,6 +1010,16 @@ fn a_model_is_recognised_by_all_its_tensors() {
             );
             assert_eq!(error.to_string(), said);
         }
+    }
+    for (list, preset) in [
+        ("gpt2", "gpt2"),
+        ("all-minilm-l6-v2", "bert"),
+        ("llama-8b", "llama"),
+        ("resnet50", "resnet"),
+        ("vit-base", "vit"),
+    ] {
+        let text = std::fs::read(format!("{}/models/{list}.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        assert_eq!(Rules::recognise(Model::from_json(&text).unwrap().tensors()).unwrap(), preset, "{list}");
     }
     let none = Rules::recognise(&listed(&[("weight", &[8, 8])])).unwrap_err().to_string();
     assert_eq!(

@@ -129,7 +129,7 @@ fn wrong_configurations_are_named_and_leave_nothing_behind() {
         config.as_object_mut().unwrap().remove(key);
         config.to_string()
     };
-    let cases: [(String, &[&str], &[&str]); 30] = [
+    let cases: [(String, &[&str], &[&str]); 29] = [
         (without("hidden_size"), &[], &["the config has no hidden_size"]),
         (with("hidden_size", Value::Null), &[], &["the config has no hidden_size"]),
         (with("hidden_size", json!("64")), &[], &["hidden_size is \"64\"", "a number"]),

@@ -45,7 +45,7 @@ def classes():
 
     names = set()
     for mapping, of in vars(modeling_auto).items():
-        if mapping.endswith("_MAPPING_NAMES"):
+        if mapping.startswith("MODEL_") and mapping.endswith("_MAPPING_NAMES"):
             for value in of.values():
                 names.update(value if isinstance(value, (list, tuple)) else [value])
     return sorted(name for name in names if name)

@@ -935,6 +935,8 @@ fn one_scheme_refuses_what_other_tensors_or_models_decide() {
     }
     let flax = he.plan(&listed(&[("Dense_0/kernel/u", &[1, 8]), ("Dense_0/kernel/sigma", &[])])).unwrap_err();
     assert!(flax.to_string().contains(spectral), "{flax}");
+    let dora = distributions(&Rules::preset("pytorch").unwrap(), &[("q_proj.lora_magnitude_vector.weight", &[8])]);
+    assert!(dora.unwrap_err().contains("it is the norm of other tensors (DoRA)"));
     // The other halves are matrices.
     for name in ["0.weight_orig", "0.parametrizations.weight.original", "conv.weight_v"] {
         assert!(distributions(&he, &[(name, &[20, 10])]).unwrap()[0].unwrap().std() > 0.0, "{name}");

@@ -76,7 +76,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let view = read.get_mapped_range(..)?;
     let y: &[f32] = bytemuck::cast_slice(&view);
     let variance = y.iter().map(|y| f64::from(*y).powi(2)).sum::<f64>() / OUT as f64;
-    println!("W is {}, drawn on {}", fill.distribution(), adapter.get_info().name);
+    println!("W is {fill}, drawn on {}", adapter.get_info().name);
     println!("y = W x for x of ones has variance {variance:.3}; He et al. promise 2");
     Ok(())
 }

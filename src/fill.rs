@@ -1,5 +1,6 @@
 //! One job for either backend: a distribution, a stream, a dtype and some elements of a tensor.
 
+use std::fmt;
 use std::mem::discriminant;
 use std::ops::Range;
 
@@ -39,43 +40,64 @@ pub struct Fill {
     parts: Vec<Part>,
 }
 
-/// Elements of the tensor that another distribution draws: in each period of so many, those of a range.
+/// Elements of the tensor that another distribution draws.
 #[derive(Clone, Debug, PartialEq)]
 struct Part {
-    /// `None` where there is one period alone.
-    period: Option<u64>,
-    range: Range<u64>,
+    of: FillPart,
     sampler: Sampler,
+}
+
+/// Elements of a tensor that have a distribution of their own, by their numbers in the whole tensor.
+///
+/// See [`Fill::parts`] for an example.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct FillPart {
+    /// What is drawn there.
+    pub distribution: Distribution,
+    /// Of so many elements each, those of [`range`](FillPart::range); of all, where it is `None`.
+    pub period: Option<u64>,
+    /// Which elements.
+    pub range: Range<u64>,
+}
+
+/// `constant(1) at elements 2..4`, or `constant(1) at elements 2..4 of each 8`.
+impl fmt::Display for FillPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FillPart { distribution, period, range } = self;
+        write!(f, "{distribution} at elements {range:?}")?;
+        period.map_or(Ok(()), |period| write!(f, " of each {period}"))
+    }
 }
 
 impl Part {
     /// Whether it has an element, and the next one of which the opposite holds.
     fn at(&self, number: u64) -> (bool, u64) {
-        let Range { start, end } = self.range;
-        let within = self.period.map_or(number, |period| number % period);
+        let Range { start, end } = self.of.range;
+        let within = self.of.period.map_or(number, |period| number % period);
         let begin = number - within;
         if within < start {
             (false, begin + start)
         } else if within < end {
             (true, begin + end)
         } else {
-            (false, self.period.map_or(u64::MAX, |period| begin + period + start))
+            (false, self.of.period.map_or(u64::MAX, |period| begin + period + start))
         }
     }
 
     /// Whether it would be made of random words that what comes before it is made of, in a tensor that ends there.
     fn shares_words(&self, before: &Part, end: u64) -> bool {
-        if self.sampler == before.sampler || self.range.is_empty() || !self.sampler.is_random() {
+        let (FillPart { period, range, .. }, other) = (&self.of, &before.of);
+        if self.sampler == before.sampler || range.is_empty() || !self.sampler.is_random() {
             return false;
         }
-        let apart = self.period == before.period
-            && (self.range.end <= before.range.start || before.range.end <= self.range.start);
+        let apart = *period == other.period && (range.end <= other.range.start || other.range.end <= range.start);
         match (&self.sampler, &before.sampler) {
             (Sampler::Orthogonal(matrices), other) if !matrices.has_words_of_its_own() => other.is_random(),
             (_, Sampler::Orthogonal(matrices)) if !matrices.has_words_of_its_own() => true,
             // Which of an input's outputs are zero hangs on the input alone.
             (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
-            (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), self.period, &self.range),
+            (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), *period, range),
             // Two normals next to one another are made of two words together, others of one each.
             (one, other) if discriminant(one) != discriminant(other) && other.is_random() => self.splits_pairs(end),
             _ => false,
@@ -84,9 +106,9 @@ impl Part {
 
     /// Whether a border, before the tensor's end, lies at an odd element.
     fn splits_pairs(&self, end: u64) -> bool {
-        let Range { start, end: last } = self.range;
+        let FillPart { period, range: Range { start, end: last }, .. } = self.of;
         let is_odd = |border: u64| border < end && !border.is_multiple_of(2);
-        is_odd(start) || is_odd(last) || self.period.is_some_and(is_odd)
+        is_odd(start) || is_odd(last) || period.is_some_and(is_odd)
     }
 
     /// Whether it may have some of these.
@@ -223,15 +245,16 @@ impl Fill {
             let allowed = format!("at most {MOST_PARTS}");
             return Err(Error::new(ErrorKind::Shape, "how many slices have a distribution", MOST_PARTS + 1, allowed));
         }
-        let part = Part { period, range, sampler };
+        let part = Part { of: FillPart { distribution: *distribution, period, range }, sampler };
         let end = self.range().end;
-        let base = Part { period: None, range: 0..u64::MAX, sampler: self.sampler };
+        let base = FillPart { distribution: self.distribution, period: None, range: 0..u64::MAX };
+        let base = Part { of: base, sampler: self.sampler };
         if self.parts.iter().chain([&base]).any(|before| part.shares_words(before, end)) {
             let allowed = "what is not random, or shares no random words with what is there: with borders at even elements, and whole \
                            orthogonal matrices for whole ones, at no tap, whose longer side is a multiple of 4";
             return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
         }
-        if !part.range.is_empty() {
+        if !part.of.range.is_empty() {
             self.parts.push(part);
         }
         Ok(self)
@@ -315,17 +338,43 @@ impl Fill {
         (Fill { selection: first, ..self.clone() }, Fill { selection: rest, ..self.clone() })
     }
 
-    /// What is drawn.
+    /// What is drawn, if one distribution draws all of it; nothing, where [`parts`](Fill::parts) have others.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F16, 0..3)?;
-    /// assert_eq!(fill.distribution(), &zeros);
+    /// # let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
+    /// let fill = Fill::tensor(&zeros, Stream::numbered(0, 0), Dtype::F16, &[8])?;
+    /// assert_eq!(fill.distribution(), Some(&zeros));
+    /// let fill = fill.with_slice(0, 2..4, &ones)?;
+    /// assert_eq!(fill.distribution(), None);
+    /// assert_eq!(fill.slice(0, 2..4)?.distribution(), Some(&ones));
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub const fn distribution(&self) -> &Distribution {
-        &self.distribution
+    pub fn distribution(&self) -> Option<&Distribution> {
+        let all = self.range();
+        for part in self.parts.iter().rev().filter(|part| part.meets(&all)) {
+            // Whatever comes before a part that covers all draws nothing.
+            return matches!(part.at(all.start), (true, border) if border >= all.end).then_some(&part.of.distribution);
+        }
+        Some(&self.distribution)
+    }
+
+    /// What else draws which of its elements than the distribution that it was made with; of two that have an element, the last one does.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Dtype, Fill, Stream};
+    ///
+    /// // An LSTM's bias in PyTorch, [4 * hidden]: that of the forget gate, the second of four, at 1.
+    /// let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
+    /// let fill = Fill::tensor(&zeros, Stream::named(42, "bias"), Dtype::F32, &[8])?.with_slice(0, 2..4, &ones)?;
+    /// let part = fill.parts().next().unwrap();
+    /// assert_eq!((part.distribution, part.period, part.range.clone()), (ones, None, 2..4));
+    /// assert_eq!(fill.to_string(), "f32 [8], constant(0), but constant(1) at elements 2..4");
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn parts(&self) -> impl Iterator<Item = &FillPart> {
+        let all = self.range();
+        self.parts.iter().filter(move |part| part.meets(&all)).map(|part| &part.of)
     }
 
     /// The random words that it is made of.
@@ -445,7 +494,7 @@ impl Fill {
     /// No fewer than there are spans.
     pub(crate) fn most_spans(&self) -> u64 {
         let all = self.range();
-        let borders = |part: &Part| 2 + part.period.map_or(0, |period| 2 * ((all.end - all.start) / period));
+        let borders = |part: &Part| 2 + part.of.period.map_or(0, |period| 2 * ((all.end - all.start) / period));
         self.parts.iter().map(borders).fold(self.runs(), u64::saturating_add)
     }
 
@@ -501,6 +550,25 @@ impl Fill {
                 })
             })
         })
+    }
+}
+
+/// `bf16 [4, 8], normal(0, 0.02^2)`, with its [parts](Fill::parts) and, of a part of a tensor, with the elements that it is within.
+impl fmt::Display for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.dtype, dimensions(&self.shape()))?;
+        if self.range() != (0..self.len()) {
+            write!(f, " within elements {:?}", self.range())?;
+        }
+        match self.distribution() {
+            Some(distribution) => write!(f, ", {distribution}"),
+            None => {
+                write!(f, ", {}", self.distribution)?;
+                self.parts()
+                    .enumerate()
+                    .try_for_each(|(at, part)| write!(f, ", {}{part}", if at == 0 { "but " } else { "" }))
+            }
+        }
     }
 }
 

@@ -94,7 +94,7 @@ pub use distribution::{Distribution, TRUNCATED_STD};
 pub use dtype::{Dtype, Element};
 pub use error::{Error, ErrorKind};
 pub use fan::{Fans, Layout, elements};
-pub use fill::Fill;
+pub use fill::{Fill, FillPart};
 pub use gain::Nonlinearity;
 pub use matrix::Matrix;
 pub use philox::philox4x32_10;

@@ -43,6 +43,10 @@ use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 /// | `jax.nn.initializers.normal(std)`, `truncated_normal(std, lower=a, upper=b)` | the same, normal of mean 0, truncated normal from `a * std` to `b * std` |
 /// | `jax.random.fold_in(key, d)`, `jax.random.split(key, n)[j]` | [`JaxKey::fold_in`], [`JaxKey::split`] |
 ///
+/// A truncated normal of JAX's is refused in windows where JAX's own values are none: `jax.random.truncated_normal` has f32 numbers alone
+/// between the error functions of the bounds, which are few from 3.5 sigmas on, and become 1, for which it gives the bound itself, 6
+/// sigmas from the mean (of f16 and bf16: 1 and 3.4).
+///
 /// Exact: the random words; uniform values, bit for bit, in every dtype; which candidates a truncated normal keeps. Close: normal
 /// values, whose logarithm, sine and cosine each framework takes from its own library, and that differ from device to device; here
 /// they are the same everywhere, within 4 units in the last place or 4e-7 of what the frameworks drew on a CPU, and within one unit

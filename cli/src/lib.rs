@@ -14,6 +14,7 @@ mod commands;
 pub mod draw;
 mod failure;
 pub mod files;
+mod progress;
 
 use std::process::ExitCode;
 

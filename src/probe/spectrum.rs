@@ -13,7 +13,7 @@ use crate::{Distribution, Error, ErrorKind, Stream};
 /// let fill = scheme::he_normal().fill(&[256, 64], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
 /// let weight: Vec<f32> = cpu::vec(&fill)?;
 /// let measured = Spectrum::of(&weight, 256, 64)?;
-/// let expected = Spectrum::expected(fill.distribution().std(), 256, 64);
+/// let expected = Spectrum::expected(1.0 / 32f64.sqrt(), 256, 64); // the root of 2 / fan_in
 /// assert!((measured.largest / expected.largest - 1.0).abs() < 0.1);
 /// assert!((measured.smallest / expected.smallest - 1.0).abs() < 0.1);
 /// # Ok::<(), fanin::Error>(())

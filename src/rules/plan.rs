@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::error::quoted;
-use crate::{Distribution, Dtype, Error, Fans, Fill, Layout, Stream};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
 
 /// What rules say of a model, in the model's order.
 ///
@@ -57,7 +57,8 @@ impl Plan {
         self.tensors
     }
 
-    /// Whatever is drawn, with its name, for this seed; in this dtype, where neither a rule nor the model says another.
+    /// Whatever is drawn, with its name, for this seed: all of it in this dtype, as by `fanin init --dtype`; with `None` each tensor in
+    /// [its own](Draw::dtype), which its rule or the model says.
     ///
     /// # Errors
     /// Those of [`Draw::fill`], with the tensor's name.
@@ -73,7 +74,8 @@ impl Plan {
     /// }
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn fills(&self, seed: u64, dtype: Dtype) -> Result<Vec<(&str, Fill)>, Error> {
+    pub fn fills(&self, seed: u64, dtype: impl Into<Option<Dtype>>) -> Result<Vec<(&str, Fill)>, Error> {
+        let dtype = dtype.into();
         let drawn = self.tensors.iter().filter_map(|planned| Some((planned, planned.draw.as_ref()?)));
         drawn
             .map(|(planned, draw)| {
@@ -208,7 +210,7 @@ pub struct Draw {
     pub distribution: Distribution,
     /// The tensor's dimensions.
     pub shape: Vec<u64>,
-    /// The dtype that the rule asks for, or else the tensor's own, if it is known.
+    /// Its own dtype: the one that the rule asks for, or else the model has it in, if either is known.
     pub dtype: Option<Dtype>,
     /// The name that the stream is made of: the tensor's own, unless the rule names another.
     pub stream: String,
@@ -252,14 +254,18 @@ impl Draw {
         self
     }
 
-    /// The whole tensor, for this seed; in this dtype, if [`dtype`](Draw::dtype) says no other.
+    /// The whole tensor, for this seed, in this dtype; with `None` in [its own](Draw::dtype).
     ///
     /// # Errors
-    /// Those of [`Fill::tensor`], [`Fill::with_slice`] and [`check_in`](Draw::check_in).
+    /// Those of [`Fill::tensor`], [`Fill::with_slice`] and [`check_in`](Draw::check_in); [`ErrorKind::Dtype`]
+    /// for `None` where it has no dtype of its own.
     ///
     /// See [`Draw`] for an example.
-    pub fn fill(&self, seed: u64, dtype: Dtype) -> Result<Fill, Error> {
-        let dtype = self.dtype.unwrap_or(dtype);
+    pub fn fill(&self, seed: u64, dtype: impl Into<Option<Dtype>>) -> Result<Fill, Error> {
+        let dtype = dtype.into().or(self.dtype).ok_or_else(|| {
+            let allowed = "one that is asked for, or that its rule or the model's list says";
+            Error::new(ErrorKind::Dtype, "the dtype", "not said", allowed)
+        })?;
         self.check_in(dtype)?;
         self.fill_of(Stream::named(seed, &self.stream), dtype)
     }
@@ -289,8 +295,7 @@ impl Draw {
         drawn.into_iter().try_for_each(|part| part.distribution.check_in(dtype))
     }
 
-    /// The same in this dtype whatever the rule says, and with another stream than that of a seed and a name; of what the dtype holds
-    /// one value of, that one.
+    /// The same with another stream than that of a seed and a name; of what the dtype holds one value of, that one.
     ///
     /// # Errors
     /// Those of [`Fill::tensor`] and [`Fill::with_slice`].

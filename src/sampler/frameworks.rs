@@ -3,7 +3,7 @@
 use super::parameters::{JaxNormal, JaxUniform, Placed, Sampler, TensorFlow, fits};
 use crate::cpu::rounding::{in_bf16, in_f16};
 use crate::distribution::require;
-use crate::{Distribution, Dtype, Error, special};
+use crate::{Distribution, Dtype, Error, ErrorKind, special};
 
 /// The frameworks' own steps are followed, in no unit but theirs: a magnitude at which one of them could be subnormal or
 /// infinite, which WGSL leaves to the driver, is refused.
@@ -84,6 +84,8 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
                 let allowed = "the mean, or 2^-60 sigmas from it or more, in JAX's streams";
                 require(value == 0.0 || value.abs() >= 2f32.powi(-60), name, bound, allowed)?;
             }
+            let window = JaxWindow { dtype, low: lower, high: upper, from, to };
+            window.check().map_err(|allowed| Error::new(ErrorKind::Window, "the window", distribution, allowed))?;
             Ok(Sampler::JaxNormal(JaxNormal {
                 uniform: from_to(dtype, from, to, placed(dtype, of(mean), of(std)))?,
                 low: next(dtype, lower, true).max(-max),
@@ -91,6 +93,56 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
             }))
         }
         _ => unreachable!("what has no stream there"),
+    }
+}
+
+/// A window of JAX's truncated normal, which is the inverse error function of a uniform number between the bounds' error functions.
+/// Near 1 there are few such numbers: a far window has none to draw from, and 1 itself becomes the bound, however far that is.
+/// <https://github.com/jax-ml/jax/issues/10951>
+struct JaxWindow {
+    dtype: Dtype,
+    /// The bounds, in sigmas.
+    low: f32,
+    high: f32,
+    /// Their error functions.
+    from: f32,
+    to: f32,
+}
+
+impl JaxWindow {
+    /// What is allowed, where JAX's own values are no truncated normal.
+    fn check(&self) -> Result<(), String> {
+        let JaxWindow { dtype, low, high, from, to } = *self;
+        let (bits, reach) = match dtype {
+            Dtype::F32 => (23, "3.5 sigmas"),
+            Dtype::F16 => (10, "one sigma"),
+            Dtype::BF16 => (7, "one sigma"),
+        };
+        // From one number of the dtype to the next one, below x.
+        let step = |x: f32| 2f64.powi((x.abs().next_down().max(f32::MIN_POSITIVE).log2().floor() as i32) - bits);
+        let width = f64::from(to) - f64::from(from);
+        let numbers = width / step(from.abs().max(to.abs()));
+        let values = f64::from(high - low) / step(low.abs().max(high.abs()));
+        // As many as there are from 3.5 sigmas on in f32, from one sigma on in the others; or half of what the window has values.
+        let enough = if dtype == Dtype::F32 { 7500.0 } else { 2f64.powi(bits - 1) };
+        if numbers < enough.min(values / 2.0) {
+            return Err(format!(
+                "a window in JAX's streams that begins within {reach} of the mean, or is wider: JAX draws it from the {dtype} numbers \
+                 between the bounds' error functions, which are {numbers:.0} here"
+            ));
+        }
+        let apart = (width * 2f64.powi(-bits)).max(step(1.0));
+        // What is next to 1 lies less than a sigma from the bound that 1 becomes.
+        let is_far = |bound: f32| special::erf((f64::from(bound.abs()) - 1.0) / std::f64::consts::SQRT_2) > 1.0 - apart;
+        let last = in_dtype(dtype, (width * (1.0 - 2f64.powi(-bits)) + f64::from(from)) as f32);
+        if (from == -1.0 && is_far(low)) || (last == 1.0 && is_far(high)) {
+            let most = if dtype == Dtype::F32 { "6" } else { "3.4" };
+            return Err(format!(
+                "bounds within {most} sigmas of the mean in JAX's streams: beyond, {dtype} does not tell their error functions from 1, \
+                 and some of JAX's own values are the bound itself"
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -43,7 +43,7 @@ pub enum Shaped {
     },
     /// 1 at a convolution's middle tap (of an even number, the one behind the middle, as PyTorch has it), from each group's inputs to its first outputs.
     Dirac {
-        /// How many groups.
+        /// How many groups; where it is 1, those of the layout.
         groups: u64,
     },
     /// Normal but for some zeros in each column.
@@ -102,6 +102,7 @@ impl Shaped {
 
     /// What it is for a weight of this shape.
     pub(super) fn resolve(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
+        let groups = self.groups(layout)?;
         let structure = match *self {
             Shaped::Orthogonal { gain, large } => orthogonal(gain, Matrix::of(shape, layout)?, large)?,
             Shaped::DeltaOrthogonal { gain, large } => {
@@ -119,7 +120,7 @@ impl Shaped {
                 dimensions_in(shape, 2..=2, "identity")?;
                 Structure::Identity { gain, groups: 1, matrix: Matrix::of(shape, layout)? }
             }
-            Shaped::Dirac { groups } => {
+            Shaped::Dirac { .. } => {
                 dimensions_in(shape, 3..=5, "dirac")?;
                 Structure::Identity { gain: 1.0, groups, matrix: Matrix::at_tap(shape, layout, |taps| taps / 2)? }
             }
@@ -149,6 +150,27 @@ impl Shaped {
         };
         structure.check()?;
         Ok(Distribution::Structured(structure))
+    }
+
+    /// Into how many groups a weight of this layout falls, for a scheme that knows of groups.
+    fn groups(&self, layout: Layout) -> Result<u64, Error> {
+        let (said, wrong) =
+            (layout.groups(), |value, allowed| Err(Error::new(ErrorKind::Shape, "groups", value, allowed)));
+        match *self {
+            Shaped::Dirac { groups } if groups == said || said == 1 => Ok(groups),
+            Shaped::Dirac { groups: 1 } => Ok(said),
+            Shaped::Dirac { groups } => {
+                let value = format!("{groups} in the scheme {self} and {said} in the layout {layout}");
+                wrong(value, "the same in both, or in one of them alone")
+            }
+            // Where an element is along its axis is the same in any layout.
+            Shaped::Sequence { .. } => Ok(1),
+            _ if said != 1 => {
+                let value = format!("{said} in the layout {layout}, for the scheme {self}");
+                wrong(value, "1, as this scheme takes a weight as one matrix, in all frameworks")
+            }
+            _ => Ok(1),
+        }
     }
 }
 

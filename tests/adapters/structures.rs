@@ -655,6 +655,43 @@ fn what_is_no_structure_is_named() {
     }
 }
 
+/// Groups are said by the layout, or by PyTorch's parameter of the scheme: what is drawn is the same.
+#[test]
+fn a_layouts_groups_hold_for_dirac() {
+    let drawn = |scheme: &str, layout: &str| {
+        let scheme: Scheme = scheme.parse().unwrap();
+        scheme.distribution(&[12, 5, 3, 3], layout.parse().unwrap())
+    };
+    let expected = drawn("dirac:groups=3", "out_in").unwrap();
+    assert_eq!(drawn("dirac", "out_in:groups=3").unwrap(), expected);
+    assert_eq!(drawn("dirac:groups=3", "out_in:groups=3").unwrap(), expected);
+    assert_ne!(drawn("dirac", "out_in").unwrap(), expected);
+    let fill = fanin::scheme::dirac(1)
+        .fill(&[12, 5, 3, 3], Layout::OUT_IN.with_groups(3), Stream::named(42, "w"), Dtype::F32)
+        .unwrap();
+    // Output o has a 1 at the middle tap of input o mod 4, as torch.nn.init.dirac_(w, 3) has it.
+    let values: Vec<f32> = cpu::vec(&fill).unwrap();
+    let ones: Vec<usize> = (0..values.len()).filter(|&i| values[i] != 0.0).collect();
+    assert_eq!(ones, (0..12).map(|o| o * 45 + o % 4 * 9 + 4).collect::<Vec<_>>());
+    for (scheme, layout, why) in [
+        (
+            "dirac:groups=2",
+            "out_in:groups=3",
+            "groups is 2 in the scheme dirac:groups=2 and 3 in the layout out_in:groups=3",
+        ),
+        ("dirac", "out_in:groups=5", "groups is 5, allowed: at least 1, and a divisor of the 12 outputs"),
+        (
+            "orthogonal",
+            "out_in:groups=3",
+            "groups is 3 in the layout out_in:groups=3, for the scheme orthogonal:gain=1, allowed: 1",
+        ),
+        ("delta_orthogonal", "out_in:groups=3", "for the scheme delta_orthogonal:gain=1, allowed: 1"),
+    ] {
+        let error = drawn(scheme, layout).unwrap_err().to_string();
+        assert!(error.contains(why), "{scheme} in {layout}: {error}");
+    }
+}
+
 /// As it stands in a checkpoint: resolved, and read back as the same.
 #[test]
 fn resolved_structures_read_back() {

@@ -249,3 +249,78 @@ fn a_window_that_no_initializer_has_is_refused() {
     assert_eq!(message(Distribution::Normal { mean: 0.5, std: 0.1 }), format!("mean is 0.5, {allowed}"));
     assert_eq!(message(Distribution::truncated_at(0.5, 0.1, 2.0)), format!("mean is 0.5, {allowed}"));
 }
+
+/// JAX draws a truncated normal by the inverse error function of the dtype's numbers: where there are few between the bounds' error
+/// functions, or where they reach 1, its own values are no truncated normal (github.com/jax-ml/jax/issues/10951). Of [3, inf] it gives
+/// 3.4e38 13 times in a million, of [5.5, 1e6] nothing but 999999.94.
+#[test]
+fn windows_where_jaxs_own_values_are_wrong_are_refused() {
+    let made = |dtype, mean: f64, std: f64, low: f64, high: f64| {
+        let window = Distribution::TruncatedNormal { mean, std, low: mean + low * std, high: mean + high * std };
+        let key = JaxKey::new(1);
+        let of = |stream| Fill::new(&window, stream, dtype, 0..10_000);
+        if mean == 0.0 {
+            let initializer = of(Stream::jax_initializer(key)).err().map(|e| e.to_string());
+            assert_eq!(initializer, of(Stream::jax(key)).err().map(|e| e.to_string()));
+        }
+        of(Stream::jax(key))
+    };
+    let inf = f64::INFINITY;
+    for (low, high) in [
+        (5.5, inf),
+        (5.5, 1e6),
+        (5.5, 6.0),
+        (4.0, 5.0),
+        (3.6, 6.0),
+        (3.0, inf),
+        (2.0, inf),
+        (-inf, inf),
+        (-20.0, 20.0),
+        (3.0, 3.001),
+    ] {
+        for (low, high) in [(low, high), (-high, -low)] {
+            for (mean, std) in [(0.0, 1.0), (0.0, 0.02), (0.5, 0.25)] {
+                let error = made(Dtype::F32, mean, std, low, high).unwrap_err();
+                assert_eq!(error.kind(), fanin::ErrorKind::Window, "{low}, {high}: {error}");
+                assert!(error.allowed().unwrap().contains("JAX"), "{error}");
+            }
+        }
+    }
+    for dtype in [Dtype::F16, Dtype::BF16] {
+        for (low, high) in [(1.5, 3.0), (2.0, 3.0), (1.5, inf), (-6.0, 6.0), (-inf, 1.0)] {
+            assert_eq!(made(dtype, 0.0, 1.0, low, high).unwrap_err().kind(), fanin::ErrorKind::Window, "{low}, {high}");
+        }
+        for (low, high) in [(-2.0, 2.0), (-1.0, 3.0), (-3.0, 3.0), (0.0, 2.0), (1.0, 3.0)] {
+            assert!(made(dtype, 0.0, 1.0, low, high).is_ok(), "{low}, {high} in {dtype}");
+        }
+    }
+    // What is drawn is a truncated normal: by Kolmogorov's statistic, of which 1.95 leaves one in a thousand.
+    for (low, high) in [
+        (-2.0, 2.0),
+        (-6.0, 6.0),
+        (0.0, inf),
+        (1.0, 3.0),
+        (2.0, 3.0),
+        (3.0, 4.0),
+        (3.0, 6.0),
+        (3.5, 6.0),
+        (1.0, 1.0001),
+    ] {
+        let fill = made(Dtype::F32, 0.0, 1.0, low, high).unwrap();
+        let mut values: Vec<f64> = cpu::vec::<f32>(&fill).unwrap().into_iter().map(f64::from).collect();
+        values.sort_by(f64::total_cmp);
+        let normal = statrs::distribution::Normal::new(0.0, 1.0).unwrap();
+        let beyond = |x: f64| statrs::distribution::ContinuousCDF::sf(&normal, x);
+        let count = values.len() as f64;
+        let off = |(at, x): (usize, &f64)| {
+            let below = (beyond(low) - beyond(*x)) / (beyond(low) - beyond(high));
+            (below - at as f64 / count).abs().max((below - (at + 1) as f64 / count).abs())
+        };
+        let worst = values.iter().enumerate().map(off).fold(0.0, f64::max) * count.sqrt();
+        assert!(worst < 1.95, "{low}, {high}: {worst}");
+    }
+    let error = made(Dtype::F32, 0.0, 1.0, 5.5, inf).unwrap_err().to_string();
+    let said = "the window is normal(0, 1^2) in [5.5, inf], allowed: a window in JAX's streams that begins within 3.5 sigmas of the mean, \
+                or is wider: JAX draws it from the f32 numbers between the bounds' error functions, which are 1 here";
+    assert_eq!(error, said);
+}

@@ -72,8 +72,8 @@ fn a_tied_tensor_is_found_by_the_end_of_its_name() {
         let fills = plan.fills(42, Dtype::F32).unwrap();
         let [wte, lm_head] = [0, 1].map(|i| cpu::vec::<f32>(&fills[i].1).unwrap());
         assert!(wte == lm_head && wte[0] != wte[1], "{prefix} {head}");
-        let own =
-            fanin::Fill::tensor(fills[0].1.distribution(), fanin::Stream::named(42, fills[0].0), Dtype::F32, &[64, 8]);
+        let distribution = fills[0].1.distribution().unwrap();
+        let own = fanin::Fill::tensor(distribution, fanin::Stream::named(42, fills[0].0), Dtype::F32, &[64, 8]);
         assert_eq!(wte, cpu::vec::<f32>(&own.unwrap()).unwrap(), "the embedding has its own name's");
     }
     let said = |model: &[Tensor]| Rules::preset("gpt2").unwrap().plan(model).unwrap_err().to_string();
@@ -519,14 +519,20 @@ fn a_name_stands_once() {
 }
 
 #[test]
-fn dtypes_are_the_rules_or_the_models_or_the_callers() {
+fn dtypes_are_the_rules_or_the_models_unless_the_caller_asks_for_one() {
     let text = "[[rule]]\nname=\"a\"\nscheme=\"ones\"\ndtype=\"f16\"\n[[rule]]\nname=\"*\"\nscheme=\"normal:std=0.02\"";
     let tensor = |name: &str, dtype: &str| Tensor::new(name, [2, 2]).with_dtype(dtype);
     let model = [tensor("a", "F64"), tensor("b", "BF16"), Tensor::new("c", [3]), tensor("ids", "I64")];
     let plan = rules(text).plan(&model).unwrap();
-    let fills = plan.fills(42, Dtype::F32).unwrap();
-    let dtypes: Vec<_> = fills.iter().map(|(name, fill)| (*name, fill.dtype())).collect();
-    assert_eq!(dtypes, [("a", Dtype::F16), ("b", Dtype::BF16), ("c", Dtype::F32)]);
+    let drawn = |plan: &fanin::rules::Plan, dtype: Option<Dtype>| {
+        plan.fills(42, dtype).unwrap().iter().map(|(name, fill)| (name.to_string(), fill.dtype())).collect::<Vec<_>>()
+    };
+    let expected = |of: [(&str, Dtype); 3]| of.map(|(name, dtype)| (name.to_string(), dtype));
+    let all = [("a", Dtype::F32), ("b", Dtype::F32), ("c", Dtype::F32)];
+    assert_eq!(drawn(&plan, Some(Dtype::F32)), expected(all));
+    assert_eq!(plan.fills(42, None).unwrap_err().place(), Some("tensor \"c\""));
+    let said = rules(text).plan(&model[..2]).unwrap();
+    assert_eq!(drawn(&said, None), expected([("a", Dtype::F16), ("b", Dtype::BF16), all[2]])[..2]);
     assert!(plan.tensors()[3].rule.is_none() && plan.tensors()[3].draw.is_none());
     // A float that nobody says how to draw is not drawn as another one.
     let error = rules(text).plan(&[tensor("b", "F64")]).unwrap_err();
@@ -544,13 +550,48 @@ fn many_rules_are_read() {
     assert!(all.as_secs() < 60, "{all:?}");
 }
 
+/// A list, a configuration and a rule each say a dtype, or none: what is asked for counts, as with `fanin init --dtype`.
+#[test]
+fn the_dtype_that_is_asked_for_is_drawn_whatever_the_model_and_its_rules_say() {
+    let list =
+        br#"{"wte.weight": {"dtype": "F32", "shape": [8, 4]}, "h.0.ln_1.weight": {"dtype": "F16", "shape": [4]}}"#;
+    let list = Model::from_json(list).unwrap();
+    let of_list = Rules::preset("gpt2").unwrap().plan(list.tensors()).unwrap();
+    let rules: Rules = "[[rule]]\nname = '*'\nscheme = 'normal:std=0.02'\ndtype = 'f16'".parse().unwrap();
+    let of_rule = rules.plan(&[Tensor::new("w", [8, 4])]).unwrap();
+    let config =
+        br#"{"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 1,
+        "vocab_size": 16, "n_positions": 4, "torch_dtype": "float32"}"#;
+    let config = fanin::rules::Config::from_json(config).unwrap();
+    let of_config = fanin::rules::Architecture::of(&config).unwrap().plan(&config).unwrap();
+    for plan in [&of_list, &of_rule, &of_config] {
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
+            let fills = plan.fills(42, dtype).unwrap();
+            assert!(!fills.is_empty());
+            for (name, fill) in fills {
+                assert_eq!((fill.dtype(), fill.byte_len()), (dtype, dtype.bytes(fill.len())), "{name}");
+            }
+        }
+    }
+    let own =
+        |plan: &fanin::rules::Plan| plan.fills(42, None).unwrap().iter().map(|(_, f)| f.dtype()).collect::<Vec<_>>();
+    assert_eq!((own(&of_list), own(&of_rule)), (vec![Dtype::F32, Dtype::F16], vec![Dtype::F16]));
+    assert!(own(&of_config).iter().all(|&dtype| dtype == Dtype::F32));
+    // Where nobody says one, none is made up.
+    let silent = Rules::preset("gpt2").unwrap().plan(&[Tensor::new("wte.weight", [8, 4])]).unwrap();
+    let error = silent.fills(42, None).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Dtype);
+    let said = "tensor \"wte.weight\": the dtype is not said, allowed: one that is asked for, or that its rule or the model's list says";
+    assert_eq!(error.to_string(), said);
+}
+
 #[test]
 fn a_list_and_a_preset_make_values() {
     let model = Model::from_json(br#"{"model.norm.weight": {"dtype": "BF16", "shape": [4]}}"#).unwrap();
     let plan = Rules::preset("LLAMA").unwrap().plan(model.tensors()).unwrap();
-    let fills = plan.fills(1, Dtype::F32).unwrap();
+    let fills = plan.fills(1, None).unwrap();
     assert_eq!(cpu::vec::<half::bf16>(&fills[0].1).unwrap(), [half::bf16::ONE; 4]);
-    assert_eq!(fills[0].1.distribution(), &Distribution::Constant { value: 1.0 });
+    assert_eq!(fills[0].1.distribution(), Some(&Distribution::Constant { value: 1.0 }));
     assert!(Rules::presets().all(|name| Rules::preset(name).is_ok()));
 }
 

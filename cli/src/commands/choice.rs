@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use fanin::rules::{Met, Planned, Rules, Tensor};
+use fanin::scheme::Shaped;
 use fanin::{Distribution, Layout, Scheme};
 
 use crate::failure::{Failure, near};
@@ -31,6 +32,16 @@ pub struct Choice {
 fn presets() -> String {
     let names: Vec<_> = Rules::presets().collect();
     format!("Rules that come with fanin: {}; or auto, by the tensors' names", names.join(", "))
+}
+
+/// What to say of a layout that is given with a scheme that asks for none.
+pub fn passed_over(scheme: &Scheme) -> Option<String> {
+    let is_asked = match scheme {
+        Scheme::Fixed(_) => false,
+        Scheme::Shaped(shaped) => !matches!(shaped, Shaped::Sequence { .. }),
+        _ => true,
+    };
+    (!is_asked).then(|| format!("--layout is passed over, as {scheme} draws the same whatever the dimensions mean"))
 }
 
 /// A layout, or one for names of a pattern. Both may have `=`.
@@ -91,14 +102,24 @@ impl Choice {
         }
         let of_layout = |pattern: &&str| self.layout.iter().any(|(of, _)| of.as_deref() == Some(*pattern));
         let patterns: Vec<_> = unmet.iter().map(|met| met.pattern.as_str()).filter(of_layout).collect();
-        (!patterns.is_empty())
-            .then(|| format!("no tensor of two dimensions or more has --layout's {}", patterns.join(", ")))
+        if !patterns.is_empty() {
+            return Some(format!("no tensor of two dimensions or more has --layout's {}", patterns.join(", ")));
+        }
+        self.scheme.as_ref().filter(|_| !self.layout.is_empty()).and_then(passed_over)
     }
 
     /// The rules, and what they are called: the model's own, where nothing else is said.
     pub fn rules(&self, model: &[Tensor], own: Option<(Rules, String)>) -> Result<(Rules, String), Failure> {
-        if let (Some(own), false) = (own, self.is_given()) {
-            return Ok(own);
+        let is_layout_alone = !self.layout.is_empty() && self.scheme.is_none();
+        match own {
+            Some(own) if !self.is_given() => return Ok(own),
+            Some((_, name)) if is_layout_alone => {
+                let message = format!(
+                    "--layout is given without --scheme, and the model has the rules of {name} for its layouts"
+                );
+                return Err(Failure::input(format!("{message}, allowed: --layout with --scheme")));
+            }
+            _ => {}
         }
         if let Some(path) = &self.rules {
             let rules = toml(path)?;

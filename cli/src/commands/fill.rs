@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use fanin::rules::Draw;
 use fanin::{Dtype, Layout, Scheme};
+use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
+use crate::commands::choice::passed_over;
 use crate::commands::options::Common;
 use crate::commands::stats::{bars, number, summary_json};
 use crate::draw::coarse;
@@ -20,7 +22,7 @@ use crate::files::header::file_dtype;
 use crate::files::provenance::Provenance;
 use crate::files::run::hex;
 use crate::files::summary::{Summary, Take, for_each};
-use crate::say;
+use crate::{progress, say};
 
 /// Draws one tensor, or a range of its elements, and writes it, or says what came out.
 ///
@@ -45,11 +47,9 @@ pub struct Fill {
     /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in (MLX),
     /// depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions and
     /// :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M.
-    #[arg(long, value_name = "LAYOUT", default_value = "out_in", value_parser = crate::commands::options::parse::<Layout>)]
-    layout: Layout,
-    /// The groups of a grouped convolution, as in --layout out_in:groups=N
-    #[arg(long, value_name = "N")]
-    groups: Option<u64>,
+    /// [default: out_in]
+    #[arg(long, value_name = "LAYOUT", value_parser = crate::commands::options::parse::<Layout>)]
+    layout: Option<Layout>,
     /// Draw only these elements, counted in row-major order; the file's tensor is then flat
     #[arg(long, value_name = "START..END", value_parser = range)]
     range: Option<Range<u64>>,
@@ -105,18 +105,14 @@ impl Fill {
                 format!("the range ends at {}, allowed: at most {elements}, the tensor's elements", range.end);
             return Err(Failure::input(message));
         }
-        let layout = match self.groups {
-            None => self.layout,
-            Some(groups) if self.layout.with_groups(1) == self.layout => self.layout.with_groups(groups),
-            Some(groups) => {
-                let message =
-                    format!("--groups is {groups} and --layout {}, allowed: groups in one of them", self.layout);
-                return Err(Failure::input(message));
-            }
-        };
-        let distribution = self.scheme.distribution(&whole, layout).map_err(Failure::input)?;
+        let distribution =
+            self.scheme.distribution(&whole, self.layout.unwrap_or(Layout::OUT_IN)).map_err(Failure::input)?;
         distribution.check_in(self.dtype).map_err(Failure::input)?;
-        let note = coarse::note(&distribution, self.dtype);
+        let passed_over = self.layout.and_then(|_| passed_over(&self.scheme));
+        let note = [coarse::note(&distribution, self.dtype), passed_over]
+            .into_iter()
+            .flatten()
+            .reduce(|a, b| format!("{a}; {b}"));
         let draw = Draw::new(distribution, whole, self.name.as_str());
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
         let part = part.into_iter().collect();
@@ -128,8 +124,8 @@ impl Fill {
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX), read: Vec::new() };
         let started = Instant::now();
         let is_looked_at = self.output.is_none() && !self.digest;
-        let look = if is_looked_at { Some(Look::at(&fill, &engine, manner.chunk)?) } else { None };
-        let digest = if self.digest { Some(digest(fill, &engine, &manner)?) } else { None };
+        let look = if is_looked_at { Some(Look::at(&fill, &self.name, &engine, manner.chunk)?) } else { None };
+        let digest = if self.digest { Some(digest(fill, &self.name, &engine, manner.chunk)?) } else { None };
         let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe, split: None };
         if let Some(output) = &self.output {
             checkpoint::write(output, &Provenance::new(seed), vec![Content::drawn(tensor)?], &engine, &manner)?;
@@ -188,26 +184,40 @@ impl Look {
     const FIRST: u64 = 8;
 
     /// Of what is drawn twice and not kept: memory does not grow with the shape.
-    fn at(fill: &fanin::Fill, engine: &Engine, chunk: u64) -> Result<Look, Failure> {
+    fn at(fill: &fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<Look, Failure> {
         let dtype = file_dtype(fill.dtype()).map_err(Failure::input)?;
+        let first_ones = fill.split_at(Self::FIRST).0;
+        let bar = shown(engine, fill, name, chunk, 2 * fill.byte_len() + first_ones.byte_len());
         let draw = |fill: fanin::Fill, take: Take| {
             engine.draw(std::iter::once(fill), chunk, |bytes| {
                 take(bytes);
+                bar.inc(bytes.len() as u64);
                 Ok(())
             })
         };
         let summary = Summary::of(dtype, |take| draw(fill.clone(), take))?;
         let mut first = Vec::new();
-        draw(fill.split_at(Self::FIRST).0, &mut |bytes| for_each(dtype, bytes, |x| first.push(x as f32)))?;
+        draw(first_ones, &mut |bytes| for_each(dtype, bytes, |x| first.push(x as f32)))?;
+        bar.finish_and_clear();
         Ok(Look { summary, first })
     }
 }
 
-fn digest(fill: fanin::Fill, engine: &Engine, manner: &Manner) -> Result<String, Failure> {
+/// That it is drawn.
+fn shown(engine: &Engine, fill: &fanin::Fill, name: &str, chunk: u64, bytes: u64) -> ProgressBar {
+    let bar = progress::bar(bytes);
+    progress::show(&bar, &progress::draws(engine.name(), fill, name, chunk));
+    bar
+}
+
+fn digest(fill: fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<String, Failure> {
     let mut hash = Sha256::new();
-    engine.draw(std::iter::once(fill), manner.chunk, |bytes| {
+    let bar = shown(engine, &fill, name, chunk, fill.byte_len());
+    engine.draw(std::iter::once(fill), chunk, |bytes| {
         hash.update(bytes);
+        bar.inc(bytes.len() as u64);
         Ok(())
     })?;
+    bar.finish_and_clear();
     Ok(hex(hash))
 }

@@ -54,6 +54,10 @@ pub struct Init {
     /// .safetensors.index.json of a sharded one.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
+    /// What stands before the model's names in the base, such as `student.`; what wrappers put there (`_orig_mod.`, `module.`,
+    /// `model.`, `base_model.model.`, `_fsdp_wrapped_module.` and the like) is found where no name is the model's.
+    #[arg(long, value_name = "PREFIX", requires = "base")]
+    base_prefix: Option<String>,
     /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
     #[arg(long, value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Option<Dtype>,
@@ -120,9 +124,22 @@ impl Init {
                 return Err(Failure::input("--mesh is given and another --split than rules, allowed: rules"));
             }
         };
-        let base = self.base.as_deref().map(Base::open).transpose()?;
+        let model = self.source.read(&self.model)?;
+        let (base, renamed) = match &self.base {
+            None => (None, None),
+            // Of integers alone there is nothing to share.
+            Some(path) if model.tensors.iter().all(|tensor| is_integer(tensor.dtype)) => {
+                (Some(Base::open(path)?), None)
+            }
+            Some(path) => {
+                let names = model.tensors.iter().map(|tensor| tensor.name.as_str());
+                let (base, renamed) = Base::open(path)?.by_names_of(names, self.base_prefix.as_deref())?;
+                (Some(base), renamed)
+            }
+        };
         let Plan { tensors, parts, buffers, kept_out, skipped, mut notes, rules, digest, config } =
-            self.plan(seed, base.as_ref())?;
+            self.plan(seed, model, base.as_ref())?;
+        notes.extend(renamed);
         if !rank.is_only() && split != Split::Rules && tensors.iter().any(|tensor| tensor.split.is_some()) {
             notes.push(
                 "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not"
@@ -210,11 +227,11 @@ impl Init {
         Ok(())
     }
 
-    fn plan(&self, seed: Seed, base: Option<&Base>) -> Result<Plan, Failure> {
+    fn plan(&self, seed: Seed, model: Model, base: Option<&Base>) -> Result<Plan, Failure> {
         let shown = self.model.display();
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
         let of = |name: &str, e: &dyn std::fmt::Display| failed(&format!("tensor \"{name}\": {e:#}"));
-        let Model { tensors: model, own } = self.source.read(&self.model)?;
+        let Model { tensors: model, own } = model;
         let (own, config) = own.map(|own| (own.rules, own.config)).unzip();
         let is_described = config.is_some();
         let mut parts = BTreeMap::new();

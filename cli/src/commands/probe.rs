@@ -1,11 +1,13 @@
 //! `fanin probe`: whether an initialisation is healthy.
 
+mod advice;
 mod figure;
 mod model;
 mod table;
 mod words;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use fanin::Scheme;
 use fanin::probe::{Activation, Input, Report};
@@ -18,6 +20,7 @@ use crate::draw::engine::Engine;
 use crate::failure::Failure;
 use crate::files::checkpoint;
 use crate::say;
+use advice::Advice;
 
 /// Says whether an initialisation is healthy: whether layers saturate, activations vanish, gradients vanish or explode.
 ///
@@ -57,9 +60,9 @@ pub struct Probe {
     /// What the inputs are, with mean 0 and variance 1: normal, uniform [default: normal]
     #[arg(long, value_name = "NAME", value_parser = parse::<Input>)]
     input: Option<Input>,
-    /// The seed: 0 to 2^64 - 1
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    seed: u64,
+    /// The seed: 0 to 2^64 - 1 [default: 0]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// What draws and multiplies: as for init. Numbers agree to what f32 rounds.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -114,6 +117,8 @@ struct Probed {
     probe: fanin::probe::Probe,
     device: String,
     report: Report,
+    /// What would hold, where something breaks.
+    advice: Option<Advice>,
 }
 
 impl Probe {
@@ -132,13 +137,25 @@ impl Probe {
         let probes = std::iter::once(given).chain(&self.compare).map(|given| self.probe(given));
         let probes = probes.collect::<Result<Vec<_>, _>>()?;
         let engine = Engine::choose(&self.device)?;
+        let run = |probe: &fanin::probe::Probe| match &engine {
+            Engine::Cpu => probe.on_cpu().map_err(Failure::other),
+            Engine::Gpu(gpu) => gpu.or_cpu(probe.on_gpu(&gpu.filler), || probe.on_cpu().map_err(Failure::other)),
+        };
         let mut probed = Vec::new();
+        // What would hold hangs on all but the scheme: it is looked for once.
+        let mut found = None;
         for (text, probe) in probes {
-            let report = match &engine {
-                Engine::Cpu => probe.on_cpu().map_err(Failure::other)?,
-                Engine::Gpu(gpu) => gpu.or_cpu(probe.on_gpu(&gpu.filler), || probe.on_cpu().map_err(Failure::other))?,
+            let started = Instant::now();
+            let report = run(&probe)?;
+            let advice = match (advice::holds(&report.verdict), &found) {
+                (true, _) => None,
+                (false, Some(found)) => Some(Advice::clone(found)),
+                (false, None) => {
+                    say_how_long(&probe, started.elapsed().as_secs_f64());
+                    Some(found.insert(advice::look(&probe, &run)?).clone())
+                }
             };
-            probed.push(Probed { text, probe, device: engine.name().into(), report });
+            probed.push(Probed { text, probe, device: engine.name().into(), report, advice });
         }
         if let Some(path) = &self.svg {
             let written = checkpoint::write_text(path, figure::of(&probed).as_bytes());
@@ -155,7 +172,7 @@ impl Probe {
             if at > 0 {
                 say!("");
             }
-            probed.say()?;
+            probed.say();
         }
         Ok(())
     }
@@ -192,7 +209,7 @@ impl Probe {
         let made = || {
             let probe = fanin::probe::Probe::new(given.scheme, activation);
             let probe = probe.with_bias(self.bias.unwrap_or(fanin::scheme::zeros()));
-            let probe = probe.with_input(self.input.unwrap_or(Input::Normal)).with_seed(self.seed);
+            let probe = probe.with_input(self.input.unwrap_or(Input::Normal)).with_seed(self.seed.unwrap_or(0));
             let (depth, width) = (self.depth.unwrap_or(probe.depth()), self.width.unwrap_or(probe.width()));
             let batch = self.batch.unwrap_or(probe.batch());
             let probe = probe.with_depth(depth)?.with_width(width)?.with_batch(batch)?;
@@ -204,19 +221,29 @@ impl Probe {
     }
 }
 
+/// Of a search that takes a while, how long.
+fn say_how_long(probe: &fanin::probe::Probe, seconds_of_one: f64) {
+    let probes = advice::most_probes(probe);
+    let seconds = probes as f64 * seconds_of_one;
+    if seconds >= 5.0 {
+        say::aside(&format!(
+            "fanin: something breaks; what would hold is looked for by at most {probes} such probes, which take {seconds:.0} s"
+        ));
+    }
+}
+
 impl Probed {
-    fn say(&self) -> Result<(), Failure> {
-        let Probed { text, probe, device, report } = self;
+    fn say(&self) {
+        let Probed { text, probe, device, report, advice } = self;
         let (depth, width, batch) = (probe.depth(), probe.width(), probe.batch());
         let activation = probe.activation();
         say!("{text}, {activation}: {depth} layers of {width}, a batch of {batch}, seed {}, {device}", probe.seed());
         table::say(report, console::Term::stdout().size().1.into());
-        words::of(probe, report).map_err(Failure::input)?.iter().for_each(|line| say!("{line}"));
-        Ok(())
+        words::of(probe, report, advice.as_ref()).iter().for_each(|line| say!("{line}"));
     }
 
     fn json(&self) -> Json {
-        let Probed { text, probe, device, report } = self;
+        let Probed { text, probe, device, report, advice } = self;
         let expected = |at: usize| report.theory.as_ref().map(|theory| theory.layers[at]);
         let layers = report.layers.iter().enumerate().map(|(at, layer)| JsonLayer {
             layer: at + 1,
@@ -245,6 +272,10 @@ impl Probed {
                 saturates: report.verdict.saturates.is_some(),
                 vanishes: report.verdict.vanishes.is_some(),
                 gradients: report.verdict.gradients.to_string(),
+                advice: match advice {
+                    Some(Advice::Holds(scheme)) => Some(scheme.clone()),
+                    _ => None,
+                },
             },
         }
     }
@@ -285,4 +316,6 @@ struct JsonVerdict {
     saturates: bool,
     vanishes: bool,
     gradients: String,
+    /// A scheme that holds, where this one does not, and one was found.
+    advice: Option<String>,
 }

@@ -47,7 +47,10 @@ impl RulesOf {
         let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
         let planned = plan.tensors();
         // What is planned may not be there to be drawn, such as a zero row.
-        let cannot = |p: &Planned| p.draw.as_ref()?.fill(0, Dtype::F32).err().map(|e| e.to_string());
+        let cannot = |p: &Planned| {
+            let draw = p.draw.as_ref()?;
+            draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|e| e.to_string())
+        };
         let cannot: Vec<_> = planned.iter().map(cannot).collect();
         let wrong = cannot.iter().flatten().count();
         // Integers are not among them, so that each met a rule.

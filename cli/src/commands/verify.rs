@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fanin::Dtype;
+use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use crate::commands::choice::Choice;
@@ -23,6 +24,7 @@ use crate::files::model::{self, Shard};
 use crate::files::provenance::{Copied, Provenance};
 use crate::files::regular;
 use crate::files::run::{Run, hex};
+use crate::progress;
 use report::{NotDrawn, Origin, Outcome, Report};
 
 /// Draws a checkpoint again and compares it, bit by bit.
@@ -50,6 +52,9 @@ pub struct Verify {
     /// What the file's copied tensors were copied from.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
+    /// What stands before their names there, as for init.
+    #[arg(long, value_name = "PREFIX", requires = "base")]
+    base_prefix: Option<String>,
     /// The seed [default: what the file says]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<String>,
@@ -143,14 +148,17 @@ impl Verify {
         let shards = model::shards(&self.checkpoint, true)?;
         let made = shards.into_iter().map(Made::read).collect::<Result<Vec<_>, _>>()?;
         let given = if self.choice.is_given() { Some(self.given(&made)?) } else { None };
-        let base = self.base.as_deref().map(Base::open).transpose()?;
-        if let Some(base) = &base
-            && made.iter().all(|made| made.provenance.as_ref().is_none_or(|p| p.copied.is_empty()))
-        {
+        let mut base = self.base.as_deref().map(Base::open).transpose()?;
+        let copied: Vec<_> = made.iter().flat_map(|made| &made.provenance).flat_map(|p| p.copied.keys()).collect();
+        if let (Some(base), true) = (&base, copied.is_empty()) {
             let (at, base) = (self.checkpoint.display(), base.path.display());
             return Err(Failure::input(format!(
                 "{at} says of no tensor that it was copied, allowed with --base {base}: what init --base wrote"
             )));
+        }
+        if let Some(by_its_own) = base.take() {
+            let names = copied.iter().map(|name| name.as_str());
+            base = Some(by_its_own.by_names_of(names, self.base_prefix.as_deref())?.0);
         }
         let engine = Engine::choose(&self.device)?;
         let mut report = Report {
@@ -163,9 +171,11 @@ impl Verify {
             ..Report::default()
         };
         let mut hash = self.sample.is_none().then(Sha256::new);
+        let clock = progress::clock();
         for made in &made {
-            self.verify(made, given.as_ref(), base.as_ref(), &engine, &mut report, &mut hash)?;
+            self.verify(made, given.as_ref(), base.as_ref(), &engine, &mut report, &mut hash, &clock)?;
         }
+        clock.finish_and_clear();
         if report.differences.is_empty() && report.not_compared.is_empty() {
             report.sha256 = hash.map(hex);
         }
@@ -173,6 +183,7 @@ impl Verify {
     }
 
     /// Adds a file to the report.
+    #[allow(clippy::too_many_arguments)]
     fn verify(
         &self,
         made: &Made,
@@ -181,6 +192,7 @@ impl Verify {
         engine: &Engine,
         report: &mut Report,
         hash: &mut Option<Sha256>,
+        clock: &ProgressBar,
     ) -> Result<(), Failure> {
         let Made { shard, provenance } = made;
         let at = shard.path.display();
@@ -215,6 +227,7 @@ impl Verify {
         let path: Arc<Path> = shard.path.as_path().into();
         let file = regular::open(&shard.path).map_err(|e| Failure::other(format!("{at}: {e}")))?;
         for (tensor, bytes) in &shard.header.tensors {
+            progress::show(clock, &format!("compares {}", tensor.name));
             let words = said.get(&tensor.name);
             let of_tensor = Run { path: path.clone(), bytes: bytes.clone() };
             let old = match made.copied(&tensor.name) {

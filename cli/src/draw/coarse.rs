@@ -3,19 +3,36 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use fanin::{Distribution, Dtype, Scheme};
+use fanin::{Distribution, Dtype, Scheme, Structure};
 
 /// No smaller difference of deviations is told.
 const TOLD: f64 = 0.01;
 
 /// What to say of it, if the deviation that comes out is not the one that is meant.
 pub fn note(distribution: &Distribution, dtype: Dtype) -> Option<String> {
+    if let Some(note) = empty(distribution) {
+        return Some(note);
+    }
     if is_fine(distribution, dtype) {
         return None;
     }
     let (meant, comes) = (distribution.std(), distribution.std_in(dtype));
     let differs = (comes - meant).abs() > TOLD * meant;
     differs.then(|| format!("{distribution} has a std of {meant:.4e}, and in {dtype} {comes:.4e} comes out"))
+}
+
+/// What to say of a sparse matrix whose every column is zero, though less was asked for: of few outputs, the zeros are rounded up.
+fn empty(distribution: &Distribution) -> Option<String> {
+    match distribution {
+        Distribution::Structured(Structure::Sparse { sparsity, std, .. })
+            if *sparsity < 1.0 && *std > 0.0 && distribution.std() == 0.0 =>
+        {
+            Some(format!(
+                "{distribution} is all zeros: of each input's outputs, the part {sparsity}, rounded up, is all of them"
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the dtype's values are much closer than the distribution is wide, and reach as far. (Most are; what comes out takes a

@@ -1,6 +1,6 @@
 //! A checkpoint that tensors are copied from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +20,14 @@ pub struct Base {
     /// Those of which a file says that they are parts of larger ones.
     parts: BTreeMap<String, Vec<u64>>,
 }
+
+/// What wrappers put before a module's names, one or more of them: torch.compile, DataParallel and DDP, Lightning, PEFT, DeepSpeed, and
+/// what trainers call their model.
+const WRAPPERS: &[&str] =
+    &["_orig_mod.", "module.", "model.", "base_model.", "_forward_module.", "network.", "net.", "state_dict."];
+
+/// What FSDP, checkpointing of activations and torch.compile put into names anywhere, and no module is called.
+const WRAPPED: &[&str] = &["_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod."];
 
 /// What a checkpoint has of a tensor.
 #[derive(Debug)]
@@ -49,6 +57,81 @@ impl Base {
             }
         }
         Ok(Base { path: path.to_path_buf(), tensors, parts })
+    }
+
+    /// The same by the names of a model, and what to say of it: without this prefix; or, of a base that shares no name with the model,
+    /// without what wrappers have put there.
+    pub fn by_names_of<'a>(
+        mut self,
+        model: impl IntoIterator<Item = &'a str>,
+        prefix: Option<&str>,
+    ) -> Result<(Base, Option<String>), Failure> {
+        let at = self.path.display().to_string();
+        let model: HashSet<_> = model.into_iter().collect();
+        if let Some(prefix) = prefix {
+            if !self.tensors.keys().any(|name| name.starts_with(prefix)) {
+                let first =
+                    self.tensors.keys().next().map_or(String::new(), |name| format!("; the first is \"{name}\""));
+                return Err(Failure::input(format!(
+                    "--base-prefix is \"{prefix}\", allowed: one that names of {at} begin with{first}"
+                )));
+            }
+            self.rename(|name| name.strip_prefix(prefix).unwrap_or(name).into())?;
+        }
+        let shares = |base: &Base| base.tensors.keys().any(|name| model.contains(name.as_str()));
+        if shares(&self) || model.is_empty() || self.tensors.is_empty() {
+            return Ok((self, None));
+        }
+        let unwrapped = |name: &str| WRAPPED.iter().fold(name.to_string(), |name, wrapped| name.replace(wrapped, ""));
+        let inner: BTreeSet<_> = self.tensors.keys().map(|name| unwrapped(name)).collect();
+        let prefixes = prefixes(&inner, &model);
+        let usual = prefixes.iter().filter(|(prefix, _)| is_of_wrappers(prefix)).max_by_key(|(_, count)| **count);
+        let (Some((usual, count)), None) = (usual, prefix) else {
+            return Err(self.shares_nothing(&model, &prefixes));
+        };
+        let parts: Vec<_> =
+            WRAPPED.iter().filter(|part| self.tensors.keys().any(|name| name.contains(*part))).collect();
+        self.rename(|name| {
+            let name = unwrapped(name);
+            name.strip_prefix(usual.as_str()).unwrap_or(&name).into()
+        })?;
+        let said = parts
+            .iter()
+            .map(|part| format!("\"{part}\""))
+            .chain((!usual.is_empty()).then(|| format!("\"{usual}\" before them")));
+        let said = said.collect::<Vec<_>>().join(" and ");
+        Ok((self, Some(format!("{count} names of {at} are the model's but for {said}, without which they were taken"))))
+    }
+
+    fn rename(&mut self, name: impl Fn(&str) -> String) -> Result<(), Failure> {
+        let mut tensors = BTreeMap::new();
+        for (old, tensor) in std::mem::take(&mut self.tensors) {
+            if tensors.insert(name(&old), tensor).is_some() {
+                let at = self.path.display();
+                let message =
+                    format!("{at} has two tensors that would be called \"{}\", one of them \"{old}\"", name(&old));
+                return Err(Failure::input(format!("{message}, allowed: one, by --base-prefix")));
+            }
+        }
+        self.parts = std::mem::take(&mut self.parts).into_iter().map(|(old, shape)| (name(&old), shape)).collect();
+        self.tensors = tensors;
+        Ok(())
+    }
+
+    fn shares_nothing(&self, model: &HashSet<&str>, prefixes: &BTreeMap<String, usize>) -> Failure {
+        let at = self.path.display();
+        let first = |names: Option<&str>| names.map_or("none".into(), |name| format!("\"{name}\""));
+        let (here, there) = (model.iter().min().copied(), self.tensors.keys().next().map(String::as_str));
+        let allowed = match prefixes.iter().max_by_key(|(_, count)| **count) {
+            Some((prefix, count)) if !prefix.is_empty() => {
+                format!("--base-prefix {prefix}, without which {count} are")
+            }
+            _ => "--base-prefix with what stands before the model's names there, or another checkpoint".into(),
+        };
+        let (here, there) = (first(here), first(there));
+        Failure::input(format!(
+            "no name of {at} is the model's: there is {there} and so on, in the model {here} and so on, allowed: {allowed}"
+        ))
     }
 
     /// What it is called.
@@ -86,6 +169,26 @@ impl Base {
             )),
         }
     }
+}
+
+/// What stands before names of the model, each with how often it does.
+fn prefixes(names: &BTreeSet<String>, model: &HashSet<&str>) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    for name in names {
+        let starts = std::iter::once(0).chain(name.match_indices('.').map(|(dot, _)| dot + 1));
+        for start in starts.filter(|&start| model.contains(&name[start..])) {
+            *found.entry(name[..start].to_string()).or_default() += 1;
+        }
+    }
+    found
+}
+
+/// Whether it is made of what wrappers put before names.
+fn is_of_wrappers(mut prefix: &str) -> bool {
+    while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| prefix.strip_prefix(wrapper)) {
+        prefix = rest;
+    }
+    prefix.is_empty()
 }
 
 impl Part {

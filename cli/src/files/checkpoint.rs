@@ -7,18 +7,20 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use safetensors::tensor::{Metadata, TensorInfo};
+
+use fanin::Fill;
 
 use crate::draw::engine::Engine;
 use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::content::{Content, Piece};
-use crate::files::header::MAX_HEADER;
+use crate::files::header::{MAX_HEADER, is_integer};
 use crate::files::partial::{Partial, partial_path, replaceable};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
-use crate::say;
+use crate::progress;
 
 /// How to write.
 pub struct Manner {
@@ -56,14 +58,9 @@ pub fn write(
 ) -> Result<Written, Failure> {
     tensors.sort_by(|a, b| a.order().cmp(&b.order()));
     let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes)).unwrap_or(u64::MAX);
-    let values =
-        tensors.iter().map(|t| t.shape.iter().fold(1, |n: u64, &d| n.saturating_mul(d))).fold(0, u64::saturating_add);
-    // Drawn on a terminal, hidden elsewhere.
-    let bar = ProgressBar::new(total);
-    let style =
-        ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left\n{wide_msg}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-
+    let values = tensors.iter().map(Content::elements).fold(0, u64::saturating_add);
+    let parameters = tensors.iter().filter(|t| is_parameter(t)).map(Content::elements).fold(0, u64::saturating_add);
+    let bar = progress::bar(total);
     let shown = path.display();
     let shards = match manner.shard {
         Some(most) => shards(tensors, most),
@@ -103,7 +100,8 @@ pub fn write(
             })?;
             weight_map.extend(tensors.iter().map(|t| (t.name.as_str(), name)));
         }
-        let index = serde_json::json!({"metadata": {"total_size": total}, "weight_map": weight_map});
+        let metadata = serde_json::json!({"total_parameters": parameters, "total_size": total});
+        let index = serde_json::json!({"metadata": metadata, "weight_map": weight_map});
         let index = serde_json::to_vec_pretty(&index).map_err(Failure::other)?;
         if index.len() as u64 > MAX_HEADER {
             let message = format!("the index has {} bytes, allowed: {MAX_HEADER}", index.len());
@@ -129,10 +127,15 @@ pub fn write(
 
 /// Writes a small file beside its name, and renames it.
 pub fn write_text(path: &Path, text: &[u8]) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", path.display()));
-    let partial = Partial::open(path)?;
-    partial.file().set_len(0).and_then(|()| partial.file().write_all(text)).map_err(failed)?;
-    partial.finish().map_err(failed)
+    let partial = Partial::open(path)?.emptied()?;
+    partial.file().write_all(text).map_err(|e| Failure::other(format!("{}: write: {e}", path.display())))?;
+    partial.finish()
+}
+
+/// Whether it is a parameter to transformers, which counts no buffers: integers, and the running statistics of norms.
+fn is_parameter(tensor: &Content) -> bool {
+    let last = tensor.name.rsplit('.').next().unwrap_or_default();
+    !is_integer(tensor.dtype) && !["running_mean", "running_var"].contains(&last)
 }
 
 /// Tensors in order, as many to a shard as fit; one that is larger has a shard of its own.
@@ -224,15 +227,12 @@ fn write_file(
         bar.inc(total - header.len() as u64);
         return Ok(());
     }
-    let partial = Partial::open(path)?;
-    let (mut file, shown) = (partial.file(), partial.partial_path().to_path_buf());
-    let failed = |e: std::io::Error| {
-        Failure::other(format!("{}: {e}; what is done is in {}, see --resume", path.display(), shown.display()))
-    };
-    let length = file.metadata().map_err(failed)?.len();
+    let mut partial = Partial::open(path)?;
+    let shown = partial.partial_path().to_path_buf();
+    let length = partial.file().metadata().map_err(|e| partial.failed("fstat", e))?.len();
     let mut done = 0;
     if manner.resume && length >= header.len() as u64 {
-        if !begins_with(file, header) {
+        if !begins_with(partial.file(), header) {
             return Err(Failure::input(format!(
                 "{} was begun with another seed, rules, model, base or version, allowed: the same; without --resume it is begun \
                  anew",
@@ -241,18 +241,21 @@ fn write_file(
         }
         // Elements are not cut; and what was written last may not have reached the disk as it should.
         done = (length.min(total) - header.len() as u64).saturating_sub(WRITTEN_AGAIN) / 4 * 4;
-        file.set_len(header.len() as u64 + done).map_err(failed)?;
+        let end = header.len() as u64 + done;
+        partial.cut(end, total)?;
+        partial.file().seek(SeekFrom::Start(end)).map_err(|e| partial.failed("lseek", e))?;
     } else {
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(header)).map_err(failed)?;
+        partial = partial.emptied()?;
+        partial.file().write_all(header).map_err(|e| partial.failed("write", e))?;
     }
-    file.seek(SeekFrom::End(0)).map_err(failed)?;
+    let file = partial.file();
     bar.inc(done);
     bar.reset_eta();
     append(file, &shown, seed, tensors, done, engine, manner, bar).map_err(|e| match file.metadata() {
         Ok(metadata) if metadata.len() == 0 => e,
         _ => Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e },
     })?;
-    partial.finish().map_err(failed)
+    partial.finish()
 }
 
 /// Refuses the name of a file that is read meanwhile, or of what it is while it is written.
@@ -293,14 +296,8 @@ fn append(
         skipped -= skip;
         pieces.extend(tensor.pieces(seed, skip).map_err(Failure::input)?.into_iter().map(|piece| (piece, tensor)));
     }
-    let show = |verb: &str, tensor: &Content| {
-        if !bar.is_hidden() {
-            bar.set_message(say::escaped(&format!("{verb} {}", tensor.name)));
-        }
-    };
-    let draws = format!("{} draws", engine.name());
     let mut write = |bytes: &[u8]| {
-        file.write_all(bytes).map_err(|e| Failure::other(format!("{}: {e}", shown.display())))?;
+        file.write_all(bytes).map_err(|e| Failure::other(format!("{}: write: {e}", shown.display())))?;
         bar.inc(bytes.len() as u64);
         Ok(())
     };
@@ -308,7 +305,7 @@ fn append(
     while let Some((piece, tensor)) = pieces.next() {
         match piece {
             Piece::Copied(run, copied, mut skip) => {
-                show("copies", tensor);
+                progress::show(bar, &format!("copies {}", tensor.name));
                 let read = run.read(|bytes| {
                     let now = skip.min(bytes.len() as u64);
                     skip -= now;
@@ -333,7 +330,10 @@ fn append(
                     _ => None,
                 };
                 let fills = std::iter::once((*first, tensor)).chain(std::iter::from_fn(next));
-                let fills = fills.inspect(|(_, tensor)| show(&draws, tensor)).map(|(fill, _)| fill);
+                let show = |(fill, tensor): &(Fill, &Content)| {
+                    progress::show(bar, &progress::draws(engine.name(), fill, &tensor.name, manner.chunk));
+                };
+                let fills = fills.inspect(show).map(|(fill, _)| fill);
                 engine.draw(fills, manner.chunk, &mut write)?;
             }
         }

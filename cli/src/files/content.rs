@@ -50,6 +50,10 @@ impl Content {
         Ok(Content { name, dtype: tensor.dtype, shape, bytes, copied: None, drawn: None })
     }
 
+    pub fn elements(&self) -> u64 {
+        self.shape.iter().fold(1, |n: u64, &d| n.saturating_mul(d))
+    }
+
     /// The order that the safetensors library writes: the widest elements first, which keeps all aligned, then by name.
     pub fn order(&self) -> impl Ord + '_ {
         (Reverse(self.dtype.bitsize()), self.name.as_str())

@@ -11,6 +11,7 @@ use same_file::Handle;
 
 use crate::failure::Failure;
 use crate::files::regular;
+use crate::say;
 
 /// A file that is being written, which no other process writes.
 #[derive(Debug)]
@@ -73,13 +74,52 @@ impl Partial {
         &self.partial
     }
 
-    /// Gives the complete file its own name.
-    pub fn finish(self) -> io::Result<()> {
-        self.file.sync_all()?;
-        if !self.is_there()? {
-            return Err(io::Error::other(format!("{} was replaced while it was written", self.partial.display())));
+    /// The same with nothing in it.
+    pub fn emptied(self) -> Result<Partial, Failure> {
+        let failed = |call: &str, e| self.failed(call, e);
+        if self.file.metadata().map_err(|e| failed("fstat", e))?.len() == 0 || self.file.set_len(0).is_ok() {
+            return Ok(self);
         }
-        fs::rename(&self.partial, &self.path)
+        // A file system that cannot cut a file makes a new one.
+        fs::remove_file(&self.partial).map_err(|e| failed("ftruncate and unlink", e))?;
+        Partial::open(&self.path)
+    }
+
+    /// Cuts off what follows these bytes, of a file that will have so many in the end. Where the file system cannot cut, what follows
+    /// stays until it is written over.
+    pub fn cut(&self, len: u64, end: u64) -> Result<(), Failure> {
+        let there = self.file.metadata().map_err(|e| self.failed("fstat", e))?.len();
+        match self.file.set_len(len) {
+            Err(e) if there > end => Err(self.failed("ftruncate", e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives the complete file its own name.
+    pub fn finish(self) -> Result<(), Failure> {
+        let (path, partial) = (self.path.display(), self.partial.display());
+        match self.file.sync_all() {
+            // Some file systems have no such call; whatever else it says is about the data.
+            Err(e) if [ErrorKind::Unsupported, ErrorKind::InvalidInput].contains(&e.kind()) => {
+                say::aside(&format!("fanin: {path}: fsync: {e}; when it reaches the disk is the file system's to say"));
+            }
+            synced => synced.map_err(|e| self.failed("fsync", e))?,
+        }
+        if !self.is_there().map_err(|e| self.failed("open", e))? {
+            return Err(Failure::other(format!("{path}: {partial} was replaced while it was written")));
+        }
+        fs::rename(&self.partial, &self.path).map_err(|e| {
+            Failure::other(format!(
+                "{path}: rename: {e}; the file is whole, and has the name {partial}: copy it to {path}, and of several files go on \
+                 with --resume"
+            ))
+        })
+    }
+
+    /// A call that failed.
+    pub fn failed(&self, call: &str, e: io::Error) -> Failure {
+        let (path, partial) = (self.path.display(), self.partial.display());
+        Failure::other(format!("{path}: {call}: {e}; what is done is in {partial}, see --resume"))
     }
 
     /// Whether the name is still the name of this file.
@@ -151,7 +191,7 @@ mod tests {
         assert!(Partial::open(&path).unwrap_err().message.contains("another process is writing"));
         fs::remove_file(first.partial_path()).unwrap();
         fs::write(first.partial_path(), "another's").unwrap();
-        assert!(first.finish().unwrap_err().to_string().contains("was replaced"));
+        assert!(first.finish().unwrap_err().message.contains("was replaced"));
         assert!(!path.exists());
         // For ever renamed: it gives up.
         let failure = Partial::open_and(&path, |partial| fs::remove_file(partial).unwrap()).unwrap_err();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::process::Stdio;
 
 use crate::common::{Folder, adapters, entries, in_time, path, safetensors_of, succeed};
@@ -689,4 +690,70 @@ fn what_metadata_says_of_copies_is_checked() {
     }
     let both = folder.verify("old.safetensors", &["--base", &base, "--scheme", "normal", "--seed", "0"]);
     assert_eq!(both.0, Some(0), "{}", both.2);
+}
+
+/// What wrappers put before names and into them, one around another; and what is a name of its own.
+#[test]
+fn a_base_whose_names_have_a_wrappers_prefix_is_copied_and_said() {
+    let folder = Folder::new();
+    let names = ["model.layers.0.weight", "model.layers.1.weight", "model.norm.weight"];
+    let list = |names: &[String]| {
+        let all: BTreeMap<_, _> = names.iter().map(|n| (n, json!({"dtype": "F32", "shape": [4, 4]}))).collect();
+        json!(all).to_string()
+    };
+    let own: Vec<String> = names.iter().map(ToString::to_string).chain(["head.weight".into()]).collect();
+    let (model, out, base) =
+        (folder.write("model.json", list(&own)), folder.path("out.safetensors"), folder.path("base.safetensors"));
+    let init = |more: &[&str]| {
+        let arguments = ["init", &model, "--base", &base, "-o", &out, "--scheme", "normal", "--device", "cpu"];
+        in_time(&[&arguments, more].concat(), Stdio::null())
+    };
+    type Wrapped = fn(&str) -> String;
+    let cases: [(Wrapped, &[&str], Result<&str, &str>); 9] = [
+        (|n| n.into(), &[], Ok("3 tensors copied")),
+        (|n| format!("_orig_mod.{n}"), &[], Ok("are the model's but for \"_orig_mod.\", without which")),
+        (|n| format!("module._orig_mod.{n}"), &[], Ok("but for \"_orig_mod.\" and \"module.\" before them")),
+        (|n| format!("model.{n}"), &[], Ok("but for \"model.\" before them")),
+        (|n| format!("base_model.model.{n}"), &[], Ok("but for \"base_model.model.\" before them")),
+        (
+            |n| format!("_fsdp_wrapped_module.{}", n.replace("layers.0.", "layers.0._fsdp_wrapped_module.")),
+            &[],
+            Ok("but for \"_fsdp_wrapped_module.\", without"),
+        ),
+        (|n| format!("student.{n}"), &["--base-prefix", "student."], Ok("3 tensors copied")),
+        (|n| format!("student.{n}"), &[], Err("allowed: --base-prefix student., without which 3 are")),
+        (|n| format!("x{n}"), &[], Err("allowed: --base-prefix with what stands before the model's names there")),
+    ];
+    for (wrapped, more, expected) in cases {
+        let there: Vec<String> = names.iter().map(|name| wrapped(name)).collect();
+        let other = folder.write("other.json", list(&there));
+        succeed(&["init", &other, "-o", &base, "--scheme", "normal", "--seed", "7", "--device", "cpu"]);
+        let run = init(more);
+        let said = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
+        match expected {
+            Ok(part) => {
+                assert!(
+                    run.status.success() && said.contains(part) && said.contains("3 tensors copied"),
+                    "{there:?}: {said}"
+                );
+                let (made, copied) =
+                    (tensors(&folder.read("out.safetensors")), tensors(&folder.read("base.safetensors")));
+                for (name, wrapped) in names.iter().zip(&there) {
+                    assert!(made[*name] == copied[wrapped], "{name}");
+                }
+                succeed(&[&["verify", &out, "--base", &base, "--device", "cpu"], more].concat());
+                fs::remove_file(&out).unwrap();
+            }
+            Err(part) => {
+                assert_eq!(run.status.code(), Some(2), "{there:?}: {said}");
+                assert!(
+                    said.contains("no name of") && said.contains(part) && !Path::new(&out).exists(),
+                    "{there:?}: {said}"
+                );
+            }
+        }
+    }
+    let wrong = init(&["--base-prefix", "teacher."]);
+    let said = String::from_utf8_lossy(&wrong.stderr);
+    assert!(said.contains("--base-prefix is \"teacher.\", allowed: one that names of"), "{said}");
 }

@@ -924,3 +924,92 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
         assert_eq!(entries(folder.0.path()), before, "{arguments:?} left something behind");
     }
 }
+
+/// FUSE and object stores lack calls: a file is whole without a length that is set beforehand and without a sync, and where it cannot
+/// get its name it is whole under another one.
+#[cfg(target_os = "linux")]
+#[test]
+fn file_systems_that_lack_calls_get_whole_files() {
+    let folder = Folder::new();
+    let shim = folder.path("lacking.so");
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/lacking.c");
+    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o", &shim, source]).output().unwrap();
+    assert!(compiled.status.success(), "{compiled:?}");
+    let list: BTreeMap<_, _> =
+        (0..3).map(|i| (format!("{i}.weight"), serde_json::json!({"dtype": "F32", "shape": [1024, 1024]}))).collect();
+    let model = folder.write("model.json", serde_json::to_string(&list).unwrap());
+    let run = |lacks: &str, output: &str, more: &[&str]| {
+        let arguments = ["init", &model, "-o", output, "--scheme", "normal", "--device", "cpu"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
+        let output = command.args(arguments).args(more).env("LD_PRELOAD", &shim).env("LACKS", lacks).output().unwrap();
+        (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    };
+    let expected = folder.path("expected.safetensors");
+    assert_eq!(run("", &expected, &[]).0, Some(0));
+    let expected = folder.read("expected.safetensors");
+    let out = folder.path("out.safetensors");
+    // What a run before left is longer, or the beginning of the same.
+    let left = [Vec::new(), vec![7; expected.len() + 100], expected[..10 << 20].to_vec()];
+    for lacks in ["ftruncate", "fsync", "ftruncate fsync"] {
+        for (at, left) in left.iter().enumerate() {
+            folder.write(".out.safetensors.partial", left);
+            let (code, said) = run(lacks, &out, if at == 2 { &["--resume"] } else { &[] });
+            assert_eq!(code, Some(0), "{lacks}: {said}");
+            assert!(folder.read("out.safetensors") == expected, "{lacks}, {at}");
+            assert_eq!(said.contains("out.safetensors: fsync: Invalid argument"), lacks.contains("fsync"), "{said}");
+            fs::remove_file(&out).unwrap();
+        }
+    }
+    let (code, said) = run("rename", &out, &[]);
+    let partial = folder.path(".out.safetensors.partial");
+    let says = format!(
+        "{out}: rename: Function not implemented (os error 38); the file is whole, and has the name {partial}: copy it to {out}, and \
+         of several files go on with --resume"
+    );
+    assert!(code == Some(1) && said.contains(&says), "{said}");
+    assert!(!Path::new(&out).exists() && folder.read(".out.safetensors.partial") == expected);
+    // As it says, shard by shard, to the index.
+    let names: Vec<_> = (1..=3).map(|i| format!("out-0000{i}-of-00003.safetensors")).collect();
+    for name in names.iter().map(String::as_str).chain(["out.safetensors.index.json"]) {
+        let (code, said) = run("rename", &out, &["--max-shard-size", "4MiB", "--resume"]);
+        assert!(code == Some(1) && said.contains(&format!("copy it to {}", folder.path(name))), "{name}: {said}");
+        fs::copy(folder.path(&format!(".{name}.partial")), folder.path(name)).unwrap();
+    }
+    let index: Value = serde_json::from_slice(&folder.read("out.safetensors.index.json")).unwrap();
+    assert_eq!(index["metadata"], serde_json::json!({"total_parameters": 3 << 20, "total_size": 12 << 20}));
+    succeed(&["verify", &folder.path("out.safetensors.index.json"), "--device", "cpu"]);
+    // What is no missing call is about the data.
+    let (code, said) = run("disk", &out, &[]);
+    assert!(code == Some(1) && said.contains("out.safetensors: fsync: Input/output error"), "{said}");
+    assert!(!Path::new(&out).exists());
+}
+
+/// As transformers counts them: buffers are none.
+#[test]
+fn an_index_counts_parameters() {
+    let folder = Folder::new();
+    let list = folder.write(
+        "model.json",
+        r#"{"a.weight": {"dtype": "F32", "shape": [8, 4]}, "ids": {"dtype": "I64", "shape": [3]}, "norm.weight": {"dtype": "F32", "shape": [8]},
+            "norm.running_mean": {"dtype": "F32", "shape": [8]}, "norm.running_var": {"dtype": "F32", "shape": [8]}}"#,
+    );
+    let out = folder.path("out.safetensors");
+    succeed(&["init", &list, "-o", &out, "--scheme", "normal", "--max-shard-size", "64B", "--device", "cpu"]);
+    let index: Value = serde_json::from_slice(&folder.read("out.safetensors.index.json")).unwrap();
+    assert_eq!(index["metadata"], serde_json::json!({"total_parameters": 40, "total_size": 4 * 56}));
+}
+
+/// Nothing of an orthogonal matrix is there before all is: what is drawn, and for how long, shows on a terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tensor_that_is_drawn_in_one_piece_shows_on_a_terminal() {
+    let folder = Folder::new();
+    let out = folder.path("w.safetensors");
+    for more in ["--digest".to_string(), format!("-o {out}"), String::new()] {
+        let fanin = env!("CARGO_BIN_EXE_fanin");
+        let line = format!("{fanin} fill orthogonal 1536x1024 --device cpu {more}");
+        let output = Command::new("script").args(["-qec", &line, "/dev/null"]).stdin(Stdio::null()).output().unwrap();
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && shown.contains("CPU draws weight, in pieces of 6.0 MiB"), "{more}: {shown}");
+    }
+}

@@ -561,7 +561,6 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
         (fill("he_normal", "1000", &[]), &["[1000]", "fewer than two"]),
         (fill("he_normal", "4x-1", &[]), &["-1", "4096x16384"]),
         (fill("he_normal", "", &[]), &["4096x16384"]),
-        (fill("he_normal", "4x4", &["--groups", "3"]), &["groups is 3"]),
         (fill("normal", "10", &["--range", "3..11"]), &["11", "at most 10"]),
         (fill("normal", "10", &["--range", "5..3"]), &["5..3"]),
         (fill("normal", "10", &["--range", "5"]), &["START..END"]),
@@ -569,11 +568,15 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
         (fill("constant:value=1e9", "10", &["--dtype", "f16"]), &["1000000000", "65504"]),
         (fill("uniform:low=1.0001,high=1.0002", "10", &["--dtype", "f16"]), &["which holds no f16"]),
         (fill("normal", "18446744073709551615x2", &[]), &["2^60"]),
-        (
-            fill("he_normal", "4x4", &["--layout", "out_in:groups=2", "--groups", "2"]),
-            &["--groups is 2", "out_in:groups=2"],
-        ),
         (fill("he_normal", "4x4", &["--layout", "out_in:groups=3"]), &["groups is 3"]),
+        (
+            fill("dirac:groups=2", "12x2x3", &["--layout", "out_in:groups=3"]),
+            &["groups is 2 in the scheme dirac:groups=2 and 3 in the layout out_in:groups=3", "the same in both"],
+        ),
+        (
+            fill("orthogonal", "6x2x3", &["--layout", "out_in:groups=3"]),
+            &["groups is 3 in the layout out_in:groups=3, for the scheme orthogonal:gain=1, allowed: 1"],
+        ),
         (fill("normal", "4", &["--stream", "tensorflow", "--seed", "3"]), &["the seed is \"3\"", "S0,S1"]),
         (fill("normal", "4", &["--stream", "tensorflow", "--seed=1,9223372036854775808"]), &["S0,S1"]),
         (fill("normal", "4", &["--stream", "keras", "--seed=1.5"]), &["the seed is \"1.5\""]),
@@ -617,4 +620,58 @@ fn what_is_no_file_is_written_to_and_not_replaced() {
     succeed(&["fill", "normal", "1000", "-o", path(&link)]);
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert!(SafeTensors::deserialize(&fs::read(&target).unwrap()).is_ok());
+}
+
+/// What an option says that cannot matter is told, or refused.
+#[test]
+fn what_is_passed_over_is_said() {
+    let folder = TempDir::new().unwrap();
+    let out = folder.path().join("out.safetensors");
+    let all = |output: &std::process::Output| {
+        String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+    };
+    for (arguments, said) in [
+        (
+            &["fill", "zeros", "10", "--layout", "in_out"][..],
+            Some("--layout is passed over, as constant:value=0 draws the same"),
+        ),
+        (
+            &["fill", "normal", "8x4", "--layout", "out_in:groups=3"],
+            Some("--layout is passed over, as normal:mean=0,std=1"),
+        ),
+        (&["fill", "he_normal", "8x4", "--layout", "in_out"], None),
+        (&["fill", "zeros", "10"], None),
+        (
+            &["fill", "sparse:sparsity=0.5", "1x8"],
+            Some("is all zeros: of each input's outputs, the part 0.5, rounded up, is all of them"),
+        ),
+        (&["fill", "sparse:sparsity=0.5", "2x8"], None),
+        (&["fill", "sparse:sparsity=1", "1x8"], None),
+    ] {
+        let output = fanin(&[arguments, &["--device", "cpu"]].concat());
+        let text = all(&output);
+        assert!(output.status.success(), "{arguments:?}: {text}");
+        match said {
+            Some(said) => assert!(text.contains(said), "{arguments:?}: {text}"),
+            None => assert!(!text.contains("passed over") && !text.contains("all zeros"), "{arguments:?}: {text}"),
+        }
+    }
+    let list = folder.path().join("model.json");
+    fs::write(&list, r#"{"a.weight": {"dtype": "F32", "shape": [1, 8]}}"#).unwrap();
+    for (scheme, layout, said) in [
+        ("normal", &["--layout", "in_out"][..], "--layout is passed over, as normal:mean=0,std=1 draws the same"),
+        ("sparse:sparsity=0.5", &[], "is all zeros: of each input's outputs"),
+    ] {
+        let arguments = ["init", path(&list), "-o", path(&out), "--device", "cpu", "--scheme", scheme];
+        let text = all(&fanin(&[&arguments, layout].concat()));
+        assert!(text.contains(said), "{scheme}: {text}");
+    }
+    // A configuration's own rules are not replaced by a scheme that nobody named.
+    let config = folder.path().join("config.json");
+    let text = r#"{"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 1, "vocab_size": 16,
+        "n_positions": 4}"#;
+    fs::write(&config, text).unwrap();
+    let refused = fanin(&["init", path(&config), "-o", path(&out), "--device", "cpu", "--layout", "in_out"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(all(&refused).contains("--layout is given without --scheme"), "{refused:?}");
 }

@@ -24,8 +24,8 @@ pub fn tensors(text: &[u8]) -> Result<Value, String> {
 
 /// A tensor; `draw` is what the page needs to draw it, `cannot` why it cannot be drawn.
 fn row(dtype: Option<&str>, planned: &Planned) -> Value {
-    let cannot =
-        planned.draw.as_ref().and_then(|draw| draw.fill(0, Dtype::F32).err().map(|error| format!("{error:#}")));
+    let drawn = |draw: &Draw| draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|error| format!("{error:#}"));
+    let cannot = planned.draw.as_ref().and_then(drawn);
     json!({
         "name": planned.name,
         "shape": planned.shape,

@@ -18,7 +18,7 @@ use crate::files::header::{Tensor, is_integer};
 use crate::files::run::Run;
 use crate::files::summary::{for_each, size_of};
 use crate::files::{header, model};
-use crate::say;
+use crate::{progress, say};
 
 /// No larger matrix is multiplied: 1 GiB of floats.
 const MOST_ELEMENTS: u64 = 1 << 28;
@@ -44,6 +44,8 @@ struct Row {
     expected_smallest: f64,
     isometry: bool,
     stands_out: bool,
+    /// Whether its gain is more than [`STANDS_OUT`] times the wanted one, or less than that part of it.
+    is_far: bool,
 }
 
 /// What to measure: as a rule draws it, or as it lies in a file.
@@ -65,7 +67,7 @@ pub struct Options<'a> {
     pub source: &'a Source,
     pub choice: &'a Choice,
     pub activation: Activation,
-    pub seed: u64,
+    pub seed: Option<u64>,
     pub device: &'a str,
     pub json: bool,
 }
@@ -73,11 +75,23 @@ pub struct Options<'a> {
 impl Options<'_> {
     pub fn run(&self) -> Result<(), Failure> {
         let matrices = self.matrices()?;
+        if self.seed.is_some() && matrices.iter().all(|matrix| matches!(matrix.values, Values::Stored(..))) {
+            let at = self.path.display();
+            return Err(Failure::input(format!(
+                "--seed is given, and {at} has all matrices' values, allowed: no --seed"
+            )));
+        }
         let engine = Engine::choose(self.device)?;
         // As many layers as it takes to tell, of a model whose layers are of many kinds.
         let probe = fanin::probe::Probe::new(fanin::scheme::zeros(), self.activation);
         let wanted = probe.gain().map_err(Failure::input)?.map_or(f64::NAN, |gain| gain * gain);
-        let mut rows = matrices.iter().map(|m| self.row(m, &engine, wanted)).collect::<Result<Vec<_>, _>>()?;
+        let clock = progress::clock();
+        let row = |matrix: &Matrix| {
+            progress::show(&clock, &format!("measures {}", matrix.name));
+            self.row(matrix, &engine, wanted)
+        };
+        let mut rows = matrices.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        clock.finish_and_clear();
         let mut gains: Vec<_> = rows
             .iter()
             .flat_map(|row| std::iter::repeat_n(row.gain, row.like_it + 1))
@@ -151,13 +165,14 @@ impl Options<'_> {
             }
         };
         let expected = Spectrum::expected(std, rows as usize, columns as usize);
+        let gain = (!is_embedding(&matrix.name)).then_some(std * std * fan_in as f64);
         Ok(Row {
             tensor: matrix.name.clone(),
             like_it: matrix.like_it,
             shape: matrix.shape.clone(),
             fan_in,
             std,
-            gain: (!is_embedding(&matrix.name)).then_some(std * std * fan_in as f64),
+            gain,
             wanted,
             largest: spectrum.map(|s| s.largest),
             smallest: spectrum.map(|s| s.smallest),
@@ -165,6 +180,7 @@ impl Options<'_> {
             expected_smallest: expected.smallest,
             isometry: spectrum.is_some_and(|s| s.largest > 0.0 && s.smallest > (1.0 - ISOMETRY) * s.largest),
             stands_out: false,
+            is_far: gain.is_some_and(|gain| (gain / wanted).ln().abs() > STANDS_OUT.ln()),
         })
     }
 
@@ -188,7 +204,7 @@ impl Options<'_> {
     }
 
     fn fill(&self, draw: &Draw) -> Result<fanin::Fill, Failure> {
-        draw.fill_of(Seed::Native(self.seed).stream(&draw.stream), Dtype::F32).map_err(Failure::input)
+        draw.fill_of(Seed::Native(self.seed.unwrap_or(0)).stream(&draw.stream), Dtype::F32).map_err(Failure::input)
     }
 
     /// What a matrix holds: drawn, or read.
@@ -217,7 +233,12 @@ impl Options<'_> {
 
     fn say(&self, rows: &[Row], engine: &Engine) {
         let activation = self.activation;
-        say!("{}, matrices before {activation}, seed {}, {}", self.path.display(), self.seed, engine.name());
+        say!(
+            "{}, matrices before {activation}, seed {}, {}",
+            self.path.display(),
+            self.seed.unwrap_or(0),
+            engine.name()
+        );
         say!("     gain   wanted   largest  expected  smallest  expected  matrix");
         let number = |x: Option<f64>| x.map_or("-".into(), short);
         for row in rows {
@@ -237,7 +258,27 @@ impl Options<'_> {
             );
         }
         say!("gain: variance times fan_in; largest, smallest: singular values, beside Marchenko and Pastur's edges");
+        far(rows).into_iter().for_each(|line| say!("{line}"));
     }
+}
+
+/// What to say of gains that are far from the wanted one, too large and too small.
+fn far(rows: &[Row]) -> Vec<String> {
+    let all: usize = rows.iter().filter(|row| row.gain.is_some()).map(|row| row.like_it + 1).sum();
+    let line = |what: &str, does: &str, is: fn(f64) -> bool| {
+        let far = rows.iter().filter(|row| row.is_far);
+        let far: Vec<_> =
+            far.filter_map(|row| Some((row.gain? / row.wanted, row))).filter(|(ratio, _)| is(*ratio)).collect();
+        let count: usize = far.iter().map(|(_, row)| row.like_it + 1).sum();
+        let (farthest, row) = far.into_iter().max_by(|(a, _), (b, _)| a.ln().abs().total_cmp(&b.ln().abs()))?;
+        let (ratio, name) = (short(farthest), &row.tensor);
+        Some(format!(
+            "gains too {what} of {count} of {all} matrices, {ratio} times the wanted one of {name}: without norms or branches beside \
+             them, each would let gradients {does}"
+        ))
+    };
+    let lines = [line("large", "grow", |ratio| ratio > 1.0), line("small", "shrink", |ratio| ratio < 1.0)];
+    lines.into_iter().flatten().collect()
 }
 
 /// By its name, as models call them.

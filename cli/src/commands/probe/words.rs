@@ -1,20 +1,14 @@
 //! The verdict in words: each condition with the number behind it, and what would hold.
 
-use fanin::Scheme;
-use fanin::probe::{Activation, Expected, Gradients, Layer, Phase, Probe, Report};
+use fanin::probe::{Activation, Gradients, Layer, Phase, Probe, Report};
 
+use super::advice::{Advice, SEEDS};
 use super::table::{share, short};
 
-/// The verdict's lines.
-pub fn of(probe: &Probe, report: &Report) -> Result<Vec<String>, fanin::Error> {
+/// The verdict's lines, with the advice that was looked for where something breaks.
+pub fn of(probe: &Probe, report: &Report, advice: Option<&Advice>) -> Vec<String> {
     let lines = [saturation(probe.activation(), report), activations(report), gradients(report), theory(report)];
-    let mut lines = lines.to_vec();
-    let verdict = &report.verdict;
-    let is_healthy = verdict.saturates.or(verdict.vanishes).or(verdict.explodes).or(verdict.gradients_break).is_none();
-    if !is_healthy {
-        lines.push(remedy(probe)?);
-    }
-    Ok(lines)
+    lines.into_iter().chain(advice.map(|advice| remedy(probe, advice))).collect()
 }
 
 /// The layer of which a number is the largest, counted from 1.
@@ -100,41 +94,18 @@ fn theory(report: &Report) -> String {
     format!("theory: {phase}, chi {chi}: {scale}; pre-activations' variance tends to {ends}")
 }
 
-/// A scheme with which theory says that all holds: one that has a name, if gradients change by less than ten times, else the one whose
-/// gradients are as large in the first layer as in the last.
-fn remedy(probe: &Probe) -> Result<String, fanin::Error> {
+/// What was found to hold.
+fn remedy(probe: &Probe, advice: &Advice) -> String {
     let (activation, depth) = (probe.activation(), probe.depth());
-    let expected = |text: &str| {
-        let scheme: Scheme = text.parse()?;
-        Ok(probe.clone().with_scheme(scheme).theory()?.map_or(Vec::new(), |theory| theory.layers))
-    };
-    let is_flat = |layer: &Expected| layer.saturated > (1.0 + activation.flat()) / 2.0;
-    let is_lost = |layer: &Expected| !(0.01..=100.0).contains(&layer.rms);
-    for text in ["lecun_normal", "he_normal"] {
-        let layers = expected(text)?;
-        let is_wrong =
-            |layer: &Expected| !(0.1..=10.0).contains(&layer.gradient_std) || is_flat(layer) || is_lost(layer);
-        if !layers.is_empty() && !layers.iter().any(is_wrong) {
-            return Ok(format!("{text} would hold over {depth} layers of {activation}, by theory"));
+    match advice {
+        Advice::Holds(scheme) => {
+            format!("{scheme} would hold over {depth} layers of {activation}: drawn so with {SEEDS} seeds, it did")
+        }
+        Advice::Nothing { from, to, why } => {
+            let (from, to) = (short(*from), short(*to));
+            format!(
+                "no gain holds for {depth} layers of {activation}, of those that were drawn from {from} to {to}: {why}"
+            )
         }
     }
-    let Some(gain) = probe.gain()? else {
-        return Ok(format!("no gain holds gradients over {depth} layers of {activation} with such biases, by theory"));
-    };
-    let text = format!("he_normal:gain={}", short(gain));
-    let layers = expected(&text)?;
-    let worst = layers.iter().map(|layer| layer.saturated).fold(0.0, f64::max);
-    Ok(if layers.iter().any(is_flat) {
-        format!(
-            "no gain holds for {depth} layers of {activation}, by theory: with {text} gradients would, and {} of activations \
-             saturate",
-            share(worst)
-        )
-    } else if layers.iter().any(is_lost) {
-        format!(
-            "no gain holds for {depth} layers of {activation}, by theory: with {text} gradients would, activations not"
-        )
-    } else {
-        format!("{text} would hold over {depth} layers of {activation}, by theory")
-    })
 }

@@ -352,11 +352,13 @@ impl Fill {
     /// ```
     pub fn distribution(&self) -> Option<&Distribution> {
         let all = self.range();
-        for part in self.parts.iter().rev().filter(|part| part.meets(&all)) {
+        match self.parts.iter().rev().find(|part| part.meets(&all)) {
+            None => Some(&self.distribution),
             // Whatever comes before a part that covers all draws nothing.
-            return matches!(part.at(all.start), (true, border) if border >= all.end).then_some(&part.of.distribution);
+            Some(part) => {
+                matches!(part.at(all.start), (true, border) if border >= all.end).then_some(&part.of.distribution)
+            }
         }
-        Some(&self.distribution)
     }
 
     /// What else draws which of its elements than the distribution that it was made with; of two that have an element, the last one does.

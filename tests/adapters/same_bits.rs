@@ -32,7 +32,7 @@ fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
         for distribution in distributions() {
             for &dtype in Dtype::ALL {
                 for size in SIZES {
-                    fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 0..size)));
+                    fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &fill(&distribution, dtype, 0..size)));
                 }
             }
         }
@@ -46,7 +46,7 @@ fn every_adapter_draws_what_the_cpu_draws_from_any_element_on() {
             for &dtype in Dtype::ALL {
                 for start in STARTS {
                     for size in [1, 2, 5, 1025, 4099] {
-                        fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, start..start + size)));
+                        fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &fill(&distribution, dtype, start..start + size)));
                     }
                 }
             }
@@ -193,7 +193,7 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
     for gpu in adapters_with(small).into_iter().chain(adapters_with(narrow)) {
         for distribution in [Distribution::Normal { mean: 0.0, std: 1.0 }, Distribution::truncated_at(0.0, 1.0, 2.0)] {
             for &dtype in Dtype::ALL {
-                fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
+                fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &fill(&distribution, dtype, 5..1_000_008)));
             }
         }
     }

@@ -116,9 +116,9 @@ fn every_adapter_draws_any_slice_as_it_is_in_the_whole() {
     }
     for gpu in adapters().iter() {
         let mut rng = Stream::numbered(18, 0).rng();
-        of::<f32>(&mut rng, &gpu);
-        of::<half::f16>(&mut rng, &gpu);
-        of::<half::bf16>(&mut rng, &gpu);
+        of::<f32>(&mut rng, gpu);
+        of::<half::f16>(&mut rng, gpu);
+        of::<half::bf16>(&mut rng, gpu);
     }
 }
 

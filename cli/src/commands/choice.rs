@@ -129,7 +129,8 @@ impl Choice {
             let name = name.to_ascii_lowercase();
             let is_auto = name == "auto";
             let name = match name.as_str() {
-                "auto" => Rules::recognise(model).map_err(|e| Failure::input(format!("preset auto: {e:#}")))?,
+                "auto" => Rules::recognise(model)
+                    .map_err(|e| Failure::input(format!("preset auto: {e:#} (--preset NAME, --rules RULES.toml)")))?,
                 name => name,
             };
             let rules = Rules::preset(name).map_err(|_| {

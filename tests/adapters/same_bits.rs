@@ -193,7 +193,7 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
     for gpu in adapters_with(small).into_iter().chain(adapters_with(narrow)) {
         for distribution in [Distribution::Normal { mean: 0.0, std: 1.0 }, Distribution::truncated_at(0.0, 1.0, 2.0)] {
             for &dtype in Dtype::ALL {
-                fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &fill(&distribution, dtype, 5..1_000_008)));
+                fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
             }
         }
     }

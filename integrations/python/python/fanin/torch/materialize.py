@@ -9,9 +9,10 @@ from fanin import _fanin
 from fanin.arrays import seed_text
 
 from . import shards
+from .exchange import exchange
 from .graph import Drawn, evaluate
 from .memory import draw_into, dtype_name
-from .plan import Entry, Plan, PlanError, tensors_of
+from .plan import Entry, Plan, PlanError, attributes_of, tensors_of
 
 # What wrappers put into names.
 WRAPPERS = ("_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module.")
@@ -56,7 +57,8 @@ class Job:
         self.whole: dict[int, torch.Tensor] = {}
         _fanin.Draw("zeros", [], seed=self.seed, name="")
         met = set()
-        for name, tensor, _, _ in tensors_of(model):
+        plain = ((name, tensor) for name, tensor in attributes_of(model) if name in plan)
+        for name, tensor in (*((name, tensor) for name, tensor, _, _ in tensors_of(model)), *plain):
             entry = self._entry(name)
             if tuple(tensor.shape) != entry.shape:
                 raise PlanError(f"tensor {name!r}: the shape is {list(tensor.shape)}, allowed: {list(entry.shape)}, the plan's")
@@ -138,6 +140,4 @@ def _give_memory(job: Job, device) -> None:
             )
         else:
             new = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=device or "cpu")
-        if isinstance(tensor, torch.nn.Parameter):
-            new = torch.nn.Parameter(new, requires_grad=tensor.requires_grad)
-        torch.utils.swap_tensors(tensor, new)
+        exchange(tensor, new)

@@ -131,7 +131,8 @@ def plan_of(recorder: Recorder, model: torch.nn.Module) -> Plan:
     """The plan of a model that was built while it was recorded."""
     nodes: dict[str, Node] = {}
     entries, aliases, names = {}, {}, {}
-    for name, tensor, is_buffer, is_persistent in tensors_of(model):
+    plain = [(name, tensor, True, False) for name, tensor in attributes_of(model) if recorder.is_unreal(tensor)]
+    for name, tensor, is_buffer, is_persistent in (*tensors_of(model), *plain):
         if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
             cause = "it is lazy, and has no shape before the first call"
             entries[name] = Entry(name, (), tensor.dtype, "unknown", cause=cause, is_buffer=is_buffer, is_persistent=is_persistent)
@@ -146,14 +147,12 @@ def plan_of(recorder: Recorder, model: torch.nn.Module) -> Plan:
         nodes[name] = recorder.read(tensor.detach())
         entries[name] = Entry(name, tuple(tensor.shape), tensor.dtype, "unknown", is_buffer=is_buffer, is_persistent=is_persistent)
     plan = Plan(entries, aliases, list(recorder.faults))
-    for where, tensor in _plain_attributes(model):
-        if recorder.is_unreal(tensor) and recorder.read(tensor.detach()).is_random:
-            plan.faults.append(f"{where} is a tensor that is drawn, and neither a parameter nor a buffer")
     _Classes(plan, nodes).fill()
     return plan
 
 
-def _plain_attributes(model):
+def attributes_of(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Tensors that are a module's, and neither parameters nor buffers."""
     for prefix, module in model.named_modules():
         for key, value in vars(module).items():
             if isinstance(value, torch.Tensor):
@@ -185,6 +184,8 @@ class _Classes:
                 # Copied while it was built: the same values, by the same words.
                 for key in ("kind", "scheme", "stream", "slices", "values", "node", "cause"):
                     setattr(entry, key, getattr(first, key))
+                if entry.kind == "drawn" and node.law is not None and node.law.is_constant:
+                    entry.stream = entry.name
                 continue
             self._classify(entry, node)
 
@@ -211,6 +212,8 @@ class _Classes:
         entry.kind, entry.values = "given", evaluate(node, _none).detach().clone()
 
     def _drawn(self, entry: Entry, law: Law, stream: str, slices=(), node: Node | None = None) -> None:
+        if law.is_constant and not slices:
+            stream = entry.name
         entry.kind, entry.scheme, entry.stream, entry.slices = "drawn", law.text(), stream, list(slices)
         try:
             _fanin.Draw(entry.scheme, list(entry.shape), seed="0", name=stream, slices=entry.slices)
@@ -222,7 +225,10 @@ class _Classes:
                 entry.kind, entry.cause = "unknown", str(error)
 
     def _replayed(self, entry: Entry, node: Node) -> None:
-        what = node.name if isinstance(node, Computed) else "parts of several draws"
+        inner = node
+        while isinstance(inner, Computed) and inner.name in ("reshape", "to", "view") and isinstance(inner.args[0], Computed):
+            inner = inner.args[0]
+        what = inner.name if isinstance(inner, Computed) else "parts of several draws"
         entry.kind, entry.node, entry.cause = "replayed", node, f"{what}, computed by torch of whole draws"
         for number, draw in enumerate(sorted(node.draws, key=lambda draw: draw.number)):
             self.plan.streams.setdefault(draw, self.owner.get(draw, f"{entry.name}#{number}"))

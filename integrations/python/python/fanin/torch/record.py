@@ -9,6 +9,7 @@ from collections.abc import Callable
 import torch
 from torch.nn.modules import module as _module
 
+from .exchange import exchange
 from .plan import Plan, PlanError, plan_of
 from .recorder import Answers, Recorder, RecordError
 from .watch import watching
@@ -101,4 +102,4 @@ def _release(model: torch.nn.Module) -> None:
     for parameter in list(model.parameters()):
         if parameter.device.type != "meta":
             meta = torch.empty_strided(parameter.shape, parameter.stride(), dtype=parameter.dtype, device="meta")
-            torch.utils.swap_tensors(parameter, torch.nn.Parameter(meta, requires_grad=parameter.requires_grad))
+            exchange(parameter, meta)

@@ -14,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from . import law as laws
+from .exchange import exchange
 from .graph import Computed, Drawn, Full, Geometry, Given, Node, Unknown, Written, covers, distinct, evaluate, reshaped, view
 
 aten = torch.ops.aten
@@ -140,6 +141,11 @@ class Recorder(TorchDispatchMode):
         return tensor.device.type == "meta" or self.follows(tensor)
 
     # What operations make.
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        # Nothing is compiled within a recording, and importing the compiler for it takes seconds.
+        return False
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         with torch._C.DisableTorchFunction():
@@ -468,9 +474,7 @@ class Answers(TorchFunctionMode):
             return True
         if func is _SET_DATA and args[0].device.type != args[1].device.type:
             # What is real has memory and what is not has none: the one takes the other's place.
-            own, new = args[0], args[1].detach()
-            is_parameter = isinstance(own, torch.nn.Parameter)
-            torch.utils.swap_tensors(own, torch.nn.Parameter(new, own.requires_grad) if is_parameter else new)
+            exchange(args[0], args[1].detach())
             return None
         if func in _FACTORIES and kwargs.get("device") is not None and torch.device(kwargs["device"]).type == "meta":
             kwargs.pop("device")

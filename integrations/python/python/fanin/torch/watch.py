@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 import threading
 
 import torch
@@ -131,7 +132,8 @@ def _generators(recorder):
 
     def noting(self, *args, **kwargs):
         initialise(self, *args, **kwargs)
-        if type(self) is random.Random:
+        # That of temporary files' names draws no weights.
+        if type(self) is random.Random and sys._getframe(1).f_globals.get("__name__") != "tempfile":
             watched.append(("a generator, random.Random", self.getstate, self.getstate()))
 
     real = {name: getattr(numpy.random, name) for name in ("RandomState", "Generator", "default_rng")}

@@ -17,7 +17,7 @@ fn frozen<T: Element>(scheme: &str, dtype: Dtype) -> String {
     format!("{scheme} {dtype}: {} {digest}", bits.join(" "))
 }
 
-const SCHEMES: [&str; 26] = [
+const SCHEMES: [&str; 28] = [
     "constant:value=-0.1",
     "uniform:low=0,high=1",
     "uniform:low=-0.05,high=0.05",

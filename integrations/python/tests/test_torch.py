@@ -60,6 +60,17 @@ def test_a_copy_that_was_transposed_or_scaled_is_the_same_draw():
     assert torch.equal(model.b, model.a.t() * 2) and torch.equal(model.c, model.a / 4)
 
 
+def test_a_stack_of_many_draws_is_one():
+    def build():
+        experts = [nn.init.xavier_uniform_(torch.empty(4, 6)) for _ in range(100)]
+        return nn.ParameterList([torch.stack(experts), torch.cat([torch.zeros(3, 6), *(torch.zeros(1, 6) + 1 for _ in range(70)), torch.zeros(2, 6)])])
+
+    model, plan = fanin.torch.record(build)
+    assert plan["0"].scheme.startswith("uniform:") and not plan["0"].slices
+    plan.materialize_(model, seed=42)
+    assert model[0].unique().numel() > 2300 and torch.equal(model[1], torch.cat([torch.zeros(3, 6), torch.ones(70, 6), torch.zeros(2, 6)]))
+
+
 def test_wrappers_names_are_stripped(net, tmp_path):
     import torch.distributed as dist
     from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper

@@ -180,6 +180,18 @@ def test_code_that_goes_on_by_a_drawn_number_is_refused_at_once(build, words):
         plan_of(build)
 
 
+def test_another_view_of_a_tensors_memory_is_named():
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(3, 4))
+            self.turned = nn.Parameter(self.weight.detach().t())
+
+    model, plan = fanin.torch.record(Model)
+    with pytest.raises(PlanError, match="turned: it is another view of the memory of weight"):
+        plan.materialize_(model, seed=42)
+
+
 def test_a_tensor_from_before_the_recording_is_named():
     before = torch.empty(4, device="meta")
     refused(lambda: before, "weight: it was made on the meta device outside of the recording")

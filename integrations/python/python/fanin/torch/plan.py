@@ -10,7 +10,7 @@ import torch
 from fanin import _fanin
 from fanin._fanin import Error
 
-from .graph import Computed, Drawn, Given, Node, Written, evaluate
+from .graph import Computed, Drawn, Given, Node, Unknown, Written, evaluate
 from .law import Law, constant
 from .recorder import Recorder
 
@@ -131,6 +131,7 @@ def plan_of(recorder: Recorder, model: torch.nn.Module) -> Plan:
     """The plan of a model that was built while it was recorded."""
     nodes: dict[str, Node] = {}
     entries, aliases, names = {}, {}, {}
+    shared: dict[int, list] = {}
     plain = [(name, tensor, True, False) for name, tensor in attributes_of(model) if recorder.is_unreal(tensor)]
     for name, tensor, is_buffer, is_persistent in (*tensors_of(model), *plain):
         if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
@@ -144,11 +145,27 @@ def plan_of(recorder: Recorder, model: torch.nn.Module) -> Plan:
             entries[first].is_persistent |= is_persistent
             continue
         names[key] = name
-        nodes[name] = recorder.read(tensor.detach())
+        nodes[name] = _node(recorder, tensor, shared)
+        shared.setdefault(key[0], []).append((_reach(tensor), name))
         entries[name] = Entry(name, tuple(tensor.shape), tensor.dtype, "unknown", is_buffer=is_buffer, is_persistent=is_persistent)
     plan = Plan(entries, aliases, list(recorder.faults))
     _Classes(plan, nodes).fill()
     return plan
+
+
+def _reach(tensor: torch.Tensor) -> range:
+    """Of its storage, from where to where it is."""
+    first = tensor.storage_offset()
+    return range(first, first + sum(step * (size - 1) for size, step in zip(tensor.shape, tensor.stride())) + 1 if tensor.numel() else first)
+
+
+def _node(recorder: Recorder, tensor: torch.Tensor, shared: dict[int, list]) -> Node:
+    """What a tensor holds; unknown, if it is another view of a tensor that has a name: memory of its own would not be the same."""
+    reach = _reach(tensor)
+    for other, name in shared.get(tensor.untyped_storage()._cdata, ()):
+        if reach.start < other.stop and other.start < reach.stop:
+            return Unknown(tensor.shape, tensor.dtype, f"it is another view of the memory of {name}")
+    return recorder.read(tensor.detach())
 
 
 def attributes_of(model: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
@@ -253,7 +270,20 @@ class _Classes:
                 return None
             parts.append((cuts[0] if cuts else None, law))
         base = next((at for at in reversed(range(len(parts))) if parts[at][0] is None), 0)
-        return parts[base][1], [(*cut, law.text()) for cut, law in parts[base + 1 :]]
+        return parts[base][1], _merged(parts[base][1], parts[base + 1 :])
+
+
+def _merged(base: Law, parts) -> list[tuple[int, int, int, str]]:
+    """Slices that are not the same as what is there, those that follow one another as one: the library has at most 64."""
+    merged: list[tuple[int, int, int, str]] = []
+    for (dim, start, stop), law in parts:
+        apart = all(dim == other and (stop <= first or last <= start) for other, first, last, _ in merged)
+        if law == base and apart:
+            continue
+        if merged and merged[-1][0] == dim and merged[-1][2] == start and merged[-1][3] == law.text():
+            start = merged.pop()[1]
+        merged.append((dim, start, stop, law.text()))
+    return merged
 
 
 def _key(node: Node):

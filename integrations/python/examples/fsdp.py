@@ -1,16 +1,15 @@
 """FSDP2: each rank draws its part, and the bits are those of one process.
 
-    torchrun --nproc-per-node 2 examples/fsdp.py
+torchrun --nproc-per-node 2 examples/fsdp.py
 """
 
 import hashlib
 
+import fanin.torch
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.fsdp import fully_shard
-
-import fanin.torch
 
 
 class Model(nn.Module):

@@ -1,10 +1,11 @@
 """FSDP2 and tensor parallelism on a mesh of 2x2: the bits are those of one process.
 
-    torchrun --nproc-per-node 4 examples/mesh.py
+torchrun --nproc-per-node 4 examples/mesh.py
 """
 
 import hashlib
 
+import fanin.torch
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -12,8 +13,6 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
-
-import fanin.torch
 
 
 class Block(nn.Module):

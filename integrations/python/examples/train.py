@@ -9,12 +9,11 @@ With --torch, weights are drawn as FSDP2's documentation does: to_empty, then ea
 
 import sys
 
+import fanin.torch
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.fsdp import fully_shard
-
-import fanin.torch
 
 VOCABULARY, WIDTH, LENGTH, BATCH, STEPS = 256, 128, 32, 16, 5
 

@@ -32,8 +32,13 @@ def main():
         plan, wrong = checks.disagreements(transformers_small.build(name), arguments.seeds)
         kinds += collections.Counter(entry.kind for entry in plan)
         models, failed = models + 1, failed + len(wrong)
-        print(f"{name}: {len(plan)} tensors, {time.perf_counter() - started:.1f} s{''.join(f'{chr(10)}  WRONG {text}' for text in wrong)}", flush=True)
-    print(f"{models} models, {sum(kinds.values())} tensors ({', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}), {failed} disagree")
+        print(
+            f"{name}: {len(plan)} tensors, {time.perf_counter() - started:.1f} s{''.join(f'{chr(10)}  WRONG {text}' for text in wrong)}",
+            flush=True,
+        )
+    print(
+        f"{models} models, {sum(kinds.values())} tensors ({', '.join(f'{count} {kind}' for kind, count in kinds.most_common())}), {failed} disagree"
+    )
     sys.exit(bool(failed))
 
 

@@ -29,9 +29,8 @@ def build(name):
 
 
 def one(name, how, threads):
-    import torch
-
     import fanin.torch
+    import torch
 
     torch.set_num_threads(threads)
     make = build(name)
@@ -62,7 +61,10 @@ def one(name, how, threads):
 if len(sys.argv) == 4:
     one(sys.argv[1], sys.argv[2], int(sys.argv[3]))
 else:
-    print("| model | by | threads | seconds | weights | memory's peak beyond what was there |\n| --- | --- | --- | --- | --- | --- |", flush=True)
+    print(
+        "| model | by | threads | seconds | weights | memory's peak beyond what was there |\n| --- | --- | --- | --- | --- | --- |",
+        flush=True,
+    )
     for name in MODELS:
         for threads in (1, 2):
             for how in ("torch", "fanin"):

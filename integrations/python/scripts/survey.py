@@ -20,9 +20,8 @@ import warnings
 os.environ["HF_HUB_OFFLINE"] = "1"
 warnings.simplefilter("ignore")
 
-import torch  # noqa: E402
-
 import fanin.torch  # noqa: E402
+import torch  # noqa: E402
 
 MAPPINGS = [
     "MODEL_MAPPING",
@@ -168,8 +167,13 @@ def main():
         plan = None
         gc.collect()
     total = sum(kinds.values())
-    print(f"\n{arguments.library}, torch {torch.__version__}: {tried} models, {built} built, {whole} wholly known, {doubtful} refused as doubtful")
-    print(f"{total} tensors in {seconds:.0f} s: " + ", ".join(f"{count} {kind} ({100 * count / total:.2f} %)" for kind, count in kinds.most_common()))
+    print(
+        f"\n{arguments.library}, torch {torch.__version__}: {tried} models, {built} built, {whole} wholly known, {doubtful} refused as doubtful"
+    )
+    print(
+        f"{total} tensors in {seconds:.0f} s: "
+        + ", ".join(f"{count} {kind} ({100 * count / total:.2f} %)" for kind, count in kinds.most_common())
+    )
     print("drawn by: " + ", ".join(f"{scheme} {count}" for scheme, count in schemes.most_common()))
 
 

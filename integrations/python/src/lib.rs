@@ -2,6 +2,8 @@
 //!
 //! What is public in Python, and documented there, is in `python/fanin`; what is here serves it alone.
 
+#![deny(unsafe_code)]
+
 mod draw;
 mod plan;
 mod seed;

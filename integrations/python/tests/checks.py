@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 import fanin.torch
+import torch
 from fanin import _fanin
 
 # Of two samples of one law, sqrt(n m / (n + m)) times the largest distance of their distribution functions is beyond 2.8 with a probability
@@ -81,7 +80,9 @@ def _law(entry, x: torch.Tensor) -> str | None:
     low, high = (float(keys.get(key, f"{sign}inf")) for key, sign in (("low", "-"), ("high", "")))
     if name in ("uniform", "truncated_normal", "log_uniform"):
         # As f32 and 16 bits have them.
-        slack = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}.get(entry.dtype, 1e-5) * max(abs(v) for v in (low, high, draw.std) if math.isfinite(v))
+        slack = {torch.bfloat16: 2.0**-8, torch.float16: 2.0**-11}.get(entry.dtype, 1e-5) * max(
+            abs(v) for v in (low, high, draw.std) if math.isfinite(v)
+        )
         if x.min() < low - slack or x.max() > high + slack:
             return f"{x.min():.6g} to {x.max():.6g} is beyond {low:.6g} to {high:.6g}"
     if name in ("orthogonal", "sparse", "identity") or entry.dtype not in (torch.float32, torch.float64):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 
+import fanin.torch
 import models
 import torch
 import torch.distributed as dist
@@ -12,8 +13,6 @@ from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor, Shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
-
-import fanin.torch
 
 RANKS = 4
 LAYOUTS = ["one process", "FSDP2 on 2", "FSDP2 on 3", "FSDP2 on 4", "FSDP2 along dimension 1", "TP on 4", "FSDP2 and TP, 2x2", "HSDP, 2x2"]
@@ -45,7 +44,9 @@ def shard(model, layout: str):
     elif layout == "FSDP2 along dimension 1":
         # Of which each rank must have as much.
         even = {37: 0, 74: 1}
-        fsdp(DeviceMesh("cpu", [0, 1]), shard_placement_fn=lambda p: Shard(1 if p.dim() == 2 and even.get(p.shape[1]) else 0)) if rank < 2 else DeviceMesh("cpu", [0, 1])
+        fsdp(
+            DeviceMesh("cpu", [0, 1]), shard_placement_fn=lambda p: Shard(1 if p.dim() == 2 and even.get(p.shape[1]) else 0)
+        ) if rank < 2 else DeviceMesh("cpu", [0, 1])
         return model if rank < 2 else None
     else:
         mesh = DeviceMesh("cpu", [[0, 1], [2, 3]], mesh_dim_names=("first", "second"))

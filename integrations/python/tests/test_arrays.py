@@ -4,11 +4,10 @@ import hashlib
 import os
 import subprocess
 
+import fanin
 import ml_dtypes
 import numpy as np
 import pytest
-
-import fanin
 
 SCHEMES = [
     ("normal:std=0.02", (64, 48)),
@@ -25,7 +24,6 @@ SCHEMES = [
     ("constant:value=0.5", ()),
 ]
 PROGRAM = os.environ.get("FANIN")
-
 
 
 @pytest.mark.parametrize("dtype", ["f32", "f16", "bf16"])
@@ -45,7 +43,21 @@ def test_the_digests_are_those_of_the_program(dtype):
     for scheme, shape in SCHEMES:
         if not shape:
             continue
-        command = [PROGRAM, "fill", scheme, "x".join(map(str, shape)), "--name", "w", "--seed", "42", "--dtype", dtype, "--digest", "--device", "cpu"]
+        command = [
+            PROGRAM,
+            "fill",
+            scheme,
+            "x".join(map(str, shape)),
+            "--name",
+            "w",
+            "--seed",
+            "42",
+            "--dtype",
+            dtype,
+            "--digest",
+            "--device",
+            "cpu",
+        ]
         printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         assert printed.split()[0] == fanin.digest(scheme, shape, seed=42, name="w", dtype=dtype), scheme
 

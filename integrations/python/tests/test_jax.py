@@ -5,14 +5,13 @@ import os
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
+import fanin
+import fanin.jax
 import jax
 import numpy as np
 import pytest
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-
-import fanin
-import fanin.jax
 
 SHARDINGS = [
     (1, ("x",), P()),

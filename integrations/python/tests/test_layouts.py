@@ -5,14 +5,13 @@ import json
 import os
 import subprocess
 
+import fanin
+import fanin.torch
 import layouts
 import models
 import numpy as np
 import pytest
 import torch
-
-import fanin
-import fanin.torch
 
 PROGRAM = os.environ.get("FANIN")
 
@@ -95,6 +94,20 @@ def test_the_programs_checkpoint_of_the_plan_has_the_bits_of_the_model(alone, tm
     weight = model.blocks[0].up.weight.detach()
     entry = plan["blocks.0.up.weight"]
     dtype_name = "bf16" if also else "f32"
-    command = [PROGRAM, "fill", entry.scheme, "74x37", "--name", entry.name, "--seed", "42", "--dtype", dtype_name, "--digest", "--device", "cpu"]
+    command = [
+        PROGRAM,
+        "fill",
+        entry.scheme,
+        "74x37",
+        "--name",
+        entry.name,
+        "--seed",
+        "42",
+        "--dtype",
+        dtype_name,
+        "--digest",
+        "--device",
+        "cpu",
+    ]
     digest = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[0]
     assert digest == hashlib.sha256(weight.view(torch.uint8).numpy().tobytes()).hexdigest()

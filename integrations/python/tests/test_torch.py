@@ -1,14 +1,13 @@
 """Plans, and what they give a model: identity, wrappers, strides, files, initialisation of one's own."""
 
+import fanin
+import fanin.torch
 import models
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
-import fanin
-import fanin.torch
 from fanin.torch import init
+from torch import nn
 
 
 @pytest.fixture
@@ -63,7 +62,9 @@ def test_a_copy_that_was_transposed_or_scaled_is_the_same_draw():
 def test_a_stack_of_many_draws_is_one():
     def build():
         experts = [nn.init.xavier_uniform_(torch.empty(4, 6)) for _ in range(100)]
-        return nn.ParameterList([torch.stack(experts), torch.cat([torch.zeros(3, 6), *(torch.zeros(1, 6) + 1 for _ in range(70)), torch.zeros(2, 6)])])
+        return nn.ParameterList(
+            [torch.stack(experts), torch.cat([torch.zeros(3, 6), *(torch.zeros(1, 6) + 1 for _ in range(70)), torch.zeros(2, 6)])]
+        )
 
     model, plan = fanin.torch.record(build)
     assert plan["0"].scheme.startswith("uniform:") and not plan["0"].slices

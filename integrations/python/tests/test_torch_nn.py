@@ -77,7 +77,11 @@ def test_no_module_with_parameters_is_left_out():
     for name, cls in classes.items():
         if name in ARGUMENTS or name in WITHOUT or name.startswith("Lazy"):
             continue
-        required = [p for p in inspect.signature(cls).parameters.values() if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+        required = [
+            p
+            for p in inspect.signature(cls).parameters.values()
+            if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+        ]
         module = cls(*[2] * len(required))
         assert not list(module.parameters()) and not list(module.buffers()), name
 

@@ -1,16 +1,23 @@
 """Models of transformers beside real instantiations: a sample; `scripts/compare.py` takes all of `transformers_small.py`, and more seeds."""
 
 import checks
+import fanin.torch
 import pytest
 import torch
 import transformers_small
 
-import fanin.torch
-
 pytest.importorskip("transformers")
 
 # Of what each has that the others have not: ties, a padded row, tables of positions, time steps, logarithms, experts, weight norm.
-SAMPLE = ["LlamaForCausalLM", "RobertaForMaskedLM", "BeitForImageClassification", "Mamba2ForCausalLM", "Qwen3MoeForCausalLM", "Wav2Vec2Model", "RecurrentGemmaForCausalLM"]
+SAMPLE = [
+    "LlamaForCausalLM",
+    "RobertaForMaskedLM",
+    "BeitForImageClassification",
+    "Mamba2ForCausalLM",
+    "Qwen3MoeForCausalLM",
+    "Wav2Vec2Model",
+    "RecurrentGemmaForCausalLM",
+]
 
 
 @pytest.mark.parametrize("name", SAMPLE)

@@ -2,15 +2,14 @@
 
 import random
 
+import fanin
+import fanin.torch
 import models
 import numpy as np
 import pytest
 import torch
-from torch import nn
-
-import fanin
-import fanin.torch
 from fanin.torch import PlanError, RecordError
+from torch import nn
 
 
 class Of(nn.Module):
@@ -40,7 +39,9 @@ def net():
 def test_float64_is_refused_by_name_and_widened_where_asked(net):
     model, plan = net
     model.double()
-    with pytest.raises(PlanError, match="tensor 'gate': the dtype is float64, allowed: float32, float16, bfloat16; or float64 with widen=True"):
+    with pytest.raises(
+        PlanError, match="tensor 'gate': the dtype is float64, allowed: float32, float16, bfloat16; or float64 with widen=True"
+    ):
         plan.materialize_(model, seed=42)
     assert all(p.is_meta for p in model.parameters())
     plan.materialize_(model, seed=42, widen=True)
@@ -103,7 +104,10 @@ def test_a_shape_that_changed_is_named(net):
         plan.materialize_(model, seed=42)
 
 
-@pytest.mark.parametrize("seed,words", [(None, "the seed is None"), (-1, 'the seed is "-1"'), (1.5, "the seed is 1.5"), (2**64, "the seed is"), ("x", 'the seed is "x"')])
+@pytest.mark.parametrize(
+    "seed,words",
+    [(None, "the seed is None"), (-1, 'the seed is "-1"'), (1.5, "the seed is 1.5"), (2**64, "the seed is"), ("x", 'the seed is "x"')],
+)
 def test_no_seed_and_a_wrong_one_are_named(net, seed, words):
     model, plan = net
     with pytest.raises(fanin.Error, match=words):
@@ -230,7 +234,11 @@ def test_a_tensor_that_the_plan_does_not_have_is_named(net):
 
 @pytest.mark.parametrize(
     "text,words",
-    [("{}", "is no plan"), ("[", "is no plan"), ('{"plan": 2, "contract": 2, "tensors": {}}', "the plan is of version 2, value contract 2, allowed: version 1")],
+    [
+        ("{}", "is no plan"),
+        ("[", "is no plan"),
+        ('{"plan": 2, "contract": 2, "tensors": {}}', "the plan is of version 2, value contract 2, allowed: version 1"),
+    ],
 )
 def test_a_file_that_is_no_plan_is_named(tmp_path, text, words):
     (tmp_path / "plan.json").write_text(text)

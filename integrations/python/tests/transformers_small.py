@@ -54,7 +54,13 @@ MODELS = {
     "Gemma3ForCausalLM": dict(GROUPED, head_dim=16),
     "PhiForCausalLM": TEXT,
     "OPTForCausalLM": dict(
-        hidden_size=64, num_hidden_layers=2, ffn_dim=96, num_attention_heads=4, vocab_size=301, max_position_embeddings=64, word_embed_proj_dim=64
+        hidden_size=64,
+        num_hidden_layers=2,
+        ffn_dim=96,
+        num_attention_heads=4,
+        vocab_size=301,
+        max_position_embeddings=64,
+        word_embed_proj_dim=64,
     ),
     "Wav2Vec2Model": dict(
         hidden_size=64,

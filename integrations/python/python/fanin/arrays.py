@@ -127,7 +127,9 @@ def array(
     return out
 
 
-def digest(scheme: str, shape, *, seed: int | str, name: str | None, dtype="f32", layout: str = "out_in", slices: Sequence[Slice] = ()) -> str:
+def digest(
+    scheme: str, shape, *, seed: int | str, name: str | None, dtype="f32", layout: str = "out_in", slices: Sequence[Slice] = ()
+) -> str:
     """The SHA-256, in hexadecimal, of a tensor's little-endian bytes: what `fanin fill --digest` prints. The whole is not kept in memory."""
     return drawing(scheme, shape, seed=seed, name=name, dtype=dtype_name(dtype), layout=layout, slices=slices).digest()
 

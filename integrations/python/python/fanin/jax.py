@@ -78,9 +78,7 @@ def init_like(tree, rules, *, seed: int | str, shardings=None, dtype=None):
         if scheme is None:
             raise Error(f"array {name!r} is skipped by the rules, allowed: rules that have a scheme for it, or a tree without it")
         try:
-            made = array(
-                scheme, leaf.shape, seed=seed, name=stream, dtype=dtype or of_rule or leaf.dtype, sharding=sharding, slices=slices
-            )
+            made = array(scheme, leaf.shape, seed=seed, name=stream, dtype=dtype or of_rule or leaf.dtype, sharding=sharding, slices=slices)
         except Error as error:
             raise Error(f"array {name!r}: {error}") from None
         arrays.append(made)

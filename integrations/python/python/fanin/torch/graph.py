@@ -79,7 +79,9 @@ class Unknown(Node):
 class Computed(Node):
     """What a function makes of other tensors."""
 
-    def __init__(self, shape, dtype, function: Callable, args=(), kwargs=None, *, name="", changes=False, index=None, law=None, source=None):
+    def __init__(
+        self, shape, dtype, function: Callable, args=(), kwargs=None, *, name="", changes=False, index=None, law=None, source=None
+    ):
         super().__init__(shape, dtype)
         self.function, self.args, self.kwargs = function, args, kwargs or {}
         # Whether it changes its first argument, and which of its results it is.

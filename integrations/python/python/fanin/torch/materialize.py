@@ -71,7 +71,9 @@ class Job:
             elif entry.kind == "replayed":
                 dtype_name(tensor.dtype, True)
                 if entry.node is None:
-                    raise PlanError(f"tensor {name!r} is {entry.cause}, and the plan comes from a file, allowed: a plan that was recorded here")
+                    raise PlanError(
+                        f"tensor {name!r} is {entry.cause}, and the plan comes from a file, allowed: a plan that was recorded here"
+                    )
             elif entry.values.dtype.is_floating_point != tensor.dtype.is_floating_point:
                 raise PlanError(f"tensor {name!r}: the dtype is {tensor.dtype}, allowed: {entry.values.dtype}, the plan's")
             met.add(entry.name)
@@ -79,7 +81,9 @@ class Job:
         missing = [entry.name for entry in plan if entry.name not in met]
         if missing and strict:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-            raise PlanError(f"the model has not {', '.join(missing[:5])}{more}, which the plan has, allowed: its model, or a part of it with strict=False")
+            raise PlanError(
+                f"the model has not {', '.join(missing[:5])}{more}, which the plan has, allowed: its model, or a part of it with strict=False"
+            )
 
     def _entry(self, name: str) -> Entry:
         clean = name

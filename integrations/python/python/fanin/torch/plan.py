@@ -92,7 +92,9 @@ class Plan:
     def __repr__(self) -> str:
         kinds = [entry.kind for entry in self]
         counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in ("drawn", "given", "replayed", "unknown") if kind in kinds)
-        return f"<fanin.torch.Plan of {len(self)} tensors: {counts or 'none'}{', not to be trusted' if self.faults else ''}>\n{self.table()}"
+        return (
+            f"<fanin.torch.Plan of {len(self)} tensors: {counts or 'none'}{', not to be trusted' if self.faults else ''}>\n{self.table()}"
+        )
 
     def check(self) -> None:
         """Refuses a plan that does not know all: names the tensors and the causes."""
@@ -156,7 +158,9 @@ def plan_of(recorder: Recorder, model: torch.nn.Module) -> Plan:
 def _reach(tensor: torch.Tensor) -> range:
     """Of its storage, from where to where it is."""
     first = tensor.storage_offset()
-    return range(first, first + sum(step * (size - 1) for size, step in zip(tensor.shape, tensor.stride())) + 1 if tensor.numel() else first)
+    return range(
+        first, first + sum(step * (size - 1) for size, step in zip(tensor.shape, tensor.stride())) + 1 if tensor.numel() else first
+    )
 
 
 def _node(recorder: Recorder, tensor: torch.Tensor, shared: dict[int, list]) -> Node:

@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from . import law as laws
 from .exchange import exchange
-from .graph import Computed, Drawn, Full, Geometry, Given, Node, Unknown, Written, covers, distinct, evaluate, reshaped, view
+from .graph import Computed, Drawn, Full, Geometry, Given, Node, Unknown, Written, covers, evaluate, reshaped, view
 
 aten = torch.ops.aten
 
@@ -341,7 +341,9 @@ class Recorder(TorchDispatchMode):
                 if nodes is None:
                     kept = {key: value for key, value in kwargs.items() if key not in keys}
                     nodes = tree_map(lambda leaf: self._snapshot(leaf) if isinstance(leaf, torch.Tensor) else leaf, (args, kept))
-                node = self._value(func, name, args, kwargs, nodes, result, index if len(outs) > 1 or isinstance(out, (list, tuple)) else None)
+                node = self._value(
+                    func, name, args, kwargs, nodes, result, index if len(outs) > 1 or isinstance(out, (list, tuple)) else None
+                )
             self.follow(result)
             self.write(result, node)
             if name in ("cat", "stack") and node.is_random:
@@ -445,7 +447,10 @@ class Recorder(TorchDispatchMode):
         elif name == "neg":
             law = laws.affine(x.law, -1.0, 0.0)
         elif name in ("clamp", "hardtanh") and not swapped:
-            bounds = [self.number(args[at]) if len(args) > at and args[at] is not None else kwargs.get(key) for at, key in ((1, "min"), (2, "max"))]
+            bounds = [
+                self.number(args[at]) if len(args) > at and args[at] is not None else kwargs.get(key)
+                for at, key in ((1, "min"), (2, "max"))
+            ]
             law = laws.clamp(x.law, *bounds)
         elif name == "clamp_min" and number is not None:
             law = laws.clamp(x.law, number, None)

@@ -43,7 +43,9 @@ def check(name: str, tensor: torch.Tensor) -> None:
     """Refuses placements of which no rank's part is a part of the whole."""
     for placement in tensor.placements if isinstance(tensor, DTensor) else ():
         if not isinstance(placement, Replicate) and not _is_split(placement):
-            raise PlanError(f"tensor {name!r}: the placement is {placement!r}, allowed: Shard, Replicate; sums over ranks have no elements of their own")
+            raise PlanError(
+                f"tensor {name!r}: the placement is {placement!r}, allowed: Shard, Replicate; sums over ranks have no elements of their own"
+            )
 
 
 def _is_split(placement) -> bool:

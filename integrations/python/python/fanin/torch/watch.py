@@ -10,7 +10,7 @@ import threading
 import torch
 
 from . import law as laws
-from .graph import Drawn, Unknown
+from .graph import Drawn
 from .recorder import RecordError
 
 # One recording at a time: what it changes is the process's.

@@ -72,6 +72,13 @@ pub enum Distribution {
         /// The upper bound.
         high: f64,
     },
+    /// The logarithm of uniform numbers: ln(U\[low, high)). Decay rates start so, `A_log` of Mamba's kin.
+    LogOfUniform {
+        /// The lower bound of what the logarithm is taken of, above 0.
+        low: f64,
+        /// Its upper bound.
+        high: f64,
+    },
     /// What softplus makes a log-uniform of, but for what is below `floor`, which is `floor` then: with x = max(exp(U\[ln low, ln high)),
     /// floor), x + ln(1 - exp(-x)). Mamba's time steps start so (Gu and Dao 2023, <https://doi.org/10.48550/arXiv.2312.00752>).
     InverseSoftplus {
@@ -128,7 +135,9 @@ impl Distribution {
                 require(!high.is_nan(), "high", high, "a number or an infinity")?;
                 window(low, high)
             }
-            Distribution::LogUniform { low, high } => positive_window(low, high),
+            Distribution::LogUniform { low, high } | Distribution::LogOfUniform { low, high } => {
+                positive_window(low, high)
+            }
             Distribution::InverseSoftplus { low, high, floor } => {
                 positive_window(low, high)?;
                 require(floor.is_normal() && floor > 0.0, "floor", floor, "finite and above 0")
@@ -148,7 +157,9 @@ impl Distribution {
             Distribution::Uniform { low, high } => low / 2.0 + high / 2.0,
             Distribution::Normal { mean, .. } => mean,
             Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).0,
-            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => self.by_quantiles().0,
+            Distribution::LogUniform { .. }
+            | Distribution::LogOfUniform { .. }
+            | Distribution::InverseSoftplus { .. } => self.by_quantiles().0,
             Distribution::Structured(structure) => structure.mean(),
         }
     }
@@ -165,12 +176,14 @@ impl Distribution {
             Distribution::Uniform { low, high } => (high / 2.0 - low / 2.0) / 3f64.sqrt(),
             Distribution::Normal { std, .. } => std,
             Distribution::TruncatedNormal { mean, std, low, high } => moments::truncated_normal(mean, std, low, high).1,
-            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => self.by_quantiles().1,
+            Distribution::LogUniform { .. }
+            | Distribution::LogOfUniform { .. }
+            | Distribution::InverseSoftplus { .. } => self.by_quantiles().1,
             Distribution::Structured(structure) => structure.std(),
         }
     }
 
-    /// What a uniform number from 0 to 1 becomes, where the logarithm of what is drawn is one.
+    /// What a uniform number from 0 to 1 becomes, where what is drawn is a function of one that the host works out.
     pub(crate) fn of_uniform(&self, u: f64) -> f64 {
         let scaled = |low: f64, high: f64| {
             let (from, to) = (special::ln(low), special::ln(high));
@@ -178,6 +191,9 @@ impl Distribution {
         };
         match *self {
             Distribution::LogUniform { low, high } => scaled(low, high),
+            Distribution::LogOfUniform { low, high } => {
+                special::ln(low + u * (high - low)).clamp(special::ln(low), special::ln(high))
+            }
             Distribution::InverseSoftplus { low, high, floor } => {
                 let x = scaled(low, high).max(floor);
                 x + special::ln(-special::expm1(-x))
@@ -208,7 +224,10 @@ impl Distribution {
     pub fn std_in(&self, dtype: Dtype) -> f64 {
         match self {
             // What rounding does to these is next to nothing.
-            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } | Distribution::Structured(_) => {
+            Distribution::LogUniform { .. }
+            | Distribution::LogOfUniform { .. }
+            | Distribution::InverseSoftplus { .. }
+            | Distribution::Structured(_) => {
                 return self.std();
             }
             _ => {}
@@ -224,7 +243,10 @@ impl Distribution {
     fn cut(&self) -> Option<Cut> {
         let (mean, std, low, high) = match *self {
             Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return None,
-            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } | Distribution::Structured(_) => {
+            Distribution::LogUniform { .. }
+            | Distribution::LogOfUniform { .. }
+            | Distribution::InverseSoftplus { .. }
+            | Distribution::Structured(_) => {
                 return None;
             }
             Distribution::Normal { mean, std } => (mean, std, f64::NEG_INFINITY, f64::INFINITY),
@@ -258,7 +280,9 @@ impl Distribution {
         self.check()?;
         match self {
             Distribution::Structured(structure) => return structure.check_in(dtype),
-            Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } => {
+            Distribution::LogUniform { .. }
+            | Distribution::LogOfUniform { .. }
+            | Distribution::InverseSoftplus { .. } => {
                 let [first, last] = [0.0, 1.0].map(|u| dtype.nearest(self.of_uniform(u)));
                 if first < last && last.abs() < dtype.max() && first.abs() < dtype.max() {
                     return Ok(());
@@ -303,6 +327,7 @@ impl fmt::Display for Distribution {
                 write!(f, "normal({}, {}^2) in [{}, {}]", n(mean), n(std), n(low), n(high))
             }
             Distribution::LogUniform { low, high } => write!(f, "log_uniform[{}, {})", n(low), n(high)),
+            Distribution::LogOfUniform { low, high } => write!(f, "log(uniform[{}, {}))", n(low), n(high)),
             Distribution::InverseSoftplus { low, high, floor } => {
                 write!(f, "inverse_softplus(log_uniform[{}, {}), at least {})", n(low), n(high), n(floor))
             }

@@ -34,7 +34,10 @@ impl Sampler {
             _ if is_fixed => native(distribution, dtype),
             (
                 _,
-                Distribution::LogUniform { .. } | Distribution::InverseSoftplus { .. } | Distribution::Structured(_),
+                Distribution::LogUniform { .. }
+                | Distribution::LogOfUniform { .. }
+                | Distribution::InverseSoftplus { .. }
+                | Distribution::Structured(_),
             ) => {
                 let allowed = "fanin's own (Stream::named, numbered, from_key): other frameworks draw this by libraries of linear \
                                algebra, in an order of their own, or not at all";

@@ -220,6 +220,11 @@ def sampler(kind, parameters, dtype):
         fits(dtype, low, high)
         first, last = within(dtype, low, high, True)
         return "Values", {"of": lambda u: log_uniform(low, high, u), "first": first, "last": last}
+    if kind == "log_of_uniform":
+        low, high = parameters
+        fits(dtype, low, high)
+        first, last = within(dtype, ln(low), ln(high), True)
+        return "Values", {"of": lambda u: log_of_uniform(low, high, u), "first": first, "last": last}
     if kind == "inverse_softplus":
         low, high, floor = parameters
         fits(dtype, low, high)
@@ -236,6 +241,10 @@ def ends(dtype):
 def log_uniform(low, high, u):
     a, b = ln(low), ln(high)
     return clamp(exp(a + u * (b - a)), low, high)
+
+
+def log_of_uniform(low, high, u):
+    return clamp(ln(low + u * (high - low)), ln(low), ln(high))
 
 
 def inverse_softplus(low, high, floor, u):

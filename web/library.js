@@ -5,7 +5,7 @@ import { resolve } from "./scheme.js";
 // Schemes that the page has drawn by it; it knows the others, too, and more names of all.
 export const SCHEMES = [
   "uniform_unit_scaling", "variance_scaling_initializer", "orthogonal", "delta_orthogonal", "identity", "dirac", "sparse", "arange",
-  "linspace", "inverse_frequencies", "log_uniform", "inverse_softplus",
+  "linspace", "inverse_frequencies", "log_uniform", "log_of_uniform", "inverse_softplus",
 ];
 
 export class Library {

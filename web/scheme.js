@@ -252,6 +252,7 @@ const DENSITIES = {
     return (x) => (Math.abs(x) < gain ? most * (1 - (x / gain) ** 2) ** ((length - 3) / 2) : 0);
   },
   log_uniform: ({ low, high }) => (x) => (x >= low && x < high ? 1 / x / Math.log(high / low) : 0),
+  log_of_uniform: ({ low, high }) => (y) => (y >= Math.log(low) && y < Math.log(high) ? Math.exp(y) / (high - low) : 0),
   // What is below the floor is all at one place.
   inverse_softplus: ({ low, high, floor }) => (y) => {
     const x = Math.max(y, 0) + Math.log1p(Math.exp(-Math.abs(y)));

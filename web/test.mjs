@@ -179,6 +179,7 @@ test("what the page's kernels do not draw, the library draws, by whatever name",
     ["identity:gain=2", "40x60", "in_out"], ["eye", "9x9", "out_in"], ["dirac:groups=2", "8x4x3x3", "out_in"],
     ["sparse:sparsity=0.25,std=0.1", "50x70", "out_in"], ["arange", "1000", "out_in"], ["linspace:start=1,end=2,axis=0", "40x30", "out_in"],
     ["inverse_frequencies", "64", "out_in"], ["log_uniform:low=1e-3,high=0.1", "40x30", "out_in"],
+    ["log_of_uniform:low=1,high=16", "40x30", "out_in"],
     ["inverse_softplus:low=1e-3,high=0.1,floor=1e-4", "300", "out_in"],
     // Resolved by the library, drawn by the GPU.
     ["kaiming_uniform", "300x20", "out_in"], ["he_normal:nonlinearity=tanh", "300x20", "out_in"], ["xavier_normal", "300x20", "in_out"], ["uniform_unit_scaling", "300x20", "out_in"],
@@ -255,7 +256,8 @@ test("densities of what the library draws are those of what it draws", async () 
   // 120 bins of six densities: beyond 5 in one of 2,000 seeds.
   for (const [scheme, shape] of [
     ["orthogonal", "300x300"], ["orthogonal:gain=3", "2000x8"], ["delta_orthogonal", "64x64x3"], ["sparse:sparsity=0.3,std=2", "300x300"],
-    ["log_uniform:low=0.01,high=1", "100000"], ["inverse_softplus:low=0.001,high=0.1,floor=0.0001", "100000"],
+    ["log_uniform:low=0.01,high=1", "100000"], ["log_of_uniform:low=1,high=16", "100000"],
+    ["inverse_softplus:low=0.001,high=0.1,floor=0.0001", "100000"],
   ]) {
     const sigmas = await worst({ shape }, scheme);
     assert.ok(sigmas < 5, `${scheme}: ${sigmas}`);

@@ -57,6 +57,12 @@ pub(super) fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sample
             let (first, last) = within(dtype, low, high, true)?;
             Ok(Sampler::Values(Values { distribution: *distribution, first, last }))
         }
+        Distribution::LogOfUniform { low, high } => {
+            fits(dtype, "low", low)?;
+            fits(dtype, "high", high)?;
+            let (first, last) = within(dtype, special::ln(low), special::ln(high), true)?;
+            Ok(Sampler::Values(Values { distribution: *distribution, first, last }))
+        }
         Distribution::InverseSoftplus { low, high, .. } => {
             fits(dtype, "low", low)?;
             fits(dtype, "high", high)?;

@@ -8,8 +8,9 @@ use std::fmt;
 
 pub use named::{
     arange, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform, identity,
-    inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_uniform, normal, ones,
-    orthogonal, sparse, standard, truncated_normal, uniform, uniform_unit_scaling, variance_scaling_initializer, zeros,
+    inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_of_uniform, log_uniform, normal,
+    ones, orthogonal, sparse, standard, truncated_normal, uniform, uniform_unit_scaling, variance_scaling_initializer,
+    zeros,
 };
 
 use crate::distribution::require;
@@ -48,6 +49,7 @@ pub(crate) use text::NUMBERS;
 /// | `linspace` | the same from `start` to `end` | `start`, `end` (must be given), `endpoint=true`, `axis=-1`, `function=linear` |
 /// | `inverse_frequencies` | theta^(-index / n) | `theta=10000`, `axis=-1` |
 /// | `log_uniform` | exp(U\[ln low, ln high)) | `low`, `high` (must be given) |
+/// | `log_of_uniform` | ln(U\[low, high)) | `low`, `high` (must be given) |
 /// | `inverse_softplus` (`inverse_softplus_log_uniform`) | x + ln(1 - exp(-x)) of x = max(log-uniform, floor): Mamba's time steps | `low=0.001`, `high=0.1`, `floor=0.0001` |
 ///
 /// All from `standard` to `variance_scaling_initializer` are one mechanism, [`VarianceScaling`]; from `orthogonal` to
@@ -202,6 +204,9 @@ impl fmt::Display for Scheme {
             }
             Scheme::Fixed(Distribution::LogUniform { low, high }) => {
                 write!(f, "log_uniform:low={},high={}", n(low), n(high))
+            }
+            Scheme::Fixed(Distribution::LogOfUniform { low, high }) => {
+                write!(f, "log_of_uniform:low={},high={}", n(low), n(high))
             }
             Scheme::Fixed(Distribution::InverseSoftplus { low, high, floor }) => {
                 write!(f, "inverse_softplus:low={},high={},floor={}", n(low), n(high), n(floor))

@@ -324,6 +324,17 @@ pub const fn log_uniform(low: f64, high: f64) -> Scheme {
     Scheme::Fixed(Distribution::LogUniform { low, high })
 }
 
+/// ln(U\[low, high)): decay rates of state-space models, whose A is -exp of it.
+///
+/// ```
+/// let scheme = fanin::scheme::log_of_uniform(1.0, 16.0);
+/// assert_eq!(scheme, "log_of_uniform:low=1,high=16".parse()?);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn log_of_uniform(low: f64, high: f64) -> Scheme {
+    Scheme::Fixed(Distribution::LogOfUniform { low, high })
+}
+
 /// x + ln(1 - exp(-x)) of x = max(log-uniform from `low` to `high`, `floor`), so that softplus of it is x: Mamba's biases of time
 /// steps. A. Gu, T. Dao, 2023, <https://doi.org/10.48550/arXiv.2312.00752>.
 ///

@@ -37,6 +37,7 @@ enum Name {
     Linspace,
     InverseFrequencies,
     LogUniform,
+    LogOfUniform,
     InverseSoftplus,
 }
 
@@ -69,6 +70,7 @@ impl Named for Name {
         (Name::Linspace, "linspace", &[]),
         (Name::InverseFrequencies, "inverse_frequencies", &[]),
         (Name::LogUniform, "log_uniform", &[]),
+        (Name::LogOfUniform, "log_of_uniform", &[]),
         (Name::InverseSoftplus, "inverse_softplus", &["inverse_softplus_log_uniform"]),
     ];
 }
@@ -183,6 +185,7 @@ impl FromStr for Scheme {
             }
             Name::InverseFrequencies => inverse_frequencies(keys.number("theta", 10_000.0)?, keys.axis()?)?,
             Name::LogUniform => log_uniform(keys.required("low")?, keys.required("high")?),
+            Name::LogOfUniform => log_of_uniform(keys.required("low")?, keys.required("high")?),
             Name::InverseSoftplus => {
                 inverse_softplus(keys.number("low", 0.001)?, keys.number("high", 0.1)?, keys.number("floor", 0.0001)?)
             }

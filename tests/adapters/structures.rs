@@ -51,6 +51,7 @@ const CASES: &[(&str, &[u64], &str)] = &[
     ("linspace:start=-1,end=1,axis=1", &[3, 50, 4], "out_in"),
     ("inverse_frequencies", &[64], "out_in"),
     ("log_uniform:low=0.001,high=0.1", &[3001], "out_in"),
+    ("log_of_uniform:low=1,high=16", &[3001], "out_in"),
     ("inverse_softplus", &[50, 61], "out_in"),
 ];
 
@@ -316,7 +317,7 @@ fn structures_among_other_targets_are_written_in_their_order() {
 #[test]
 fn a_16_bit_structure_is_the_f32_one_rounded() {
     // The bounds of a log-uniform are the dtype's.
-    for (scheme, shape, layout) in CASES.iter().filter(|(scheme, ..)| !scheme.starts_with("log_uniform")) {
+    for (scheme, shape, layout) in CASES.iter().filter(|(scheme, ..)| !scheme.starts_with("log_")) {
         let whole = draw::<f32>(&fill(scheme, shape, layout, Dtype::F32));
         let f16s: Vec<f16> = whole.iter().map(|&x| f16::from_f32(x)).collect();
         let bf16s: Vec<bf16> = whole.iter().map(|&x| bf16::from_f32(x)).collect();
@@ -607,6 +608,10 @@ fn what_is_bent_out_of_a_log_uniform_has_its_law() {
     assert!(plain.iter().all(|x| (low..high).contains(x)));
     let d = kolmogorov(plain, cdf);
     assert!(d < 2.5, "{d}");
+    let logs = draw::<f32>(&fill("log_of_uniform:low=1,high=16", &[1 << 16], "out_in", Dtype::F32));
+    assert!(logs.iter().all(|x| (0.0..16f32.ln()).contains(x)));
+    let d = kolmogorov(logs.iter().map(|&x| x.into()).collect(), |y: f64| ((y.exp() - 1.0) / 15.0).clamp(0.0, 1.0));
+    assert!(d < 2.5, "{d}");
     let softplus = |y: f64| y.exp().ln_1p();
     let bent = draw::<f32>(&fill("inverse_softplus:floor=0.002", &[1 << 16], "out_in", Dtype::F32));
     let bent: Vec<f64> = bent.iter().map(|&y| softplus(y.into())).collect();
@@ -646,6 +651,7 @@ fn what_is_no_structure_is_named() {
         ("linspace:start=1", "end"),
         ("inverse_frequencies:theta=-1", "theta"),
         ("log_uniform:low=0,high=1", "above 0"),
+        ("log_of_uniform:low=-1,high=1", "above 0"),
         ("orthogonal:rows=3", "columns"),
         ("orthogonal:rows=0,columns=3", "rows"),
         ("arange:axis=x", "whole number"),

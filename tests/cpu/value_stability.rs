@@ -17,7 +17,7 @@ fn frozen<T: Element>(scheme: &str, dtype: Dtype) -> String {
     format!("{scheme} {dtype}: {} {digest}", bits.join(" "))
 }
 
-const SCHEMES: [&str; 26] = [
+const SCHEMES: [&str; 28] = [
     "constant:value=-0.1",
     "uniform:low=0,high=1",
     "uniform:low=-0.05,high=0.05",
@@ -42,6 +42,8 @@ const SCHEMES: [&str; 26] = [
     "glorot_uniform",
     "log_uniform:low=0.001,high=0.1",
     "log_uniform:low=1e-6,high=60000",
+    "log_of_uniform:low=1,high=16",
+    "log_of_uniform:low=1e-6,high=60000",
     "inverse_softplus:low=0.001,high=0.1,floor=0.0001",
     "inverse_softplus:low=0.5,high=40,floor=0.7",
 ];

@@ -7,7 +7,7 @@ use fanin::scheme::Shaped;
 use fanin::{Distribution, Layout, Scheme};
 
 use crate::failure::{Failure, near};
-use crate::files::texts::toml;
+use crate::files::model;
 use crate::say;
 
 #[derive(clap::Args)]
@@ -22,7 +22,7 @@ pub struct Choice {
     /// such names, as in --layout "*.experts.*=batch_out_in"; the first that fits. [default: out_in]
     #[arg(long, value_name = "[PATTERN=]LAYOUT", value_parser = layout_of, conflicts_with_all = ["rules", "preset"])]
     layout: Vec<(Option<String>, Layout)>,
-    /// Rules, a TOML file: which scheme each tensor takes.
+    /// Rules, a TOML file: which scheme each tensor takes; or a plan, a JSON file.
     #[arg(long, value_name = "RULES.toml", conflicts_with = "preset")]
     rules: Option<PathBuf>,
     #[arg(long, value_name = "NAME", help = presets())]
@@ -122,7 +122,7 @@ impl Choice {
             _ => {}
         }
         if let Some(path) = &self.rules {
-            let rules = toml(path)?;
+            let rules = model::rules(path)?;
             return Ok((rules, format!("{}", path.file_name().unwrap_or_default().to_string_lossy())));
         }
         if let Some(name) = &self.preset {

@@ -41,9 +41,9 @@ use crate::say;
 #[derive(clap::Args)]
 pub struct Init {
     /// The model: its config.json, or a folder that holds one; a JSON list of tensors (name -> {dtype, shape}); a .safetensors file,
-    /// of which the header alone is read, or the .safetensors.index.json of a sharded one.
+    /// of which the header alone is read, or the .safetensors.index.json of a sharded one; or a plan, which fanin for Python saved.
     model: PathBuf,
-    /// The file to write; or, of a config.json, a folder (that is there, or ends in /), for model.safetensors and config.json
+    /// The file to write; or, of a config.json or a plan, a folder (that is there, or ends in /), for model.safetensors and the config.json
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     #[command(flatten)]
@@ -125,8 +125,14 @@ impl Init {
             }
         };
         let model = self.source.read(&self.model)?;
+        // What a plan does not draw lies beside it, by the plan's own names.
+        let values = model.own.as_ref().and_then(|own| own.values.clone());
+        if let (Some(base), Some(values)) = (&self.base, &values) {
+            let (base, values) = (base.display(), values.display());
+            return Err(Failure::input(format!("--base is {base}, and the plan has {values}, allowed: one of them")));
+        }
         let (base, renamed) = match &self.base {
-            None => (None, None),
+            None => (values.as_deref().map(Base::open).transpose()?, None),
             // Of integers alone there is nothing to share.
             Some(path) if model.tensors.iter().all(|tensor| is_integer(tensor.dtype)) => {
                 (Some(Base::open(path)?), None)
@@ -137,9 +143,17 @@ impl Init {
                 (Some(base), renamed)
             }
         };
-        let Plan { tensors, parts, buffers, kept_out, skipped, mut notes, rules, digest, config } =
+        let is_plan = model.own.as_ref().is_some_and(|own| own.config.is_none());
+        let Plan { tensors, mut parts, buffers, kept_out, skipped, mut notes, rules, digest, config } =
             self.plan(seed, model, base.as_ref())?;
         notes.extend(renamed);
+        if let (Some(values), Some(name)) = (&values, skipped.iter().chain(&kept_out).next()) {
+            let values = values.display();
+            return Err(Failure::input(format!("tensor \"{name}\" has no scheme, allowed: values of it in {values}")));
+        }
+        // One of the ranks has them.
+        let base = base.filter(|_| rank.rank == 0);
+        parts.retain(|_, _| rank.rank == 0);
         if !rank.is_only() && split != Split::Rules && tensors.iter().any(|tensor| tensor.split.is_some()) {
             notes.push(
                 "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not"
@@ -154,7 +168,7 @@ impl Init {
         let grown = parts.iter().filter(|(_, part)| part.rows.is_some()).count();
         let (copied, drawn) = (parts.len() - grown, tensors.len() - grown);
         // A list of tensors is no model that a folder is for.
-        let folder = config.as_ref().and_then(|_| Folder::named(output));
+        let folder = Folder::named(output).filter(|_| config.is_some() || is_plan);
         let output = folder.map_or(output.clone(), |folder| folder.join("model.safetensors"));
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(&output).is_ok_and(|m| !m.is_file() && !m.is_dir());
@@ -185,11 +199,9 @@ impl Init {
         let count = contents.len();
         let folder = folder.map(Folder::open).transpose()?;
         let written = checkpoint::write(&output, &provenance, contents, &engine, &manner)?;
-        if let (Some(folder), Some(config)) = (folder, config) {
-            // One of the ranks says what the model is.
-            if rank.rank == 0 {
-                folder.finish(config, self.dtype)?;
-            }
+        // One of the ranks says what the model is.
+        if let Some(folder) = folder.filter(|_| rank.rank == 0) {
+            folder.finish(config, self.dtype)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         if *json {
@@ -233,6 +245,7 @@ impl Init {
         let of = |name: &str, e: &dyn std::fmt::Display| failed(&format!("tensor \"{name}\": {e:#}"));
         let Model { tensors: model, own } = model;
         let (own, config) = own.map(|own| (own.rules, own.config)).unzip();
+        let config = config.flatten();
         let is_described = config.is_some();
         let mut parts = BTreeMap::new();
         for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {

@@ -7,6 +7,7 @@ use fanin::rules::{Architecture, Config, Rules};
 use crate::failure::{Failure, near};
 use crate::files::header::{self, Tensor};
 use crate::files::model::{self, Described};
+use crate::files::plan::Plan;
 use crate::files::texts::toml;
 
 #[derive(clap::Args)]
@@ -30,12 +31,14 @@ pub struct Model {
     pub own: Option<Own>,
 }
 
-/// What a configuration says beside its tensors.
+/// What a configuration or a plan says beside its tensors.
 pub struct Own {
-    /// The architecture's rules, and what they are called.
+    /// The architecture's rules, or a plan's, and what they are called.
     pub rules: (Rules, String),
-    /// With what was set.
-    pub config: Config,
+    /// With what was set; a plan has none.
+    pub config: Option<Config>,
+    /// Where a plan has the values of what is not drawn.
+    pub values: Option<PathBuf>,
 }
 
 impl Source {
@@ -48,12 +51,13 @@ impl Source {
         let mut config = match model::described(path)? {
             Described::Config(config) => config,
             Described::Tensors(tensors) => {
-                if self.is_given() {
-                    let option = if self.set.is_empty() { "--architecture" } else { "--set" };
-                    let message = format!("{option} is given, and {} is a list of tensors", path.display());
-                    return Err(Failure::input(format!("{message}, allowed with {option}: a model's config.json")));
-                }
+                self.refused(path, "a list of tensors")?;
                 return Ok(Model { tensors, own: None });
+            }
+            Described::Plan(Plan { tensors, rules, values }) => {
+                self.refused(path, "a plan")?;
+                let name = format!("plan {}", path.file_name().unwrap_or_default().to_string_lossy());
+                return Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: None, values }) });
             }
         };
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
@@ -85,6 +89,16 @@ impl Source {
         let tensors = architecture.model(&config).map_err(wrong)?;
         let tensors = header::of_model(tensors).map_err(|e| failed(&e))?;
         let rules = architecture.rules(&config).map_err(wrong)?;
-        Ok(Model { tensors, own: Some(Own { rules: (rules, name), config }) })
+        Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: Some(config), values: None }) })
+    }
+
+    /// What is said of a configuration, where there is none.
+    fn refused(&self, path: &Path, what: &str) -> Result<(), Failure> {
+        if !self.is_given() {
+            return Ok(());
+        }
+        let option = if self.set.is_empty() { "--architecture" } else { "--set" };
+        let message = format!("{option} is given, and {} is {what}", path.display());
+        Err(Failure::input(format!("{message}, allowed with {option}: a model's config.json")))
     }
 }

@@ -75,11 +75,11 @@ pub struct Words {
 /// A slice that has a distribution of its own.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Slice {
-    dim: usize,
-    start: u64,
-    end: u64,
-    scheme: String,
+pub struct Slice {
+    pub dim: usize,
+    pub start: u64,
+    pub end: u64,
+    pub scheme: String,
 }
 
 /// One part, or parts of parts.

@@ -28,9 +28,10 @@ impl Folder {
         Ok(Folder { path: path.into(), is_new })
     }
 
-    /// Writes the configuration, with the dtype that all tensors have, if they have one.
-    pub fn finish(mut self, mut config: Config, dtype: Option<Dtype>) -> Result<(), Failure> {
+    /// Keeps the folder, and writes the configuration, if there is one, with the dtype that all tensors have, if they have one.
+    pub fn finish(mut self, config: Option<Config>, dtype: Option<Dtype>) -> Result<(), Failure> {
         self.is_new = false;
+        let Some(mut config) = config else { return Ok(()) };
         if let Some(dtype) = dtype {
             let name = match dtype {
                 Dtype::F16 => "float16",

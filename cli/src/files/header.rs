@@ -89,6 +89,13 @@ pub fn list(json: &[u8]) -> Result<Vec<Tensor>, String> {
     tensors.into_iter().map(tensor).collect()
 }
 
+/// A tensor of a list.
+pub fn named(name: String, dtype: &str, shape: Vec<u64>) -> Result<Tensor, String> {
+    let mut of = fanin::rules::Tensor::new(name, shape);
+    of.dtype = Some(dtype.to_ascii_uppercase());
+    tensor(of)
+}
+
 /// The tensors of a model, in its order.
 pub fn of_model(model: Model) -> Result<Vec<Tensor>, String> {
     model.into_tensors().into_iter().map(tensor).collect()

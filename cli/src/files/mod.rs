@@ -9,6 +9,7 @@ pub mod header;
 pub mod index;
 pub(crate) mod model;
 pub(crate) mod partial;
+pub(crate) mod plan;
 pub mod provenance;
 pub(crate) mod regular;
 pub(crate) mod run;

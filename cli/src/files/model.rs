@@ -6,11 +6,12 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use fanin::rules::Config;
+use fanin::rules::{Config, Rules};
 
 use crate::failure::Failure;
 use crate::files::header::{self, Header, MAX_HEADER, Tensor};
-use crate::files::{index, regular};
+use crate::files::plan::{self, Plan};
+use crate::files::{index, regular, texts};
 
 /// The headers of all files that an index names have no more bytes together.
 const MAX_HEADERS: u64 = 4 * MAX_HEADER;
@@ -25,10 +26,11 @@ pub struct Shard {
 pub enum Described {
     Tensors(Vec<Tensor>),
     Config(Config),
+    Plan(Plan),
 }
 
 /// Reads a model's tensors in the order of the file, of `.safetensors` files the header alone; or its configuration, which a folder
-/// holds as config.json.
+/// holds as config.json; or a plan.
 pub fn described(path: &Path) -> Result<Described, Failure> {
     if is_checkpoint(path) {
         let shards = shards(path, false)?;
@@ -42,10 +44,21 @@ pub fn described(path: &Path) -> Result<Described, Failure> {
     let json = bounded(File::open(path), "list").map_err(|e| failed(&e))?;
     match Config::from_json(&json) {
         Ok(config) if config.is_model() => Ok(Described::Config(config)),
+        _ if plan::is_plan(&json) => plan::read(&json, path).map(Described::Plan).map_err(|e| failed(&e)),
         Ok(_) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
         // What is too long for a config may be a list; what is no JSON is neither.
         Err(error) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&format!("{error:#}; and {e}"))),
     }
+}
+
+/// Rules that a person gives: a TOML text, or those of a plan, whose name ends in .json.
+pub fn rules(path: &Path) -> Result<Rules, Failure> {
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+        return texts::toml(path);
+    }
+    let failed = |e: &dyn fmt::Display| Failure::input(format!("{}: {e}", path.display()));
+    let json = bounded(File::open(path), "plan").map_err(|e| failed(&e))?;
+    plan::read(&json, path).map(|plan| plan.rules).map_err(|e| failed(&e))
 }
 
 /// A checkpoint's files: a `.safetensors` file, or all that an index names, in order of their names. If they are `whole`, they

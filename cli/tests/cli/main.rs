@@ -8,6 +8,7 @@ mod base;
 mod checkpoints;
 mod config;
 mod hostile;
+mod plan;
 mod presets;
 mod probe;
 mod program;

@@ -77,6 +77,7 @@ fn density(distribution: &Distribution) -> Option<Value> {
     let share = |std: f64| (std != 0.0).then(|| (distribution.std() / std).powi(2));
     match *distribution {
         Distribution::LogUniform { low, high } => Some(json!({ "of": "log_uniform", "low": low, "high": high })),
+        Distribution::LogOfUniform { low, high } => Some(json!({ "of": "log_of_uniform", "low": low, "high": high })),
         Distribution::InverseSoftplus { low, high, floor } => {
             Some(json!({ "of": "inverse_softplus", "low": low, "high": high, "floor": floor }))
         }

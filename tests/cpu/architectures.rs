@@ -779,8 +779,9 @@ fn what_is_no_architecture_is_said() {
 /// Of a family's types each class has its own: by another, another class would be made of the configuration.
 #[test]
 fn each_class_has_the_model_type_of_its_own() {
-    // Of each family all types, and one more; of each class, by what it begins with, the first.
-    let families: [(&[&str], &[(&str, &str)]); 5] = [
+    /// All types of a family and one more, and of each class, by what it begins with, its own.
+    type Family = (&'static [&'static str], &'static [(&'static str, &'static str)]);
+    let families: [Family; 5] = [
         (
             &["qwen2", "qwen3", "qwen3_moe", "llama"],
             &[("Qwen2", "qwen2"), ("Qwen3Moe", "qwen3_moe"), ("Qwen3", "qwen3")],

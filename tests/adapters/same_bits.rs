@@ -18,15 +18,6 @@ fn fill(distribution: &Distribution, dtype: Dtype, range: std::ops::Range<u64>) 
 }
 
 #[test]
-fn every_adapter_passes_the_self_test() {
-    for gpu in adapters().iter() {
-        let test = gpu.filler.self_test().unwrap();
-        assert!(test.agrees(), "{}: {:#?}", gpu.name, test.checks);
-        assert!(test.checks.len() > 25);
-    }
-}
-
-#[test]
 fn every_adapter_draws_what_the_cpu_draws_in_every_size() {
     for gpu in adapters().iter() {
         for distribution in distributions() {

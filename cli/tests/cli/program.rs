@@ -30,7 +30,11 @@ fn the_adapters_that_were_promised_are_here_and_agree() {
         assert_eq!(report.split("; ").count(), 6, "{report}");
         assert_eq!(report.rsplit("; ").next(), reports[0].rsplit("; ").next(), "{shown}");
     }
-    let rows: Value = serde_json::from_str(&succeed(&["devices", "--json"])).unwrap();
+    // Once more, on Mesa's adapters alone: SwiftShader takes half a minute.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
+    let output = command.args(["devices", "--json"]).env_remove("VK_ADD_DRIVER_FILES").output().unwrap();
+    let rows: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(output.status.success() && rows.as_array().is_some_and(|rows| rows.iter().any(is_opened)), "{rows}");
     for row in rows.as_array().unwrap().iter().filter(|row| is_opened(row)) {
         assert!(row["agrees"] == true && reports.contains(&row["report"].as_str().unwrap()), "{row}");
         assert_eq!(row["digests"]["normal f16"].as_str().map(str::len), Some(64), "{row}");
@@ -39,6 +43,16 @@ fn the_adapters_that_were_promised_are_here_and_agree() {
 
 /// Draws a model on the CPU and on every adapter, compares the files byte for byte, and gives the CPU's.
 fn same_file_everywhere(model: &Path, more: &[&str]) -> Vec<u8> {
+    same_file_on(adapters(), model, more)
+}
+
+/// The same on one adapter, another one for each large model, where MiniLM is drawn on all.
+fn same_file_on_one(turn: usize, model: &Path, more: &[&str]) -> Vec<u8> {
+    let all = adapters();
+    same_file_on(&all[turn % all.len()..][..1], model, more)
+}
+
+fn same_file_on(labels: &[String], model: &Path, more: &[&str]) -> Vec<u8> {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("out.safetensors");
     let draw = |device: &str| {
@@ -48,7 +62,7 @@ fn same_file_everywhere(model: &Path, more: &[&str]) -> Vec<u8> {
         fs::read(&output).unwrap()
     };
     let on_cpu = draw("cpu");
-    for label in adapters() {
+    for label in labels {
         assert!(draw(label) == on_cpu, "{} differs on {label}", model.display());
     }
     on_cpu
@@ -96,9 +110,9 @@ fn assert_deviations(file: &[u8], expected: impl Fn(&str, &[usize]) -> (f64, f64
 }
 
 #[test]
-fn gpt2_is_the_same_file_on_every_device() {
+fn gpt2_is_the_same_file_on_a_device() {
     let model = models().join("gpt2.json");
-    let file = same_file_everywhere(&model, &["--preset", "gpt2"]);
+    let file = same_file_on_one(0, &model, &["--preset", "gpt2"]);
     assert_is_of(&file, &model, &[]);
     // 12 layers, each with two matrices that add to the residual stream.
     assert_deviations(&file, |name, _| match name {
@@ -115,9 +129,9 @@ fn gpt2_is_the_same_file_on_every_device() {
 }
 
 #[test]
-fn vit_is_the_same_file_on_every_device() {
+fn vit_is_the_same_file_on_a_device() {
     let model = models().join("vit-base.json");
-    let file = same_file_everywhere(&model, &["--preset", "vit"]);
+    let file = same_file_on_one(1, &model, &["--preset", "vit"]);
     assert_is_of(&file, &model, &[]);
     assert_deviations(&file, |name, _| match name {
         _ if name.ends_with(".bias") => (0.0, 0.0),
@@ -127,9 +141,9 @@ fn vit_is_the_same_file_on_every_device() {
 }
 
 #[test]
-fn resnet_is_the_same_file_on_every_device() {
+fn resnet_is_the_same_file_on_a_device() {
     let model = models().join("resnet50.json");
-    let file = same_file_everywhere(&model, &["--preset", "resnet"]);
+    let file = same_file_on_one(2, &model, &["--preset", "resnet"]);
     assert_is_of(&file, &model, &[]);
     assert_deviations(&file, |name, shape| match (name, shape) {
         // U(+-1/sqrt(2048)), whose deviation is its half width by sqrt(3).
@@ -165,7 +179,7 @@ fn minilm_is_the_same_file_on_every_device_and_from_a_safetensors_header() {
 
 /// The whole model is 16 GB: here one layer of each kind of tensor and the final norm, 436 MB of bf16.
 #[test]
-fn a_layer_of_llama_is_the_same_file_on_every_device() {
+fn a_layer_of_llama_is_the_same_file_on_a_device() {
     let list: BTreeMap<String, Value> =
         serde_json::from_slice(&fs::read(models().join("llama-8b.json")).unwrap()).unwrap();
     let kept = |name: &str| name == "__metadata__" || name.contains("layers.0.") || name == "model.norm.weight";
@@ -174,7 +188,7 @@ fn a_layer_of_llama_is_the_same_file_on_every_device() {
     let folder = TempDir::new().unwrap();
     let model = folder.path().join("llama.json");
     fs::write(&model, serde_json::to_vec(&prefix).unwrap()).unwrap();
-    let file = same_file_everywhere(&model, &["--preset", "llama"]);
+    let file = same_file_on_one(0, &model, &["--preset", "llama"]);
     assert_is_of(&file, &model, &[]);
     assert_deviations(&file, |name, _| if name.ends_with("norm.weight") { (1.0, 0.0) } else { (0.0, 0.02) });
 }
@@ -379,7 +393,7 @@ fn what_succeeds_speaks_of_no_error() {
         (&["devices"], None),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
-        command.args(arguments).env_remove("XDG_RUNTIME_DIR");
+        command.args(arguments).env_remove("XDG_RUNTIME_DIR").env_remove("VK_ADD_DRIVER_FILES");
         let run = command.envs(dir.map(|dir| ("XDG_RUNTIME_DIR", dir))).output().unwrap();
         let said = String::from_utf8_lossy(&run.stderr);
         assert!(run.status.success() && !said.contains("error:"), "{arguments:?} in {dir:?}: {said}");

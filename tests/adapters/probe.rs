@@ -264,9 +264,7 @@ mod on_gpus {
         });
         let probes: Vec<_> = probes.map(|probe| (probe.on_cpu().unwrap(), probe)).collect();
         // 64-bit integers make no difference here.
-        for gpu in
-            fanin_tests::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
-        {
+        for gpu in fanin_tests::adapters().iter().filter(|gpu| !gpu.is_wide()) {
             for (cpu, probe) in &probes {
                 let report = probe.on_gpu(&gpu.filler).unwrap();
                 agree(probe, &format!("{probe} on {}", gpu.name), &report, cpu);
@@ -276,9 +274,7 @@ mod on_gpus {
 
     #[test]
     fn gpus_find_the_singular_values_that_the_cpu_finds() {
-        for gpu in
-            fanin_tests::adapters().iter().filter(|gpu| !gpu.device.features().contains(wgpu::Features::SHADER_INT64))
-        {
+        for gpu in fanin_tests::adapters().iter().filter(|gpu| !gpu.is_wide()) {
             for (scheme, rows, columns) in
                 [("he_normal", 300, 100), ("standard", 70, 200), ("normal", 64, 64), ("zeros", 8, 5), ("ones", 1, 9)]
             {

@@ -60,6 +60,11 @@ pub fn opened(adapter: &wgpu::Adapter, descriptor: &wgpu::DeviceDescriptor) -> O
 }
 
 impl Gpu {
+    /// Whether its kernels multiply in 64 bits, which changes one function of theirs: tests of all kernels try both.
+    pub fn is_wide(&self) -> bool {
+        self.device.features().contains(wgpu::Features::SHADER_INT64)
+    }
+
     /// A buffer that holds `bytes`, rounded up to words.
     pub fn buffer(&self, bytes: &[u8]) -> wgpu::Buffer {
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {

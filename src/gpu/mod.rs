@@ -337,9 +337,6 @@ impl GpuFiller {
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        for target in targets {
-            windows::check(target.fill, target.buffer, target.offset)?;
-        }
         let steps = self.steps(targets, true)?;
         self.record_steps(encoder, steps)
     }

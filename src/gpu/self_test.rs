@@ -88,13 +88,13 @@ impl Check {
 }
 
 impl SelfTest {
-    /// Whether every bit is the CPU's. A test that compared nothing does not agree.
+    /// Whether every bit is the CPU's. A test of which a check compared nothing does not agree.
     ///
     /// ```
     /// assert!(!fanin::gpu::SelfTest::default().agrees());
     /// ```
     pub fn agrees(&self) -> bool {
-        !self.checks.is_empty() && self.checks.iter().all(|check| check.different == 0)
+        !self.checks.is_empty() && self.checks.iter().all(|check| check.values > 0 && check.different == 0)
     }
 
     /// Nothing, if every bit is the CPU's.
@@ -370,6 +370,15 @@ mod tests {
         let (_, counts) = refused.value().rsplit_once(" in ").unwrap();
         let different: u64 = counts.strip_suffix(&format!(" of {values} values")).unwrap().parse().unwrap();
         assert!(different > values / 2, "{refused}");
+    }
+
+    /// A pipeline that no window was drawn by is not proved.
+    #[test]
+    fn a_check_that_compared_nothing_is_no_proof() {
+        let check = |values| Check { name: "normal f32".into(), values, different: 0 };
+        assert!(SelfTest { checks: vec![check(4)], ..SelfTest::default() }.agrees());
+        let refused = SelfTest { checks: vec![check(4), check(0)], ..SelfTest::default() }.into_result().unwrap_err();
+        assert!(refused.value().contains("compared nothing"), "{refused}");
     }
 
     /// The page draws what the self-test draws, and has the digests with it. `FANIN_WRITE=1` writes them anew.

@@ -142,7 +142,7 @@ impl Probe {
             Engine::Gpu(gpu) => gpu.or_cpu(probe.on_gpu(&gpu.filler), || probe.on_cpu().map_err(Failure::other)),
         };
         let mut probed = Vec::new();
-        // What would hold hangs on all but the scheme: it is looked for once.
+        // Advice depends on everything but the scheme: one search serves all schemes.
         let mut found = None;
         for (text, probe) in probes {
             let started = Instant::now();

@@ -170,7 +170,7 @@ fn mean(q: f64, f: impl Fn(f32) -> f64) -> f64 {
 /// logarithms are held against five such standard errors, in which the q of different layers are taken to err alike.
 #[test]
 fn measured_is_expected_within_what_the_width_makes_of_it() {
-    let (depth, width, batch) = (20, 2048, 32);
+    let (depth, width, batch) = (20, 1024, 32);
     let n = width as f64;
     let activations =
         ["linear", "sigmoid", "tanh", "relu", "leaky_relu:0.2", "elu", "selu", "gelu", "silu", "softsign"];

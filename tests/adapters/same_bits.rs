@@ -76,7 +76,7 @@ fn other_frameworks_streams_are_the_same_everywhere() {
                 [(0, 1), (0, 70_003), (1, 5), (1023, 4099), ((1 << 32) + 3, 2050), ((1 << 34) - 2112, 5000)]
             {
                 let whole = fill(start..start + size);
-                for gpu in gpus.iter() {
+                for gpu in gpus.iter().filter(|gpu| dtype == Dtype::F32 || !gpu.compiles_slowly()) {
                     fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &whole));
                 }
                 let (from, to) = (size / 3, size - size / 4);
@@ -181,7 +181,9 @@ fn a_fill_may_be_larger_than_a_binding_and_a_dispatch() {
         ..limits
     };
     let narrow = |limits: wgpu::Limits| wgpu::Limits { max_compute_workgroups_per_dimension: 256, ..limits };
-    for gpu in adapters_with(small).into_iter().chain(adapters_with(narrow)) {
+    let gpus = adapters_with(small).into_iter().chain(adapters_with(narrow));
+    // Windows and rows are the host's work.
+    for gpu in gpus.filter(|gpu| !gpu.compiles_slowly()) {
         for distribution in [Distribution::Normal { mean: 0.0, std: 1.0 }, Distribution::truncated_at(0.0, 1.0, 2.0)] {
             for &dtype in Dtype::ALL {
                 fanin_tests::for_dtype!(dtype, T => equal::<T>(&gpu, &fill(&distribution, dtype, 5..1_000_008)));
@@ -261,11 +263,12 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
     }
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         let buffer = gpu.buffer(&vec![0; 280 * fills.len()]);
-        let targets: Vec<_> = fills.iter().zip(0..).map(|((_, fill), i)| Target::new(fill, &buffer, 280 * i)).collect();
+        let fills = fills.iter().filter(|(_, fill)| fill.dtype() == Dtype::F32 || !gpu.compiles_slowly());
+        let targets: Vec<_> = fills.clone().zip(0..).map(|((_, fill), i)| Target::new(fill, &buffer, 280 * i)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);
-        for ((distribution, fill), bytes) in fills.iter().zip(gpu.read(&buffer).chunks(280)) {
+        for ((distribution, fill), bytes) in fills.zip(gpu.read(&buffer).chunks(280)) {
             fanin_tests::for_dtype!(fill.dtype(), T => {
                 let drawn: Vec<T> = bytemuck::pod_collect_to_vec(&bytes[..70 * size_of::<T>()]);
                 assert_same_bits::<T>(&drawn, &draw(fill), &format!("{} {distribution:?} {fill:?}", gpu.name));

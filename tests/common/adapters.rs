@@ -65,6 +65,12 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::SHADER_INT64)
     }
 
+    /// Whether a pipeline takes it a third of a second to compile: tests with many pipelines ask it for f32 alone, and its self-test
+    /// (`fanin devices`, among the program's tests) has each kernel in each dtype.
+    pub fn compiles_slowly(&self) -> bool {
+        self.name.contains("SwiftShader")
+    }
+
     /// A buffer that holds `bytes`, rounded up to words.
     pub fn buffer(&self, bytes: &[u8]) -> wgpu::Buffer {
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {

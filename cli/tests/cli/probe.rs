@@ -97,7 +97,7 @@ fn what_is_advised_holds_by_the_probes_own_measure() {
     ] {
         let one = json(&format!("{scheme} {of}"));
         let advice = one["verdict"]["advice"].as_str().unwrap_or_else(|| panic!("{scheme} {of}: no advice"));
-        for seed in 0..3 {
+        for seed in 0..2 {
             let verdict = &json(&format!("{advice} {of} --seed {seed}"))["verdict"];
             let holds = serde_json::json!({"saturates": false, "vanishes": false, "gradients": "hold", "advice": null});
             assert_eq!(verdict, &holds, "{advice} {of}, seed {seed}");

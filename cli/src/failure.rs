@@ -23,6 +23,12 @@ impl Failure {
     }
 }
 
+impl From<fanin::Error> for Failure {
+    fn from(error: fanin::Error) -> Failure {
+        Failure::input(error)
+    }
+}
+
 /// What follows a name that is not known, up to "allowed": the one that was probably meant, as in the library's errors.
 pub fn near<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let wanted = text.to_lowercase();

@@ -25,6 +25,7 @@
 //! [`log_of_uniform`](crate::scheme::log_of_uniform) and [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one recording.
 #![doc = include_str!("foreign.md")]
 
+mod arena;
 mod batches;
 mod kernels;
 mod orthogonal;
@@ -38,6 +39,7 @@ mod windows;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use arena::Arena;
 pub use wgpu;
 use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
 

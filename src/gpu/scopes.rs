@@ -21,11 +21,31 @@ pub(crate) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -
     // The last one pushed is the first one popped.
     let [validation, memory, internal] = guards;
     let reported = [internal, memory, validation].map(|guard| at_once(guard.pop()).flatten());
-    let failed = Error::failed(ErrorKind::Device, "the device", format!("failed: {what}"));
     match (reported.into_iter().flatten().next(), done) {
         (None, Ok(done)) => Ok(done),
-        (Some(error), _) => Err(failed.because(cause(error))),
-        (None, Err(panic)) => Err(failed.because(said(panic.as_ref()))),
+        (Some(error), _) => Err(failed(what, &error.to_string()).because(cause(error))),
+        (None, Err(panic)) => {
+            let said = said(panic.as_ref());
+            Err(failed(what, &said).because(said))
+        }
+    }
+}
+
+/// What went wrong, by the device's own words: the caller's mistakes with their remedies, else the last of its reasons.
+fn failed(what: &str, said: &str) -> Error {
+    let mistakes = [
+        ("still mapped", "a buffer that is mapped", "an unmapped one: unmap it first"),
+        ("destroyed", "something that was destroyed", "buffers that are kept until all work on them is submitted"),
+        (
+            "n't match",
+            "what belongs to another device",
+            "buffers and encoders of the device that the filler was made with",
+        ),
+    ];
+    let failed = |why: &str| Error::failed(ErrorKind::Device, "the device", format!("failed: {what}: {why}"));
+    match mistakes.iter().find(|(sign, ..)| said.contains(sign)) {
+        Some((_, why, allowed)) => failed(why).allowing(*allowed),
+        None => failed(said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it does not say why")),
     }
 }
 

@@ -21,6 +21,7 @@
 //! A layer's weights are drawn again on the way back instead of being kept.
 
 mod activation;
+mod advice;
 mod cpu;
 #[cfg(feature = "gpu")]
 mod gpu;
@@ -32,6 +33,7 @@ mod verdict;
 use std::fmt;
 
 pub use activation::Activation;
+pub use advice::Advice;
 pub use measure::BINS;
 use measure::{Draws, measure};
 pub use spectrum::Spectrum;
@@ -193,7 +195,7 @@ impl Probe {
     /// ```
     /// # use fanin::probe::{Activation, Probe};
     /// let probe = Probe::new("standard".parse()?, Activation::Tanh).with_scheme("lecun_normal".parse()?);
-    /// assert_eq!(probe.scheme(), fanin::scheme::lecun_normal().into());
+    /// assert_eq!(probe.scheme(), fanin::scheme::lecun_normal());
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub const fn with_scheme(self, scheme: Scheme) -> Probe {
@@ -204,7 +206,7 @@ impl Probe {
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
-    /// let scheme = fanin::scheme::he_normal().into();
+    /// let scheme = fanin::scheme::he_normal();
     /// assert_eq!(Probe::new(scheme, Activation::Relu).scheme(), scheme);
     /// ```
     pub const fn scheme(&self) -> Scheme {

@@ -37,6 +37,7 @@ impl fmt::Display for Gradients {
 ///
 /// let wild = Probe::new("normal".parse()?, Activation::Tanh).with_width(256)?.on_cpu()?;
 /// assert_eq!((wild.verdict.saturates, wild.verdict.vanishes), (Some(1), None));
+/// assert!(wild.verdict.to_string().starts_with("saturates from layer 1 on"));
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,13 @@ pub struct Verdict {
 const FACTOR: f64 = 100.0;
 
 impl Verdict {
+    /// Whether nothing breaks.
+    ///
+    /// See its text for an example: [`Verdict`] says "holds" then.
+    pub const fn holds(&self) -> bool {
+        matches!((self.saturates, self.vanishes, self.explodes, self.gradients), (None, None, None, Gradients::Hold))
+    }
+
     pub(super) fn of(activation: Activation, layers: &[Layer]) -> Verdict {
         let first = |is: &dyn Fn(&Layer) -> bool| layers.iter().position(is).map(|at| at as u64 + 1);
         let last = |is: &dyn Fn(&Layer) -> bool| layers.iter().rposition(is).map(|at| at as u64 + 1);
@@ -77,5 +85,21 @@ impl Verdict {
             gradients,
             gradients_break,
         }
+    }
+}
+
+/// "holds", or what breaks and where.
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = |what: &str, layer: u64| format!("{what} from layer {layer} on");
+        let gradients = self.gradients_break.map(|layer| format!("gradients {} at layer {layer}", self.gradients));
+        let broken = [
+            self.saturates.map(|layer| from("saturates", layer)),
+            self.vanishes.map(|layer| from("activations vanish", layer)),
+            self.explodes.map(|layer| from("activations explode", layer)),
+            gradients,
+        ];
+        let broken: Vec<_> = broken.into_iter().flatten().collect();
+        f.pad(if broken.is_empty() { "holds".into() } else { broken.join(", ") }.as_str())
     }
 }

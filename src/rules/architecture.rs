@@ -200,3 +200,25 @@ impl Architecture {
         self.rules(config)?.plan(self.model(config)?.tensors())
     }
 }
+
+impl Plan {
+    /// A model of a `config.json` as transformers writes it, by fanin's own architectures.
+    ///
+    /// # Errors
+    /// Those of [`Config::from_json`], [`Architecture::of`] and [`Architecture::plan`].
+    ///
+    /// ```
+    /// use fanin::rules::Plan;
+    ///
+    /// let config = br#"{"architectures": ["GPT2LMHeadModel"], "vocab_size": 100, "n_positions": 16, "n_embd": 8,
+    ///     "n_layer": 2, "n_head": 2}"#;
+    /// for (name, fill) in Plan::from_config(config)?.fills(42, fanin::Dtype::F32)? {
+    ///     println!("{name}: {:?}, {fill}", fill.shape());
+    /// }
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn from_config(json: &[u8]) -> Result<Plan, Error> {
+        let config = Config::from_json(json)?;
+        Architecture::of(&config)?.plan(&config)
+    }
+}

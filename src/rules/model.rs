@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
+use super::config::Config;
 use crate::error::quoted;
 use crate::{Dtype, Error, ErrorKind};
 
@@ -164,11 +165,16 @@ impl Model {
     /// at its ninth byte. The order is kept. What else an entry has is passed over.
     ///
     /// # Errors
-    /// [`ErrorKind::Model`] if the text is no such object; those of [`new`](Model::new).
+    /// [`ErrorKind::Model`] if the text is no such object, as a model's `config.json` is none; those of [`new`](Model::new).
     ///
     /// See [`Model`] for an example.
     pub fn from_json(text: &[u8]) -> Result<Model, Error> {
         let List { entries, metadata } = serde_json::from_slice(text).map_err(|e| {
+            if Config::from_json(text).is_ok_and(|config| config.is_model()) {
+                let error = Error::failed(ErrorKind::Model, "the list of tensors", "is a model's config.json");
+                return error
+                    .allowing("an object from tensor names to {dtype, shape}; Plan::from_config reads this one");
+            }
             let error = Error::failed(ErrorKind::Model, "the list of tensors", "cannot be read");
             error.allowing("an object from tensor names to {dtype, shape}").because(e)
         })?;

@@ -9,8 +9,8 @@ use std::fmt;
 pub use named::{
     arange, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform, identity,
     inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_of_uniform, log_uniform, normal,
-    ones, orthogonal, sparse, standard, truncated_normal, uniform, uniform_unit_scaling, variance_scaling_initializer,
-    zeros,
+    ones, orthogonal, sparse, standard, truncated_at, truncated_normal, uniform, uniform_unit_scaling,
+    variance_scaling_initializer, zeros,
 };
 
 use crate::distribution::require;
@@ -106,9 +106,9 @@ impl Scheme {
     /// [`ErrorKind::Shape`], as of [`Fans::from_shape`], if fans are needed; those of [`Distribution::check`].
     ///
     /// ```
-    /// use fanin::{Layout, Scheme, scheme};
+    /// use fanin::{Layout, scheme};
     ///
-    /// let glorot = Scheme::from(scheme::glorot_uniform());
+    /// let glorot = scheme::glorot_uniform();
     /// assert_eq!(glorot.distribution(&[2, 4], Layout::IN_OUT)?.to_string(), "uniform[-1, 1)");
     /// assert!(glorot.distribution(&[768], Layout::IN_OUT).is_err());
     /// # Ok::<(), fanin::Error>(())
@@ -116,7 +116,7 @@ impl Scheme {
     pub fn distribution(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
         match self {
             Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
-            Scheme::Scaled(scaling) => scaling.distribution(shape, layout),
+            Scheme::Scaled(scaling) => scaling.distribution_of_fans(Fans::from_shape(shape, layout)?),
             Scheme::Shaped(shaped) => shaped.resolve(shape, layout),
         }
     }
@@ -168,6 +168,72 @@ impl Scheme {
         let distribution = self.distribution(shape, layout)?;
         distribution.check_in(dtype)?;
         Fill::tensor(&distribution, stream, dtype, shape)
+    }
+
+    /// The same scheme with another gain: `scale = gain^2` of a variance, or the gain of orthogonal and identity matrices.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] unless the scheme has a gain; of a variance, unless the gain is above 0 and f64 holds its square.
+    ///
+    /// ```
+    /// use fanin::{Nonlinearity, scheme};
+    ///
+    /// let he = scheme::he_normal().with_gain(Nonlinearity::LeakyRelu { negative_slope: 0.1 }.gain())?;
+    /// let variance = he.distribution_of_fans(fanin::Fans::new(256, 1024)?)?.std().powi(2);
+    /// assert!((variance * 256.0 - 2.0 / 1.01).abs() < 1e-12);
+    /// assert!(scheme::zeros().with_gain(2.0).is_err());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn with_gain(self, gain: f64) -> Result<Scheme, Error> {
+        match self {
+            Scheme::Scaled(VarianceScaling { mode, spread, .. }) => {
+                VarianceScaling::from_factor("gain", gain, mode, spread).map(Scheme::Scaled)
+            }
+            Scheme::Shaped(Shaped::Orthogonal { large, .. }) => Ok(Shaped::Orthogonal { gain, large }.into()),
+            Scheme::Shaped(Shaped::DeltaOrthogonal { large, .. }) => Ok(Shaped::DeltaOrthogonal { gain, large }.into()),
+            Scheme::Shaped(Shaped::Identity { .. }) => Ok(Shaped::Identity { gain }.into()),
+            _ => Err(self.lacks("gain", "one whose variance is scaled, orthogonal, delta_orthogonal or identity")),
+        }
+    }
+
+    /// The same scheme by another fan.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] unless its variance is scaled to a fan.
+    ///
+    /// ```
+    /// use fanin::scheme::{FanMode, he_uniform};
+    ///
+    /// assert_eq!(he_uniform().with_mode(FanMode::FanOut)?, "he_uniform:mode=fan_out".parse()?);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn with_mode(self, mode: FanMode) -> Result<Scheme, Error> {
+        match self {
+            Scheme::Scaled(scaling) => Ok(Scheme::Scaled(VarianceScaling { mode, ..scaling })),
+            _ => Err(self.lacks("mode", "one whose variance is scaled, such as he_normal")),
+        }
+    }
+
+    /// The same scheme in another shape of distribution: [`Spread::TruncatedNormal`] is how Keras and JAX draw their normal schemes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parameter`] unless its variance is scaled to a fan.
+    ///
+    /// ```
+    /// use fanin::scheme::{Spread, lecun_normal};
+    ///
+    /// assert_eq!(lecun_normal().with_spread(Spread::TruncatedNormal)?, "lecun_normal:truncated=true".parse()?);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn with_spread(self, spread: Spread) -> Result<Scheme, Error> {
+        match self {
+            Scheme::Scaled(scaling) => Ok(Scheme::Scaled(VarianceScaling { spread, ..scaling })),
+            _ => Err(self.lacks("distribution", "one whose variance is scaled, such as he_normal")),
+        }
+    }
+
+    fn lacks(&self, key: &'static str, allowed: &'static str) -> Error {
+        Error::new(ErrorKind::Parameter, format!("the scheme for another {key}"), self, allowed)
     }
 
     /// What is wrong whatever the fans and the shape.
@@ -248,15 +314,9 @@ impl From<VarianceScaling> for Scheme {
 /// | [`TruncatedNormalUncorrected`](Spread::TruncatedNormalUncorrected) | N cut at two of its standard deviations sqrt(scale / fan): the variance after the cut is 0.774 of that, as TensorFlow 1 |
 ///
 /// ```
-/// use fanin::scheme::{self, FanMode, Spread};
-/// use fanin::{Fans, Nonlinearity};
+/// use fanin::scheme::{FanMode, Spread, VarianceScaling, he_normal};
 ///
-/// let scaling = scheme::he_normal()
-///     .with_mode(FanMode::FanOut)
-///     .with_gain(Nonlinearity::LeakyRelu { negative_slope: 0.1 }.gain())?
-///     .with_spread(Spread::TruncatedNormal);
-/// let distribution = scaling.distribution_of_fans(Fans::new(256, 1024)?)?;
-/// assert!((distribution.std() - (2.0f64 / 1.01 / 1024.0).sqrt()).abs() < 1e-9);
+/// assert_eq!(he_normal(), VarianceScaling::new(2.0, FanMode::FanIn, Spread::Normal)?.into());
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -313,7 +373,8 @@ impl VarianceScaling {
     /// ```
     /// use fanin::scheme::{FanMode, Spread, VarianceScaling, he_normal};
     ///
-    /// assert_eq!(VarianceScaling::new(2.0, FanMode::FanIn, Spread::Normal)?, he_normal());
+    /// let he = VarianceScaling::new(2.0, FanMode::FanIn, Spread::Normal)?;
+    /// assert_eq!((he_normal(), he.scale()), (he.into(), 2.0));
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn new(scale: f64, mode: FanMode, spread: Spread) -> Result<VarianceScaling, Error> {
@@ -321,108 +382,32 @@ impl VarianceScaling {
         Ok(VarianceScaling { scale, mode, spread })
     }
 
-    /// The same with `scale = gain^2`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parameter`] unless gain is above 0 and f64 holds its square.
-    ///
-    /// ```
-    /// assert_eq!(fanin::scheme::glorot_normal().with_gain(2.0)?.scale(), 4.0);
-    /// assert!(fanin::scheme::glorot_normal().with_gain(-2.0).is_err());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn with_gain(self, gain: f64) -> Result<VarianceScaling, Error> {
-        self.with_factor("gain", gain)
-    }
-
-    fn with_factor(self, name: &'static str, factor: f64) -> Result<VarianceScaling, Error> {
+    /// A variance of `factor^2 / fan`; errors call the factor by this name.
+    pub(crate) fn from_factor(
+        name: &'static str,
+        factor: f64,
+        mode: FanMode,
+        spread: Spread,
+    ) -> Result<VarianceScaling, Error> {
         let scale = factor * factor;
         let holds = factor > 0.0 && scale.is_normal();
         require(holds, name, factor, "finite and above 0, as must be its square in f64")?;
-        Ok(VarianceScaling { scale, ..self })
-    }
-
-    /// The same with another fan.
-    ///
-    /// ```
-    /// use fanin::scheme::{FanMode, he_uniform};
-    ///
-    /// assert_eq!(he_uniform().with_mode(FanMode::FanOut).mode(), FanMode::FanOut);
-    /// ```
-    #[must_use]
-    pub const fn with_mode(self, mode: FanMode) -> Self {
-        VarianceScaling { mode, ..self }
-    }
-
-    /// The same in another shape: [`Spread::TruncatedNormal`] is how Keras and JAX draw their normal schemes.
-    ///
-    /// ```
-    /// use fanin::scheme::{Spread, lecun_normal};
-    ///
-    /// assert_eq!(lecun_normal().with_spread(Spread::TruncatedNormal).spread(), Spread::TruncatedNormal);
-    /// ```
-    #[must_use]
-    pub const fn with_spread(self, spread: Spread) -> Self {
-        VarianceScaling { spread, ..self }
-    }
-
-    /// The whole of a tensor of this shape, ready to be drawn: as [`Scheme::fill`].
-    ///
-    /// # Errors
-    /// Those of [`Scheme::fill`].
-    ///
-    /// ```
-    /// use fanin::{Dtype, Layout, Stream, scheme};
-    ///
-    /// let fill = scheme::he_normal().fill(&[256, 128], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
-    /// assert_eq!(fill.len(), 256 * 128);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn fill(&self, shape: &[u64], layout: Layout, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
-        Scheme::from(*self).fill(shape, layout, stream, dtype)
+        Ok(VarianceScaling { scale, mode, spread })
     }
 
     /// The variance times the fan.
-    ///
-    /// ```
-    /// assert_eq!(fanin::scheme::he_normal().scale(), 2.0);
-    /// ```
     pub const fn scale(&self) -> f64 {
         self.scale
     }
 
     /// Which fan.
-    ///
-    /// ```
-    /// assert_eq!(fanin::scheme::glorot_normal().mode().to_string(), "fan_avg");
-    /// ```
     pub const fn mode(&self) -> FanMode {
         self.mode
     }
 
     /// The shape of the distribution.
-    ///
-    /// ```
-    /// assert_eq!(fanin::scheme::standard().spread().to_string(), "uniform");
-    /// ```
     pub const fn spread(&self) -> Spread {
         self.spread
-    }
-
-    /// What is drawn into a weight of this shape: as [`Scheme::distribution`].
-    ///
-    /// # Errors
-    /// Those of [`Fans::from_shape`] and [`distribution_of_fans`](VarianceScaling::distribution_of_fans).
-    ///
-    /// ```
-    /// use fanin::{Layout, scheme};
-    ///
-    /// let distribution = scheme::he_normal().distribution(&[512, 128], Layout::OUT_IN)?;
-    /// assert_eq!(distribution.to_string(), "normal(0, 0.125^2)");
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn distribution(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
-        self.distribution_of_fans(Fans::from_shape(shape, layout)?)
     }
 
     /// What is drawn for these fans.
@@ -431,10 +416,11 @@ impl VarianceScaling {
     /// [`ErrorKind::Parameter`] where the scale is so small or so large that f64 does not hold the bounds or the deviation.
     ///
     /// ```
-    /// use fanin::{Distribution, Fans, scheme};
+    /// use fanin::scheme::{FanMode, Spread, VarianceScaling};
+    /// use fanin::{Distribution, Fans};
     ///
-    /// let distribution = scheme::lecun_uniform().distribution_of_fans(Fans::new(3, 7)?)?;
-    /// assert_eq!(distribution, Distribution::Uniform { low: -1.0, high: 1.0 });
+    /// let lecun = VarianceScaling::new(1.0, FanMode::FanIn, Spread::Uniform)?;
+    /// assert_eq!(lecun.distribution_of_fans(Fans::new(3, 7)?)?, Distribution::Uniform { low: -1.0, high: 1.0 });
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn distribution_of_fans(&self, fans: Fans) -> Result<Distribution, Error> {

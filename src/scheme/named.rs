@@ -69,6 +69,20 @@ pub const fn truncated_normal(mean: f64, std: f64, low: f64, high: f64) -> Schem
     Scheme::Fixed(Distribution::TruncatedNormal { mean, std, low, high })
 }
 
+/// N(mean, std^2) cut at so many standard deviations on either side of the mean.
+///
+/// ```
+/// let scheme = fanin::scheme::truncated_at(0.0, 0.02, 2.0); // keras.initializers.TruncatedNormal(stddev=0.02)
+/// assert_eq!(scheme, fanin::scheme::truncated_normal(0.0, 0.02, -0.04, 0.04));
+/// ```
+pub fn truncated_at(mean: f64, std: f64, sigmas: f64) -> Scheme {
+    Scheme::Fixed(Distribution::truncated_at(mean, std, sigmas))
+}
+
+const fn scaled(scale: f64, mode: FanMode, spread: Spread) -> Scheme {
+    Scheme::Scaled(VarianceScaling { scale, mode, spread })
+}
+
 /// U(+-gain sqrt(6 / (fan_in + fan_out))), gain 1. X. Glorot, Y. Bengio, "Understanding the difficulty of training deep
 /// feedforward neural networks", AISTATS 2010, <https://proceedings.mlr.press/v9/glorot10a.html>.
 ///
@@ -77,8 +91,8 @@ pub const fn truncated_normal(mean: f64, std: f64, low: f64, high: f64) -> Schem
 /// assert_eq!(distribution, fanin::Distribution::Uniform { low: -1.0, high: 1.0 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn glorot_uniform() -> VarianceScaling {
-    VarianceScaling { scale: 1.0, mode: FanMode::FanAvg, spread: Spread::Uniform }
+pub const fn glorot_uniform() -> Scheme {
+    scaled(1.0, FanMode::FanAvg, Spread::Uniform)
 }
 
 /// N with std gain sqrt(2 / (fan_in + fan_out)), gain 1, untruncated. Glorot and Bengio 2010,
@@ -89,8 +103,8 @@ pub const fn glorot_uniform() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Normal { mean: 0.0, std: 0.5 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn glorot_normal() -> VarianceScaling {
-    VarianceScaling { spread: Spread::Normal, ..glorot_uniform() }
+pub const fn glorot_normal() -> Scheme {
+    scaled(1.0, FanMode::FanAvg, Spread::Normal)
 }
 
 /// U(+-gain sqrt(3 / fan_in)), gain sqrt 2 for ReLU. K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers",
@@ -101,8 +115,8 @@ pub const fn glorot_normal() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Uniform { low: -1.0, high: 1.0 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn he_uniform() -> VarianceScaling {
-    VarianceScaling { scale: 2.0, mode: FanMode::FanIn, spread: Spread::Uniform }
+pub const fn he_uniform() -> Scheme {
+    scaled(2.0, FanMode::FanIn, Spread::Uniform)
 }
 
 /// N with std sqrt(2 / fan_in), untruncated as in the paper and PyTorch; with [`Spread::TruncatedNormal`] it is Keras's.
@@ -113,8 +127,8 @@ pub const fn he_uniform() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Normal { mean: 0.0, std: 0.5 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn he_normal() -> VarianceScaling {
-    VarianceScaling { spread: Spread::Normal, ..he_uniform() }
+pub const fn he_normal() -> Scheme {
+    scaled(2.0, FanMode::FanIn, Spread::Normal)
 }
 
 /// U(+-sqrt(3 / fan_in)). Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998,
@@ -125,8 +139,8 @@ pub const fn he_normal() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Uniform { low: -0.5, high: 0.5 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn lecun_uniform() -> VarianceScaling {
-    VarianceScaling { scale: 1.0, mode: FanMode::FanIn, spread: Spread::Uniform }
+pub const fn lecun_uniform() -> Scheme {
+    scaled(1.0, FanMode::FanIn, Spread::Uniform)
 }
 
 /// N with std sqrt(1 / fan_in), untruncated. LeCun et al. 1998, <https://doi.org/10.1007/3-540-49430-8_2>; also what older code calls
@@ -137,8 +151,8 @@ pub const fn lecun_uniform() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Normal { mean: 0.0, std: 0.5 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn lecun_normal() -> VarianceScaling {
-    VarianceScaling { spread: Spread::Normal, ..lecun_uniform() }
+pub const fn lecun_normal() -> Scheme {
+    scaled(1.0, FanMode::FanIn, Spread::Normal)
 }
 
 /// U(+-1 / sqrt(fan_in)): Glorot and Bengio's "standard" heuristic (<https://proceedings.mlr.press/v9/glorot10a.html>), and
@@ -149,8 +163,8 @@ pub const fn lecun_normal() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Uniform { low: -0.5, high: 0.5 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub const fn standard() -> VarianceScaling {
-    VarianceScaling { scale: 1.0 / 3.0, ..lecun_uniform() }
+pub const fn standard() -> Scheme {
+    scaled(1.0 / 3.0, FanMode::FanIn, Spread::Uniform)
 }
 
 /// U(+-factor sqrt(3 / fan_in)): TensorFlow 1's `uniform_unit_scaling_initializer`, after D. Sussillo, L. F. Abbott,
@@ -164,8 +178,8 @@ pub const fn standard() -> VarianceScaling {
 /// assert_eq!(distribution, fanin::Distribution::Uniform { low: -2.0, high: 2.0 });
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub fn uniform_unit_scaling(factor: f64) -> Result<VarianceScaling, Error> {
-    lecun_uniform().with_factor("factor", factor)
+pub fn uniform_unit_scaling(factor: f64) -> Result<Scheme, Error> {
+    VarianceScaling::from_factor("factor", factor, FanMode::FanIn, Spread::Uniform).map(Scheme::Scaled)
 }
 
 /// TensorFlow 1's `contrib.layers.variance_scaling_initializer(factor, mode, uniform)`: U(+-sqrt(3 factor / n)), or N
@@ -177,17 +191,17 @@ pub fn uniform_unit_scaling(factor: f64) -> Result<VarianceScaling, Error> {
 /// ```
 /// use fanin::{Distribution, Fans, scheme};
 ///
-/// let scaling = scheme::variance_scaling_initializer(2.0, scheme::FanMode::FanIn, false)?;
+/// let scheme = scheme::variance_scaling_initializer(2.0, scheme::FanMode::FanIn, false)?;
 /// let std = (1.3f64 * 2.0 / 10.0).sqrt();
-/// assert_eq!(scaling.distribution_of_fans(Fans::new(10, 1)?)?, Distribution::truncated_at(0.0, std, 2.0));
+/// assert_eq!(scheme.distribution_of_fans(Fans::new(10, 1)?)?, Distribution::truncated_at(0.0, std, 2.0));
 /// # Ok::<(), fanin::Error>(())
 /// ```
-pub fn variance_scaling_initializer(factor: f64, mode: FanMode, uniform: bool) -> Result<VarianceScaling, Error> {
+pub fn variance_scaling_initializer(factor: f64, mode: FanMode, uniform: bool) -> Result<Scheme, Error> {
     let (scale, spread) =
         if uniform { (factor, Spread::Uniform) } else { (1.3 * factor, Spread::TruncatedNormalUncorrected) };
     let holds = factor.is_finite() && factor > 0.0 && scale.is_finite();
     require(holds, "factor", factor, "finite and above 0, as must be 1.3 times of it")?;
-    Ok(VarianceScaling { scale, mode, spread })
+    Ok(scaled(scale, mode, spread))
 }
 
 /// `gain` times orthonormal rows or columns, whichever are fewer, of the weight as a matrix, outputs by all else: uniform among all

@@ -112,20 +112,20 @@ impl FromStr for Scheme {
             Name::Uniform => uniform(keys.number("low", 0.0)?, keys.number("high", 1.0)?),
             Name::Normal => normal(keys.number("mean", 0.0)?, keys.number("std", 1.0)?),
             Name::TruncatedNormal => keys.window()?,
-            Name::Standard => standard().into(),
-            Name::UniformUnitScaling => uniform_unit_scaling(keys.number("factor", 1.0)?)?.into(),
-            Name::GlorotUniform => glorot_uniform().with_gain(keys.number("gain", 1.0)?)?.into(),
+            Name::Standard => standard(),
+            Name::UniformUnitScaling => uniform_unit_scaling(keys.number("factor", 1.0)?)?,
+            Name::GlorotUniform => glorot_uniform().with_gain(keys.number("gain", 1.0)?)?,
             Name::GlorotNormal => {
-                let scaling = glorot_normal().with_gain(keys.number("gain", 1.0)?)?;
-                keys.truncated(scaling)?.into()
+                let scheme = glorot_normal().with_gain(keys.number("gain", 1.0)?)?;
+                keys.truncated(scheme)?
             }
-            Name::HeUniform => keys.he(he_uniform())?.into(),
+            Name::HeUniform => keys.he(he_uniform())?,
             Name::HeNormal => {
-                let scaling = keys.he(he_normal())?;
-                keys.truncated(scaling)?.into()
+                let scheme = keys.he(he_normal())?;
+                keys.truncated(scheme)?
             }
-            Name::LecunUniform => lecun_uniform().into(),
-            Name::LecunNormal => keys.truncated(lecun_normal())?.into(),
+            Name::LecunUniform => lecun_uniform(),
+            Name::LecunNormal => keys.truncated(lecun_normal())?,
             Name::VarianceScaling => VarianceScaling::new(
                 keys.number("scale", 1.0)?,
                 keys.value("mode", FanMode::FanIn)?,
@@ -136,8 +136,7 @@ impl FromStr for Scheme {
                 keys.number("factor", 2.0)?,
                 keys.value("mode", FanMode::FanIn)?,
                 keys.truth("uniform")?,
-            )?
-            .into(),
+            )?,
             Name::Orthogonal => {
                 let gain = keys.number("gain", 1.0)?;
                 match keys.matrix()? {
@@ -313,8 +312,8 @@ impl<'a> Keys<'a> {
     }
 
     /// `truncated=true`: cut at two sigmas, corrected.
-    fn truncated(&mut self, scaling: VarianceScaling) -> Result<VarianceScaling, Error> {
-        Ok(if self.truth("truncated")? { scaling.with_spread(Spread::TruncatedNormal) } else { scaling })
+    fn truncated(&mut self, scheme: Scheme) -> Result<Scheme, Error> {
+        if self.truth("truncated")? { scheme.with_spread(Spread::TruncatedNormal) } else { Ok(scheme) }
     }
 
     /// A truncated normal's `mean` and `std`, with bounds or with `sigmas`.
@@ -323,7 +322,7 @@ impl<'a> Keys<'a> {
         let (low, high, sigmas) = (self.maybe("low")?, self.maybe("high")?, self.take("sigmas"));
         let Some(text) = sigmas else {
             return Ok(match (low, high) {
-                (None, None) => Distribution::truncated_at(mean, std, 2.0).into(),
+                (None, None) => truncated_at(mean, std, 2.0),
                 // A bound that is not given is none.
                 (low, high) => {
                     truncated_normal(mean, std, low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY))
@@ -335,12 +334,12 @@ impl<'a> Keys<'a> {
         }
         let sigmas = self.parse("sigmas", text)?;
         require(sigmas > 0.0, "sigmas", sigmas, "above 0")?;
-        Ok(Distribution::truncated_at(mean, std, sigmas).into())
+        Ok(truncated_at(mean, std, sigmas))
     }
 
     /// He's parameters: `mode`, and either `gain` or `nonlinearity` with its `negative_slope`.
-    fn he(&mut self, scaling: VarianceScaling) -> Result<VarianceScaling, Error> {
-        let scaling = scaling.with_mode(self.value("mode", FanMode::FanIn)?);
+    fn he(&mut self, scheme: Scheme) -> Result<Scheme, Error> {
+        let scheme = scheme.with_mode(self.value("mode", FanMode::FanIn)?)?;
         let (gain, nonlinearity, slope) = (self.take("gain"), self.take("nonlinearity"), self.take("negative_slope"));
         if let (Some(gain), Some(_)) = (gain, nonlinearity) {
             return Err(self.wrong("gain", gain, "gain or nonlinearity, not both"));
@@ -362,9 +361,9 @@ impl<'a> Keys<'a> {
             }
         };
         match (gain, chosen) {
-            (Some(gain), _) => scaling.with_gain(self.parse("gain", gain)?),
-            (None, Some(nonlinearity)) => scaling.with_gain(nonlinearity.gain()),
-            (None, None) => Ok(scaling),
+            (Some(gain), _) => scheme.with_gain(self.parse("gain", gain)?),
+            (None, Some(nonlinearity)) => scheme.with_gain(nonlinearity.gain()),
+            (None, None) => Ok(scheme),
         }
     }
 

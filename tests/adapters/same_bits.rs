@@ -264,7 +264,8 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         let buffer = gpu.buffer(&vec![0; 280 * fills.len()]);
         let fills = fills.iter().filter(|(_, fill)| fill.dtype() == Dtype::F32 || !gpu.compiles_slowly());
-        let targets: Vec<_> = fills.clone().zip(0..).map(|((_, fill), i)| Target::new(fill, &buffer, 280 * i)).collect();
+        let targets: Vec<_> =
+            fills.clone().zip(0..).map(|((_, fill), i)| Target::new(fill, &buffer, 280 * i)).collect();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);

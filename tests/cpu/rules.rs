@@ -1,6 +1,6 @@
 //! Rules: what is said of each tensor, and what is refused.
 
-use fanin::rules::{Model, Rules, Tensor};
+use fanin::rules::{Model, Plan, Rules, Tensor};
 use fanin::{Distribution, Dtype, ErrorKind, Layout, Scheme, cpu, scheme};
 
 fn rules(text: &str) -> Rules {
@@ -17,7 +17,7 @@ fn std_of(rules: &Rules, tensor: Tensor) -> f64 {
 fn one_scheme_for_all_keeps_its_layout_and_its_numbers() {
     let he: Scheme = "he_normal".parse().unwrap();
     let depthwise = Rules::of_scheme(&he, Layout::OUT_IN.with_groups(32)).unwrap();
-    let fan_out = scheme::he_normal().with_mode(scheme::FanMode::FanOut).into();
+    let fan_out = scheme::he_normal().with_mode(scheme::FanMode::FanOut).unwrap();
     let tensor = || Tensor::new("conv.weight", [32, 1, 3, 3]);
     let expected = (2.0f64 / 9.0).sqrt();
     assert_eq!(std_of(&depthwise, tensor()), expected);
@@ -1123,4 +1123,16 @@ fn what_stands_beside_a_tensor_decides() {
         "1 tensor met no rule: \"a.bias\"; the rule of line 1 takes the fans of \"weight\" of two dimensions or more, which is not \
          beside \"a.bias\", allowed: a rule for each, or one for \"*\" at the end"
     );
+}
+
+#[test]
+fn a_configuration_that_is_read_as_a_list_of_tensors_is_recognised() {
+    let error = Model::from_json(br#"{"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}"#).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the list of tensors is a model's config.json, allowed: an object from tensor names to {dtype, shape}; \
+         Plan::from_config reads this one"
+    );
+    let missing = Plan::from_config(br#"{"architectures": ["GPT2LMHeadModel"], "n_layer": 1}"#).unwrap_err();
+    assert_eq!(missing.to_string(), "the config has no n_embd, allowed: a value of it");
 }

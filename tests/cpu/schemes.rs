@@ -149,7 +149,7 @@ fn a_misspelt_name_is_answered_with_the_nearest() {
 #[test]
 fn scales_beyond_f64_are_refused() {
     let tiny = VarianceScaling::new(5e-324, FanMode::FanIn, Spread::Normal).unwrap();
-    let error = tiny.distribution(&[1, 10], Layout::OUT_IN).unwrap_err();
+    let error = Scheme::from(tiny).distribution(&[1, 10], Layout::OUT_IN).unwrap_err();
     assert_eq!((error.kind(), error.thing()), (ErrorKind::Parameter, "scale"));
 }
 

@@ -143,7 +143,7 @@ impl Choice {
             }
             return Ok((rules, format!("preset {name}")));
         }
-        let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform().into());
+        let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform());
         let of_all = self.layout.iter().filter(|(pattern, _)| pattern.is_none()).map(|(_, layout)| *layout);
         let of_all: Vec<_> = of_all.collect();
         if of_all.len() > 1 {

@@ -1,6 +1,5 @@
 //! `fanin probe`: whether an initialisation is healthy.
 
-mod advice;
 mod figure;
 mod model;
 mod table;
@@ -10,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use fanin::Scheme;
-use fanin::probe::{Activation, Input, Report};
+use fanin::probe::{Activation, Advice, Input, Report};
 use serde::Serialize;
 
 use crate::commands::choice::Choice;
@@ -20,7 +19,6 @@ use crate::draw::engine::Engine;
 use crate::failure::Failure;
 use crate::files::checkpoint;
 use crate::say;
-use advice::Advice;
 
 /// Says whether an initialisation is healthy: whether layers saturate, activations vanish, gradients vanish or explode.
 ///
@@ -147,12 +145,12 @@ impl Probe {
         for (text, probe) in probes {
             let started = Instant::now();
             let report = run(&probe)?;
-            let advice = match (advice::holds(&report.verdict), &found) {
+            let advice = match (report.verdict.holds(), &found) {
                 (true, _) => None,
                 (false, Some(found)) => Some(Advice::clone(found)),
                 (false, None) => {
                     say_how_long(&probe, started.elapsed().as_secs_f64());
-                    Some(found.insert(advice::look(&probe, &run)?).clone())
+                    Some(found.insert(probe.advice(run)?).clone())
                 }
             };
             probed.push(Probed { text, probe, device: engine.name().into(), report, advice });
@@ -223,7 +221,7 @@ impl Probe {
 
 /// Of a search that takes a while, how long.
 fn say_how_long(probe: &fanin::probe::Probe, seconds_of_one: f64) {
-    let probes = advice::most_probes(probe);
+    let probes = probe.most_probes();
     let seconds = probes as f64 * seconds_of_one;
     if seconds >= 5.0 {
         say::aside(&format!(

@@ -48,6 +48,7 @@ use fanin::rules::{Rules, Tensor};
 use fanin::{Dtype, Stream};
 
 pub use error::Error;
+pub use fanin;
 #[cfg(feature = "wgpu")]
 pub use gpu::Gpu;
 

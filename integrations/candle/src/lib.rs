@@ -42,6 +42,7 @@ use candle_nn::{Init, VarBuilder, VarMap};
 use fanin::rules::{Architecture, Config, Plan, Planned, Rules};
 use fanin::{Dtype, Fill, Stream, cpu};
 
+pub use fanin;
 pub use listing::{list, list_of};
 
 /// What each parameter of a model draws, for one seed: what stands behind a `VarBuilder`.

@@ -1,8 +1,7 @@
 //! The verdict in words: each condition with the number behind it, and what would hold.
 
-use fanin::probe::{Activation, Gradients, Layer, Phase, Probe, Report};
+use fanin::probe::{Activation, Advice, Gradients, Layer, Phase, Probe, Report};
 
-use super::advice::{Advice, SEEDS};
 use super::table::{share, short};
 
 /// The verdict's lines, with the advice that was looked for where something breaks.
@@ -99,13 +98,32 @@ fn remedy(probe: &Probe, advice: &Advice) -> String {
     let (activation, depth) = (probe.activation(), probe.depth());
     match advice {
         Advice::Holds(scheme) => {
-            format!("{scheme} would hold over {depth} layers of {activation}: drawn so with {SEEDS} seeds, it did")
+            format!(
+                "{scheme} would hold over {depth} layers of {activation}: drawn so with {} seeds, it did",
+                Advice::SEEDS
+            )
         }
-        Advice::Nothing { from, to, why } => {
+        Advice::Nothing { from, to, nearest, report, .. } => {
             let (from, to) = (short(*from), short(*to));
             format!(
-                "no gain holds for {depth} layers of {activation}, of those that were drawn from {from} to {to}: {why}"
+                "no gain holds for {depth} layers of {activation}, of those that were drawn from {from} to {to}: with {nearest} {}",
+                broken(activation, report)
             )
         }
     }
+}
+
+/// What breaks with the scheme that came nearest.
+fn broken(activation: Activation, report: &Report) -> String {
+    let verdict = &report.verdict;
+    let saturated = report.layers.iter().map(|layer| layer.saturated).fold(0.0, f64::max);
+    let what = [
+        verdict.saturates.map(|_| format!("{} of {activation}'s activations saturate", share(saturated))),
+        verdict.vanishes.map(|_| "activations vanish".to_string()),
+        verdict.explodes.map(|_| "activations explode".to_string()),
+        (verdict.gradients != Gradients::Hold).then(|| format!("gradients {}", verdict.gradients)),
+    ];
+    let what: Vec<_> = what.into_iter().flatten().collect();
+    // With the first seed it holds, and not with all.
+    if what.is_empty() { format!("not all of {} seeds hold", Advice::SEEDS) } else { what.join(", ") }
 }

@@ -127,8 +127,17 @@ pub(super) fn source(variant: Variant, wide: bool, rounding: Rounding) -> String
         (Writes::Odd, _) => part!("write_odd"),
     };
     let multiplication = if wide { part!("mul_wide_u64") } else { part!("mul_wide") };
-    let (hidden, philox, math) = (hidden(rounding), part!("philox"), part!("math"));
-    let shared = [part!("params"), multiplication, philox, hidden, math, part!("rounding"), write, part!("tile")];
+    let hidden = hidden(rounding);
+    let shared = [
+        part!("params"),
+        multiplication,
+        part!("philox"),
+        hidden,
+        part!("math"),
+        part!("rounding"),
+        write,
+        part!("tile"),
+    ];
     [&shared, parts(variant.kernel)].concat().join("\n")
 }
 

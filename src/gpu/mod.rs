@@ -193,11 +193,10 @@ impl GpuFiller {
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// let features = adapter.features() & wgpu::Features::PIPELINE_CACHE;
-    /// let descriptor = wgpu::DeviceDescriptor { required_features: features, ..Default::default() };
+    /// let descriptor = wgpu::DeviceDescriptor { required_features: fanin::gpu::features(&adapter), ..Default::default() };
     /// # let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
     /// let mut filler = fanin::gpu::GpuFiller::new(&device, &queue)?;
-    /// if !features.is_empty() {
+    /// if device.features().contains(wgpu::Features::PIPELINE_CACHE) {
     ///     let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
     ///     // Without data there is nothing that could be wrong.
     ///     filler = filler.with_pipeline_cache(&unsafe { device.create_pipeline_cache(&descriptor) });

@@ -5,7 +5,7 @@
 //! is the kernel that writes one word everywhere. Software adapters are benched too: they say nothing about a real GPU.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use fanin::gpu::{GpuFiller, Target};
+use fanin::gpu::{self, GpuFiller, Target};
 use fanin::{Distribution, Dtype, Fill, Stream, cpu};
 use rand::SeedableRng;
 use rand::distr::Distribution as _;
@@ -91,10 +91,8 @@ fn on_gpus(c: &mut Criterion) {
     }
     for adapter in adapters {
         let info = adapter.get_info();
-        let hardware = info.device_type != wgpu::DeviceType::Cpu;
-        let wide = adapter.features() & wgpu::Features::SHADER_INT64;
         let descriptor = wgpu::DeviceDescriptor {
-            required_features: if hardware { wide } else { wgpu::Features::empty() },
+            required_features: gpu::features(&adapter),
             required_limits: adapter.limits(),
             ..Default::default()
         };
@@ -102,7 +100,7 @@ fn on_gpus(c: &mut Criterion) {
             println!("{} {} cannot be opened", info.backend, info.name);
             continue;
         };
-        let filler = GpuFiller::untested(&device, &queue).unwrap();
+        let filler = GpuFiller::new(&device, &queue).unwrap();
         let buffer = |size: u64, dtype: Dtype| {
             device.create_buffer(&wgpu::BufferDescriptor {
                 label: None,

@@ -3,8 +3,8 @@
 //!
 //! Run it with `cargo run --release --example own_device`.
 
-use fanin::gpu::GpuFiller;
 use fanin::gpu::wgpu::{self, BufferUsages};
+use fanin::gpu::{self, GpuFiller};
 use fanin::{Dtype, Layout, Scheme, Stream};
 
 const OUT: u64 = 4096;
@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // The program's own things.
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let adapter = pollster::block_on(instance.request_adapter(&Default::default()))?;
-    let (device, queue) = pollster::block_on(adapter.request_device(&Default::default()))?;
+    let descriptor = wgpu::DeviceDescriptor { required_features: gpu::features(&adapter), ..Default::default() };
+    let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))?;
     let buffer = |size, usage| {
         device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
     };

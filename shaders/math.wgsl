@@ -10,11 +10,8 @@
 // bits; the same negated, their magnitude, one or the other of them; all of these times a literal power of two, which no
 // rounding can tell from its operand; and products that are exact, where a sum takes them, since a fused one is the same: they
 // have names, `exact_product`, and a reason each. src/gpu/kernels/guards.rs reads all kernels for this rule,
-// src/gpu/kernels/compilers.rs has compilers do all of that to them.
-
-fn hidden(x: f32) -> f32 {
-    return bitcast<f32>(bitcast<u32>(x) | params.zero);
-}
+// src/gpu/kernels/compilers.rs has compilers do all of that to them. hidden.wgsl has these guards; where the kernel's language can
+// forbid a compiler all of that, hidden_by_language.wgsl stands in its place.
 
 fn product(a: f32, b: f32) -> f32 {
     return hidden(a * b);
@@ -103,8 +100,8 @@ fn cos_sin_from(quarter: u32, i: i32) -> vec2<f32> {
     p = horner(p, s, -0.30842513);
     let cos_t = product(p, s) + 1.0;
     let swap = (quarter & 1u) != 0u;
-    let c = bitcast<u32>(select(cos_t, sin_t, swap)) | params.zero;
-    let d = bitcast<u32>(select(sin_t, cos_t, swap)) | params.zero;
+    let c = bitcast<u32>(hidden(select(cos_t, sin_t, swap)));
+    let d = bitcast<u32>(hidden(select(sin_t, cos_t, swap)));
     return vec2(bitcast<f32>(c ^ (((quarter + 1u) & 2u) << 30u)), bitcast<f32>(d ^ ((quarter & 2u) << 30u)));
 }
 

@@ -48,10 +48,6 @@ var<private> params: Params;
 
 const HEAD: u32 = 8u;
 
-fn hidden4(x: vec4<f32>) -> vec4<f32> {
-    return bitcast<vec4<f32>>(bitcast<vec4<u32>>(x) | vec4(params.zero));
-}
-
 fn with_product(sum: vec4<f32>, a: vec4<f32>, b: vec4<f32>) -> vec4<f32> {
     return hidden4(sum + hidden4(a * b));
 }

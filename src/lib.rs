@@ -41,8 +41,8 @@
 //!
 //! # What is guaranteed
 //! - **The same bits everywhere.** Kernels use only those operations that WGSL defines to the last bit, and their twins in
-//!   Rust the same in the same order; whatever an addition or multiplication rounded is hidden from the next one, so that no
-//!   compiler may fuse or rearrange them, fast-math included. Tests compare by equality, and `gpu::GpuFiller::new` refuses a
+//!   Rust the same in the same order; whatever an addition or multiplication rounded is hidden from the next one, or marked in SPIR-V, so
+//!   that no compiler may fuse or rearrange them, fast-math included. Tests compare by equality, and `gpu::GpuFiller::new` refuses a
 //!   device that draws other bits.
 //! - **Any shard is the slice of the whole.** Element `i` depends on the stream, the distribution and `i` alone: not on
 //!   ranges, offsets, dispatches, threads or the order of calls.

@@ -22,5 +22,5 @@ const OWN = {
 export function partsOf(kernel, dtype, writes) {
   if (!OWN[kernel]) throw new Error(`there is no kernel named "${kernel}" on this page, allowed: ${Object.keys(OWN).join(", ")}`);
   const write = writes === "words" ? "write_words" : `write_blocks_${SIZES[dtype] * 8}`;
-  return ["params", "mul_wide", "philox", "math", "rounding", write, "tile", ...OWN[kernel]];
+  return ["params", "mul_wide", "philox", "hidden", "math", "rounding", write, "tile", ...OWN[kernel]];
 }

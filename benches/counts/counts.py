@@ -12,8 +12,12 @@ also one in a branch that few fills take. Memory, latencies, and which instructi
 - NVIDIA (sm_90, an H100): naga writes Metal's language, which is made C++, clang makes it PTX, and NVIDIA's assembler the
   instructions, which are all counted but NOP. The driver's own way there is another one, through SPIR-V and a compiler that is
   not public; what is alike is the assembler. naga's bounds on loops are taken out, as clang does not see that they never bind.
+  Each instruction goes through a pipe: ALU (integers, comparisons, selections: 64 lanes a cycle of a multiprocessor), FMA (128), IMAD
+  (64, and half of that for 64-bit products), XU (16); all of them through the issue of 128. What takes most cycles is the bound.
 - AMD (RDNA 2, unless `--family` says GFX1100, VEGA20, ...): naga writes SPIR-V, and Mesa's driver, RADV, compiles it with ACO,
   for a GPU that is not there. Vector instructions are counted, without loads and stores. Linux has this driver for such GPUs.
+
+Each kernel is compiled twice, as its rounding is kept: by guards, where compilers may contract, and by the language, where they may not.
 
 Figures are given with 64-bit products, for devices that have them, / with products of 16-bit pieces, for the others:
 
@@ -26,6 +30,7 @@ Figures are given with 64-bit products, for devices that have them, / with produ
 import argparse
 import ctypes
 import glob
+import json
 import os
 import re
 import shutil
@@ -35,12 +40,14 @@ import sys
 import tempfile
 from collections import Counter
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 KERNELS = ["constant", "uniform", "normal", "by_normal", "by_exponential"]
 DTYPES = {"f32": (0, 4), "f16": (1, 2), "bf16": (2, 2)}
 PRODUCTS = {"64-bit": True, "16-bit": False}
+ROUNDINGS = {"guards": "ByGuards", "language": "ByLanguage"}
 MARK = "fanin kernel "
 
 
@@ -85,15 +92,18 @@ class Sources:
             )
         }
         self.shared = re.search(r"let shared =\s*\[(.*?)\];", source, re.DOTALL)
-        if not (set(KERNELS) <= set(self.own) and all(self.write.values()) and self.choices and self.shared):
+        self.hidden = dict(re.findall(r'Rounding::(\w+) => part!\("(\w+)"\)', text))
+        found = all(self.write.values()) and self.choices and self.shared and set(self.hidden) == set(ROUNDINGS.values())
+        if not (found and set(KERNELS) <= set(self.own)):
             sys.exit(f"{root}/src/gpu/kernels.rs lists the kernels' parts in a way that this script does not read")
 
     @staticmethod
     def parts(text):
         return re.findall(r'part!\("(\w+)"\)|\b([A-Za-z]\w*)\b', text)
 
-    def wgsl(self, kernel, size, wide):
-        choices = {"write": self.write[size][1], **{name: choice[wide] for name, choice in self.choices.items()}}
+    def wgsl(self, kernel, size, wide, rounding="guards"):
+        choices = {"write": self.write[size][1], "hidden": self.hidden[ROUNDINGS[rounding]]}
+        choices |= {name: choice[wide] for name, choice in self.choices.items()}
         shared = [part or choices[name] for part, name in self.parts(self.shared[1])]
         files = [self.root / "shaders" / f"{part}.wgsl" for part in shared + self.own[kernel]]
         return "\n".join(file.read_text() for file in files)
@@ -109,12 +119,19 @@ class Instruction(NamedTuple):
     next: list
 
 
+class Key(NamedTuple):
+    kernel: str
+    rounding: str
+    products: str
+
+
 class Figures(NamedTuple):
     value: float
     once: int | None
     redraw: int | None
     registers: int
-    kinds: Counter
+    # Instructions of each kind for a value.
+    kinds: dict
     notes: list
 
     def cells(self):
@@ -164,6 +181,11 @@ def reached(code):
     return seen
 
 
+def kind(instruction):
+    """Its name, with what tells 64-bit products from others."""
+    return instruction.name + ".WIDE" * (".WIDE" in instruction.operands.split(" ")[0])
+
+
 def figures(code, counts, stored, size, registers):
     """`counts` says which instructions count, `stored` how many bytes one stores for each invocation."""
     alive = reached(code)
@@ -185,13 +207,41 @@ def figures(code, counts, stored, size, registers):
         entry = {to for i in alive - drawn for to in code[i].next if to in drawn}
         notes += ["its loop over blocks has a loop inside, counted once"] * bool(cycles(code, drawn - entry))
     others = [length(loop) for loop in loops if loop is not drawn]
-    kinds = Counter(code[i].name for i in drawn if counts(code[i]))
+    values = 4 * blocks(drawn)
+    kinds = Counter(kind(code[i]) for i in drawn if counts(code[i]))
+    kinds = {name: number / values for name, number in kinds.most_common()}
     once = None if drawn is straight else length(straight)
-    value = length(drawn) / (4 * blocks(drawn))
+    value = length(drawn) / values
     return Figures(value, once, max(others, default=None), registers, kinds, notes)
 
 
 # NVIDIA.
+
+
+# Of each pipe, how many lanes it takes in a cycle of a multiprocessor of an H100, and what goes through it. What is named nowhere
+# (stores, branches, what all lanes share) takes its turn to issue alone.
+PIPES = {
+    "ALU": (
+        64,
+        "BMSK CSEL F2FP FCHK FMNMX FSEL FSETP I2FP IABS IADD IADD3 IMNMX ISETP LEA LOP LOP3 MOV P2R PLOP3 PRMT R2P SEL SGXT SHF VABSDIFF"
+        " VIADD VIADDMNMX VIMNMX",
+    ),
+    "FMA": (128, "FADD FFMA FMUL"),
+    "IMAD": (64, "IMAD IMAD.WIDE"),
+    "XU": (16, "BREV F2I FLO I2F MUFU POPC"),
+}
+ISSUE = 128
+
+
+def pipes(kinds):
+    """Instructions of each pipe for a value, and what bounds it: the pipe or the issue, and cycles of a multiprocessor."""
+    of = {pipe: sum(kinds.get(name, 0) for name in names.split()) for pipe, (_, names) in PIPES.items()}
+    cycles = {pipe: number / PIPES[pipe][0] for pipe, number in of.items()}
+    # A 64-bit product takes two turns.
+    cycles["IMAD"] += kinds.get("IMAD.WIDE", 0) / PIPES["IMAD"][0]
+    cycles["issue"] = sum(kinds.values()) / ISSUE
+    by = max(cycles, key=cycles.get)
+    return of, by, cycles[by]
 
 
 class Nvidia:
@@ -205,6 +255,11 @@ class Nvidia:
         ptxas = re.search(r"V([\d.]+)", output(self.tools["ptxas"], "--version"))[1]
         return f"ptxas {ptxas} after {output(self.tools['clang++'], '--version').splitlines()[0]}"
 
+    @staticmethod
+    def bound(figures):
+        of, by, cycles = pipes(figures.kinds)
+        return f"{cycles:.3f} {by}", {"pipes": of, "bound_by": by, "bound_cycles": cycles}
+
     def compile(self, folder, kernels, size):
         # What the tests' header includes, for a device that has no library.
         for header in ["cstdint", "cstdio", "cstdlib", "cstring", "vector"]:
@@ -213,7 +268,8 @@ class Nvidia:
             naga(folder / "kernel.metal", "--metal-version", "2.3")
             (folder / "kernel.cu").write_text(self.cuda((folder / "kernel.metal").read_text()))
             options = "-x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib -w -S -std=c++17 -O3"
-            options += " -ffreestanding -ffp-contract=off -fno-strict-aliasing -mllvm -inline-threshold=100000"
+            options += " -ffreestanding -fno-strict-aliasing -mllvm -inline-threshold=100000"
+            options += f" -ffp-contract={'off' if key.rounding == 'language' else 'fast'}"
             # naga writes numbers of single precision without an f.
             options += " -Xclang -cl-single-precision-constant"
             command = [self.tools["clang++"], *options.split(), f"-I{folder}", f"-I{self.harness}"]
@@ -235,6 +291,9 @@ class Nvidia:
         # A runtime-sized array, whose type says one element.
         metal, arrays = re.subn(r"typedef (\S+) (\w+)\[1\];", r"typedef array_of<\1> \2;", metal)
         metal = re.sub(r"^.*\bloop_bound\w* -= .*$|^.*\ball\(loop_bound.*$", "", metal, flags=re.MULTILINE)
+        # clang loses sight of what has 32 bits alone, and adds up zeros.
+        wide = r"static_cast<ulong>\((\w+)\) \* static_cast<ulong>\((\w+)\)"
+        metal = re.sub(wide, r"wide_product(\1, \2)", metal)
         given = re.search(r"void main_\([^{]*?constant (\w+)& given\b", metal)
         element = re.search(r"typedef array_of<(\S+)> (\w+);", metal)
         if arrays != 1 or not given:
@@ -244,6 +303,11 @@ class Nvidia:
 #define memcpy __builtin_memcpy
 #pragma clang force_cuda_host_device begin
 #include "harness.hpp"
+static inline unsigned long wide_product(unsigned a, unsigned b) {{
+    unsigned long product;
+    asm("mul.wide.u32 %0, %1, %2;" : "=l"(product) : "r"(a), "r"(b));
+    return product;
+}}
 {metal}
 #pragma clang force_cuda_host_device end
 extern "C" __attribute__((global)) void entry({given[1]} given, {element[1]} *first) {{
@@ -309,11 +373,17 @@ class Amd:
     def about(self):
         return self.said([]).strip().splitlines()[-1]
 
+    @staticmethod
+    def bound(_):
+        return "-", {}
+
     def compile(self, folder, kernels, size):
         keys = list(kernels)
         modules = [folder / f"{i}.spv" for i in range(len(keys))]
-        for module, naga in zip(modules, kernels.values()):
+        for key, module, naga in zip(keys, modules, kernels.values()):
             naga(module, "--spirv-version", "1.3")
+            if key.rounding == "language":
+                mark(module)
         texts = self.said(modules).split(MARK)[1:]
         for key, text in zip(keys, texts, strict=True):
             _, begun, assembly = text.partition("\ndisasm:\n")
@@ -351,6 +421,23 @@ class Amd:
             return 0
         widths = {"x4": 16, "x3": 12, "x2": 8, "b128": 16, "b96": 12, "b64": 8}
         return next((bytes for end, bytes in widths.items() if instruction.name.endswith(end)), 4)
+
+
+def mark(module):
+    """What src/gpu/spirv.rs does: decorates each f32 operation with NoContraction."""
+    data = module.read_bytes()
+    words = list(struct.unpack(f"<{len(data) // 4}I", data))
+    at, ids, types = 5, [], None
+    while at < len(words):
+        op, length = words[at] & 0xFFFF, words[at] >> 16
+        # OpFNegate, OpFAdd, OpFSub, OpFMul, OpVectorTimesScalar; types are from OpTypeVoid to OpTypeFunction.
+        if op in (127, 129, 131, 133, 142):
+            ids.append(words[at + 2])
+        if types is None and 19 <= op <= 33:
+            types = at
+        at += length
+    words[types:types] = [word for result in ids for word in (3 << 16 | 71, result, 42)]
+    module.write_bytes(struct.pack(f"<{len(words)}I", *words))
 
 
 def be_vulkan(modules):
@@ -416,7 +503,9 @@ def main():
     parser.add_argument("--override", action="append", default=[], metavar="NAME=NUMBER", help="a pipeline's constant")
     parser.add_argument("--compiler", action="append", choices=["nvidia", "amd"], help="both if not given")
     parser.add_argument("--family", default="NAVI21", help="AMD's, as RADV_FORCE_FAMILY names it")
+    parser.add_argument("--rounding", action="append", choices=ROUNDINGS, help="both if not given")
     parser.add_argument("--kinds", action="store_true", help="which instructions they are")
+    parser.add_argument("--json", action="store_true", help="print a JSON array, with pipes and kinds, instead of tables")
     parser.add_argument("--root", type=Path, default=Path(__file__).parents[2], help="another checkout of the project")
     given = parser.parse_args()
 
@@ -444,38 +533,51 @@ def main():
     tools = {name: tool(name, how) for name, how in install.items() if name in needed}
     compilers = [Nvidia(sources, tools) if compiler == "nvidia" else Amd(given.family) for compiler in by]
 
-    print("Instructions, not time: a stand-in until a GPU is measured.")
-    print(f"naga {output(tools['naga'], '--version').strip()}")
+    def say(*text):
+        if not given.json:
+            print(*text, flush=True)
+
+    say("Instructions, not time: a stand-in until a GPU is measured.")
+    say(f"naga {output(tools['naga'], '--version').strip()}")
     for compiler in compilers:
-        print(f"{compiler.title}: {compiler.about()}")
+        say(f"{compiler.title}: {compiler.about()}")
+    rows = []
     for dtype in given.dtype or ["f32", "bf16"]:
         number, size = DTYPES[dtype]
         constants = {"dtype": number, **overrides}
-        print(f"\n{', '.join([dtype, *(f'{name}={number}' for name, number in overrides.items())])}\n")
-        print("| kernel | compiler | a value | once | a redraw | registers |\n|---|---|---|---|---|---|")
+        say(f"\n{', '.join([dtype, *(f'{name}={number}' for name, number in overrides.items())])}\n")
+        say("| kernel | compiler | rounding by | a value | once | a redraw | registers | bound |")
+        say("|---|---|---|---|---|---|---|---|")
         with tempfile.TemporaryDirectory() as folder:
             folder, kernels = Path(folder), {}
-            for kernel in wanted:
-                for products, wide in PRODUCTS.items():
-                    wgsl = folder / f"{kernel}-{products}.wgsl"
-                    wgsl.write_text(sources.wgsl(kernel, size, wide))
-                    override = ",".join(f"{name}={value}" for name, value in constants.items())
-                    options = ["--override", override, "--capabilities", "all"]
-                    kernels[kernel, products] = partial(output, tools["naga"], *options, wgsl)
+            keys = [Key(*key) for key in product(wanted, given.rounding or ROUNDINGS, PRODUCTS)]
+            for key in keys:
+                wgsl = folder / f"{'-'.join(key)}.wgsl"
+                wgsl.write_text(sources.wgsl(key.kernel, size, PRODUCTS[key.products], key.rounding))
+                override = ",".join(f"{name}={value}" for name, value in constants.items())
+                options = ["--override", override, "--capabilities", "all"]
+                kernels[key] = partial(output, tools["naga"], *options, wgsl)
             results = [dict(compiler.compile(folder, kernels, size)) for compiler in compilers]
         details = []
-        for kernel in wanted:
-            for compiler, result in zip(compilers, results):
-                found = {products: result[kernel, products] for products in PRODUCTS}
-                columns = zip(*(figures.cells() for figures in found.values()))
-                print("| " + " | ".join([kernel, compiler.title, *map(" / ".join, columns)]) + " |", flush=True)
-                for products, figures in found.items():
-                    which = f"- {kernel}, {compiler.title}, {products}: "
-                    details += [which + note for note in figures.notes]
-                    if given.kinds:
-                        details.append(which + ", ".join(f"{n} {name}" for name, n in figures.kinds.most_common()))
+        for (kernel, rounding), (compiler, result) in product(
+            dict.fromkeys((key.kernel, key.rounding) for key in keys), zip(compilers, results)
+        ):
+            found = {products: result[Key(kernel, rounding, products)] for products in PRODUCTS}
+            bounds = {products: compiler.bound(figures) for products, figures in found.items()}
+            cells = [figures.cells() + (bounds[products][0],) for products, figures in found.items()]
+            columns = [" / ".join(cell) for cell in zip(*cells)]
+            say("| " + " | ".join([kernel, compiler.title, rounding, *columns]) + " |")
+            for products, figures in found.items():
+                which = f"- {kernel}, {compiler.title}, {rounding}, {products}: "
+                details += [which + note for note in figures.notes]
+                if given.kinds:
+                    details.append(which + ", ".join(f"{n:.2f} {name}" for name, n in figures.kinds.items()))
+                about = {"kernel": kernel, "dtype": dtype, "compiler": compiler.title, "rounding": rounding, "products": products}
+                rows.append(about | figures._asdict() | bounds[products][1])
         if details:
-            print("\n" + "\n".join(details))
+            say("\n" + "\n".join(details))
+    if given.json:
+        print(json.dumps(rows, indent=1))
 
 
 if __name__ == "__main__":

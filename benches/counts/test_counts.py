@@ -60,7 +60,10 @@ class Counts(unittest.TestCase):
         found = counts.figures(code, lambda i: i.name != "NOP", counts.Nvidia.stored, 4, 10)
         # 8 from the first label to the branch back, and 2 that lie behind.
         self.assertEqual((found.value, found.once, found.redraw, found.notes), (10 / 4, 2, 2, []))
-        self.assertEqual(found.kinds["FMUL"], 1)
+        self.assertEqual((found.kinds["FMUL"], found.kinds["IMAD.WIDE"]), (1 / 4, 1 / 4))
+        # Of 10 instructions a 64-bit product takes two turns of 64 lanes, more than all of them to issue.
+        of, by, cycles = counts.pipes({**found.kinds, "IMAD.WIDE": 4})
+        self.assertEqual((of["IMAD"], of["FMA"], by, cycles), (4, 2 / 4, "IMAD", 2 * 4 / 64))
         # As many bytes are twice as many 16-bit elements.
         self.assertEqual(counts.figures(code, lambda i: True, counts.Nvidia.stored, 2, 10).value, 10 / 8)
 
@@ -85,6 +88,8 @@ class Counts(unittest.TestCase):
             for size in (4, 2):
                 narrow, wide = (sources.wgsl(kernel, size, wide) for wide in (False, True))
                 self.assertTrue("fn main(" in narrow and "u64" in wide and "u64" not in narrow, kernel)
+                guards, language = (sources.wgsl(kernel, size, True, rounding) for rounding in counts.ROUNDINGS)
+                self.assertTrue("params.zero" in guards and "params.zero" not in language, kernel)
 
 
 if __name__ == "__main__":

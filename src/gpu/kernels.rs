@@ -1,5 +1,6 @@
 //! Kernels as WGSL: the parts of `shaders/`, one after the other.
 
+use super::features::Rounding;
 use crate::Dtype;
 use crate::sampler::Kernel;
 
@@ -39,6 +40,11 @@ impl Variant {
     /// The values of the WGSL's `override` constants.
     pub fn constants(self) -> [(&'static str, f64); 2] {
         [("dtype", f64::from(self.dtype as u32)), ("asks", f64::from(self.asks))]
+    }
+
+    /// The numbers of the WGSL's bindings: parameters, elements, and a table where the kernel has one.
+    pub fn bindings(self) -> &'static [u32] {
+        if self.kernel.has_table() { &[0, 1, 2] } else { &[0, 1] }
     }
 }
 
@@ -98,13 +104,21 @@ fn parts(kernel: Kernel) -> &'static [&'static str] {
     }
 }
 
+/// What keeps the rounding of an f32 operation from the next one.
+fn hidden(rounding: Rounding) -> &'static str {
+    match rounding {
+        Rounding::ByGuards => part!("hidden"),
+        Rounding::ByLanguage => part!("hidden_by_language"),
+    }
+}
+
 /// The WGSL of products of reflections, which has several entry points.
-pub(super) fn orthogonal() -> String {
-    [part!("orthogonal"), part!("math")].join("\n")
+pub(super) fn orthogonal(rounding: Rounding) -> String {
+    [part!("orthogonal"), hidden(rounding), part!("math")].join("\n")
 }
 
 /// A kernel's WGSL; `wide` where the device has 64-bit integers.
-pub(super) fn source(variant: Variant, wide: bool) -> String {
+pub(super) fn source(variant: Variant, wide: bool, rounding: Rounding) -> String {
     let write = match (variant.writes, variant.dtype.size()) {
         (Writes::Words, _) => part!("write_words"),
         (Writes::Blocks, 4) => part!("write_blocks_32"),
@@ -113,9 +127,35 @@ pub(super) fn source(variant: Variant, wide: bool) -> String {
         (Writes::Odd, _) => part!("write_odd"),
     };
     let multiplication = if wide { part!("mul_wide_u64") } else { part!("mul_wide") };
-    let shared =
-        [part!("params"), multiplication, part!("philox"), part!("math"), part!("rounding"), write, part!("tile")];
+    let hidden = hidden(rounding);
+    let shared = [
+        part!("params"),
+        multiplication,
+        part!("philox"),
+        hidden,
+        part!("math"),
+        part!("rounding"),
+        write,
+        part!("tile"),
+    ];
     [&shared, parts(variant.kernel)].concat().join("\n")
+}
+
+/// Every kernel that asks nothing, and those that may ask, asking all; without 64-bit integers, and with them, where `both` says so.
+#[cfg(test)]
+pub(super) fn all(both: bool) -> impl Iterator<Item = (Variant, bool)> {
+    use crate::sampler::asks;
+    let asking = [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByNormal, Kernel::TruncatedByExponential];
+    let everything = asks::LOCATION | asks::OFFSET | asks::UNIT | asks::BOUNDS | asks::NARROW;
+    let kernels = Kernel::ALL.iter().map(|&kernel| (kernel, 0)).chain(asking.map(|kernel| (kernel, everything)));
+    kernels.flat_map(move |(kernel, asks)| {
+        Dtype::ALL.iter().flat_map(move |&dtype| {
+            Writes::of(kernel, dtype)
+                .iter()
+                .flat_map(move |&writes| [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide)))
+                .filter(move |(_, wide)| both || !wide)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -129,7 +169,7 @@ mod tests {
         for &kernel in Kernel::ALL {
             for &dtype in Dtype::ALL {
                 for &writes in Writes::of(kernel, dtype) {
-                    let text = source(Variant { kernel, asks: 0, dtype, writes }, false);
+                    let text = source(Variant { kernel, asks: 0, dtype, writes }, false, Rounding::ByGuards);
                     let module =
                         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));
                     let valid = Validator::new(ValidationFlags::all(), Capabilities::empty()).validate(&module);

@@ -27,12 +27,16 @@
 
 mod arena;
 mod batches;
+mod compile;
+mod features;
 mod kernels;
 mod orthogonal;
 mod pipelines;
 mod proofs;
 mod scopes;
 mod self_test;
+#[cfg(not(target_family = "wasm"))]
+mod spirv;
 mod tables;
 mod windows;
 
@@ -44,9 +48,10 @@ pub use wgpu;
 use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
 
 use crate::cpu::TILE;
-use crate::sampler::{Orthogonal, Sampler};
+use crate::sampler::Sampler;
 use crate::{Error, ErrorKind, Fill};
 use batches::{Batch, Batches, Common};
+pub use features::{Rounding, features};
 use kernels::Writes;
 use pipelines::Pipelines;
 use proofs::Proofs;
@@ -73,8 +78,8 @@ const RUNS_PER_SUBMISSION: u64 = 1 << 14;
 /// What wgpu can tell only later is reported where it is found: an encoder of another device by `finish`, a mapped buffer
 /// by the `submit` of who recorded. Buffers of another `wgpu::Instance` cannot be told from the device's own: do not mix them.
 ///
-/// Where the device was created with [`wgpu::Features::SHADER_INT64`], kernels multiply in 64 bits; the values are the
-/// same without.
+/// Where the device was created with [`features`], kernels are faster: they multiply in 64 bits, and on Vulkan their rounding is kept by
+/// the language ([`Rounding`]). The values are the same without.
 ///
 /// ```
 /// use fanin::gpu::{GpuFiller, wgpu};
@@ -156,21 +161,25 @@ impl GpuFiller {
     /// That takes some milliseconds on a GPU. [`prepare`](GpuFiller::prepare) does it ahead for the fills of a program,
     /// [`self_test`](GpuFiller::self_test) for all kernels. Nothing is tested here but that the queue is the device's.
     ///
+    /// Where [rounding by the language](Rounding::ByLanguage) fails a test, all that is recorded from then on takes guards, and is tested
+    /// anew; [`refused_language`](GpuFiller::refused_language) says why.
+    ///
     /// # Errors
     /// [`ErrorKind::DeviceLimit`] if the device cannot run the kernels, for which WebGPU's default limits are enough;
     /// [`ErrorKind::Device`] if it fails, or if the queue is another device's.
     pub fn new(device: &Device, queue: &Queue) -> Result<GpuFiller, Error> {
-        GpuFiller::with_proofs(device, queue, Proofs::wanted())
+        GpuFiller::with_proofs(device, queue, Proofs::wanted(Rounding::of(device)))
     }
 
     /// A filler of this device's buffers, whatever the device draws: no pipeline is tested.
     ///
-    /// It is for programs that have tested this device and driver elsewhere, and for browsers, where nothing can wait for a device.
+    /// It is for programs that have tested this device and driver elsewhere, and for browsers, where nothing can wait for a device. Its
+    /// kernels take guards, which need no driver's word.
     ///
     /// # Errors
     /// Those of [`new`](GpuFiller::new).
     pub fn untested(device: &Device, queue: &Queue) -> Result<GpuFiller, Error> {
-        GpuFiller::with_proofs(device, queue, Proofs::not_wanted())
+        GpuFiller::with_proofs(device, queue, Proofs::not_wanted(Rounding::ByGuards))
     }
 
     fn with_proofs(device: &Device, queue: &Queue, proofs: Proofs) -> Result<GpuFiller, Error> {
@@ -186,11 +195,10 @@ impl GpuFiller {
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
-    /// let features = adapter.features() & wgpu::Features::PIPELINE_CACHE;
-    /// let descriptor = wgpu::DeviceDescriptor { required_features: features, ..Default::default() };
+    /// let descriptor = wgpu::DeviceDescriptor { required_features: fanin::gpu::features(&adapter), ..Default::default() };
     /// # let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
     /// let mut filler = fanin::gpu::GpuFiller::new(&device, &queue)?;
-    /// if !features.is_empty() {
+    /// if device.features().contains(wgpu::Features::PIPELINE_CACHE) {
     ///     let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
     ///     // Without data there is nothing that could be wrong.
     ///     filler = filler.with_pipeline_cache(&unsafe { device.create_pipeline_cache(&descriptor) });
@@ -232,20 +240,45 @@ impl GpuFiller {
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
             if !fill.orthogonals().is_empty() {
-                orthogonal::prepare(self)?;
-                self.prove_orthogonal(fill.dtype())?;
+                let rounding = self.prove_orthogonal(fill.dtype())?;
+                orthogonal::prepare(self, rounding)?;
             }
             for sampler in fill.samplers() {
                 // What lies beside matrices is zero.
                 let sampler = if matches!(sampler, Sampler::Orthogonal(_)) { &Sampler::Constant(0) } else { sampler };
                 for &writes in Writes::of(sampler.kernel(), fill.dtype()) {
                     let variant = windows::variant(sampler, fill.dtype(), writes);
-                    self.pipelines.get(&self.device, variant)?;
-                    self.prove_all([variant], [fill])?;
+                    let rounding = self.prove_all([variant], [fill])?;
+                    self.pipelines.get(&self.device, variant, rounding)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// How kernels keep their rounding from now on: by the language where the device can, until a test of it has failed; by guards
+    /// elsewhere, and where nothing is tested.
+    ///
+    /// ```
+    /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    /// # let adapter = pollster::block_on(instance.request_adapter(&Default::default())).expect("no adapter: apt-get install mesa-vulkan-drivers");
+    /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
+    /// use fanin::gpu::{GpuFiller, Rounding};
+    ///
+    /// let filler = GpuFiller::untested(&device, &queue)?;
+    /// assert_eq!(filler.rounding(), Rounding::ByGuards);
+    /// assert!(filler.refused_language().is_none());
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn rounding(&self) -> Rounding {
+        self.proofs.rounding()
+    }
+
+    /// Why guards keep the rounding of a device that could do it by the language: what a test said that failed.
+    ///
+    /// See [`rounding`](GpuFiller::rounding) for an example.
+    pub fn refused_language(&self) -> Option<&Error> {
+        self.proofs.refused()
     }
 
     /// The device that it draws on.
@@ -339,28 +372,25 @@ impl GpuFiller {
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        let steps = self.steps(targets, true)?;
+        let steps = self.steps(targets, None)?;
         self.record_steps(encoder, steps)
     }
 
     /// All that targets take, in order: nothing is recorded before all that can fail is done. Pipelines are proved first, but for
-    /// those of a proof itself.
-    fn steps(&self, targets: &[Target<'_>], prove: bool) -> Result<Vec<Step>, Error> {
+    /// those of a proof itself, which says how they keep their rounding.
+    fn steps(&self, targets: &[Target<'_>], unproved: Option<Rounding>) -> Result<Vec<Step>, Error> {
         let (mut steps, mut batches) = (Vec::new(), Batches::default());
         let dispatches = |batches: Batches| {
-            if prove {
-                self.prove_all(batches.variants(), targets.iter().map(|target| target.fill))?;
-            }
-            self.dispatches(batches)
+            let prove = || self.prove_all(batches.variants(), targets.iter().map(|target| target.fill));
+            let rounding = unproved.map_or_else(prove, Ok)?;
+            self.dispatches(batches, rounding)
         };
         for target in targets {
             self.add(&mut batches, target)?;
             for orthogonal in target.fill.orthogonals() {
-                if prove {
-                    self.prove_orthogonal(target.fill.dtype())?;
-                }
+                let rounding = unproved.map_or_else(|| self.prove_orthogonal(target.fill.dtype()), Ok)?;
                 steps.extend(dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
-                steps.extend(self.job(orthogonal, target)?.all()?);
+                steps.extend(orthogonal::Job::new(self, rounding, orthogonal, target)?.all()?);
             }
         }
         steps.extend(dispatches(batches)?.map(Step::Pass));
@@ -373,11 +403,6 @@ impl GpuFiller {
             batches.add(buffer, &window);
         }
         Ok(())
-    }
-
-    fn job<'a>(&'a self, orthogonal: &'a Orthogonal, target: &Target<'a>) -> Result<orthogonal::Job<'a>, Error> {
-        let Target { fill, buffer, offset } = *target;
-        orthogonal::Job::new(self, orthogonal, fill, buffer, offset)
     }
 
     /// Records one fill and submits it to the device's queue.
@@ -421,13 +446,12 @@ impl GpuFiller {
             // Those up to the next that has orthogonal matrices, which are cut in a way of their own.
             let last = rest.iter().position(|target| !target.fill.orthogonals().is_empty());
             let (first, after) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
-            if let Some(target) = last.map(|last| &rest[last]) {
-                self.prove_orthogonal(target.fill.dtype())?;
-            }
+            let orthogonal = last.map(|last| &rest[last]);
+            let rounding = orthogonal.map(|target| self.prove_orthogonal(target.fill.dtype())).transpose()?;
             self.submit_parts(first)?;
-            if let Some(target) = last.map(|last| &rest[last]) {
+            for (target, rounding) in orthogonal.into_iter().zip(rounding) {
                 for orthogonal in target.fill.orthogonals() {
-                    self.submit_orthogonal(&self.job(orthogonal, target)?)?;
+                    self.submit_orthogonal(&orthogonal::Job::new(self, rounding, orthogonal, target)?)?;
                 }
             }
             rest = after;
@@ -454,8 +478,8 @@ impl GpuFiller {
             for part in &batch {
                 self.add(&mut batches, &part.target())?;
             }
-            self.prove_all(batches.variants(), batch.iter().map(|part| &part.fill))?;
-            self.submit_recorded(|encoder| self.record_batches(encoder, batches))?;
+            let rounding = self.prove_all(batches.variants(), batch.iter().map(|part| &part.fill))?;
+            self.submit_recorded(|encoder| self.record_batches(encoder, batches, rounding))?;
         }
         Ok(())
     }
@@ -488,7 +512,7 @@ impl GpuFiller {
     }
 
     /// Dispatches, with their parameters in few buffers, if there are any.
-    fn dispatches(&self, batches: Batches) -> Result<Option<Vec<Dispatch>>, Error> {
+    fn dispatches(&self, batches: Batches, rounding: Rounding) -> Result<Option<Vec<Dispatch>>, Error> {
         let mut tables = HashMap::new();
         let mut dispatches = Vec::new();
         let mut bindings = Vec::new();
@@ -496,7 +520,7 @@ impl GpuFiller {
         let mut waiting = Vec::new();
         let mut batches = batches.in_order().into_iter().peekable();
         while let Some(Batch { common, rows }) = batches.next() {
-            let pipeline = self.pipelines.get(&self.device, common.variant)?;
+            let pipeline = self.pipelines.get(&self.device, common.variant, rounding)?;
             let offset = bytes.len() as u32;
             dispatches.push((pipeline, [common.workgroups, rows.len() as u32], offset, bindings.len() + waiting.len()));
             bytes.extend_from_slice(bytemuck::cast_slice(&rows));
@@ -573,8 +597,8 @@ impl GpuFiller {
         })
     }
 
-    fn record_batches(&self, encoder: &mut CommandEncoder, batches: Batches) -> Result<(), Error> {
-        let steps = self.dispatches(batches)?.map(Step::Pass);
+    fn record_batches(&self, encoder: &mut CommandEncoder, batches: Batches, rounding: Rounding) -> Result<(), Error> {
+        let steps = self.dispatches(batches, rounding)?.map(Step::Pass);
         self.record_steps(encoder, steps.into_iter().collect())
     }
 }

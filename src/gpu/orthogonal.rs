@@ -6,10 +6,12 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline, Device};
 
 use super::batches::Batches;
+use super::compile::{self, Entry};
+use super::features::Rounding;
 use super::kernels::Writes;
 use super::tables::{HEAD, Rows, Table, of_vectors};
 use super::windows::{Split, Window};
-use super::{Dispatch, GpuFiller, Step, kernels, scoped};
+use super::{Dispatch, GpuFiller, Step, Target, kernels, scoped};
 use crate::cpu::orthogonal::{BLOCK, Geometry};
 use crate::matrix::Taps;
 use crate::sampler::{Orthogonal, Sampler};
@@ -143,6 +145,7 @@ fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
 /// What a fill has of some orthogonal matrices, on its way into a buffer in which it has zeros there.
 pub(super) struct Job<'a> {
     filler: &'a GpuFiller,
+    rounding: Rounding,
     orthogonal: &'a Orthogonal,
     geometry: Geometry,
     split: Split<'a>,
@@ -157,13 +160,13 @@ pub(super) struct Job<'a> {
 const UNIT: Distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
 
 /// Compiles what matrices take.
-pub(super) fn prepare(filler: &GpuFiller) -> Result<(), Error> {
+pub(super) fn prepare(filler: &GpuFiller, rounding: Rounding) -> Result<(), Error> {
     for kernel in KERNELS {
-        pipeline(filler, kernel)?;
+        pipeline(filler, kernel, rounding)?;
     }
     let unit = Sampler::new(&UNIT, Dtype::F32, &Stream::numbered(0, 0))?;
     for &writes in Writes::of(unit.kernel(), Dtype::F32) {
-        filler.pipelines.get(&filler.device, super::windows::variant(&unit, Dtype::F32, writes))?;
+        filler.pipelines.get(&filler.device, super::windows::variant(&unit, Dtype::F32, writes), rounding)?;
     }
     Ok(())
 }
@@ -174,11 +177,11 @@ const MOST_BLOCKS: usize = 1 << 14;
 impl<'a> Job<'a> {
     pub fn new(
         filler: &'a GpuFiller,
+        rounding: Rounding,
         orthogonal: &'a Orthogonal,
-        fill: &'a Fill,
-        buffer: &'a Buffer,
-        offset: u64,
+        target: &Target<'a>,
     ) -> Result<Job<'a>, Error> {
+        let Target { fill, buffer, offset } = *target;
         super::windows::check(fill, buffer, offset)?;
         let (geometry, places) = check(filler, orthogonal)?;
         let runs = runs(fill, orthogonal);
@@ -187,7 +190,7 @@ impl<'a> Job<'a> {
         let places = panels.iter().map(|panel| panel.numbers.end - panel.numbers.start).max().unwrap_or(1);
         let scratch = Scratch::new(filler, &geometry, places)?;
         let split = Split { fill, buffer_size: buffer.size(), limits: &filler.limits };
-        Ok(Job { filler, orthogonal, geometry, split, buffer, offset, scratch, runs, panels })
+        Ok(Job { filler, rounding, orthogonal, geometry, split, buffer, offset, scratch, runs, panels })
     }
 
     /// All steps, if they are few enough to be recorded at once.
@@ -217,7 +220,7 @@ impl<'a> Job<'a> {
         for window in &self.windows(panel) {
             batches.add(self.buffer, window);
         }
-        steps.extend(self.filler.dispatches(batches)?.map(Step::Pass));
+        steps.extend(self.filler.dispatches(batches, self.rounding)?.map(Step::Pass));
         Ok(steps)
     }
 }
@@ -358,7 +361,7 @@ fn panels(runs: &[Run], of: &Matrix, places: u64) -> Vec<Panel> {
 impl Job<'_> {
     /// Works out a panel's vectors.
     fn vectors(&self, panel: &Panel) -> Result<Vec<Step>, Error> {
-        let Job { filler, geometry, scratch, .. } = self;
+        let Job { filler, rounding, geometry, scratch, .. } = self;
         let (padded, places) = (geometry.padded as u64, panel.numbers.end - panel.numbers.start);
         let head = of_vectors(&self.orthogonal.matrix, panel.numbers.start as u32, places as u32, padded as u32);
         let head = bytemuck::cast_slice(&head);
@@ -382,7 +385,8 @@ impl Job<'_> {
         let of_first = of_block(&tables(geometry, panel, 0)[0]);
         let bind = |Work { kernel, of_reflections, .. }: &Work| {
             let rows = if *of_reflections { &scratch.reflections } else { &scratch.vectors };
-            bound(filler, *kernel, &parameters, |number| scratch.binding(number, rows))
+            let pipeline = pipeline(filler, *kernel, *rounding)?;
+            bound(filler, *kernel, pipeline, &parameters, |number| scratch.binding(number, rows))
         };
         let known = of_first.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         for block in (0..panel.blocks()).rev() {
@@ -394,7 +398,7 @@ impl Job<'_> {
             for window in super::windows::plan(&normals, &scratch.drawn, 0, &filler.limits)? {
                 batches.add(&scratch.drawn, &window);
             }
-            let mut pass = filler.dispatches(batches)?.unwrap_or_default();
+            let mut pass = filler.dispatches(batches, *rounding)?.unwrap_or_default();
             for (Work { of_reflections, groups, .. }, (pipeline, bindings)) in of_block(&params).iter().zip(&known) {
                 pass.push(Dispatch {
                     pipeline: pipeline.clone(),
@@ -448,10 +452,10 @@ impl Job<'_> {
 fn bound(
     filler: &GpuFiller,
     kernel: Kernel,
+    pipeline: ComputePipeline,
     parameters: &Buffer,
     binding: impl Fn(u32) -> Buffer,
 ) -> Result<(ComputePipeline, BindGroup), Error> {
-    let pipeline = pipeline(filler, kernel)?;
     let buffers: Vec<_> = kernel.1.iter().map(|&number| (number, binding(number))).collect();
     let size = wgpu::BufferSize::new(size_of::<Params>() as u64);
     let first = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: parameters, offset: 0, size });
@@ -465,26 +469,27 @@ fn bound(
     Ok((pipeline, bindings))
 }
 
-fn pipeline(filler: &GpuFiller, kernel: Kernel) -> Result<ComputePipeline, Error> {
-    filler.compiled(&label(kernel), || compile(&filler.device, kernel, kernels::orthogonal()))
+fn pipeline(filler: &GpuFiller, kernel: Kernel, rounding: Rounding) -> Result<ComputePipeline, Error> {
+    let text = || kernels::orthogonal(rounding);
+    filler.compiled(&label(kernel, rounding), || compile(&filler.device, kernel, rounding, &text()))
 }
 
-fn label(Kernel(name, _): Kernel) -> String {
-    format!("fanin orthogonal {name}")
+fn label(Kernel(name, _): Kernel, rounding: Rounding) -> String {
+    format!("fanin orthogonal {name}, rounded {rounding}")
 }
 
 /// Lets a kernel do nothing, as a compiler might that has its own ideas.
 #[cfg(test)]
-pub(super) fn mistake(filler: &GpuFiller, kernel: Kernel) {
+pub(super) fn mistake(filler: &GpuFiller, kernel: Kernel, rounding: Rounding) {
     let entry = format!("fn {}(@builtin(global_invocation_id) invocation: vec3<u32>) {{", kernel.0);
-    let text = kernels::orthogonal();
+    let text = kernels::orthogonal(rounding);
     assert!(text.contains(&entry), "{entry}");
     let text = text.replace(&entry, &format!("{entry} if invocation.x != 0xffffffffu {{ return; }}"));
-    filler.compiled(&label(kernel), || compile(&filler.device, kernel, text)).unwrap();
+    filler.compiled(&label(kernel, rounding), || compile(&filler.device, kernel, rounding, &text)).unwrap();
 }
 
-fn compile(device: &Device, kernel: Kernel, text: String) -> Result<ComputePipeline, Error> {
-    let (label, Kernel(name, bindings)) = (label(kernel), kernel);
+fn compile(device: &Device, kernel: Kernel, rounding: Rounding, text: &str) -> Result<ComputePipeline, Error> {
+    let (label, Kernel(name, bindings)) = (label(kernel, rounding), kernel);
     let entry = |binding, ty, has_dynamic_offset, size| wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
@@ -496,25 +501,17 @@ fn compile(device: &Device, kernel: Kernel, text: String) -> Result<ComputePipel
     };
     let uniform = entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>() as u64);
     let entries: Vec<_> = std::iter::once(uniform).chain(bindings.iter().map(storage)).collect();
-    scoped(device, &format!("the kernel {name} of orthogonal matrices does not compile"), || {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(&label),
-            source: wgpu::ShaderSource::Wgsl(text.into()),
-        });
+    let layout = scoped(device, &format!("the layout of {label}"), || {
         let bindings = device
             .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
-        let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(&label),
             bind_group_layouts: &[Some(&bindings)],
             immediate_size: 0,
-        });
-        device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(&label),
-            layout: Some(&layout),
-            module: &module,
-            entry_point: Some(name),
-            compilation_options: Default::default(),
-            cache: None,
         })
-    })
+    })?;
+    let numbers: Vec<u32> = entries.iter().map(|entry| entry.binding).collect();
+    let entry = Entry { wgsl: text, name, constants: &[], bindings: &numbers };
+    let setting = compile::Setting { label: &label, layout: &layout, cache: None };
+    compile::compile(device, rounding, &format!("the kernel {name} of orthogonal matrices"), &entry, &setting)
 }

@@ -9,6 +9,8 @@ use wgpu::{
     PipelineLayout,
 };
 
+use super::compile::{self, Entry};
+use super::features::{Rounding, is_wide};
 use super::kernels::{Variant, source};
 use super::scopes::scoped;
 use super::tables::HEAD;
@@ -29,7 +31,7 @@ pub(super) struct Pipelines {
     /// A dispatch's parameters begin at a multiple of so many bytes.
     alignment: usize,
     cache: Option<PipelineCache>,
-    pipelines: Mutex<HashMap<Variant, ComputePipeline>>,
+    pipelines: Mutex<HashMap<(Variant, Rounding), ComputePipeline>>,
 }
 
 impl Pipelines {
@@ -73,49 +75,53 @@ impl Pipelines {
     }
 
     /// A pipeline, compiled when it is first asked for; one that does not compile is compiled again when it is asked for again.
-    pub fn get(&self, device: &Device, variant: Variant) -> Result<ComputePipeline, Error> {
-        let compiled = self.compiled().get(&variant).cloned();
+    pub fn get(&self, device: &Device, variant: Variant, rounding: Rounding) -> Result<ComputePipeline, Error> {
+        let compiled = self.compiled().get(&(variant, rounding)).cloned();
         if let Some(pipeline) = compiled {
             return Ok(pipeline);
         }
         // Others may compile meanwhile.
-        let pipeline = self.compile(device, variant, source(variant, is_wide(device)))?;
-        Ok(self.compiled().entry(variant).or_insert(pipeline).clone())
+        let pipeline = self.compile(device, variant, rounding, &source(variant, is_wide(device), rounding))?;
+        Ok(self.compiled().entry((variant, rounding)).or_insert(pipeline).clone())
     }
 
-    fn compiled(&self) -> MutexGuard<'_, HashMap<Variant, ComputePipeline>> {
+    fn compiled(&self) -> MutexGuard<'_, HashMap<(Variant, Rounding), ComputePipeline>> {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn compile(&self, device: &Device, variant: Variant, wgsl: String) -> Result<ComputePipeline, Error> {
+    fn compile(
+        &self,
+        device: &Device,
+        variant: Variant,
+        rounding: Rounding,
+        wgsl: &str,
+    ) -> Result<ComputePipeline, Error> {
         let (name, dtype) = (variant.kernel.name(), variant.dtype);
-        let label = format!("fanin {name}");
-        scoped(device, &format!("the kernel {name} in {dtype} does not compile"), || {
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(wgsl.into()),
-            });
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
-                layout: Some(&self.layouts[usize::from(variant.kernel.has_table())]),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions {
-                    constants: &variant.constants(),
-                    // What is read of it was written before.
-                    zero_initialize_workgroup_memory: false,
-                },
-                cache: self.cache.as_ref(),
-            })
-        })
+        let (label, constants) = (format!("fanin {name}"), variant.constants());
+        let entry = Entry { wgsl, name: "main", constants: &constants, bindings: variant.bindings() };
+        let layout = &self.layouts[usize::from(variant.kernel.has_table())];
+        let setting = compile::Setting { label: &label, layout, cache: self.cache.as_ref() };
+        compile::compile(device, rounding, &format!("the kernel {name} in {dtype}"), &entry, &setting)
     }
 
     /// Lets one kernel draw what another one should, as a compiler might that has its own ideas.
     #[cfg(test)]
-    pub fn mistake(&self, device: &Device, variant: Variant, by: Kernel) {
+    pub fn mistake(&self, device: &Device, variant: Variant, rounding: Rounding, by: Kernel) {
         let by = Variant { kernel: by, ..variant };
-        let wrong = self.compile(device, by, source(by, is_wide(device))).unwrap();
-        self.compiled().insert(variant, wrong);
+        let wrong = self.compile(device, by, rounding, &source(by, is_wide(device), rounding)).unwrap();
+        self.compiled().insert((variant, rounding), wrong);
+    }
+
+    /// Leaves the marks out with which the language keeps a pipeline's rounding.
+    #[cfg(test)]
+    pub fn unmark(&self, device: &Device, variant: Variant) {
+        let wgsl = source(variant, is_wide(device), Rounding::ByLanguage);
+        let constants = variant.constants();
+        let entry = Entry { wgsl: &wgsl, name: "main", constants: &constants, bindings: variant.bindings() };
+        let layout = &self.layouts[usize::from(variant.kernel.has_table())];
+        let setting = compile::Setting { label: "unmarked", layout, cache: None };
+        let pipeline = compile::unmarked(device, &entry, &setting).unwrap();
+        self.compiled().insert((variant, Rounding::ByLanguage), pipeline);
     }
 
     /// A dispatch's parameters begin at a multiple of so many bytes.
@@ -172,13 +178,9 @@ impl Pipelines {
     }
 }
 
-/// Whether a device has 64-bit integers.
-fn is_wide(device: &Device) -> bool {
-    device.features().contains(wgpu::Features::SHADER_INT64)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::features::features;
     use super::super::kernels::Writes;
     use super::*;
     use crate::Dtype;
@@ -193,20 +195,26 @@ mod tests {
             "these tests need an adapter: apt-get install mesa-vulkan-drivers, or run tests/run"
         );
         for adapter in adapters {
-            let (device, _queue) = match pollster::block_on(adapter.request_device(&Default::default())) {
+            let descriptor = wgpu::DeviceDescriptor { required_features: features(&adapter), ..Default::default() };
+            let (device, _queue) = match pollster::block_on(adapter.request_device(&descriptor)) {
                 // A GPU's driver may be one that wgpu cannot open: NVIDIA's OpenGL.
                 Err(_) if adapter.get_info().device_type != wgpu::DeviceType::Cpu => continue,
                 opened => opened.unwrap(),
             };
             let pipelines = Pipelines::new(&device).unwrap();
+            let roundings = [Rounding::ByGuards, Rounding::of(&device)];
             let variant = Variant { kernel: Kernel::Normal, asks: 0, dtype: Dtype::F32, writes: Writes::Words };
             for wrong in ["fn main() { let x = 1 + ; }", "@compute @workgroup_size(1) fn other() {}"] {
-                let error = pipelines.compile(&device, variant, wrong.into()).unwrap_err();
-                assert!(std::error::Error::source(&error).is_some());
-                let error = error.to_string();
-                assert!(error.contains("the kernel normal in f32 does not compile"), "{error}");
+                for rounding in roundings {
+                    let error = pipelines.compile(&device, variant, rounding, wrong).unwrap_err();
+                    assert!(std::error::Error::source(&error).is_some());
+                    let error = error.to_string();
+                    assert!(error.contains("the kernel normal in f32 does not compile"), "{error}");
+                }
             }
-            pipelines.get(&device, variant).unwrap();
+            for rounding in roundings {
+                pipelines.get(&device, variant, rounding).unwrap();
+            }
         }
     }
 }

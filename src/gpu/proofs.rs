@@ -1,9 +1,10 @@
 //! Proofs of pipelines: each draws known answers, which are the CPU's bit for bit, before it draws anything else.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::batches::Batches;
+use super::features::Rounding;
 use super::kernels::{Variant, Writes};
 use super::self_test::{Check, Known, SelfTest, known_answers};
 use super::windows;
@@ -13,28 +14,59 @@ use crate::sampler::{Sampler, Sparse};
 use crate::{Dtype, Error, Fill};
 
 /// What was proved on a device.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Proofs {
     /// Whether anybody asks for proofs.
     are_wanted: bool,
+    /// How kernels keep their rounding, unless that was refused.
+    rounding: Rounding,
+    /// Why the language does not keep it on this device.
+    refused: OnceLock<Error>,
     proved: Mutex<HashSet<Proof>>,
 }
 
 /// What is proved at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Proof {
-    Pipeline(Variant),
+    Pipeline(Variant, Rounding),
     /// The kernels of products of reflections, and those that look them up in this dtype.
-    Orthogonal(Dtype),
+    Orthogonal(Dtype, Rounding),
 }
 
 impl Proofs {
-    pub fn wanted() -> Proofs {
-        Proofs { are_wanted: true, ..Proofs::not_wanted() }
+    /// Those that a device has to give which may keep its rounding so.
+    pub fn wanted(rounding: Rounding) -> Proofs {
+        Proofs { are_wanted: true, ..Proofs::not_wanted(rounding) }
     }
 
-    pub fn not_wanted() -> Proofs {
-        Proofs::default()
+    pub fn not_wanted(rounding: Rounding) -> Proofs {
+        Proofs { are_wanted: false, rounding, refused: OnceLock::new(), proved: Mutex::default() }
+    }
+
+    /// How kernels keep their rounding from now on.
+    pub fn rounding(&self) -> Rounding {
+        if self.refused.get().is_some() { Rounding::ByGuards } else { self.rounding }
+    }
+
+    /// Why they no longer do it by the language, where a proof has failed.
+    pub fn refused(&self) -> Option<&Error> {
+        self.refused.get()
+    }
+
+    /// Takes the language for what does not keep a rounding on this device.
+    pub fn refuse_language(&self, why: Error) {
+        // Another one's reason is as good.
+        let _ = self.refused.set(why);
+    }
+
+    /// Proves something; where it fails by the language, by guards, as all else from then on. Gives by which of them it is proved.
+    fn by_language_or_guards(&self, prove: impl Fn(Rounding) -> Result<(), Error>) -> Result<Rounding, Error> {
+        let rounding = self.rounding();
+        match prove(rounding) {
+            Err(e) if rounding == Rounding::ByLanguage => self.refuse_language(e),
+            proved => return proved.map(|()| rounding),
+        }
+        prove(Rounding::ByGuards).map(|()| Rounding::ByGuards)
     }
 
     fn proved(&self) -> MutexGuard<'_, HashSet<Proof>> {
@@ -47,31 +79,35 @@ impl Proofs {
 }
 
 impl GpuFiller {
-    /// Proves those of these pipelines that are not proved yet, which draw some of the fills.
+    /// Proves those of these pipelines that are not proved yet, which draw some of the fills; gives how the proved ones keep their
+    /// rounding.
     pub(super) fn prove_all<'a>(
         &self,
-        variants: impl IntoIterator<Item = Variant>,
+        variants: impl IntoIterator<Item = Variant> + Clone,
         fills: impl IntoIterator<Item = &'a Fill> + Clone,
-    ) -> Result<(), Error> {
-        for variant in variants {
-            if !self.proofs.lacks(Proof::Pipeline(variant)) {
-                continue;
+    ) -> Result<Rounding, Error> {
+        self.proofs.by_language_or_guards(|rounding| {
+            for variant in variants.clone() {
+                let proof = Proof::Pipeline(variant, rounding);
+                if !self.proofs.lacks(proof) {
+                    continue;
+                }
+                let drawn_by = |fill: &'a Fill| {
+                    let has = |sampler: &&Sampler| windows::variant(sampler, fill.dtype(), variant.writes) == variant;
+                    fill.samplers().find(has)
+                };
+                // A constant's pipeline also draws the zeros in whose place matrices come.
+                let sampler = fills.clone().into_iter().find_map(drawn_by).copied().unwrap_or(Sampler::Constant(0));
+                self.prove(variant, rounding, &sampler)?.into_result()?;
+                self.proofs.proved().insert(proof);
             }
-            let drawn_by = |fill: &'a Fill| {
-                let has = |sampler: &&Sampler| windows::variant(sampler, fill.dtype(), variant.writes) == variant;
-                fill.samplers().find(has)
-            };
-            // A constant's pipeline also draws the zeros in whose place matrices come.
-            let sampler = fills.clone().into_iter().find_map(drawn_by).copied().unwrap_or(Sampler::Constant(0));
-            self.prove(variant, &sampler)?.into_result()?;
-            self.proofs.proved().insert(Proof::Pipeline(variant));
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Lets a pipeline draw the known answers of its kernel and dtype: those that ask what it asks, or, where there are none, the first
     /// one's elements by this sampler.
-    pub(super) fn prove(&self, variant: Variant, sampler: &Sampler) -> Result<SelfTest, Error> {
+    pub(super) fn prove(&self, variant: Variant, rounding: Rounding, sampler: &Sampler) -> Result<SelfTest, Error> {
         let mut known: Vec<Known> = known_answers()?.filter(|known| known.is_of(variant)).collect();
         let asks = |known: &Known| known.fill.sampler.numbers().asks == variant.asks;
         if known.iter().any(asks) {
@@ -90,13 +126,13 @@ impl GpuFiller {
         }
         let mut test = SelfTest::default();
         for known in known {
-            test.checks.push(self.drawn_by(variant, &known)?);
+            test.checks.push(self.drawn_by(variant, rounding, &known)?);
         }
         Ok(test)
     }
 
     /// What a pipeline draws of a known answer, which is placed so that it is written in the pipeline's way.
-    fn drawn_by(&self, variant: Variant, known: &Known) -> Result<Check, Error> {
+    fn drawn_by(&self, variant: Variant, rounding: Rounding, known: &Known) -> Result<Check, Error> {
         let range = known.fill.range();
         // From a tile's first element on, whole workgroups are written as such.
         let fill = known.fill.part(range.start.next_multiple_of(TILE)..range.end)?;
@@ -118,7 +154,7 @@ impl GpuFiller {
                 written.extend((window.params.phase == 0).then(|| window.bytes()));
             }
         }
-        self.submit_recorded(|encoder| self.record_batches(encoder, batches))?;
+        self.submit_recorded(|encoder| self.record_batches(encoder, batches, rounding))?;
         let (drawn, expected) = (self.read_back(&buffer)?, cpu::bytes(&fill)?);
         let name = format!("{}, written in {}", known.name(), variant.writes.name());
         let mut check = Check::compared(name, &[], &[], fill.dtype());
@@ -130,18 +166,20 @@ impl GpuFiller {
         Ok(check)
     }
 
-    /// Proves what draws orthogonal matrices in this dtype, if it is not proved yet.
-    pub(super) fn prove_orthogonal(&self, dtype: Dtype) -> Result<(), Error> {
-        if !self.proofs.lacks(Proof::Orthogonal(dtype)) {
-            return Ok(());
-        }
-        self.orthogonal_test(dtype)?.into_result()?;
-        self.proofs.proved().insert(Proof::Orthogonal(dtype));
-        Ok(())
+    /// Proves what draws orthogonal matrices in this dtype, if it is not proved yet; gives how it keeps its rounding.
+    pub(super) fn prove_orthogonal(&self, dtype: Dtype) -> Result<Rounding, Error> {
+        self.proofs.by_language_or_guards(|rounding| {
+            let proof = Proof::Orthogonal(dtype, rounding);
+            if self.proofs.lacks(proof) {
+                self.orthogonal_test(dtype, rounding)?.into_result()?;
+                self.proofs.proved().insert(proof);
+            }
+            Ok(())
+        })
     }
 
     /// Lets the device draw the known answers that are orthogonal matrices in this dtype, written in each way.
-    pub(super) fn orthogonal_test(&self, dtype: Dtype) -> Result<SelfTest, Error> {
+    pub(super) fn orthogonal_test(&self, dtype: Dtype, rounding: Rounding) -> Result<SelfTest, Error> {
         let is_orthogonal = |known: &Known| {
             matches!(known.fill.sampler, Sampler::Orthogonal(_)) && known.fill.dtype() == dtype && known.is_whole()
         };
@@ -150,7 +188,7 @@ impl GpuFiller {
             for place in 0..3 {
                 let offset = place * dtype.size();
                 let buffer = self.scratch(known.fill.byte_len() + offset)?;
-                self.submit_unproved(&Target::new(&known.fill, &buffer, offset), u64::MAX)?;
+                self.submit_unproved(&Target::new(&known.fill, &buffer, offset), u64::MAX, rounding)?;
                 let (drawn, expected) = (self.read_back(&buffer)?, cpu::bytes(&known.fill)?);
                 let name = format!("{}, written from element {place} of a buffer on", known.name());
                 test.checks.push(Check::compared(name, &drawn[offset as usize..], &expected, dtype));
@@ -162,6 +200,8 @@ impl GpuFiller {
 
 #[cfg(test)]
 mod tests {
+    use super::super::features::features;
+    use super::Rounding::{ByGuards, ByLanguage};
     use super::*;
     use crate::sampler::Kernel;
     use crate::{Distribution, ErrorKind, Layout, Scheme, Stream};
@@ -197,7 +237,8 @@ mod tests {
         }
         assert!(variants.len() > 80, "{}", variants.len());
         for variant in variants {
-            let proof = filler.prove(variant, &Sampler::Constant(0)).unwrap();
+            let prove = || filler.prove(variant, ByGuards, &Sampler::Constant(0)).unwrap();
+            let proof = prove();
             assert!(proof.agrees() && proof.checks.iter().all(|check| check.values > 1000), "{variant:?}: {proof:?}");
             let by = match variant.kernel {
                 kernel if kernel.has_table() && kernel != Kernel::Identity => Kernel::Identity,
@@ -205,8 +246,8 @@ mod tests {
                 Kernel::Constant => Kernel::Uniform,
                 _ => Kernel::Constant,
             };
-            filler.pipelines.mistake(&filler.device, variant, by);
-            let refused = filler.prove(variant, &Sampler::Constant(0)).unwrap().into_result().unwrap_err();
+            filler.pipelines.mistake(&filler.device, variant, ByGuards, by);
+            let refused = prove().into_result().unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::SelfTest);
             assert!(refused.value().contains(variant.kernel.name()), "{variant:?}: {refused}");
         }
@@ -237,7 +278,103 @@ mod tests {
         filler.prepare([&he]).unwrap();
         assert_eq!(proved(), 4);
         submit(&tensor("orthogonal", &[40, 40], Dtype::BF16), 2).unwrap();
-        assert!(filler.proofs.proved().contains(&Proof::Orthogonal(Dtype::BF16)));
+        assert!(filler.proofs.proved().contains(&Proof::Orthogonal(Dtype::BF16, ByGuards)));
+    }
+
+    /// Every adapter that rounds by the language, as `features` has it opened.
+    fn by_the_language() -> Vec<(String, GpuFiller)> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::VULKAN));
+        let mut fillers = Vec::new();
+        for adapter in adapters {
+            let descriptor = wgpu::DeviceDescriptor { required_features: features(&adapter), ..Default::default() };
+            let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).unwrap();
+            let filler = GpuFiller::new(&device, &queue).unwrap();
+            assert_eq!(filler.rounding(), ByLanguage, "{:?}", adapter.get_info());
+            fillers.push((adapter.get_info().name, filler));
+        }
+        assert!(!fillers.is_empty(), "this test needs Vulkan: apt-get install mesa-vulkan-drivers, or run tests/run");
+        fillers
+    }
+
+    /// What draws the known answers of f32, in each way of writing.
+    fn variants() -> HashSet<Variant> {
+        let mut variants = HashSet::new();
+        for Known { fill, .. } in known_answers().unwrap() {
+            if !matches!(fill.sampler, Sampler::Orthogonal(_)) && fill.dtype() == Dtype::F32 {
+                let ways = Writes::of(fill.sampler.kernel(), Dtype::F32).iter();
+                variants.extend(ways.map(|&writes| windows::variant(&fill.sampler, Dtype::F32, writes)));
+            }
+        }
+        variants
+    }
+
+    /// On every adapter on Vulkan what is marked draws the CPU's bits, as guards do, with a cache of pipelines and without.
+    #[test]
+    fn by_the_language_each_pipeline_draws_the_same_bits() {
+        let agrees = |name: &str, test: SelfTest| assert!(test.agrees(), "{name}: {:?}", test.into_result());
+        for (name, filler) in by_the_language() {
+            for (at, variant) in variants().into_iter().enumerate() {
+                // A cache for every other one.
+                let filler = match at % 2 {
+                    0 if filler.device.features().contains(wgpu::Features::PIPELINE_CACHE) => &cached(&filler),
+                    _ => &filler,
+                };
+                agrees(&name, filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap());
+            }
+            agrees(&name, filler.orthogonal_test(Dtype::F32, ByLanguage).unwrap());
+            assert!(filler.refused_language().is_none());
+        }
+    }
+
+    /// The same device, with a cache of its own.
+    #[allow(unsafe_code)]
+    fn cached(filler: &GpuFiller) -> GpuFiller {
+        let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
+        // SAFETY: there is no data.
+        let cache = unsafe { filler.device.create_pipeline_cache(&descriptor) };
+        GpuFiller::new(&filler.device, &filler.queue).unwrap().with_pipeline_cache(&cache)
+    }
+
+    /// It is the marks that do it: without them lavapipe's compiler draws other bits with some pipelines, which are refused then. From the
+    /// first one on, all is drawn and tested by guards.
+    #[test]
+    fn what_is_not_marked_is_refused_and_guards_draw() {
+        let (_, filler) =
+            by_the_language().into_iter().find(|(name, _)| name.starts_with("llvmpipe")).expect("lavapipe");
+        let refused: HashSet<_> = variants()
+            .into_iter()
+            .filter(|&variant| {
+                filler.pipelines.unmark(&filler.device, variant);
+                !filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap().agrees()
+            })
+            .map(|variant| variant.kernel)
+            .collect();
+        for kernel in [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByExponential, Kernel::JaxNormal] {
+            assert!(refused.contains(&kernel), "{kernel:?}, of {refused:?}");
+        }
+        let uniform = Distribution::Uniform { low: -0.3, high: 0.7 };
+        let fill = Fill::new(&uniform, Stream::numbered(1, 2), Dtype::F32, 0..4096).unwrap();
+        let buffer = buffer(&filler, &fill, 0);
+        filler.submit(&fill, &buffer, 0).unwrap();
+        assert_eq!(filler.read_back(&buffer).unwrap(), cpu::bytes(&fill).unwrap());
+        assert_eq!(filler.rounding(), ByGuards);
+        assert_eq!(filler.refused_language().unwrap().kind(), ErrorKind::SelfTest);
+        let variant = windows::variant(&fill.sampler, Dtype::F32, Writes::Blocks);
+        assert!(filler.proofs.proved().contains(&Proof::Pipeline(variant, ByGuards)));
+    }
+
+    /// So it is of orthogonal matrices, and of what the self-test finds.
+    #[test]
+    fn a_kernel_of_orthogonal_matrices_that_is_refused_is_drawn_by_guards() {
+        let (_, filler) = by_the_language().swap_remove(0);
+        super::super::orthogonal::mistake(&filler, super::super::orthogonal::SUMS, ByLanguage);
+        let orthogonal = "orthogonal".parse::<Scheme>().unwrap();
+        let fill = orthogonal.fill(&[40, 40], Layout::OUT_IN, Stream::numbered(1, 2), Dtype::F32).unwrap();
+        let buffer = buffer(&filler, &fill, 0);
+        filler.submit_all(&[Target::new(&fill, &buffer, 0)]).unwrap();
+        assert_eq!(filler.read_back(&buffer).unwrap(), cpu::bytes(&fill).unwrap());
+        assert_eq!(filler.rounding(), ByGuards);
     }
 
     /// What is refused draws nothing, and is refused again.
@@ -247,7 +384,7 @@ mod tests {
         let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
         let fill = Fill::new(&normal, Stream::numbered(1, 2), Dtype::F16, 0..4096).unwrap();
         let variant = windows::variant(&fill.sampler, Dtype::F16, Writes::Blocks);
-        filler.pipelines.mistake(&filler.device, variant, Kernel::Uniform);
+        filler.pipelines.mistake(&filler.device, variant, ByGuards, Kernel::Uniform);
         let buffer = buffer(&filler, &fill, 0);
         for _ in 0..2 {
             let refused = filler.submit(&fill, &buffer, 0).unwrap_err();
@@ -264,7 +401,7 @@ mod tests {
     fn an_exchanged_kernel_of_orthogonal_matrices_is_refused() {
         for kernel in super::super::orthogonal::KERNELS {
             let filler = filler();
-            super::super::orthogonal::mistake(&filler, kernel);
+            super::super::orthogonal::mistake(&filler, kernel, ByGuards);
             let refused = filler.prove_orthogonal(Dtype::F32).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::SelfTest, "{kernel:?}: {refused}");
         }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use wgpu::{Buffer, BufferUsages};
 
 use super::batches::Batches;
+use super::features::Rounding;
 use super::kernels::Variant;
 use super::scopes::scoped;
 use super::{GpuFiller, Part, Target, parts, windows};
@@ -240,11 +241,25 @@ impl GpuFiller {
     ///
     /// It compiles all of that, waits for the device and reads back, a second or less on a GPU; it needs a native device.
     ///
+    /// Kernels keep their rounding as they do when they draw, and where that is by the language and a check fails, by guards from
+    /// then on: [`rounding`](GpuFiller::rounding) says which of them the test that is given was of.
+    ///
     /// # Errors
     /// [`ErrorKind::Device`] if the device does not give its results back.
     ///
     /// See [`SelfTest`] for an example.
     pub fn self_test(&self) -> Result<SelfTest, Error> {
+        if self.rounding() == Rounding::ByLanguage {
+            match self.tested(Rounding::ByLanguage).and_then(|test| test.clone().into_result().map(|()| test)) {
+                Err(e) => self.proofs.refuse_language(e),
+                agrees => return agrees,
+            }
+        }
+        self.tested(Rounding::ByGuards)
+    }
+
+    /// The self-test of kernels that keep their rounding so.
+    pub(super) fn tested(&self, rounding: Rounding) -> Result<SelfTest, Error> {
         let mut checks = Vec::new();
         let mut check = |name: String, drawn: &[u32], words: &[u32]| {
             let different = words.iter().zip(drawn).filter(|(a, b)| a != b).count() as u64;
@@ -254,14 +269,15 @@ impl GpuFiller {
             let name = |place| format!("philox4x32-10 known answer {i} on the {place}");
             let [low, high, attempt, nonce] = counter;
             let stream = Stream::from_key(key, nonce);
-            check(name("device"), &self.known_answer(Sampler::Words(attempt), stream, [low, high])?, &words);
+            let drawn = self.known_answer(Sampler::Words(attempt), stream, [low, high], rounding)?;
+            check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::philox4x32_10(counter, key), &words);
         }
         for (i, (counter, key, words)) in THREEFRY_KNOWN_ANSWERS.into_iter().enumerate() {
             let name = |place| format!("threefry2x32-20 known answer {i} on the {place}");
             let [high, low] = counter;
             let stream = Stream::from_key(key, 0);
-            let drawn = self.known_answer(Sampler::ThreefryWords, stream, [low, high])?;
+            let drawn = self.known_answer(Sampler::ThreefryWords, stream, [low, high], rounding)?;
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
@@ -269,7 +285,7 @@ impl GpuFiller {
         for known in known_answers()? {
             let Known { fill, most, .. } = &known;
             let buffer = self.scratch(fill.len() * fill.dtype().size())?;
-            self.submit_unproved(&Target::new(fill, &buffer, 0), *most)?;
+            self.submit_unproved(&Target::new(fill, &buffer, 0), *most, rounding)?;
             let drawn = self.read_back(&buffer)?;
             checks.push(Check::compared(known.name(), &drawn, &cpu::bytes(fill)?, fill.dtype()));
             let at = digests.iter().position(|(kind, _)| *kind == known.kind()).unwrap_or_else(|| {
@@ -283,15 +299,21 @@ impl GpuFiller {
     }
 
     /// Draws a target in parts of at most so many elements by pipelines that nobody has proved.
-    pub(super) fn submit_unproved(&self, target: &Target<'_>, most: u64) -> Result<(), Error> {
+    pub(super) fn submit_unproved(&self, target: &Target<'_>, most: u64, rounding: Rounding) -> Result<(), Error> {
         let parts: Vec<_> = parts(target, most).collect();
         let targets: Vec<_> = parts.iter().map(Part::target).collect();
-        let steps = self.steps(&targets, false)?;
+        let steps = self.steps(&targets, Some(rounding))?;
         self.submit_recorded(|encoder| self.record_steps(encoder, steps))
     }
 
     /// The words at any block, which no fill reaches.
-    fn known_answer(&self, sampler: Sampler, stream: Stream, block: [u32; 2]) -> Result<[u32; 4], Error> {
+    fn known_answer(
+        &self,
+        sampler: Sampler,
+        stream: Stream,
+        block: [u32; 2],
+        rounding: Rounding,
+    ) -> Result<[u32; 4], Error> {
         let zero = Distribution::Constant { value: 0.0 };
         let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
         fill.sampler = sampler;
@@ -301,7 +323,7 @@ impl GpuFiller {
             window.params.block = block;
             batches.add(&buffer, &window);
         }
-        self.submit_recorded(|encoder| self.record_batches(encoder, batches))?;
+        self.submit_recorded(|encoder| self.record_batches(encoder, batches, rounding))?;
         let bytes = self.read_back(&buffer)?;
         Ok(std::array::from_fn(|i| {
             u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
@@ -360,6 +382,7 @@ mod tests {
         filler.pipelines.mistake(
             &device,
             windows::variant(&normal.fill.sampler, Dtype::F16, Writes::Blocks),
+            Rounding::ByGuards,
             Kernel::Uniform,
         );
         let refused = filler.self_test().unwrap().into_result().unwrap_err();

@@ -32,9 +32,11 @@ pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
     let mut gpus = Vec::new();
     for adapter in found {
         let info = adapter.get_info();
-        // With and without 64-bit integers where there are any: the bits must be the same.
+        // With all that is of use, by which kernels are drawn in other ways, and where there are 64-bit integers without any of it: the
+        // bits must be the same.
         let wide = adapter.features() & wgpu::Features::SHADER_INT64;
-        for features in if wide.is_empty() { vec![wide] } else { vec![wide, wgpu::Features::empty()] } {
+        let useful = fanin::gpu::features(&adapter) | wide;
+        for features in if wide.is_empty() { vec![useful] } else { vec![useful, wgpu::Features::empty()] } {
             let descriptor = wgpu::DeviceDescriptor {
                 required_features: features,
                 required_limits: change(adapter.limits()),
@@ -42,7 +44,9 @@ pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
             };
             let Some((device, queue)) = opened(&adapter, &descriptor) else { continue };
             let name = format!("{} {} {features:?}", info.backend, info.name);
-            let filler = GpuFiller::untested(&device, &queue).unwrap();
+            // What is not tested takes guards.
+            let make = if features.is_empty() { GpuFiller::untested } else { GpuFiller::new };
+            let filler = make(&device, &queue).unwrap();
             gpus.push(Gpu { name, device, queue, filler });
         }
     }

@@ -1,7 +1,7 @@
 //! `fanin devices`: the machine's adapters, and whether their bits are the CPU's.
 
 use fanin::VALUE_CONTRACT;
-use fanin::gpu::{Check, SelfTest};
+use fanin::gpu::{Check, Rounding, SelfTest};
 use wgpu::{Adapter, AdapterInfo, Backends, Features};
 
 use crate::draw::engine::{Gpu, adapters, is_hardware, label};
@@ -65,19 +65,23 @@ enum Outcome {
     Closed(Failure),
     /// The test did not come to its end.
     Broken(Failure),
-    Tested(SelfTest),
+    /// How kernels kept their rounding, and why it is not by the language, where it could have been.
+    Tested(SelfTest, Rounding, Option<String>),
 }
 
 impl Outcome {
     fn of(adapter: &Adapter) -> Outcome {
         match Gpu::open(adapter) {
             Err(e) => Outcome::Closed(e),
-            Ok(gpu) => gpu.self_test().map_or_else(Outcome::Broken, Outcome::Tested),
+            Ok(gpu) => gpu.self_test().map_or_else(Outcome::Broken, |test| {
+                let refused = gpu.filler.refused_language().map(|e| format!("{e:#}"));
+                Outcome::Tested(test, gpu.filler.rounding(), refused)
+            }),
         }
     }
 
     fn test(&self) -> Option<&SelfTest> {
-        if let Outcome::Tested(test) = self { Some(test) } else { None }
+        if let Outcome::Tested(test, ..) = self { Some(test) } else { None }
     }
 
     /// Why there is no test, in words that stand after the device's name.
@@ -85,7 +89,15 @@ impl Outcome {
         match self {
             Outcome::Closed(e) => Some(format!("cannot be opened: {}", e.message)),
             Outcome::Broken(e) => Some(format!("did not run: {}", e.message)),
-            Outcome::Tested(_) => None,
+            Outcome::Tested(..) => None,
+        }
+    }
+
+    /// How kernels keep their rounding, and why not by the language, where they could.
+    fn rounding(&self) -> Option<(String, Option<&str>)> {
+        match self {
+            Outcome::Tested(_, rounding, refused) => Some((rounding.to_string(), refused.as_deref())),
+            _ => None,
         }
     }
 }
@@ -129,11 +141,16 @@ impl Device {
         match &self.outcome {
             Outcome::Closed(e) => say!("  cannot be opened: {}", e.message),
             Outcome::Broken(e) => say!("  self-test: did not run: {}", e.message),
-            Outcome::Tested(test) if test.agrees() => {
+            Outcome::Tested(test, ..) if test.agrees() => {
                 let (checks, values) = (test.checks.len(), self.values());
                 say!("  self-test: agrees with the CPU bit for bit ({checks} checks, {values} values)")
             }
-            Outcome::Tested(_) => say!("  self-test: DISAGREES with the CPU"),
+            Outcome::Tested(..) => say!("  self-test: DISAGREES with the CPU"),
+        }
+        match self.outcome.rounding() {
+            Some((rounding, Some(refused))) => say!("  rounded {rounding}: by the language {refused}"),
+            Some((rounding, None)) => say!("  rounded {rounding}"),
+            None => {}
         }
         for check in self.differing() {
             say!("    {}: {} of {} values differ", check.name, check.different, check.values);
@@ -147,7 +164,9 @@ impl Device {
             Some(test) => {
                 let digests: Vec<_> =
                     test.digests.iter().map(|(of, digest)| format!("{of} {}", &digest[..8])).collect();
-                format!("{}; {}", if test.agrees() { "agrees" } else { "DIFFERS" }, digests.join(", "))
+                let rounding = self.outcome.rounding().map(|(rounding, _)| format!(", rounded {rounding}"));
+                let verdict = if test.agrees() { "agrees" } else { "DIFFERS" };
+                format!("{verdict}{}; {}", rounding.unwrap_or_default(), digests.join(", "))
             }
         };
         let field = |text: &str| text.replace(';', ",");
@@ -173,6 +192,8 @@ impl Device {
             "driver": self.info.driver, "driver_info": self.info.driver_info, "hardware": self.hardware,
             "features": self.features, "agrees": self.agrees(), "checks": self.checks().len(), "values": self.values(),
             "disagreements": wrong, "digests": digests, "report": self.report(),
+            "rounding": self.outcome.rounding().map(|(rounding, _)| rounding),
+            "refused_language": self.outcome.rounding().and_then(|(_, refused)| refused),
             "error": self.outcome.trouble(),
         })
     }

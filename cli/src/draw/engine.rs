@@ -242,12 +242,9 @@ impl Gpu {
     pub fn open(adapter: &Adapter) -> Result<Gpu, Failure> {
         let label = label(adapter);
         let failed = |e: &dyn std::fmt::Display| Failure::other(format!("{label}: {e:#}"));
-        // 64-bit products are two instructions on a GPU, and slower than 16-bit pieces on lavapipe.
-        let mut useful = wgpu::Features::TIMESTAMP_QUERY;
-        useful.set(wgpu::Features::SHADER_INT64, is_hardware(adapter));
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("fanin"),
-            required_features: adapter.features() & useful,
+            required_features: fanin::gpu::features(adapter),
             required_limits: adapter.limits(),
             ..Default::default()
         };

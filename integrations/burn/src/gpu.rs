@@ -22,6 +22,8 @@ const AT_ONCE: u64 = 1 << 26;
 
 /// A wgpu device of Burn's, and what draws on it.
 ///
+/// Burn asks for all features that an adapter has, those that [`fanin::gpu::features`] names among them.
+///
 /// ```standalone_crate
 /// use burn::nn::LinearConfig;
 /// use burn::tensor::Device;

@@ -9,7 +9,7 @@ use std::{env, fs, process, thread};
 use sha2::{Digest, Sha256};
 
 use super::stamp::Stamp;
-use super::{Variant, Writes, source};
+use super::{Rounding, Variant, Writes, source};
 use crate::cpu::orthogonal::Geometry;
 use crate::gpu::orthogonal;
 use crate::gpu::tables::Table;
@@ -122,8 +122,8 @@ fn structures(dtype: Dtype) -> Vec<Fill> {
 /// What a kernel has to ask is asked at run time where it writes words, as if it were one of its parameters.
 fn cpp(variant: Variant, wide: bool) -> String {
     let wgsl = match variant.writes {
-        Writes::Words => source(variant, wide).replace("(asks &", "(params.numbers.asks &"),
-        _ => source(variant, wide),
+        Writes::Words => source(variant, wide, Rounding::ByGuards).replace("(asks &", "(params.numbers.asks &"),
+        _ => source(variant, wide, Rounding::ByGuards),
     };
     translated(&wgsl, "main", &variant.constants())
 }
@@ -309,7 +309,7 @@ fn program_of_reflections() -> String {
     let mut text = String::from("#include \"harness.hpp\"\n#ifdef FLUSH\n#include <immintrin.h>\n#endif\n");
     let mut run = String::new();
     for (i, (orthogonal::Kernel(name, _), buffers)) in REFLECTIONS.iter().enumerate() {
-        let metal = translated(&super::orthogonal(), name, &[]);
+        let metal = translated(&super::orthogonal(Rounding::ByGuards), name, &[]);
         let mut arguments = String::new();
         let mut made = String::new();
         // In the order of the function's own arguments.

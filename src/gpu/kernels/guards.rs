@@ -8,7 +8,7 @@ use naga::{
     UnaryOperator,
 };
 
-use super::{Variant, Writes, source};
+use super::{Rounding, Variant, Writes, source};
 use crate::Dtype;
 use crate::sampler::Kernel;
 
@@ -458,11 +458,13 @@ fn described(function: &Function, expression: Handle<Expression>) -> String {
 fn texts() -> Vec<(&'static str, String)> {
     let texts = |kernel: Kernel| {
         [Dtype::F32, Dtype::BF16].into_iter().flat_map(move |dtype| {
-            let text = move |&writes| (kernel.name(), source(Variant { kernel, asks: 0, dtype, writes }, false));
+            let text = move |&writes| {
+                (kernel.name(), source(Variant { kernel, asks: 0, dtype, writes }, false, Rounding::ByGuards))
+            };
             Writes::of(kernel, dtype).iter().map(text)
         })
     };
-    let reflections = ("orthogonal", super::orthogonal());
+    let reflections = ("orthogonal", super::orthogonal(Rounding::ByGuards));
     Kernel::ALL.iter().copied().flat_map(texts).chain([reflections]).collect()
 }
 
@@ -494,8 +496,10 @@ fn calls_exact(reader: &Reader<'_>, name: &str) -> bool {
 fn a_guard_that_is_taken_out_is_missed() {
     // A shared guard may be needed by one kernel alone.
     let mut missed = BTreeMap::<String, bool>::new();
-    let words = |&kernel: &Kernel| source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false);
-    for text in Kernel::ALL.iter().map(words).chain([super::orthogonal()]) {
+    let words = |&kernel: &Kernel| {
+        source(Variant { kernel, asks: 0, dtype: Dtype::F32, writes: Writes::Words }, false, Rounding::ByGuards)
+    };
+    for text in Kernel::ALL.iter().map(words).chain([super::orthogonal(Rounding::ByGuards)]) {
         // A function that nothing calls guards nothing.
         let used = used_functions(&text);
         for (at, guard, bare) in [

@@ -5,9 +5,9 @@ use std::mem::discriminant;
 use std::ops::Range;
 
 use crate::error::dimensions;
-use crate::fan::MAX_ELEMENTS;
 use crate::sampler::{Orthogonal, Sampler};
 use crate::selection::Selection;
+use crate::shape::MAX_ELEMENTS;
 use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
 
 /// Elements of one tensor, ready to be drawn by [`cpu`](crate::cpu) into memory of the host or by `gpu::GpuFiller` into a buffer,
@@ -20,7 +20,7 @@ use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
 /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
 ///
 /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-/// let fill = Fill::tensor(&normal, Stream::named(42, "wte"), Dtype::F32, &[100, 10])?;
+/// let fill = normal.fill(&[100, 10], Stream::named(42, "wte"), Dtype::F32)?;
 /// let whole: Vec<f32> = cpu::vec(&fill)?;
 ///
 /// // A shard, drawn alone, is the slice of the whole.
@@ -128,6 +128,34 @@ pub(crate) struct Span<'a> {
 /// No fill has more slices of other distributions: each is asked at each run of elements.
 const MOST_PARTS: usize = 64;
 
+impl Distribution {
+    /// A whole tensor of this shape, each of whose elements is drawn from this distribution.
+    ///
+    /// # Errors
+    /// Those of [`Fill::new`]; [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a [`Structure`] has.
+    ///
+    /// ```
+    /// use fanin::{Distribution, Dtype, Stream};
+    ///
+    /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+    /// let fill = normal.fill(&[50257, 768], Stream::named(42, "wte"), Dtype::F16)?;
+    /// assert_eq!(fill.byte_len(), 50257 * 768 * 2);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fill(&self, shape: &[u64], stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
+        let elements = elements(shape)?;
+        if let Distribution::Structured(structure) = self {
+            let period = structure.period();
+            if !elements.is_multiple_of(period) {
+                let allowed = format!("a multiple of the {period} elements of {structure}");
+                let value = format!("{}, which has {elements}", dimensions(shape));
+                return Err(Error::new(ErrorKind::Shape, "the tensor's shape", value, allowed));
+            }
+        }
+        Fill::of(self, stream, dtype, Selection::whole(shape))
+    }
+}
+
 impl Fill {
     /// Elements `range` of the tensor that `distribution` and `stream` make in this dtype, as a tensor of one dimension.
     ///
@@ -144,32 +172,6 @@ impl Fill {
     pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype, range: Range<u64>) -> Result<Fill, Error> {
         checked(&range, MAX_ELEMENTS)?;
         Fill::of(distribution, stream, dtype, Selection::range(range))
-    }
-
-    /// A whole tensor of this shape.
-    ///
-    /// # Errors
-    /// Those of [`Fill::new`]; [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a [`Structure`] has.
-    ///
-    /// ```
-    /// use fanin::{Distribution, Dtype, Fill, Stream};
-    ///
-    /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    /// let fill = Fill::tensor(&normal, Stream::named(42, "wte"), Dtype::F16, &[50257, 768])?;
-    /// assert_eq!(fill.byte_len(), 50257 * 768 * 2);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn tensor(distribution: &Distribution, stream: Stream, dtype: Dtype, shape: &[u64]) -> Result<Fill, Error> {
-        let elements = elements(shape)?;
-        if let Distribution::Structured(structure) = distribution {
-            let period = structure.period();
-            if !elements.is_multiple_of(period) {
-                let allowed = format!("a multiple of the {period} elements of {structure}");
-                let value = format!("{}, which has {elements}", dimensions(shape));
-                return Err(Error::new(ErrorKind::Shape, "the tensor's shape", value, allowed));
-            }
-        }
-        Fill::of(distribution, stream, dtype, Selection::whole(shape))
     }
 
     fn of(distribution: &Distribution, stream: Stream, dtype: Dtype, selection: Selection) -> Result<Fill, Error> {
@@ -189,7 +191,7 @@ impl Fill {
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
     ///
     /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    /// let fill = Fill::tensor(&normal, Stream::named(42, "wte"), Dtype::F32, &[3, 2])?.with_zero_row(1)?;
+    /// let fill = normal.fill(&[3, 2], Stream::named(42, "wte"), Dtype::F32)?.with_zero_row(1)?;
     /// assert_eq!(cpu::vec::<f32>(&fill)?[2..4], [0.0, 0.0]);
     /// # Ok::<(), fanin::Error>(())
     /// ```
@@ -222,7 +224,7 @@ impl Fill {
     /// // An LSTM's bias in PyTorch, [4 * hidden]: that of the forget gate, the second of four, at 1.
     /// let zeros = Distribution::Constant { value: 0.0 };
     /// let ones = Distribution::Constant { value: 1.0 };
-    /// let fill = Fill::tensor(&zeros, Stream::named(42, "bias"), Dtype::F32, &[8])?.with_slice(0, 2..4, &ones)?;
+    /// let fill = zeros.fill(&[8], Stream::named(42, "bias"), Dtype::F32)?.with_slice(0, 2..4, &ones)?;
     /// assert_eq!(cpu::vec::<f32>(&fill)?, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     /// # Ok::<(), fanin::Error>(())
     /// ```
@@ -343,7 +345,7 @@ impl Fill {
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
     /// # let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
-    /// let fill = Fill::tensor(&zeros, Stream::numbered(0, 0), Dtype::F16, &[8])?;
+    /// let fill = zeros.fill(&[8], Stream::numbered(0, 0), Dtype::F16)?;
     /// assert_eq!(fill.distribution(), Some(&zeros));
     /// let fill = fill.with_slice(0, 2..4, &ones)?;
     /// assert_eq!(fill.distribution(), None);
@@ -368,7 +370,7 @@ impl Fill {
     ///
     /// // An LSTM's bias in PyTorch, [4 * hidden]: that of the forget gate, the second of four, at 1.
     /// let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
-    /// let fill = Fill::tensor(&zeros, Stream::named(42, "bias"), Dtype::F32, &[8])?.with_slice(0, 2..4, &ones)?;
+    /// let fill = zeros.fill(&[8], Stream::named(42, "bias"), Dtype::F32)?.with_slice(0, 2..4, &ones)?;
     /// let part = fill.parts().next().unwrap();
     /// assert_eq!((part.distribution, part.period, part.range.clone()), (ones, None, 2..4));
     /// assert_eq!(fill.to_string(), "f32 [8], constant(0), but constant(1) at elements 2..4");
@@ -410,7 +412,7 @@ impl Fill {
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
     /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::tensor(&zeros, Stream::numbered(0, 0), Dtype::F16, &[5, 8])?;
+    /// let fill = zeros.fill(&[5, 8], Stream::numbered(0, 0), Dtype::F16)?;
     /// assert_eq!(fill.slice(1, 2..4)?.shape(), [5, 2]);
     /// # Ok::<(), fanin::Error>(())
     /// ```

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::error::dimensions;
-use crate::fan::Role;
+use crate::layout::Role;
 use crate::{Error, ErrorKind, Layout, elements};
 
 /// Longer sides are an error unless they are asked for: what is orthogonal costs as much as a matrix product.

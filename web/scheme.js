@@ -1,4 +1,4 @@
-// Schemes: text + shape + layout -> distribution, as src/scheme/, src/fan.rs and src/moments.rs have it.
+// Schemes: text + shape + layout -> distribution, as src/scheme/, src/layout.rs and src/moments.rs have it.
 
 export const TRUNCATED_STD = 0.8796256610342398;
 

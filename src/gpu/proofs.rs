@@ -260,7 +260,7 @@ mod tests {
         let proved = || filler.proofs.proved().len();
         let tensor = |text: &str, shape: &[u64], dtype| {
             let distribution = text.parse::<Scheme>().unwrap().distribution(shape, Layout::OUT_IN).unwrap();
-            Fill::tensor(&distribution, Stream::numbered(1, 2), dtype, shape).unwrap()
+            distribution.fill(shape, Stream::numbered(1, 2), dtype).unwrap()
         };
         let submit = |fill: &Fill, offset| filler.submit(fill, &buffer(&filler, fill, offset), offset);
         let he = tensor("he_normal", &[64, 64], Dtype::F32);

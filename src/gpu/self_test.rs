@@ -222,7 +222,7 @@ fn known_structures() -> Result<Vec<Known>, Error> {
     ] {
         let distribution = scheme.parse::<Scheme>()?.distribution(shape, layout)?;
         for &dtype in Dtype::ALL {
-            let fill = Fill::tensor(&distribution, Stream::named(42, "self-test"), dtype, shape)?;
+            let fill = distribution.fill(shape, Stream::named(42, "self-test"), dtype)?;
             // Also word by word.
             fills.push(Known { distribution, fill: fill.split_at(3).1, most: u64::MAX });
             fills.push(Known { distribution, fill, most: u64::MAX });

@@ -76,7 +76,7 @@ impl Draws {
     }
 
     fn fill(&self, distribution: &Distribution, name: String, shape: &[u64]) -> Result<Fill, Error> {
-        Fill::tensor(distribution, Stream::named(self.seed, &name), Dtype::F32, shape)
+        distribution.fill(shape, Stream::named(self.seed, &name), Dtype::F32)
     }
 
     /// By names as PyTorch numbers them.

@@ -266,7 +266,7 @@ impl Probe {
     /// Whether it can be run, but for what memory there is.
     ///
     /// # Errors
-    /// Those of [`Scheme::distribution_of_fans`] and [`Fill::tensor`](crate::Fill::tensor); [`ErrorKind::Memory`] where it would take more
+    /// Those of [`Scheme::distribution_of_fans`] and [`Distribution::fill`](crate::Distribution::fill); [`ErrorKind::Memory`] where it would take more
     /// than 16 GiB; [`ErrorKind::Parameter`] for a batch of 1 in layers of 1 unit, which has no deviation.
     ///
     /// ```

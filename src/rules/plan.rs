@@ -257,7 +257,7 @@ impl Draw {
     /// The whole tensor, for this seed, in this dtype; with `None` in [its own](Draw::dtype).
     ///
     /// # Errors
-    /// Those of [`Fill::tensor`], [`Fill::with_slice`] and [`check_in`](Draw::check_in); [`ErrorKind::Dtype`]
+    /// Those of [`Distribution::fill`](crate::Distribution::fill), [`Fill::with_slice`] and [`check_in`](Draw::check_in); [`ErrorKind::Dtype`]
     /// for `None` where it has no dtype of its own.
     ///
     /// See [`Draw`] for an example.
@@ -298,7 +298,7 @@ impl Draw {
     /// The same with another stream than that of a seed and a name; of what the dtype holds one value of, that one.
     ///
     /// # Errors
-    /// Those of [`Fill::tensor`] and [`Fill::with_slice`].
+    /// Those of [`Distribution::fill`](crate::Distribution::fill) and [`Fill::with_slice`].
     ///
     /// ```
     /// use fanin::rules::Draw;
@@ -309,7 +309,7 @@ impl Draw {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
-        let fill = Fill::tensor(&self.distribution, stream, dtype, &self.shape)?;
+        let fill = self.distribution.fill(&self.shape, stream, dtype)?;
         let with = |fill: Fill, part: &Part| match part.is_zero_row() {
             true => fill.with_zero_row(part.range.start),
             false => fill.with_slice(part.dim, part.range.clone(), &part.distribution),

@@ -153,7 +153,7 @@ impl Scheme {
     /// The whole of a tensor of this shape, ready to be drawn.
     ///
     /// # Errors
-    /// Those of [`distribution`](Scheme::distribution), [`Distribution::check_in`] and [`Fill::tensor`].
+    /// Those of [`distribution`](Scheme::distribution), [`Distribution::check_in`] and [`Distribution::fill`].
     ///
     /// ```
     /// use fanin::{Dtype, Layout, Scheme, Stream, cpu};
@@ -167,7 +167,7 @@ impl Scheme {
     pub fn fill(&self, shape: &[u64], layout: Layout, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
         let distribution = self.distribution(shape, layout)?;
         distribution.check_in(dtype)?;
-        Fill::tensor(&distribution, stream, dtype, shape)
+        distribution.fill(shape, stream, dtype)
     }
 
     /// The same scheme with another gain: `scale = gain^2` of a variance, or the gain of orthogonal and identity matrices.

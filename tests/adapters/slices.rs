@@ -9,7 +9,7 @@ use rand::{Rng, RngExt};
 /// A fill of any kind, and what it should be: of whole tensors, that are drawn in one piece, its elements.
 fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream: Stream) -> (Fill, Vec<T>) {
     let shape: Vec<u64> = (0..rng.random_range(0..4)).map(|_| rng.random_range(1..60)).collect();
-    let mut fill = Fill::tensor(distribution, stream, T::DTYPE, &shape).unwrap();
+    let mut fill = distribution.fill(&shape, stream, T::DTYPE).unwrap();
     let elements = fill.len();
     let whole =
         |distribution: &Distribution| draw::<T>(&Fill::new(distribution, stream, T::DTYPE, 0..elements).unwrap());
@@ -127,7 +127,7 @@ fn every_adapter_draws_any_slice_as_it_is_in_the_whole() {
 fn packed_columns_are_one_fill() {
     let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
     let ones = Distribution::Constant { value: 1.0 };
-    let whole = Fill::tensor(&normal, streams()[0], Dtype::F32, &[70_000, 3]).unwrap();
+    let whole = normal.fill(&[70_000, 3], streams()[0], Dtype::F32).unwrap();
     let mut expected: Vec<f32> = cpu::vec(&whole).unwrap();
     expected.chunks_mut(3).for_each(|row| row[1] = 1.0);
     let fill = whole.with_slice(1, 1..2, &ones).unwrap();
@@ -145,12 +145,12 @@ fn packed_columns_are_one_fill() {
 #[test]
 fn a_split_by_columns_is_one_fill() {
     let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    let whole = Fill::tensor(&normal, streams()[0], Dtype::F32, &[16_384, 64]).unwrap();
+    let whole = normal.fill(&[16_384, 64], streams()[0], Dtype::F32).unwrap();
     let columns = whole.slice(1, 16..32).unwrap();
     let all: Vec<f32> = cpu::vec(&whole).unwrap();
     let expected: Vec<f32> = all.chunks(64).flat_map(|row| &row[16..32]).copied().collect();
     assert_same_bits(&cpu::vec::<f32>(&columns).unwrap(), &expected, &"on the CPU");
-    let tall = Fill::tensor(&normal, streams()[0], Dtype::F32, &[(1 << 20) + 1, 3]).unwrap().slice(1, 1..2).unwrap();
+    let tall = normal.fill(&[(1 << 20) + 1, 3], streams()[0], Dtype::F32).unwrap().slice(1, 1..2).unwrap();
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         assert_same_bits(&gpu.draw::<f32>(&columns), &expected, &gpu.name);
         let buffer = gpu.buffer(&vec![0; tall.byte_len() as usize]);
@@ -171,7 +171,7 @@ fn a_split_by_columns_is_one_fill() {
 #[test]
 fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    let whole = Fill::tensor(&normal, streams()[0], Dtype::F32, &[10, 8]).unwrap();
+    let whole = normal.fill(&[10, 8], streams()[0], Dtype::F32).unwrap();
     let columns = whole.slice(1, 2..4).unwrap();
     assert_eq!((columns.shape(), columns.range()), (vec![10, 2], 2..76));
     assert_eq!(columns.part(10..12).unwrap().range(), 10..12);
@@ -182,7 +182,7 @@ fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     assert!(columns.clip(76..90).is_empty() && columns.clip(4..10).is_empty());
     assert_eq!(cpu::vec::<f32>(&columns.with_zero_row(0).unwrap()).unwrap()[..2], [0.0; 2]);
     assert_eq!(whole.clone().with_zero_row(10).unwrap_err().kind(), ErrorKind::Shape);
-    let scalar = Fill::tensor(&normal, streams()[0], Dtype::F32, &[]).unwrap();
+    let scalar = normal.fill(&[], streams()[0], Dtype::F32).unwrap();
     assert_eq!((scalar.len(), scalar.shape()), (1, vec![]));
     assert_eq!(scalar.clone().with_zero_row(0).unwrap_err().kind(), ErrorKind::Shape);
     // Nothing of a scalar gets lost, and no cut takes itself for the tensor.
@@ -207,9 +207,9 @@ fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
     let rows = whole.slice(0, 4..6).unwrap().with_zero_row(1).unwrap();
     assert_eq!(cpu::vec::<f32>(&rows).unwrap()[8..], [0.0; 8]);
     let deep = vec![2u64; 100_000];
-    let error = Fill::tensor(&normal, streams()[0], Dtype::F32, &deep).unwrap_err().to_string();
+    let error = normal.fill(&deep, streams()[0], Dtype::F32).unwrap_err().to_string();
     assert!(error.len() < 1000 && error.contains("99936 dimensions more"), "{error}");
     for huge in [&[1 << 40, 1 << 30][..], &[u64::MAX]] {
-        assert_eq!(Fill::tensor(&normal, streams()[0], Dtype::F32, huge).unwrap_err().kind(), ErrorKind::Shape);
+        assert_eq!(normal.fill(huge, streams()[0], Dtype::F32).unwrap_err().kind(), ErrorKind::Shape);
     }
 }

@@ -17,7 +17,7 @@ fn stream() -> Stream {
 fn fill(scheme: &str, shape: &[u64], layout: &str, dtype: Dtype) -> Fill {
     let scheme: Scheme = scheme.parse().unwrap();
     let distribution = scheme.distribution(shape, layout.parse().unwrap()).unwrap();
-    Fill::tensor(&distribution, stream(), dtype, shape).unwrap()
+    distribution.fill(shape, stream(), dtype).unwrap()
 }
 
 /// Each structure, in shapes on either side of every size that its kernels have.
@@ -165,7 +165,7 @@ fn distribution((scheme, shape, layout): &Piece) -> fanin::Distribution {
 }
 
 fn mixed((shape, base, slices): &Mixed, dtype: Dtype) -> Fill {
-    let fill = Fill::tensor(&distribution(base), stream(), dtype, shape).unwrap();
+    let fill = distribution(base).fill(shape, stream(), dtype).unwrap();
     slices
         .iter()
         .fold(fill, |fill, (dim, range, piece)| fill.with_slice(*dim, range.clone(), &distribution(piece)).unwrap())
@@ -253,7 +253,7 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
         ),
     ] {
         let base = distribution(&(base, shape, "out_in"));
-        let fill = Fill::tensor(&base, stream(), Dtype::F32, shape).unwrap();
+        let fill = base.fill(shape, stream(), Dtype::F32).unwrap();
         let error = fill.with_slice(dim, range, &distribution(&piece)).unwrap_err();
         assert!(error.to_string().contains(why), "{piece:?}: {error}");
     }
@@ -265,7 +265,7 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
         (&[9], 0, 3..8, "ones"),
         (&[6, 4], 1, 2..4, "uniform"),
     ] {
-        let fill = Fill::tensor(&distribution(&("normal", shape, "out_in")), stream(), Dtype::F32, shape).unwrap();
+        let fill = distribution(&("normal", shape, "out_in")).fill(shape, stream(), Dtype::F32).unwrap();
         assert!(
             fill.with_slice(dim, range.clone(), &distribution(&(piece, shape, "out_in"))).is_ok(),
             "{shape:?} {range:?}"
@@ -290,7 +290,7 @@ fn structures_among_other_targets_are_written_in_their_order() {
     let ones = Fill::new(&fanin::Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..9000).unwrap();
     let matrices = distribution(&("orthogonal", &[30, 40], "out_in"));
     let normal = fanin::Distribution::Normal { mean: 0.0, std: 1.0 };
-    let orthogonal = Fill::tensor(&matrices, stream(), Dtype::F32, &[60, 40]).unwrap();
+    let orthogonal = matrices.fill(&[60, 40], stream(), Dtype::F32).unwrap();
     let orthogonal = orthogonal.with_slice(0, 30..60, &normal).unwrap();
     let few = Fill::new(&fanin::Distribution::Constant { value: 2.0 }, stream(), Dtype::F32, 0..100).unwrap();
     let mut expected = vec![1f32; 9000];
@@ -408,7 +408,7 @@ fn orthogonal_vectors_of_4096_are_orthonormal() {
 fn matrices(n: u64, count: u64) -> impl Iterator<Item = Vec<Vec<f64>>> {
     let distribution = "orthogonal".parse::<Scheme>().unwrap().distribution(&[n, n], Layout::OUT_IN).unwrap();
     (0..count).map(move |i| {
-        let fill = Fill::tensor(&distribution, Stream::numbered(7, i), Dtype::F32, &[n, n]).unwrap();
+        let fill = distribution.fill(&[n, n], Stream::numbered(7, i), Dtype::F32).unwrap();
         vectors(&draw(&fill), n as usize, n as usize)
     })
 }

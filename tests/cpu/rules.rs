@@ -73,7 +73,7 @@ fn a_tied_tensor_is_found_by_the_end_of_its_name() {
         let [wte, lm_head] = [0, 1].map(|i| cpu::vec::<f32>(&fills[i].1).unwrap());
         assert!(wte == lm_head && wte[0] != wte[1], "{prefix} {head}");
         let distribution = fills[0].1.distribution().unwrap();
-        let own = fanin::Fill::tensor(distribution, fanin::Stream::named(42, fills[0].0), Dtype::F32, &[64, 8]);
+        let own = distribution.fill(&[64, 8], fanin::Stream::named(42, fills[0].0), Dtype::F32);
         assert_eq!(wte, cpu::vec::<f32>(&own.unwrap()).unwrap(), "the embedding has its own name's");
     }
     let said = |model: &[Tensor]| Rules::preset("gpt2").unwrap().plan(model).unwrap_err().to_string();

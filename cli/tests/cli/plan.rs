@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+use fanin::{Distribution, Dtype, Stream, cpu};
 use safetensors::tensor::{Dtype as FileDtype, SafeTensors, TensorView, serialize};
 use serde_json::{Value, json};
 
@@ -47,10 +47,10 @@ fn a_plan_is_drawn_and_its_values_are_copied() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let odd = Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: f64::NEG_INFINITY, high: 0.04 };
     let stream = Stream::named(42, "[*]odd.weight");
-    let expected = Fill::tensor(&odd, stream, Dtype::F32, &[6, 4]).unwrap().with_zero_row(2).unwrap();
+    let expected = odd.fill(&[6, 4], stream, Dtype::F32).unwrap().with_zero_row(2).unwrap();
     assert_eq!(file.tensor("[*]odd.weight").unwrap().data(), cpu::bytes(&expected).unwrap());
     let copy = Distribution::Normal { mean: 0.0, std: 1e-5 };
-    let expected = Fill::tensor(&copy, stream, Dtype::BF16, &[6, 4]).unwrap();
+    let expected = copy.fill(&[6, 4], stream, Dtype::BF16).unwrap();
     assert_eq!(file.tensor("copy.weight").unwrap().data(), cpu::bytes(&expected).unwrap());
     assert_eq!(file.tensor("table").unwrap().data()[..4], 1.5f32.to_le_bytes());
     assert_eq!(file.tensor("counts").unwrap().data()[8..], 9i64.to_le_bytes());

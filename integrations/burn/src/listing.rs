@@ -25,7 +25,7 @@ impl Listing {
 
     /// `kind` as safetensors has it, of what is not drawn.
     fn push(&mut self, shape: &[usize], device: Device, dtype: DType, kind: Option<&str>) {
-        let shape: Vec<u64> = shape.iter().map(|&size| size as u64).collect();
+        let shape = fanin::shape(shape);
         let tensor = rules::Tensor::new(self.path.join("."), shape);
         let tensor = match kind {
             Some(kind) => tensor.with_dtype(kind),

@@ -156,7 +156,7 @@ impl Weights {
     /// The same, of a parameter that has to have this shape.
     fn checked(&self, name: &str, shape: &Shape, dtype: DType) -> Result<Fill> {
         let (planned, fill) = self.of(name, dtype)?;
-        if !shape.dims().iter().map(|&size| size as u64).eq(planned.shape.iter().copied()) {
+        if fanin::shape(shape.dims()) != planned.shape {
             return Err(wrong(
                 name,
                 "the shape",

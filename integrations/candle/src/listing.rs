@@ -64,7 +64,7 @@ pub fn list_of(map: &VarMap) -> Result<Vec<Listed>> {
 
 /// Its dtype is left out: the model's code says it, whatever rules say.
 fn listed(name: &str, shape: &Shape) -> Listed {
-    Listed::new(name, shape.dims().iter().map(|&size| size as u64).collect::<Vec<_>>())
+    Listed::new(name, fanin::shape(shape.dims()))
 }
 
 /// What was asked for so far.

@@ -39,7 +39,7 @@ impl Asked<'_> {
             return Ok(json!({ "scheme": Scheme::from(distribution).to_string() }).to_string().into_bytes());
         }
         let stream = Stream::named(read(self.seed)?, self.name);
-        let fill = fanin::Fill::tensor(&distribution, stream, dtype, &shape).map_err(said)?;
+        let fill = distribution.fill(&shape, stream, dtype).map_err(said)?;
         let fill = fill.part(read(self.start)?..read(self.end)?).map_err(said)?;
         if fill.byte_len() > MOST_BYTES {
             let most = MOST_BYTES / dtype.bytes(1);

@@ -1,0 +1,43 @@
+//! Shapes of tensors.
+
+use crate::error::dimensions;
+use crate::{Error, ErrorKind};
+
+/// The largest number of elements that a tensor may have, and the largest end of an element range: in no dtype do so many take
+/// more bytes than 64 bits count.
+pub(crate) const MAX_ELEMENTS: u64 = 1 << 60;
+
+/// A shape as fanin has it, from sizes as most libraries of tensors have them.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, scheme};
+///
+/// let dims: [usize; 2] = [64, 32]; // tensor.dims()
+/// let fill = scheme::he_normal().fill(&fanin::shape(&dims), Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
+/// assert_eq!(fill.shape(), [64, 32]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn shape(dims: &[usize]) -> Vec<u64> {
+    dims.iter().map(|&size| size as u64).collect()
+}
+
+/// How many elements a tensor of this shape has; a scalar (no dimensions) has 1.
+///
+/// # Errors
+/// [`ErrorKind::Shape`] above 2^60.
+///
+/// ```
+/// assert_eq!(fanin::elements(&[4096, 16384])?, 67_108_864);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub fn elements(shape: &[u64]) -> Result<u64, Error> {
+    let overflow = || Error::new(ErrorKind::Shape, "the shape", dimensions(shape), "at most 2^60 elements");
+    // A zero makes the tensor empty wherever it stands, but never hides an overflow of the other dimensions, so that
+    // fans, which leave dimensions out, cannot overflow either.
+    let nonzero =
+        shape.iter().filter(|&&d| d != 0).try_fold(1u64, |product, &d| product.checked_mul(d)).ok_or_else(overflow)?;
+    if nonzero > MAX_ELEMENTS {
+        return Err(overflow());
+    }
+    Ok(if shape.contains(&0) { 0 } else { nonzero })
+}

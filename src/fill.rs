@@ -95,7 +95,7 @@ impl Part {
         match (&self.sampler, &before.sampler) {
             (Sampler::Orthogonal(matrices), other) if !matrices.has_words_of_its_own() => other.is_random(),
             (_, Sampler::Orthogonal(matrices)) if !matrices.has_words_of_its_own() => true,
-            // Which of an input's outputs are zero hangs on the input alone.
+            // Which of an input's outputs are zero depends on the input alone.
             (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
             (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), *period, range),
             // Two normals next to one another are made of two words together, others of one each.

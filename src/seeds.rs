@@ -1,6 +1,6 @@
 //! One seed for a model, another for each of its tensors, in the frameworks that draw a tensor from a seed of its own.
 //!
-//! A tensor's seed hangs on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order
+//! A tensor's seed depends on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order
 //! of tensors nor on which others there are. What comes out is a seed as the framework takes it, so that it draws the same
 //! tensor there.
 //!

@@ -7,7 +7,7 @@ use crate::matrix::{LONG, LONGEST};
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Matrix, special};
 
-/// A distribution of whole matrices, or values that hang on where an element is.
+/// A distribution of whole matrices, or values that depend on where an element is.
 ///
 /// ```
 /// use fanin::{Dtype, Layout, Stream, cpu, scheme};

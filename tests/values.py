@@ -582,7 +582,7 @@ def draw(made, stream, elements, dtype):
     return bits_
 
 
-# 6. Structures: elements that hang on their places.
+# 6. Structures: elements that depend on their places.
 
 
 class Matrix:

@@ -68,7 +68,7 @@ pub(crate) const fn half_bits(outputs: u32) -> u32 {
     if bits < 2 { 1 } else { bits.div_ceil(2) }
 }
 
-/// A word of which each bit hangs on all of the key's.
+/// A word of which each bit depends on all of the key's.
 const fn mixed(x: u32) -> u32 {
     let x = (x ^ x >> 16).wrapping_mul(MULTIPLIER[0]);
     let x = (x ^ x >> 15).wrapping_mul(MULTIPLIER[1]);

@@ -1,4 +1,4 @@
-//! What kernels take beside their parameters, where an element hangs on its place in a matrix; `shaders/table.wgsl` reads it.
+//! What kernels take beside their parameters, where an element depends on its place in a matrix; `shaders/table.wgsl` reads it.
 
 use std::sync::Arc;
 

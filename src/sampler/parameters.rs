@@ -35,7 +35,7 @@ pub(crate) enum Sampler {
 }
 
 impl Sampler {
-    /// Whether anything of it hangs on the stream.
+    /// Whether anything of it depends on the stream.
     pub fn is_random(&self) -> bool {
         match self {
             Sampler::Constant(_) | Sampler::Identity(_) => false,

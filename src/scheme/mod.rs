@@ -95,7 +95,7 @@ pub enum Scheme {
     Fixed(Distribution),
     /// A distribution whose variance is scaled to the fans.
     Scaled(VarianceScaling),
-    /// What hangs on the shape itself.
+    /// What depends on the shape itself.
     Shaped(Shaped),
 }
 

@@ -8,7 +8,7 @@ use crate::number::Number;
 use crate::structure::{Function, Structure, orthogonal};
 use crate::{Distribution, Error, ErrorKind, Layout, Matrix, elements};
 
-/// A scheme whose elements hang on where they are.
+/// A scheme whose elements depend on where they are.
 ///
 /// ```
 /// use fanin::{Layout, Scheme, scheme};

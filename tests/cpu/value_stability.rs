@@ -48,7 +48,7 @@ const SCHEMES: [&str; 28] = [
     "inverse_softplus:low=0.5,high=40,floor=0.7",
 ];
 
-/// What hangs on where an element is: with a shape and a layout.
+/// What depends on where an element is: with a shape and a layout.
 const STRUCTURES: [(&str, &[u64], &str); 30] = [
     // Vectors are rows, columns, or either; one block of reflections and more; lengths of whole lanes and not; several matrices.
     ("orthogonal:gain=1", &[5, 7], "out_in"),

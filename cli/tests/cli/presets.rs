@@ -1,5 +1,5 @@
 //! Presets, frozen: what each gives the tensors of its models. A checkpoint keeps the distributions themselves, so that no file
-//! hangs on a preset; but a change here changes what a seed's model draws, which is a word in CHANGELOG.md under **Values**.
+//! depends on a preset; but a change here changes what a seed's model draws, which is a word in CHANGELOG.md under **Values**.
 //! `FANIN_WRITE=1` writes `golden/presets.txt` anew.
 
 use std::collections::BTreeSet;

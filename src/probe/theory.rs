@@ -1,7 +1,7 @@
 //! What theory expects of a network that is infinitely wide.
 
 use super::Activation;
-use crate::special;
+use crate::arithmetic::special;
 
 /// Whether small differences of inputs die out, stay, or grow on their way through the layers, and with them gradients on their
 /// way back.

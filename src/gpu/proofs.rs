@@ -204,8 +204,8 @@ mod tests {
     use super::Rounding::{ByGuards, ByLanguage};
     use super::*;
     use crate::sampler::Kernel;
-    use wgpu::DeviceType;
     use crate::{Distribution, ErrorKind, Layout, Scheme, Stream};
+    use wgpu::DeviceType;
 
     fn filler() -> GpuFiller {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());

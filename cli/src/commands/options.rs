@@ -9,12 +9,13 @@ use crate::failure::Failure;
 #[derive(Args)]
 pub struct Common {
     /// The seed: 0 to 2^64 - 1; for keras, jax and jax-nn -2^63 to 2^63 - 1, for tensorflow two such, --seed=S0,S1.
-    /// (JAX takes a seed's low 32 bits.)
+    /// (JAX takes a seed's low 32 bits, and PyTorch's CPU too.) For torch-cuda SEED,sms=N,threads=N, the GPU's multiprocessors and the
+    /// threads of each.
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true)]
     seed: String,
     /// Whose random values are drawn: fanin's own, or what another framework gives for this seed. In a model, each tensor has a
-    /// seed of its own, made of this one and its name.
-    #[arg(long, value_enum, ignore_case = true, default_value_t = seed::Kind::Native)]
+    /// seed of its own, made of this one and its name; but for PyTorch's, which a model has one of, and in the order of its plan.
+    #[arg(long, alias = "generator", value_enum, ignore_case = true, default_value_t = seed::Kind::Native)]
     stream: seed::Kind,
     /// What draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name
     /// as `fanin devices` prints them. Whichever it is, the bits are the same.

@@ -59,6 +59,10 @@ pub(super) struct Submodel {
     /// What the names of its tensors begin with.
     pub prefix: String,
     pub when: Option<String>,
+    /// What its configuration leaves out.
+    pub default: BTreeMap<String, Value>,
+    /// Whether that configuration may be the model's own, where it has none such.
+    pub flat: bool,
 }
 
 /// What a key of the configuration is where it says nothing.
@@ -323,7 +327,8 @@ impl Blueprint {
         let dtype = dtype(&resolved.config)?;
         let mut made = Made { tensors: Vec::new(), rounds: 0, formulas: 0, bytes: 0 };
         for within in &resolved.within {
-            for tensor in within.architecture.blueprint.tensors(&within.resolved)? {
+            let tensors = within.architecture.blueprint.tensors(&within.resolved);
+            for tensor in tensors.map_err(|e| e.at(format_args!("the submodel {}", within.prefix)))? {
                 made.push(Tensor { name: format!("{}{}", within.prefix, tensor.name), ..tensor })?;
             }
         }
@@ -368,7 +373,7 @@ impl Submodel {
             let architecture = architecture(class)?;
             let known = architecture.blueprint.types_of(class);
             if kind.is_none_or(|kind| known.is_empty() || known.contains(&kind)) {
-                let inner = config.within(&self.config, class, dtype)?;
+                let inner = config.within(self, class, dtype)?;
                 let resolved = architecture.blueprint.resolve_at(&architecture, &inner, depth + 1)?;
                 let prefix = with_words(&self.prefix, texts, &Variables::new())?;
                 return Ok(Within { prefix, architecture, resolved });
@@ -435,6 +440,7 @@ fn dtype(config: &Config) -> Result<&'static str, Error> {
     // The second is the first's older name.
     for key in ["quantization_config", "compression_config"] {
         if let Some(value) = config.get(key) {
+            let key = config.named(key);
             let allowed = format!("null, for the model before it is quantised: with the program, --set {key}=null");
             return Err(Error::new(ErrorKind::Config, key, shown(value), allowed));
         }

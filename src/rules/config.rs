@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::blueprint::Submodel;
 use super::formula::{self, Variables};
 use crate::error::quoted;
 use crate::number::Number;
@@ -149,18 +150,26 @@ impl Config {
         self.path.strip_suffix('.').unwrap_or("the config")
     }
 
-    /// That of a model within the model, of this class; what it leaves out is none of this one's.
-    pub(super) fn within(&self, key: &str, class: &str, dtype: Option<&Value>) -> Result<Config, Error> {
-        let mut values = match self.get(key) {
-            Some(Value::Object(values)) => values.clone(),
-            None => Map::new(),
+    /// That of a model within the model, of this class.
+    pub(super) fn within(&self, submodel: &Submodel, class: &str, dtype: Option<&Value>) -> Result<Config, Error> {
+        let key = &submodel.config;
+        let (mut values, path) = match self.get(key) {
+            Some(Value::Object(values)) => (values.clone(), self.named(key) + "."),
+            None if submodel.flat => (self.values.clone(), self.path.clone()),
+            None => (Map::new(), self.named(key) + "."),
             Some(other) => return Err(not_nested(&self.named(key), other)),
         };
+        for (key, value) in &submodel.default {
+            values.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        if self.get(key).is_none() {
+            values.remove("model_type");
+        }
         values.insert("architectures".into(), vec![class].into());
         // All of a model is in one.
         values.remove("torch_dtype");
         values.insert("dtype".into(), dtype.cloned().unwrap_or(Value::Null));
-        Ok(Config::of(values, self.named(key) + "."))
+        Ok(Config::of(values, path))
     }
 
     /// Whether it says that there is none.
@@ -169,7 +178,7 @@ impl Config {
     }
 
     pub(super) fn missing(&self, key: &str) -> Error {
-        let error = Error::failed(ErrorKind::Config, self.called().to_string(), format!("has no {key}"));
+        let error = Error::failed(ErrorKind::Config, "the config", format!("has no {}", self.named(key)));
         error.allowing("a value of it")
     }
 
@@ -256,7 +265,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
         Some(other) => Err(Error::new(ErrorKind::Config, config.named(name), shown(other), "a list")),
         None => Err(config.missing(name)),
     };
-    let is = |name: String, value: Option<&Value>, wanted: &str| {
+    let is = |key: &str, value: Option<&Value>, wanted: &str| {
         let pattern = glob::Pattern::new(wanted).map_err(|e| wrong("a text or a pattern").because(e))?;
         match value {
             Some(Value::String(text)) => Ok(pattern.matches(text)),
@@ -264,8 +273,8 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             Some(Value::Array(texts)) if texts.iter().all(Value::is_string) => {
                 Ok(texts.iter().filter_map(Value::as_str).any(|text| pattern.matches(text)))
             }
-            Some(other) => Err(Error::new(ErrorKind::Config, name, shown(other), "a text")),
-            None => Err(config.missing(&name)),
+            Some(other) => Err(Error::new(ErrorKind::Config, config.named(key), shown(other), "a text")),
+            None => Err(config.missing(key)),
         }
     };
     let mut made = String::new();
@@ -302,7 +311,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             match compared(rest.trim_start()) {
                 Some((equal, inner)) => {
                     let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
-                    let is = is(format!("{}[{index}]", config.named(word)), Some(item), wanted)?;
+                    let is = is(&format!("{word}[{index}]"), Some(item), wanted)?;
                     made += if is == equal { "1" } else { "0" };
                     rest = after;
                 }
@@ -332,7 +341,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             rest = &inner[close + 1..];
         } else if let Some((equal, inner)) = compared(trimmed) {
             let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
-            let is = is(config.named(word), config.get(word), wanted)?;
+            let is = is(word, config.get(word), wanted)?;
             made += if is == equal { "1" } else { "0" };
             rest = after;
         } else {

@@ -73,6 +73,10 @@ struct SubmodelText {
     class: Names,
     prefix: String,
     when: Option<String>,
+    #[serde(default)]
+    default: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    flat: bool,
 }
 
 #[derive(Deserialize)]
@@ -682,12 +686,14 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
     }
     for submodel in std::mem::take(&mut file.submodel) {
         let span = submodel.span();
-        let SubmodelText { config, class, prefix, when } = submodel.into_inner();
+        let SubmodelText { config, class, prefix, when, default, flat } = submodel.into_inner();
         let classes = class.into_list();
         if classes.is_empty() || prefix.is_empty() {
             return Err(reader.wrong(&span, "a submodel", "one without a class or a prefix", "both"));
         }
-        blueprint.submodels.push(Submodel { line: reader.line(&span), config, classes, prefix, when });
+        let default = default.into_iter().map(|(key, value)| Ok((key, plain(&Spanned::new(span.clone(), value))?)));
+        let default = default.collect::<Result<_, Error>>()?;
+        blueprint.submodels.push(Submodel { line: reader.line(&span), config, classes, prefix, when, default, flat });
     }
     for group in std::mem::take(&mut file.tensors) {
         let line = reader.line(&group.span());

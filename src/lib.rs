@@ -111,8 +111,8 @@ pub use threefry::threefry2x32_20;
 
 /// The version of the value contract of fanin's own streams: it changes if and only if some seed's values do.
 ///
-/// The streams of other frameworks have versions of their own, [`Stream::contract`]. Which distribution a preset gives a tensor is
-/// no part of it: a checkpoint keeps each tensor's distribution itself, and what changes a preset is said in CHANGELOG.md.
+/// The streams of other frameworks have versions of their own, [`Stream::contract`]. The choice of a tensor's distribution by a preset
+/// is no part of it: a checkpoint keeps each tensor's distribution itself, and CHANGELOG.md says when a preset changes.
 ///
 /// ```
 /// assert_eq!(fanin::VALUE_CONTRACT, 2);

@@ -1,8 +1,7 @@
 //! One seed for a model, another for each of its tensors, in the frameworks that draw a tensor from a seed of its own.
 //!
-//! A tensor's seed depends on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order
-//! of tensors nor on which others there are. What comes out is a seed as the framework takes it, so that it draws the same
-//! tensor there.
+//! A tensor's seed depends on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order of
+//! tensors nor on which others there are. It is a seed as the framework takes it, so that it draws the same tensor there.
 //!
 //! - The hash of TensorFlow and Keras is SHA-256 of the seed's eight bytes (little-endian two's complement) and the name's UTF-8
 //!   bytes, as given, after them; its first eight bytes are a little-endian number `h`.

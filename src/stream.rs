@@ -75,7 +75,7 @@ pub struct Stream {
     pub(crate) origin: Origin,
 }
 
-/// Whose layout of words and values a stream has.
+/// The framework whose layout of words and values a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     /// fanin's own.
@@ -191,8 +191,8 @@ impl Stream {
         Self::from_key([k0, k1], nonce)
     }
 
-    /// The stream of TensorFlow's `tf.random.stateless_*` with this seed and `alg="philox"`. What is drawn is what they give:
-    /// uniform values bit for bit, normal ones but for the last places of the logarithm and of sine and cosine.
+    /// The stream of TensorFlow's `tf.random.stateless_*` with this seed and `alg="philox"`. It has their values: uniform ones bit for
+    /// bit, normal ones but for the last places of the logarithm and of sine and cosine.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};

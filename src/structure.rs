@@ -1,4 +1,4 @@
-//! What gives elements by their places: no independent draw of each would do.
+//! Distributions that give elements by their places, which no independent draw of each element could.
 
 use std::fmt;
 
@@ -23,9 +23,9 @@ use crate::{Dtype, Error, ErrorKind, Matrix, special};
 pub enum Structure {
     /// `gain` times a matrix with orthonormal rows or columns, whichever are fewer: those of a random rotation (of Haar's measure).
     Orthogonal {
-        /// What the orthonormal vectors are long.
+        /// The length of the orthonormal vectors.
         gain: f64,
-        /// Where the matrices lie; other taps are zero.
+        /// The places of the matrices; other taps are zero.
         matrix: Matrix,
     },
     /// `gain` where output and input have the same number, zero elsewhere.
@@ -34,7 +34,7 @@ pub enum Structure {
         gain: f64,
         /// Into how many groups outputs are shared out, each of which has a diagonal of its own.
         groups: u64,
-        /// Where the matrices lie; other taps are zero.
+        /// The places of the matrices; other taps are zero.
         matrix: Matrix,
     },
     /// For each input, `ceil(sparsity * outputs)` of its outputs are zero, the others N(0, std^2).
@@ -43,7 +43,7 @@ pub enum Structure {
         sparsity: f64,
         /// The standard deviation of the others.
         std: f64,
-        /// Where the matrices lie.
+        /// The places of the matrices.
         matrix: Matrix,
     },
     /// A function of the index along one dimension: `f(start + index * step)`.
@@ -54,14 +54,14 @@ pub enum Structure {
         step: f64,
         /// Of which the element is the value.
         function: Function,
-        /// How many indices the dimension has.
+        /// The number of indices of the dimension.
         count: u64,
-        /// How many elements follow one another that have the same index.
+        /// The number of elements that follow one another with the same index.
         inner: u64,
     },
 }
 
-/// What a [`Structure::Sequence`] takes of its line.
+/// The function that a [`Structure::Sequence`] takes of its line.
 ///
 /// ```
 /// assert_eq!("log".parse::<fanin::Function>()?, fanin::Function::Log);
@@ -176,7 +176,7 @@ impl Structure {
         }
     }
 
-    /// Which part of an identity's elements are on its diagonals.
+    /// The part of an identity's elements that are on its diagonals.
     fn ones(&self) -> f64 {
         let Structure::Identity { groups, matrix, .. } = *self else { return 0.0 };
         let (outputs, inputs) = outputs_and_inputs(&matrix);
@@ -199,7 +199,7 @@ impl Structure {
         (0..count).map(move |index| function.of(start + index as f64 * step))
     }
 
-    /// Whether a dtype holds what is not zero.
+    /// A check that a dtype holds the values that are not zero.
     pub(crate) fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
         self.check()?;
         let largest = match *self {

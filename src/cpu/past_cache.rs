@@ -1,7 +1,7 @@
 //! Copying to memory past the caches.
 //!
-//! An ordinary store first reads the line that it writes into. Where a fill is too large to stay in the caches anyway, that
-//! read, of memory that is about to be overwritten, costs as much as drawing the values.
+//! An ordinary store first reads the line that it writes into. That read, of memory that is about to be overwritten, costs as much as
+//! drawing the values. It is wasted on a fill that is too large to stay in the caches anyway.
 
 use crate::Element;
 

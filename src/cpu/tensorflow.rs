@@ -1,4 +1,5 @@
-//! What TensorFlow's stateless random operations draw: the twin of `shaders/tensorflow.wgsl` and the three kernels on it.
+//! The streams of TensorFlow's stateless random operations on the CPU: the twin of `shaders/tensorflow.wgsl` and the three kernels on
+//! it.
 
 use multiversion::multiversion;
 

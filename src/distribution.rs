@@ -76,7 +76,7 @@ pub enum Distribution {
     LogOfUniform {
         /// The lower bound of what the logarithm is taken of, above 0.
         low: f64,
-        /// Its upper bound.
+        /// The upper bound of the same.
         high: f64,
     },
     /// The inverse softplus of a log-uniform number that is at least `floor`: with x = max(exp(U\[ln low, ln high)), floor), it is x +
@@ -84,7 +84,7 @@ pub enum Distribution {
     InverseSoftplus {
         /// The lower bound of what comes out of softplus, above 0.
         low: f64,
-        /// Its upper bound.
+        /// The upper bound of the same.
         high: f64,
         /// The least value of what comes out of softplus, above 0.
         floor: f64,

@@ -324,7 +324,7 @@ impl Fill {
         Fill { selection: self.selection.clip(range), ..self.clone() }
     }
 
-    /// Its first `len` elements, or all if it has no more, and those after them.
+    /// The first `len` elements of this fill, or all if it has no more, and those after them.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream};

@@ -182,9 +182,9 @@ impl Layout {
         Layout { roles: Roles::Axes(AxesByRole { inputs, outputs, batch }), transposed: false, groups: 1 }
     }
 
-    /// Of a weight whose dimensions of these numbers are inputs, outputs and neither (a batch of weights, each of which has the fans of
-    /// one); all others are its kernel. Negative numbers count from the last dimension, -1, on. These are `in_axis`, `out_axis` and
-    /// `batch_axis` of JAX's `variance_scaling`.
+    /// The layout of a weight by the numbers of its dimensions: inputs, outputs and neither (a batch of weights, each of which has the
+    /// fans of one); all others are its kernel. Negative numbers count from the last dimension, -1, on. These are `in_axis`, `out_axis`
+    /// and `batch_axis` of JAX's `variance_scaling`.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] for numbers outside of -64 to 63, or one that stands twice. (That -1 is 2 turns out with a shape.)
@@ -203,7 +203,7 @@ impl Layout {
         Ok(Layout::by_role(axes(Role::In, in_axes)?, axes(Role::Out, out_axes)?, axes(Role::Batch, batch_axes)?))
     }
 
-    /// Of a weight that has these fans, whatever its shape.
+    /// The layout of a weight that has these fans, whatever its shape.
     ///
     /// ```
     /// use fanin::{Fans, Layout};

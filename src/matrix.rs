@@ -212,7 +212,7 @@ impl Taps {
     }
 }
 
-/// As it stands in a scheme's text.
+/// The matrix as a scheme's text has it.
 impl fmt::Display for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rows={},columns={}", self.rows, self.columns)?;

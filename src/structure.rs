@@ -32,14 +32,14 @@ pub enum Structure {
     Identity {
         /// The value on the diagonal.
         gain: f64,
-        /// Into how many groups outputs are shared out, each of which has a diagonal of its own.
+        /// The number of groups that outputs are shared out into, each of which has a diagonal of its own.
         groups: u64,
         /// The places of the matrices; other taps are zero.
         matrix: Matrix,
     },
-    /// For each input, `ceil(sparsity * outputs)` of its outputs are zero, the others N(0, std^2).
+    /// N(0, std^2), but zero for `ceil(sparsity * outputs)` of each input's outputs.
     Sparse {
-        /// From 0 to 1: which part of the outputs is zero.
+        /// The part of the outputs that is zero, from 0 to 1.
         sparsity: f64,
         /// The standard deviation of the others.
         std: f64,
@@ -50,9 +50,9 @@ pub enum Structure {
     Sequence {
         /// The function's argument at index 0.
         start: f64,
-        /// By how much it grows with the index.
+        /// The growth of the argument with each index.
         step: f64,
-        /// Of which the element is the value.
+        /// The function whose values the elements are.
         function: Function,
         /// The number of indices of the dimension.
         count: u64,
@@ -72,9 +72,9 @@ pub enum Structure {
 pub enum Function {
     /// The number itself.
     Linear,
-    /// Its natural logarithm.
+    /// The natural logarithm of the number.
     Log,
-    /// e to its power.
+    /// e to the power of the number.
     Exp,
 }
 
@@ -183,7 +183,7 @@ impl Structure {
         (groups * inputs.min(outputs / groups)) as f64 / matrix.len() as f64
     }
 
-    /// Of each input's outputs, how many are zero.
+    /// The number of each input's outputs that are zero.
     pub(crate) fn zeros(&self) -> u64 {
         let Structure::Sparse { sparsity, matrix, .. } = *self else { return 0 };
         // As PyTorch: a product that is a hair above a whole number counts as the next.

@@ -31,7 +31,7 @@ pub(crate) const THREEFRY_KNOWN_ANSWERS: [([u32; 2], [u32; 2], [u32; 2]); 3] = [
     ([0x243f_6a88, 0x85a3_08d3], [0x1319_8a2e, 0x0370_7344], [0xc492_3a9c, 0x483d_f7a0]),
 ];
 
-/// What a device said in its self-test.
+/// The outcome of a device's self-test.
 ///
 /// ```
 /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -47,8 +47,8 @@ pub(crate) const THREEFRY_KNOWN_ANSWERS: [([u32; 2], [u32; 2], [u32; 2]); 3] = [
 pub struct SelfTest {
     /// Each thing that was compared.
     pub checks: Vec<Check>,
-    /// Of each kernel and dtype, such as "normal f16", the SHA-256 of all that the device drew, in hexadecimal: what
-    /// devices can be compared by.
+    /// The SHA-256 of all that the device drew, in hexadecimal, for each kernel and dtype, such as "normal f16". Devices can be
+    /// compared by them.
     pub digests: Vec<(String, String)>,
 }
 
@@ -67,16 +67,16 @@ pub struct SelfTest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was drawn.
+    /// The name of what was drawn.
     pub name: String,
-    /// How many values were compared.
+    /// The number of values that were compared.
     pub values: u64,
-    /// How many of them have other bits than the CPU's.
+    /// The number of them that have other bits than the CPU's.
     pub different: u64,
 }
 
 impl Check {
-    /// What was drawn beside what was expected, as bytes of elements.
+    /// The comparison of drawn bytes of elements with the expected ones.
     pub(super) fn compared(name: String, drawn: &[u8], expected: &[u8], dtype: Dtype) -> Check {
         let pairs = expected.chunks(dtype.size() as usize).zip(drawn.chunks(dtype.size() as usize));
         Check { name, values: pairs.len() as u64, different: pairs.filter(|(a, b)| a != b).count() as u64 }
@@ -89,7 +89,7 @@ impl Check {
 }
 
 impl SelfTest {
-    /// Whether every bit is the CPU's. A test of which a check compared nothing does not agree.
+    /// True if every bit is the CPU's. A test of which a check compared nothing does not agree.
     ///
     /// ```
     /// assert!(!fanin::gpu::SelfTest::default().agrees());
@@ -142,12 +142,12 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Whether a pipeline's kernel draws it, in the pipeline's dtype.
+    /// True if a pipeline's kernel draws it, in the pipeline's dtype.
     pub fn is_of(&self, variant: Variant) -> bool {
         self.fill.sampler.kernel() == variant.kernel && self.fill.dtype() == variant.dtype
     }
 
-    /// Whether it is a whole tensor.
+    /// True if it is a whole tensor.
     pub fn is_whole(&self) -> bool {
         self.fill.range().start == 0
     }
@@ -157,7 +157,7 @@ impl Known {
         format!("{} {}", self.fill.sampler.kernel().name(), self.fill.dtype())
     }
 
-    /// What was drawn, for people.
+    /// The name of what was drawn, for people.
     pub fn name(&self) -> String {
         format!("{}, {}, from element {}", self.kind(), self.distribution, self.fill.range().start)
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// Whose random words and values are drawn.
+/// The framework whose random words and values are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// fanin's own: each tensor by its name.
@@ -22,7 +22,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As it is written.
+    /// The name as it is written.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }

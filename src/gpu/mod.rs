@@ -419,8 +419,8 @@ impl GpuFiller {
     /// one another in the tensor). Memory stays bounded, whatever the number of targets.
     ///
     /// # Errors
-    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. Where the device fails
-    /// underway, what was submitted before is drawn.
+    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. If the device fails underway,
+    /// all that was submitted before is drawn.
     ///
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());

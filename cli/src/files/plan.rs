@@ -26,18 +26,18 @@ pub struct Plan {
 struct File {
     plan: u32,
     contract: u32,
-    /// Who made it, for people.
+    /// The program that made it, for people.
     #[serde(rename = "torch")]
     _torch: Option<String>,
     values: Option<String>,
-    /// Other names of a tensor, for who loads the checkpoint.
+    /// Other names of a tensor, for the program that loads the checkpoint.
     #[serde(default, rename = "aliases")]
     _aliases: BTreeMap<String, String>,
     #[serde(deserialize_with = "unique::map")]
     tensors: BTreeMap<String, Said>,
 }
 
-/// What is said of a tensor: a scheme, or why it cannot be drawn; or nothing, where its values are given.
+/// The words on a tensor: a scheme, or why it cannot be drawn; or nothing, where its values are given.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said {
@@ -50,7 +50,7 @@ struct Said {
     refuse: Option<String>,
 }
 
-/// Whether a JSON text is meant as a plan: no list of tensors has a number by this name, no configuration tensors.
+/// True if a JSON text is meant as a plan: no list of tensors has a number by this name, no configuration tensors.
 pub fn is_plan(json: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Mark {

@@ -239,7 +239,7 @@ impl Distribution {
         moments::of_values(mean, std, low, high, Some(&held)).1
     }
 
-    /// As a normal that is cut to a window, if it varies; a uniform one is as flat as numbers are.
+    /// A normal that is cut to a window, if it varies; a uniform one is as flat as numbers are.
     fn cut(&self) -> Option<Cut> {
         let (mean, std, low, high) = match *self {
             Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return None,

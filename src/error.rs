@@ -27,7 +27,7 @@ struct Parts {
     /// The place in a text or a model.
     place: Option<String>,
     thing: Cow<'static, str>,
-    /// Between the thing and its value.
+    /// The words between the thing and its value.
     verb: &'static str,
     value: String,
     /// The name that was probably meant.

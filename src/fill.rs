@@ -125,7 +125,7 @@ pub(crate) struct Span<'a> {
     pub sampler: &'a Sampler,
 }
 
-/// No fill has more slices of other distributions: each is asked at each run of elements.
+/// The largest number of slices of other distributions in a fill: each is asked at each run of elements.
 const MOST_PARTS: usize = 64;
 
 impl Distribution {
@@ -495,7 +495,7 @@ impl Fill {
         self.selection.runs()
     }
 
-    /// No fewer than there are spans.
+    /// A number of spans that is no less than there are.
     pub(crate) fn most_spans(&self) -> u64 {
         let all = self.range();
         let borders = |part: &Part| 2 + part.of.period.map_or(0, |period| 2 * ((all.end - all.start) / period));

@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind, Layout, elements};
 
 /// Longer sides are an error unless they are asked for: what is orthogonal costs as much as a matrix product.
 pub(crate) const LONG: u64 = 1 << 16;
-/// No side may be longer.
+/// The longest side.
 pub(crate) const LONGEST: u64 = 1 << 20;
 
 /// The places of a tensor's matrices. Those of a batch lie one after the other, in row-major order; those of kernels that are zero but

@@ -15,7 +15,7 @@ pub(crate) struct Selection {
     first: u64,
     /// The box: along each dimension how many, and how far neighbours are apart in the tensor.
     dims: Vec<Dim>,
-    /// Of all positions of the box, those that are selected.
+    /// The positions of the box that are selected.
     positions: Range<u64>,
     /// True if it is cut out of a box of several dimensions, which it then has no more.
     is_cut: bool,
@@ -60,7 +60,7 @@ impl Selection {
         Ok((period, (first + range.start) * stride..(first + range.end) * stride))
     }
 
-    /// Of the box, a slice along a dimension.
+    /// A slice of the box along a dimension.
     pub fn slice(&self, dim: usize, range: Range<u64>) -> Result<Selection, Error> {
         let shape = self.shape();
         if self.is_cut {
@@ -105,7 +105,7 @@ impl Selection {
         (self.at(self.positions.start..middle), self.at(middle..self.positions.end))
     }
 
-    /// Those with these numbers.
+    /// The selected elements with these numbers.
     pub fn clip(&self, numbers: Range<u64>) -> Selection {
         let Range { start, end } = self.positions;
         let [from, to] = [numbers.start, numbers.end.max(numbers.start)].map(|n| self.position(n).clamp(start, end));

@@ -95,7 +95,7 @@ impl Function {
     }
 }
 
-/// No sequence is longer: a device gets its values from the host.
+/// The longest sequence: a device gets its values from the host.
 const MOST_VALUES: u64 = 1 << 24;
 
 impl Structure {

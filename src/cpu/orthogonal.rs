@@ -86,7 +86,7 @@ fn wanted(rows: &[Row], orthogonal: &Orthogonal) -> Vec<(u64, Vec<u32>)> {
     wanted.into_iter().map(|(number, vectors)| (number, numbers(vectors))).collect()
 }
 
-/// Of a matrix's row, the columns whose taps are among elements that follow one another, by their places in the tensor's row.
+/// A matrix's row: the columns whose taps are among elements that follow one another, by their places in the tensor's row.
 struct Row {
     /// The place of the first of these elements in the fill.
     at: usize,

@@ -29,7 +29,7 @@ pub(super) fn copy<T: Element>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// To be called after the last copy: such stores are not ordered with others.
+/// The fence to call after the last copy: such stores are not ordered with others.
 #[inline(always)]
 #[allow(unsafe_code)]
 pub(super) fn finish() {

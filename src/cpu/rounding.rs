@@ -1,4 +1,4 @@
-//! From the kernels' working values to elements: the twin of `shaders/rounding.wgsl`.
+//! The rounding of the kernels' working values to elements: the twin of `shaders/rounding.wgsl`.
 
 use crate::sampler::{Line, Placed};
 
@@ -15,7 +15,7 @@ pub(super) fn inside(x: f32, line: &Line) -> f32 {
     clamp(x, line.first, line.last)
 }
 
-/// By comparisons, since WGSL's min and max may give either zero for 0 and -0.
+/// The nearest value within bounds, by comparisons, since WGSL's min and max may give either zero for 0 and -0.
 #[inline(always)]
 fn clamp(x: f32, low: f32, high: f32) -> f32 {
     let x = if x < low { low } else { x };

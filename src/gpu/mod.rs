@@ -17,12 +17,14 @@
 //! Targets that share a word or overlap are written in the order in which they are given, each after the one before.
 //!
 //! # Orthogonal matrices
-//! What their vectors are worked out in is scratch memory of the device, made for each kind of matrix in a fill and given back when the commands are done: at
-//! most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in parts, which use the same
-//! memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten for each 32 vectors, and
-//! about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many submissions of a large one, and one
-//! recording takes 16,384 blocks of 32 vectors. Values of [`log_uniform`](crate::scheme::log_uniform),
-//! [`log_of_uniform`](crate::scheme::log_of_uniform) and [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one recording.
+//! The vectors are worked out in scratch memory of the device, made for each kind of matrix in a fill and given back when the commands
+//! are done: at most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in
+//! parts, which use the same memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten
+//! for each 32 vectors, and about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many
+//! submissions of a large one, and one recording takes 16,384 blocks of 32 vectors. Values of
+//! [`log_uniform`](crate::scheme::log_uniform), [`log_of_uniform`](crate::scheme::log_of_uniform) and
+//! [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one
+//! recording.
 #![doc = include_str!("foreign.md")]
 
 mod arena;

@@ -309,7 +309,7 @@ mod tests {
         variants
     }
 
-    /// On every adapter on Vulkan what is marked draws the CPU's bits, as guards do, with a cache of pipelines and without.
+    /// A marked pipeline draws the CPU's bits on every adapter on Vulkan, as guards do, with a cache of pipelines and without.
     #[test]
     fn by_the_language_each_pipeline_draws_the_same_bits() {
         let agrees = |name: &str, test: SelfTest| assert!(test.agrees(), "{name}: {:?}", test.into_result());

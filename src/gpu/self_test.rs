@@ -137,7 +137,7 @@ const fn elements(dtype: Dtype) -> u64 {
 pub(super) struct Known {
     distribution: Distribution,
     pub fill: Fill,
-    /// It is drawn in parts of at most so many elements, which share dispatches where they share no word.
+    /// The most elements that are drawn at once: parts share dispatches where they share no word.
     most: u64,
 }
 

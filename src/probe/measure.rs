@@ -79,7 +79,7 @@ impl Draws {
         distribution.fill(shape, Stream::named(self.seed, &name), Dtype::F32)
     }
 
-    /// By names as PyTorch numbers them.
+    /// The weight of a layer, by PyTorch's numbers of layers.
     fn weight(&self, layer: usize) -> Result<Fill, Error> {
         self.fill(&self.weight, format!("layer.{layer}.weight"), &[self.width, self.width])
     }
@@ -184,7 +184,7 @@ pub(super) fn bin(value: f32, low: f32, high: f32) -> usize {
     ((at * BINS as f32) as usize).min(BINS - 1)
 }
 
-/// No memory for it.
+/// The error of a probe that has no memory.
 pub(super) fn no_memory(probe: &Probe) -> Error {
     let bytes = format!("{} bytes", probe.bytes());
     Error::new(ErrorKind::Memory, "what the probe takes", bytes, "what this machine can allocate")

@@ -83,11 +83,11 @@ pub struct Probe {
     seed: u64,
 }
 
-/// No batch is larger: a dispatch has so many workgroups.
+/// The largest batch: a dispatch has so many workgroups.
 const MOST_BATCH: u64 = 1 << 20;
-/// No probe takes more memory.
+/// The most memory of a probe, in bytes.
 const MOST_BYTES: u128 = 16 << 30;
-/// No network has more layers or units: their product is a number.
+/// The most layers or units of a network: their product is a number.
 const MOST: u64 = 1 << 32;
 
 impl Probe {

@@ -87,7 +87,7 @@ const CRITICAL: f64 = 0.01;
 const SETTLED: f64 = 1e-9;
 
 impl Theory {
-    /// For a network of so many layers, on inputs of variance 1.
+    /// The theory of a network of so many layers, on inputs of variance 1.
     pub(super) fn new(activation: Activation, var_w: f64, var_b: f64, depth: usize) -> Theory {
         let means = Means::new(activation);
         let mut layers = Vec::with_capacity(depth.min(1 << 20));
@@ -175,7 +175,7 @@ fn fixed_point(means: &Means, var_w: f64, var_b: f64, from: f64) -> f64 {
     }
 }
 
-/// Between these f32 holds whatever a root of q makes.
+/// The bounds of q between which f32 holds whatever a root of q makes.
 const SMALL: f64 = 1e-50;
 const LARGE: f64 = 1e50;
 
@@ -343,7 +343,7 @@ mod tests {
         assert!(far.pre_std > 1e60 && far.pre_std.is_finite(), "{far:?}");
     }
 
-    /// With the gain that is said to hold, theory's own gradients do.
+    /// Theory's own gradients hold with the gain that is said to hold.
     #[test]
     fn gains_that_hold_are_found() {
         for activation in all() {

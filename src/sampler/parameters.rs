@@ -135,7 +135,7 @@ pub(crate) struct ByExponential {
     /// the mass beyond the far bound.
     pub mass_per_step: f32,
     pub beyond: f32,
-    /// At distance e a proposal is accepted with log-probability (e (slope - curve e) - peak) / 2.
+    /// The terms of the log-probability of acceptance at distance e: (e (slope - curve e) - peak) / 2.
     pub slope: f32,
     pub curve: f32,
     pub peak: f32,

@@ -1,4 +1,4 @@
-// The functions that the draws are made of: the twin of src/cpu/math.rs, line by line.
+// The functions that the draws are made of: the twin of src/arithmetic/math.rs, line by line.
 //
 // A GPU's compiler may fuse (a * b + c in one rounding), reassociate (a * (b * c), a + (b + c)), distribute ((p - 1.0) * x as
 // p * x - x), assume that all numbers are finite, and flush subnormal numbers to zero. So the rule of all kernels:
@@ -122,7 +122,7 @@ fn twice_neg_ln(t: f32) -> f32 {
     return hidden(product(p, y) + product(e, 1.3862944));
 }
 
-// 1 / RADIUS_UNIT (in src/cpu/math.rs) times sqrt(q), within 5e-7 of it: a guess from the exponent, and two steps like Newton's.
+// 1 / RADIUS_UNIT (in src/arithmetic/math.rs) times sqrt(q), within 5e-7 of it: a guess from the exponent, and two steps like Newton's.
 fn root(q: f32) -> f32 {
     var y = bitcast<f32>(0x5f304000u - (bitcast<u32>(q) >> 1u));
     y = product(y, hidden(2.8057482 - product(product(q, y), y)));

@@ -1,4 +1,4 @@
-// From the kernels' working values to elements: the twin of src/cpu/rounding.rs.
+// From the kernels' working values to elements: the twin of src/arithmetic/rounding.rs and src/cpu/placing.rs.
 
 // By comparisons, since min and max may give either zero for 0 and -0.
 fn clamped(x: f32, low: f32, high: f32) -> f32 {

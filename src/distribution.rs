@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use crate::arithmetic::special;
+use crate::error::{finite, require};
 use crate::number::Number;
-use crate::{Dtype, Error, ErrorKind, Structure, moments, special};
+use crate::{Dtype, Error, ErrorKind, Structure, moments};
 
 /// The standard deviation of N(0, 1) cut to [-2, 2].
 ///
@@ -337,14 +339,6 @@ impl fmt::Display for Distribution {
 }
 
 /// A parameter that must be within its domain.
-pub(crate) fn require(holds: bool, name: &'static str, value: f64, allowed: &'static str) -> Result<(), Error> {
-    if holds { Ok(()) } else { Err(Error::new(ErrorKind::Parameter, name, Number(value), allowed)) }
-}
-
-pub(crate) fn finite(name: &'static str, value: f64) -> Result<(), Error> {
-    require(value.is_finite(), name, value, "a finite number")
-}
-
 fn positive_window(low: f64, high: f64) -> Result<(), Error> {
     for (name, bound) in [("low", low), ("high", high)] {
         require(bound.is_normal() && bound > 0.0, name, bound, "finite and above 0")?;

@@ -2,7 +2,7 @@
 
 use half::{bf16, f16};
 
-use crate::cpu::rounding;
+use crate::arithmetic::rounding;
 use crate::names::{Named, as_text};
 
 /// An element type of a tensor.

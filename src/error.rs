@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::number::Number;
+
 /// A refusal or failure of fanin, and its reason. Each message names the thing, its value and what is allowed; when one is returned,
 /// nothing was drawn, recorded or submitted.
 ///
@@ -199,6 +201,16 @@ pub(crate) fn quoted(text: &str) -> String {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?} and {} bytes more", &text[..end], text.len() - end),
     }
+}
+
+/// An error that names the parameter, unless the condition holds.
+pub(crate) fn require(holds: bool, name: &'static str, value: f64, allowed: &'static str) -> Result<(), Error> {
+    if holds { Ok(()) } else { Err(Error::new(ErrorKind::Parameter, name, Number(value), allowed)) }
+}
+
+/// An error unless the parameter is a finite number.
+pub(crate) fn finite(name: &'static str, value: f64) -> Result<(), Error> {
+    require(value.is_finite(), name, value, "a finite number")
 }
 
 /// A shape, or the beginning of one that has very many dimensions.

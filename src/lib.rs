@@ -59,6 +59,7 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod arithmetic;
 pub mod cpu;
 mod distribution;
 mod dtype;
@@ -87,7 +88,6 @@ pub mod scheme;
 pub mod seeds;
 mod selection;
 mod shape;
-mod special;
 mod stream;
 mod structure;
 mod threefry;

@@ -2,10 +2,11 @@
 
 use std::fmt;
 
-use crate::distribution::{finite, require};
+use crate::arithmetic::special;
+use crate::error::{finite, require};
 use crate::matrix::{LONG, LONGEST};
 use crate::number::Number;
-use crate::{Dtype, Error, ErrorKind, Matrix, special};
+use crate::{Dtype, Error, ErrorKind, Matrix};
 
 /// A distribution of whole matrices, or values that depend on where an element is.
 ///

@@ -96,7 +96,7 @@ function normalF32(x) {
 // What a kernel has to ask, a bit each: `asks` in src/sampler/parameters.rs.
 const ASKS = { location: 1, offset: 2, unit: 4, bounds: 8, narrow: 16 };
 
-// What the radius of a normal is too large by, inverted: src/cpu/math.rs.
+// What the radius of a normal is too large by, inverted: src/arithmetic/math.rs.
 const RADIUS_UNIT = 0.08465968289;
 
 // With what the numbers need asked, and this.

@@ -1,5 +1,5 @@
 // The few special functions that a kernel's numbers are made with, in `+ - * /` alone, which every browser rounds the same way:
-// the twin of src/special.rs, line by line.
+// the twin of src/arithmetic/special.rs, line by line.
 
 const LN_2_HIGH = 0.6931471803691238;
 const LN_2_LOW = 1.9082149292705877e-10;

@@ -2,8 +2,8 @@
 
 use multiversion::multiversion;
 
-use super::math::{inverse_sqrt, neg_ln, two_sum};
-use super::{BATCH, Piece, fill_units, rounding};
+use super::{BATCH, Piece, fill_units, placing};
+use crate::arithmetic::math::{inverse_sqrt, neg_ln, two_sum};
 use crate::sampler::{JaxNormal, JaxUniform};
 use crate::threefry::threefry2x32_20;
 use crate::{Dtype, Element};
@@ -13,7 +13,7 @@ pub(super) fn fill_uniform<T: Element>(n: &JaxUniform, key: [u32; 2], piece: Pie
     fill_units::<T, BATCH>(piece, |number, elements| {
         let words = words_from(number * BATCH as u64, key);
         for i in 0..BATCH {
-            elements[i] = T::round(rounding::placed::<T>(uniform::<T>(words[i], n), &n.placed));
+            elements[i] = T::round(placing::placed::<T>(uniform::<T>(words[i], n), &n.placed));
         }
     });
 }
@@ -24,7 +24,7 @@ pub(super) fn fill_normal<T: Element>(n: &JaxNormal, key: [u32; 2], piece: Piece
         let words = words_from(number * BATCH as u64, key);
         for i in 0..BATCH {
             let z = normal::<T>(uniform::<T>(words[i], &n.uniform), n);
-            elements[i] = T::round(rounding::placed::<T>(z, &n.uniform.placed));
+            elements[i] = T::round(placing::placed::<T>(z, &n.uniform.placed));
         }
     });
 }

@@ -10,6 +10,7 @@ use std::hint::black_box;
 use std::ops::Range;
 use std::thread;
 
+use crate::arithmetic::math::two_sum;
 use crate::fill::Span;
 use crate::philox;
 use crate::sampler::{Line, Sampler, asks};
@@ -18,11 +19,10 @@ use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
 mod constant;
 mod identity;
 mod jax;
-pub(crate) mod math;
 mod normal;
 pub(crate) mod orthogonal;
 mod past_cache;
-pub(crate) mod rounding;
+mod placing;
 pub(crate) mod sparse;
 mod tensorflow;
 pub(crate) mod threads;
@@ -426,7 +426,7 @@ fn joined(line: &Line, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batc
         rests.iter_mut().for_each(|rest| *rest += line.offset);
     }
     for i in 0..BATCH {
-        let (sum, lost) = math::two_sum(line.location, distances[i]);
+        let (sum, lost) = two_sum(line.location, distances[i]);
         distances[i] = sum + (lost + rests[i]);
     }
     distances
@@ -438,12 +438,12 @@ fn joined(line: &Line, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batc
 fn store<T: Element>(line: &Line, mut values: Batch<f32>, elements: &mut Batch<T>) {
     if line.asks & asks::UNIT != 0 {
         for y in &mut values {
-            *y = rounding::in_units(*y, line);
+            *y = placing::in_units(*y, line);
         }
     }
     if line.asks & asks::BOUNDS != 0 {
         for y in &mut values {
-            *y = rounding::inside(*y, line);
+            *y = placing::inside(*y, line);
         }
     }
     for i in 0..BATCH {

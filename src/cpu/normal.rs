@@ -2,9 +2,9 @@
 
 use multiversion::multiversion;
 
-use super::math::{normal_pair, spread};
 use super::{BATCH, Batch, Generator, LANES, Pairs, Piece, blocks_from, fill_units, joined, store};
 use crate::Element;
+use crate::arithmetic::math::{normal_pair, spread};
 use crate::sampler::{Line, asks};
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]

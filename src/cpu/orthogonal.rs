@@ -13,8 +13,8 @@ use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::math::inverse_sqrt;
 use super::{Generator, Piece, normal, threads};
+use crate::arithmetic::math::inverse_sqrt;
 use crate::sampler::{Orthogonal, Sampler};
 use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
 

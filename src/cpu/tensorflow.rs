@@ -3,8 +3,8 @@
 
 use multiversion::multiversion;
 
-use super::math::{cos_sin_from, inverse_sqrt, neg_ln};
-use super::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, rounding};
+use super::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, placing};
+use crate::arithmetic::math::{cos_sin_from, inverse_sqrt, neg_ln};
 use crate::sampler::TensorFlow;
 use crate::{Dtype, Element, Stream};
 
@@ -14,7 +14,7 @@ pub(super) fn fill_uniform<T: Element>(n: &TensorFlow, generator: &Generator, pi
         let (low, high) = blocks_from(number * LANES as u64);
         let words = super::words_of(generator.pairs(&low, high, n.base));
         for i in 0..BATCH {
-            elements[i] = T::round(rounding::placed::<T>(unit(words[i], T::DTYPE), &n.placed));
+            elements[i] = T::round(placing::placed::<T>(unit(words[i], T::DTYPE), &n.placed));
         }
     });
 }
@@ -29,8 +29,8 @@ pub(super) fn fill_normal<T: Element>(n: &TensorFlow, generator: &Generator, pie
             (z0[i], z1[i]) = normal_pair(pairs[i] as u32, (pairs[i] >> 32) as u32);
         }
         for i in 0..2 * LANES {
-            elements[2 * i] = T::round(rounding::placed::<T>(z0[i], &n.placed));
-            elements[2 * i + 1] = T::round(rounding::placed::<T>(z1[i], &n.placed));
+            elements[2 * i] = T::round(placing::placed::<T>(z0[i], &n.placed));
+            elements[2 * i + 1] = T::round(placing::placed::<T>(z1[i], &n.placed));
         }
     });
 }
@@ -44,7 +44,7 @@ pub(super) fn fill_truncated<T: Element>(n: &TensorFlow, stream: Stream, piece: 
             let ((z0, z1), (z2, z3)) = (normal_pair(a, b), normal_pair(c, d));
             for z in [z0, z1, z2, z3] {
                 if kept < 4 && z.abs() < 2.0 {
-                    elements[kept] = T::round(rounding::placed::<T>(z, &n.placed));
+                    elements[kept] = T::round(placing::placed::<T>(z, &n.placed));
                     kept += 1;
                 }
             }
@@ -53,7 +53,7 @@ pub(super) fn fill_truncated<T: Element>(n: &TensorFlow, stream: Stream, piece: 
             }
         }
         for element in &mut elements[kept..] {
-            *element = T::round(rounding::placed::<T>(0.0, &n.placed));
+            *element = T::round(placing::placed::<T>(0.0, &n.placed));
         }
     });
 }

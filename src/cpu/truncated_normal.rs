@@ -8,10 +8,10 @@ use std::hint::select_unpredictable;
 
 use multiversion::multiversion;
 
-use super::math::{middle_of, middle_of_unsigned, neg_ln, spread, twice_neg_ln};
 use super::normal::normals;
 use super::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units, joined, store};
 use crate::Element;
+use crate::arithmetic::math::{middle_of, middle_of_unsigned, neg_ln, spread, twice_neg_ln};
 use crate::sampler::{ByExponential, ByNormal, Line, asks};
 
 const TILE: usize = super::TILE as usize;

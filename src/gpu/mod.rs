@@ -58,8 +58,6 @@ use kernels::Writes;
 use pipelines::Pipelines;
 use proofs::Proofs;
 pub(crate) use scopes::scoped;
-#[cfg(test)]
-pub(crate) use self_test::THREEFRY_KNOWN_ANSWERS;
 pub use self_test::{Check, SelfTest};
 use tables::Table;
 use windows::Limits;

@@ -24,13 +24,6 @@ const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
     ),
 ];
 
-/// Random123's known answers for threefry2x32-20: counter, key, words.
-pub(crate) const THREEFRY_KNOWN_ANSWERS: [([u32; 2], [u32; 2], [u32; 2]); 3] = [
-    ([0; 2], [0; 2], [0x6b20_0159, 0x99ba_4efe]),
-    ([u32::MAX; 2], [u32::MAX; 2], [0x1cb9_96fc, 0xbb00_2be7]),
-    ([0x243f_6a88, 0x85a3_08d3], [0x1319_8a2e, 0x0370_7344], [0xc492_3a9c, 0x483d_f7a0]),
-];
-
 /// The outcome of a device's self-test.
 ///
 /// ```
@@ -273,7 +266,7 @@ impl GpuFiller {
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::philox4x32_10(counter, key), &words);
         }
-        for (i, (counter, key, words)) in THREEFRY_KNOWN_ANSWERS.into_iter().enumerate() {
+        for (i, (counter, key, words)) in crate::threefry::KNOWN_ANSWERS.into_iter().enumerate() {
             let name = |place| format!("threefry2x32-20 known answer {i} on the {place}");
             let [high, low] = counter;
             let stream = Stream::from_key(key, 0);

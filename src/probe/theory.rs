@@ -1,7 +1,7 @@
 //! Mean-field theory: the expectation of a network that is infinitely wide.
 
 use super::Activation;
-use crate::special;
+use crate::arithmetic::special;
 
 /// The fate of small differences of inputs on their way through the layers, and with them of gradients on their way back.
 ///

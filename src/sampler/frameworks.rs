@@ -1,9 +1,10 @@
 //! The numbers of kernels that draw what other frameworks draw: in the dtype's own arithmetic, as they do.
 
 use super::parameters::{JaxNormal, JaxUniform, Placed, Sampler, TensorFlow, fits};
-use crate::cpu::rounding::{in_bf16, in_f16};
-use crate::distribution::require;
-use crate::{Distribution, Dtype, Error, ErrorKind, special};
+use crate::arithmetic::rounding::{in_bf16, in_f16};
+use crate::arithmetic::special;
+use crate::error::require;
+use crate::{Distribution, Dtype, Error, ErrorKind};
 
 /// The frameworks' own steps are followed, in no unit but theirs: a magnitude at which one of them could be subnormal or
 /// infinite, which WGSL leaves to the driver, is refused.

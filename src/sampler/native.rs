@@ -3,9 +3,10 @@
 use super::parameters::{
     ByExponential, ByNormal, Identity, Line, Orthogonal, Sampler, Sparse, Uniform, Values, asks, fits,
 };
-use crate::cpu::math::RADIUS_UNIT;
+use crate::arithmetic::math::RADIUS_UNIT;
+use crate::arithmetic::special;
 use crate::number::Number;
-use crate::{Distribution, Dtype, Error, ErrorKind, Structure, special};
+use crate::{Distribution, Dtype, Error, ErrorKind, Structure};
 
 /// Below this acceptance, proposals come from the exponential. Over all windows, either accepts at least so many; a unit
 /// test searches for the worst one. Half a normal is drawn by the normal: a GPU has half as much to do for such a candidate.

@@ -13,7 +13,7 @@ pub use named::{
     variance_scaling_initializer, zeros,
 };
 
-use crate::distribution::require;
+use crate::error::require;
 use crate::names::{Named, as_text};
 use crate::number::Number;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream, TRUNCATED_STD};

@@ -1,9 +1,10 @@
 //! The schemes that have a name.
 
 use super::{FanMode, Scheme, Shaped, Spread, Until, VarianceScaling};
-use crate::distribution::require;
+use crate::arithmetic::special;
+use crate::error::require;
 use crate::structure::Function;
-use crate::{Distribution, Error, special};
+use crate::{Distribution, Error};
 
 /// 0 everywhere.
 ///

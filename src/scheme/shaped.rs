@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::distribution::finite;
 use crate::error::dimensions;
+use crate::error::finite;
 use crate::number::Number;
 use crate::structure::{Function, Structure, orthogonal};
 use crate::{Distribution, Error, ErrorKind, Layout, Matrix, elements};

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Values of special functions to 20 digits, for src/special.rs: makes special_known.txt again.
+"""Values of special functions to 20 digits, for src/arithmetic/special.rs: makes special_known.txt again.
 
     pip install mpmath
     python3 tests/golden/special_known.py

@@ -1,23 +1,8 @@
-//! The rounding of the kernels' working values to elements: the twin of `shaders/rounding.wgsl`.
-
-use crate::sampler::{Line, Placed};
-
-/// Out of the working unit.
-#[inline(always)]
-pub(super) fn in_units(y: f32, line: &Line) -> f32 {
-    let held = clamp(y, -line.limit, line.limit);
-    if held.abs() < line.tiny { 0.0 } else { held * line.unit }
-}
-
-/// Inside the bounds.
-#[inline(always)]
-pub(super) fn inside(x: f32, line: &Line) -> f32 {
-    clamp(x, line.first, line.last)
-}
+//! The rounding of f32 to 16 bits, to nearest, ties to even: with `src/cpu/placing.rs` the twin of `shaders/rounding.wgsl`.
 
 /// The nearest value within bounds, by comparisons, since WGSL's min and max may give either zero for 0 and -0.
 #[inline(always)]
-fn clamp(x: f32, low: f32, high: f32) -> f32 {
+pub(crate) fn clamp(x: f32, low: f32, high: f32) -> f32 {
     let x = if x < low { low } else { x };
     if x > high { high } else { x }
 }
@@ -57,13 +42,6 @@ pub(crate) fn in_f16(x: f32) -> f32 {
 pub(crate) fn in_bf16(x: f32) -> f32 {
     let bits = x.to_bits();
     f32::from_bits(bits.wrapping_add(0x7fff + (bits >> 16 & 1)) & 0xffff_0000)
-}
-
-/// A value of a framework, times the scale and plus the location, each step rounded to the dtype as the framework does.
-#[inline(always)]
-pub(super) fn placed<T: crate::Element>(z: f32, n: &Placed) -> f32 {
-    let x = T::in_dtype(T::in_dtype(z) * n.scale);
-    clamp(T::in_dtype(x + n.location), -n.last, n.last)
 }
 
 #[cfg(test)]

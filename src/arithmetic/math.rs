@@ -91,7 +91,7 @@ pub(crate) fn cos_sin_from(quarter: u32, i: i32) -> (f32, f32) {
 
 /// The sum, and what rounding took from it. D. E. Knuth, The art of computer programming 2, 4.2.2.
 #[inline(always)]
-pub(super) fn two_sum(a: f32, b: f32) -> (f32, f32) {
+pub(crate) fn two_sum(a: f32, b: f32) -> (f32, f32) {
     let s = a + b;
     let b_part = s - a;
     (s, (a - (s - b_part)) + (b - b_part))
@@ -149,7 +149,7 @@ pub(crate) fn normal_pair(w0: u32, w1: u32, scale: f32) -> (f32, f32) {
 /// Less than 2^-10, of either sign, by bits of a word that decide next to nothing else. A distance of 24 bits is spread over so much of
 /// itself where it meets a location: their sum is rounded to 24 other bits, and would find some of them twice, some not at all.
 #[inline(always)]
-pub(super) fn spread(word: u32) -> f32 {
+pub(crate) fn spread(word: u32) -> f32 {
     (((word << 1) & 0x1fe | 1) as i32 - 256) as f32 * 3.814_697_3e-6 // 2^-18
 }
 

@@ -174,7 +174,7 @@ mod tests {
     /// mpmath's, of 40 digits.
     #[test]
     fn functions_are_within_1e_15_of_known_values() {
-        let known = include_str!("../tests/golden/special_known.txt");
+        let known = include_str!("../../tests/golden/special_known.txt");
         let (mut worst, mut count) = ([0f64; 5], 0);
         for line in known.lines().filter(|line| !line.starts_with('#')) {
             let fields: Vec<_> = line.split(' ').collect();

@@ -95,6 +95,8 @@ impl Part {
         match (&self.sampler, &before.sampler) {
             (Sampler::Orthogonal(matrices), other) if !matrices.has_words_of_its_own() => other.is_random(),
             (_, Sampler::Orthogonal(matrices)) if !matrices.has_words_of_its_own() => true,
+            // PyTorch draws one distribution of them.
+            (Sampler::Torch(_), Sampler::Torch(_)) => true,
             // The choice of an input's outputs that are zero depends on the input alone.
             (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
             (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), *period, range),
@@ -152,7 +154,7 @@ impl Distribution {
                 return Err(Error::new(ErrorKind::Shape, "the tensor's shape", value, allowed));
             }
         }
-        Fill::of(self, stream, dtype, Selection::whole(shape))
+        Fill::of(self, stream.of_tensor(elements), dtype, Selection::whole(shape))
     }
 }
 

@@ -91,6 +91,7 @@ mod shape;
 mod stream;
 mod structure;
 mod threefry;
+pub mod torch;
 
 pub use distribution::{Distribution, TRUNCATED_STD};
 pub use dtype::{Dtype, Element};

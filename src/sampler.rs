@@ -11,7 +11,7 @@ pub(crate) use numbers::Numbers;
 pub(crate) use parameters::*;
 
 use crate::stream::Origin;
-use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure};
+use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, torch};
 
 mod frameworks;
 #[cfg(test)]
@@ -47,6 +47,10 @@ impl Sampler {
             (Origin::TensorFlow, _) => frameworks::tensorflow(distribution, dtype, stream.base),
             (Origin::Jax, _) => frameworks::jax(distribution, dtype),
             (Origin::JaxInitializers, _) => frameworks::jax_initializers(distribution, dtype),
+            (Origin::Torch(_) | Origin::TorchKey { .. } | Origin::TorchCuda { .. }, _) => {
+                torch::check(distribution, dtype, stream)?;
+                Ok(Sampler::Torch(*distribution))
+            }
         }
     }
 }

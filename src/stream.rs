@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
+use crate::torch::{Cuda, Place, TorchKey};
+use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20, torch};
 
 /// The random words of one tensor: a pure function from a block number to four words.
 ///
@@ -42,6 +43,7 @@ use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 /// | `jax.nn.initializers.uniform(scale)(key, shape)` | the same, uniform from 0 to `scale` |
 /// | `jax.nn.initializers.normal(std)`, `truncated_normal(std, lower=a, upper=b)` | the same, normal of mean 0, truncated normal from `a * std` to `b * std` |
 /// | `jax.random.fold_in(key, d)`, `jax.random.split(key, n)[j]` | [`JaxKey::fold_in`], [`JaxKey::split`] |
+/// | `torch.manual_seed(s)`, and the first tensor after it on the CPU | [`Stream::torch(Place::new(s))`](Stream::torch); of later ones [`torch`] says the places |
 ///
 /// A truncated normal of JAX's is refused in windows where JAX's own values are none: `jax.random.truncated_normal` has f32 numbers alone
 /// between the error functions of the bounds, which are few from 3.5 sigmas on, and become 1, for which it gives the bound itself, 6
@@ -86,6 +88,21 @@ pub(crate) enum Origin {
     Jax,
     /// `jax.nn.initializers`.
     JaxInitializers,
+    /// PyTorch's generator on the CPU.
+    Torch(TorchTensor),
+    /// The keys of `torch.func._random`.
+    TorchKey { seed: u64, offset: u64 },
+    /// PyTorch's generator on CUDA; how many elements the tensor has as above.
+    TorchCuda { seed: u64, offset: u64, card: Cuda, elements: Option<u64> },
+}
+
+/// Where a tensor's words begin in PyTorch's sequence, and whether its memory is in row-major order without gaps; how many elements it has,
+/// on which its words depend, once that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct TorchTensor {
+    pub place: Place,
+    pub is_dense: bool,
+    pub elements: Option<u64>,
 }
 
 /// The third words of the counters that streams are derived from; a name's own third word has these two bits set.
@@ -152,6 +169,7 @@ impl Stream {
             }
             Origin::TensorFlow => "TensorFlow",
             Origin::Jax | Origin::JaxInitializers => "JAX",
+            Origin::Torch(_) | Origin::TorchKey { .. } | Origin::TorchCuda { .. } => "PyTorch",
         };
         let allowed = "fanin's own (Stream::named, numbered, from_key); keys of JAX have JaxKey::fold_in";
         Err(Error::new(ErrorKind::Stream, "the stream that is folded into", format!("{framework}'s"), allowed))
@@ -165,6 +183,9 @@ impl Stream {
     /// | TensorFlow's and Keras's | 1 |
     /// | `jax.random`'s | 1 |
     /// | those of `jax.nn.initializers` | 1 |
+    /// | those of PyTorch's generator on the CPU | 1 |
+    /// | those of PyTorch's keys | 1 |
+    /// | those of PyTorch's generator on CUDA | 1 |
     ///
     /// ```
     /// use fanin::{Stream, VALUE_CONTRACT};
@@ -178,6 +199,9 @@ impl Stream {
             Origin::TensorFlow => 1,
             Origin::Jax => 1,
             Origin::JaxInitializers => 1,
+            Origin::Torch(_) => 1,
+            Origin::TorchKey { .. } => 1,
+            Origin::TorchCuda { .. } => 1,
         }
     }
 
@@ -255,10 +279,115 @@ impl Stream {
         Stream { origin: Origin::JaxInitializers, ..Stream::jax(key) }
     }
 
+    /// The stream of a tensor that PyTorch's generator on the CPU fills, from this place of its sequence on: see [`torch`].
+    ///
+    /// What PyTorch draws depends on how many elements there are, so that only whole tensors and slices of them are drawn, no range alone:
+    /// [`Distribution::fill`](crate::Distribution::fill). On a device it is drawn by the host.
+    ///
+    /// ```
+    /// use fanin::torch::Place;
+    /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+    ///
+    /// // torch.manual_seed(42); torch.randn(16)
+    /// let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
+    /// let values: Vec<f32> = cpu::vec(&normal.fill(&[16], Stream::torch(Place::new(42)), Dtype::F32)?)?;
+    /// assert_eq!(values[..3], [1.926915, 1.4872842, 0.9007172]);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub const fn torch(place: Place) -> Stream {
+        let tensor = TorchTensor { place, is_dense: true, elements: None };
+        Stream { key: [0; 2], nonce: 0, base: 0, origin: Origin::Torch(tensor) }
+    }
+
+    /// The same of a tensor that has gaps in its memory, or another order than row-major, of which PyTorch draws normals one by one. It is
+    /// drawn in memory's order.
+    ///
+    /// ```
+    /// use fanin::Stream;
+    /// use fanin::torch::Place;
+    ///
+    /// // torch.manual_seed(42); torch.empty(5, 7).t().normal_(), of which this draws the transpose, [5, 7]
+    /// let stream = Stream::torch_strided(Place::new(42));
+    /// assert_ne!(stream, Stream::torch(Place::new(42)));
+    /// ```
+    pub const fn torch_strided(place: Place) -> Stream {
+        let tensor = TorchTensor { place, is_dense: false, elements: None };
+        Stream { origin: Origin::Torch(tensor), ..Stream::torch(place) }
+    }
+
+    /// The same of a whole tensor of so many elements, where words depend on it.
+    pub(crate) fn of_tensor(self, elements: u64) -> Stream {
+        match self.origin {
+            Origin::Torch(tensor) => {
+                let tensor = TorchTensor { elements: Some(elements), ..tensor };
+                Stream { origin: Origin::Torch(tensor), ..self }
+            }
+            Origin::TorchCuda { seed, offset, card, .. } => {
+                let elements = Some(elements);
+                Stream { origin: Origin::TorchCuda { seed, offset, card, elements }, ..self }
+            }
+            _ => self,
+        }
+    }
+
+    /// The stream of `torch.func._random` with this key, as PyTorch draws it on a CPU.
+    ///
+    /// Uniform values are the same bits, normal ones within 5e-7 standard deviations, nearly all of them the same too. On a device it is drawn
+    /// by the host.
+    ///
+    /// ```
+    /// use fanin::torch::TorchKey;
+    /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+    ///
+    /// // torch.func._random.uniform(torch.func._random.key(42), (4,))
+    /// let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
+    /// let values: Vec<f32> = cpu::vec(&Fill::new(&unit, Stream::torch_key(TorchKey::new(42)), Dtype::F32, 0..4)?)?;
+    /// # let _ = values;
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub const fn torch_key(key: TorchKey) -> Stream {
+        let [seed, offset] = key.data();
+        Stream { key: [0; 2], nonce: 0, base: 0, origin: Origin::TorchKey { seed, offset } }
+    }
+
+    /// The stream of a tensor that PyTorch's generator on CUDA fills on this GPU, with a seed and an offset, a multiple of 4:
+    /// `torch.cuda.manual_seed(seed)` begins at 0, and [`Cuda::after`] says the next one.
+    ///
+    /// Uniform values are the same bits; normal ones within 2e-6 standard deviations, as they are made by a GPU's own sine and logarithm. As of
+    /// [`Stream::torch`] only whole tensors and slices of them are drawn, by the host.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Stream`] for an offset that is no multiple of 4.
+    ///
+    /// ```
+    /// use fanin::torch::Cuda;
+    /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+    ///
+    /// // torch.cuda.manual_seed(0); torch.rand(5, device="cuda")
+    /// let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
+    /// let stream = Stream::torch_cuda(0, 0, Cuda::new(132, 2048)?)?;
+    /// let values: Vec<f32> = cpu::vec(&unit.fill(&[5], stream, Dtype::F32)?)?;
+    /// assert!((values[0] - 0.3990).abs() < 5e-5);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn torch_cuda(seed: u64, offset: u64, card: Cuda) -> Result<Stream, Error> {
+        if !offset.is_multiple_of(4) {
+            return Err(Error::new(
+                ErrorKind::Stream,
+                "the offset of PyTorch's generator on CUDA",
+                offset,
+                "a multiple of 4",
+            ));
+        }
+        let origin = Origin::TorchCuda { seed, offset, card, elements: None };
+        Ok(Stream { key: [0; 2], nonce: 0, base: 0, origin })
+    }
+
     /// The four words of one block: those of elements `4 block` to `4 block + 3`.
     ///
     /// Draws make attempts below 2^31; those from 2^31 on are kept for what streams are derived from. JAX's streams have no
-    /// attempts, and 2^62 blocks, after which they begin anew; no tensor has as many.
+    /// attempts, and 2^62 blocks, after which they begin anew; no tensor has as many. PyTorch's has no attempts; a block of its takes up to
+    /// some milliseconds, and is zero beyond 2^63 words.
     ///
     /// ```
     /// let stream = fanin::Stream::named(1, "weight");
@@ -273,6 +402,9 @@ impl Stream {
                 let [a, b] = threefry2x32_20([(element >> 32) as u32, element as u32], self.key);
                 a ^ b
             });
+        }
+        if matches!(self.origin, Origin::Torch(_) | Origin::TorchKey { .. } | Origin::TorchCuda { .. }) {
+            return torch::block(self, block);
         }
         philox4x32_10([block as u32, (block >> 32) as u32, self.base.wrapping_add(attempt), self.nonce], self.key)
     }

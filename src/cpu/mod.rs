@@ -14,7 +14,7 @@ use crate::arithmetic::math::two_sum;
 use crate::fill::Span;
 use crate::philox;
 use crate::sampler::{Line, Sampler, asks};
-use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
+use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream, torch};
 
 mod constant;
 mod identity;
@@ -246,6 +246,7 @@ struct Drawn<'a, T> {
 /// Draws what one thread draws, a span after the other.
 fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
     let generator = Generator::new(fill.stream);
+    let mut cursors = torch::Cursors::default();
     let mut rest = elements;
     // A few spans of one run, such as those around a zero row, are long.
     let scattered = fill.runs() > 1 || fill.most_spans() > 16;
@@ -257,7 +258,7 @@ fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
         let unit = unit(sampler);
         if !scattered || elements.len() as u64 >= unit {
             let piece = Piece { range, elements, past_cache: past_cache && !scattered };
-            draw(sampler, fill.stream, &generator, piece);
+            draw(sampler, fill.stream, &generator, &mut cursors, piece);
             continue;
         }
         let at = drawn.iter().position(|drawn| std::ptr::eq(drawn.sampler, sampler)).unwrap_or_else(|| {
@@ -270,7 +271,8 @@ fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
             let (number, skip) = (start / unit, (start % unit) as usize);
             if *of != Some(number) {
                 let range = number * unit..(number + 1) * unit;
-                draw(sampler, fill.stream, &generator, Piece { range, elements: &mut *apart, past_cache: false });
+                let piece = Piece { range, elements: &mut *apart, past_cache: false };
+                draw(sampler, fill.stream, &generator, &mut cursors, piece);
                 *of = Some(number);
             }
             let count = rest.len().min(unit as usize - skip);
@@ -283,7 +285,13 @@ fn draw_spans<T: Element>(fill: &Fill, elements: &mut [T], past_cache: bool) {
 }
 
 /// Draws elements that follow one another.
-fn draw<T: Element>(sampler: &Sampler, stream: Stream, generator: &Generator, piece: Piece<'_, T>) {
+fn draw<T: Element>(
+    sampler: &Sampler,
+    stream: Stream,
+    generator: &Generator,
+    cursors: &mut torch::Cursors,
+    piece: Piece<'_, T>,
+) {
     match sampler {
         Sampler::Constant(word) => constant::fill(*word, piece),
         Sampler::Words(attempt) => words::fill(*attempt, stream, piece),
@@ -300,6 +308,10 @@ fn draw<T: Element>(sampler: &Sampler, stream: Stream, generator: &Generator, pi
         Sampler::Identity(identity) => identity::fill(identity, piece),
         Sampler::Sparse(sparse) => sparse::fill(sparse, stream, generator, piece),
         Sampler::Values(values) => values::fill(values, stream, piece),
+        Sampler::Torch(distribution) => {
+            let Piece { range, elements, .. } = piece;
+            torch::fill(distribution, stream, range, cursors, elements);
+        }
         Sampler::Orthogonal(_) => constant::fill(0, piece),
     }
 }

@@ -17,7 +17,8 @@ pub(super) struct Entry<'a> {
     pub name: &'a str,
     /// The values of the WGSL's `override` constants.
     pub constants: &'a [(&'static str, f64)],
-    /// The numbers of its bindings, in the layout's order.
+    /// The numbers of its bindings, in the layout's order, which SPIR-V is written for.
+    #[cfg_attr(target_family = "wasm", expect(dead_code))]
     pub bindings: &'a [u32],
 }
 

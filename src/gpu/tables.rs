@@ -6,9 +6,10 @@ use wgpu::Buffer;
 
 use crate::cpu::sparse::half_bits;
 use crate::matrix::Taps;
-use crate::sampler::{Sampler, Values};
+use crate::sampler::Sampler;
 use crate::structure::outputs_and_inputs;
-use crate::{Error, ErrorKind, Matrix};
+use crate::torch::{self, Cursors};
+use crate::{Error, ErrorKind, Fill, Matrix};
 
 /// Words before a table's values, as in the shader.
 pub(super) const HEAD: usize = 8;
@@ -107,16 +108,36 @@ pub(super) const MOST_DRAWN: u64 = 1 << 22;
 
 /// True if the host draws this sampler's values.
 pub(super) fn is_drawn(sampler: &Sampler) -> bool {
-    matches!(sampler, Sampler::Values(values) if values.sequence().is_none())
+    match sampler {
+        Sampler::Values(values) => values.sequence().is_none(),
+        Sampler::Torch(_) => true,
+        _ => false,
+    }
 }
 
 /// The table of values that the host draws, of a run of elements.
-pub(super) fn drawn(values: &Values, stream: crate::Stream, range: std::ops::Range<u64>) -> (Arc<[u32]>, Rows) {
+pub(super) fn drawn(
+    fill: &Fill,
+    sampler: &Sampler,
+    range: std::ops::Range<u64>,
+    cursors: &mut Cursors,
+) -> (Arc<[u32]>, Rows) {
     let len = (range.end - range.start) as u32;
     let head = [1, 1, ANY, 1, 0, 0, len, 0];
     let first = range.start;
-    let words = crate::cpu::values::drawn(values, stream, range).map(f32::to_bits);
-    (head.into_iter().chain(words).collect(), Rows { len: 1, count: 0, first })
+    let mut words = head.to_vec();
+    match sampler {
+        Sampler::Values(values) => {
+            words.extend(crate::cpu::values::drawn(values, fill.stream, range).map(f32::to_bits));
+        }
+        Sampler::Torch(distribution) => {
+            let mut drawn = vec![0.0; len as usize];
+            torch::values(distribution, fill.stream, fill.dtype(), range, cursors, &mut drawn);
+            words.extend(drawn.into_iter().map(f32::to_bits));
+        }
+        _ => unreachable!("is_drawn says what the host draws"),
+    }
+    (words.into(), Rows { len: 1, count: 0, first })
 }
 
 pub(super) fn check_drawn(elements: u64) -> Result<(), Error> {

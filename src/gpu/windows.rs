@@ -11,6 +11,7 @@ use super::tables::{self, Rows, Table};
 use crate::cpu::TILE;
 use crate::fill::Span;
 use crate::sampler::{Numbers, Sampler};
+use crate::torch::Cursors;
 use crate::{Dtype, Error, ErrorKind, Fill};
 
 /// Invocations per workgroup, as in the shaders.
@@ -159,14 +160,15 @@ pub(super) fn check(fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Err
 /// The dispatches that write `fill` at `offset` into a buffer of this size.
 pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Vec<Window> {
     let (mut windows, mut offset) = (Vec::new(), offset);
+    let mut cursors = Cursors::default();
     let mut known: HashMap<*const Sampler, _> = HashMap::new();
     for Span { range, sampler } in fill.spans() {
         let len = range.end - range.start;
         let (sampler, table) = match sampler {
             // Its matrices are put in their places.
             Sampler::Orthogonal(_) => (&Sampler::Constant(0), None),
-            Sampler::Values(values) if tables::is_drawn(sampler) => {
-                (sampler, Some(tables::drawn(values, fill.stream, range.clone())))
+            _ if tables::is_drawn(sampler) => {
+                (sampler, Some(tables::drawn(fill, sampler, range.clone(), &mut cursors)))
             }
             _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| tables::of(sampler)).clone()),
         };

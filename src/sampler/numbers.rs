@@ -95,7 +95,7 @@ impl Sampler {
             Sampler::TensorFlowTruncated(_) => Kernel::TensorFlowTruncated,
             Sampler::JaxUniform(_) => Kernel::JaxUniform,
             Sampler::JaxNormal(_) => Kernel::JaxNormal,
-            Sampler::Orthogonal(_) | Sampler::Values(_) => Kernel::Lookup,
+            Sampler::Orthogonal(_) | Sampler::Values(_) | Sampler::Torch(_) => Kernel::Lookup,
             Sampler::Identity(_) => Kernel::Identity,
             Sampler::Sparse(_) => Kernel::Sparse,
         }
@@ -130,7 +130,7 @@ impl Sampler {
                 Numbers { scale, first: -last, last, asks: asks::BOUNDS, ..Numbers::default() }
             }
             // They are what they are.
-            Sampler::Values(_) => Numbers { scale: 1.0, ..Numbers::default() },
+            Sampler::Values(_) | Sampler::Torch(_) => Numbers { scale: 1.0, ..Numbers::default() },
             Sampler::Identity(identity) => Numbers { word: identity.word, ..Numbers::default() },
             Sampler::Sparse(sparse) => sparse.line.into(),
         }

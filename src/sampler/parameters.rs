@@ -32,6 +32,8 @@ pub(crate) enum Sampler {
     Sparse(Sparse),
     /// Values that the host works out, for a device as well.
     Values(Values),
+    /// PyTorch's generator; the host draws it, for a device as well.
+    Torch(Distribution),
 }
 
 impl Sampler {

@@ -1,6 +1,7 @@
 //! The promise: the same bits on every adapter and on the CPU, for any shard of any tensor. All by equality.
 
 use fanin::gpu::Target;
+use fanin::torch::{Cuda, Place, TorchKey};
 use fanin::{Distribution, Dtype, Element, Error, ErrorKind, Fill, JaxKey, Stream, cpu};
 use fanin_tests::{Gpu, adapters, adapters_with, assert_same_bits, distributions, draw};
 use half::{bf16, f16};
@@ -368,5 +369,32 @@ fn overlapping_targets_are_written_in_their_order() {
         gpu.filler.record_all(&mut encoder, &targets).unwrap();
         gpu.queue.submit([encoder.finish()]);
         assert!(gpu.read(&buffer) == expected, "{}", gpu.name);
+    }
+}
+
+/// What the host draws for a device, whole and in slices.
+#[test]
+fn pytorchs_streams_are_the_same_everywhere() {
+    let place = Place::new(42).on(1000);
+    let cuda = Stream::torch_cuda(42, 4, Cuda::new(28, 1536).unwrap()).unwrap();
+    let distributions = [
+        Distribution::Uniform { low: -0.3, high: 0.7 },
+        Distribution::Normal { mean: 0.5, std: 0.02 },
+        Distribution::truncated_at(0.0, 1.0, 2.0),
+    ];
+    for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
+        for stream in [Stream::torch(place), Stream::torch_strided(place), Stream::torch_key(TorchKey::new(7)), cuda] {
+            for (distribution, &dtype) in
+                distributions.iter().flat_map(|d| Dtype::ALL.iter().map(move |dtype| (d, dtype)))
+            {
+                let Ok(fill) = distribution.fill(&[37, 53], stream, dtype) else {
+                    assert!(matches!(distribution, Distribution::TruncatedNormal { .. }), "{distribution}");
+                    continue;
+                };
+                for fill in [fill.slice(0, 3..20).unwrap(), fill.slice(1, 7..50).unwrap(), fill] {
+                    fanin_tests::for_dtype!(dtype, T => equal::<T>(gpu, &fill));
+                }
+            }
+        }
     }
 }

@@ -23,6 +23,15 @@ pub fn draw<T: Element>(fill: &Fill) -> Vec<T> {
     values
 }
 
+/// The bytes of elements, the lowest first, on every processor.
+pub fn little_endian<T: Element>(elements: &[T]) -> Vec<u8> {
+    let mut bytes = bytemuck::cast_slice::<T, u8>(elements).to_vec();
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(size_of::<T>()).for_each(<[u8]>::reverse);
+    }
+    bytes
+}
+
 /// Panics at the first of two slices' elements whose bits differ.
 #[track_caller]
 pub fn assert_same_bits<T: Element>(a: &[T], b: &[T], what: &dyn std::fmt::Display) {

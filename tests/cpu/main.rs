@@ -8,4 +8,5 @@ mod rules;
 mod schemes;
 mod stream_stability;
 mod streams;
+mod torch;
 mod value_stability;

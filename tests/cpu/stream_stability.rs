@@ -3,7 +3,7 @@
 //! `tests/golden/streams.txt` anew.
 
 use fanin::{Distribution, Dtype, Element, Fill, JaxKey, Stream, seeds};
-use fanin_tests::draw;
+use fanin_tests::{draw, little_endian};
 use rand::Rng;
 use sha2::{Digest, Sha256};
 
@@ -34,11 +34,11 @@ fn values<T: Element>(distribution: &Distribution, stream: Stream) -> String {
     let fill = |range| Fill::new(distribution, stream, T::DTYPE, range).unwrap();
     let first = draw::<T>(&fill(0..1032));
     let bits = [0, 1, 2, 3, 1031].map(|i| {
-        let bytes: Vec<u8> = bytemuck::bytes_of(&first[i]).iter().rev().copied().collect();
+        let bytes: Vec<u8> = little_endian(&first[i..=i]).into_iter().rev().collect();
         hexadecimal(&bytes)
     });
     let far = (1 << 33) + 3;
-    let digest = Sha256::digest(bytemuck::cast_slice::<T, u8>(&draw::<T>(&fill(far..far + 1000))));
+    let digest = Sha256::digest(little_endian(&draw::<T>(&fill(far..far + 1000))));
     format!("{} {}", bits.join(" "), hexadecimal(&digest[..8]))
 }
 

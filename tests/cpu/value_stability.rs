@@ -2,7 +2,7 @@
 //! needs a new `VALUE_CONTRACT`, and a word in CHANGELOG.md.
 
 use fanin::{Dtype, Element, ErrorKind, Fill, Layout, Scheme, Stream};
-use fanin_tests::draw;
+use fanin_tests::{draw, little_endian};
 use sha2::{Digest, Sha256};
 
 /// Bit patterns of elements 0, 1, 2, 3 and 1031, and the first 8 bytes of the SHA-256 of 4,096 little-endian elements from
@@ -105,11 +105,11 @@ fn frozen_structure<T: Element>(scheme: &str, shape: &[u64], layout: &str, dtype
 }
 
 fn word<T: Element>(element: &T) -> String {
-    bytemuck::bytes_of(element).iter().rev().map(|byte| format!("{byte:02x}")).collect()
+    little_endian(&[*element]).iter().rev().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn digest<T: Element>(elements: &[T]) -> String {
-    let digest = Sha256::digest(bytemuck::cast_slice::<T, u8>(elements));
+    let digest = Sha256::digest(little_endian(elements));
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,6 +4,7 @@ mod timing;
 
 use std::time::{Duration, Instant};
 
+use fanin::torch::Place;
 use fanin::{Distribution, Dtype, Element, Fill, cpu};
 use half::{bf16, f16};
 
@@ -49,14 +50,21 @@ const DISTRIBUTIONS: [(&str, Distribution); 4] = [
 ];
 
 /// The seed of the stream to time.
-fn seed_of(kind: Kind) -> Seed {
-    match kind {
+fn seed_of(kind: Kind) -> Result<Seed, Failure> {
+    Ok(match kind {
         Kind::Native => Seed::Native(42),
         Kind::Tensorflow => Seed::Tensorflow([42, 0]),
         Kind::Keras => Seed::Keras(42),
         Kind::Jax => Seed::Jax(42),
         Kind::JaxNn => Seed::JaxNn(42),
-    }
+        Kind::Torch => Seed::Torch(Place::new(42)),
+        // The host draws them, and no truncated normals.
+        Kind::TorchKey | Kind::TorchCuda => {
+            let message =
+                format!("the stream is {}, allowed: native, tensorflow, keras, jax, jax-nn, torch", kind.name());
+            return Err(Failure::input(message));
+        }
+    })
 }
 
 struct Row {
@@ -122,8 +130,8 @@ impl Bench {
     }
 
     fn fill(&self, distribution: &Distribution, dtype: Dtype, stream: Kind) -> Result<Fill, Failure> {
-        let stream = seed_of(stream).stream_alone("bench");
-        Fill::new(distribution, stream, dtype, 0..self.size).map_err(Failure::input)
+        let stream = seed_of(stream)?.stream_alone("bench").map_err(Failure::input)?;
+        distribution.fill(&[self.size], stream, dtype).map_err(Failure::input)
     }
 
     /// All that is timed: the plain fill once, then each stream's distributions.

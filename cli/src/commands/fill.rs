@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use fanin::rules::Draw;
+use fanin::torch::Place;
 use fanin::{Dtype, Layout, Scheme};
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
@@ -15,6 +16,7 @@ use crate::commands::stats::{bars, number, summary_json};
 use crate::draw::coarse;
 use crate::draw::engine::Engine;
 use crate::draw::recipe::{Part, Recipe, Tensor};
+use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::checkpoint::{self, Manner};
 use crate::files::content::Content;
@@ -60,6 +62,9 @@ pub struct Fill {
     /// Print the SHA-256 of the elements' little-endian bytes, which the page in web/ shows too.
     #[arg(long)]
     digest: bool,
+    /// With --stream torch: after so many words of PyTorch's sequence
+    #[arg(long, value_name = "WORDS")]
+    at: Option<u64>,
     #[command(flatten)]
     common: Common,
 }
@@ -86,7 +91,20 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 impl Fill {
     pub fn run(self) -> Result<(), Failure> {
         let Common { device, json, .. } = &self.common;
-        let seed = self.common.seed()?;
+        let seed = match (self.common.seed()?, self.at) {
+            (seed, None) => seed,
+            (Seed::Torch(place), Some(words)) if place == Place::new(place.seed()) && words <= 1 << 63 => {
+                Seed::Torch(place.on(words))
+            }
+            (Seed::Torch(place), Some(words)) => {
+                let message = format!("--at is {words}, and the seed {place}, allowed: one place, up to 2^63 words on");
+                return Err(Failure::input(message));
+            }
+            (seed, Some(words)) => {
+                let kind = seed.kind().name();
+                return Err(Failure::input(format!("--at is {words}, and the stream {kind}, allowed: --stream torch")));
+            }
+        };
         if self.name == "__metadata__" {
             return Err(Failure::input(
                 "the name is __metadata__, allowed: any other; safetensors keeps this one for itself",

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use bytesize::ByteSize;
 use fanin::Dtype;
-use fanin::rules::Config;
+use fanin::rules::{Config, Planned};
+use fanin::torch::Place;
 use safetensors::Dtype as FileDtype;
 
 use crate::commands::choice::Choice;
@@ -14,6 +15,7 @@ use crate::commands::options::Common;
 use crate::commands::source::{Model, Source};
 use crate::draw::coarse::Coarse;
 use crate::draw::engine::Engine;
+use crate::draw::order::{Order, Wanted};
 use crate::draw::ranks::{Mesh, Rank, Split, share};
 use crate::draw::recipe::{Recipe, Tensor};
 use crate::draw::seed::Seed;
@@ -244,8 +246,8 @@ impl Init {
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
         let of = |name: &str, e: &dyn std::fmt::Display| failed(&format!("tensor \"{name}\": {e:#}"));
         let Model { tensors: model, own } = model;
-        let (own, config) = own.map(|own| (own.rules, own.config)).unzip();
-        let config = config.flatten();
+        let (own, of_own) = own.map(|own| (own.rules, (own.config, own.order))).unzip();
+        let (config, order) = of_own.unwrap_or_default();
         let is_described = config.is_some();
         let mut parts = BTreeMap::new();
         for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {
@@ -276,6 +278,10 @@ impl Init {
             rules: name,
             digest: rules.digest(),
             config,
+        };
+        let mut places = match seed {
+            Seed::Torch(start) => self.places(start, order, &drawn, &drawable).map_err(|e| failed(&e))?,
+            _ => BTreeMap::new(),
         };
         let mut coarse = Coarse::default();
         for tensor in integers {
@@ -331,6 +337,11 @@ impl Init {
             {
                 coarse.add(&distribution, dtype, &tensor.name);
             }
+            let mut draw = draw;
+            if let Some(place) = places.remove(&tensor.name) {
+                // PyTorch knows no names: the stream is a place.
+                draw.stream = place;
+            }
             let recipe = Recipe::planned(draw);
             // A tensor that cannot be drawn is refused before any is.
             recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
@@ -340,6 +351,37 @@ impl Init {
         plan.notes.extend(coarse.notes());
         plan.notes.extend(untied(&plan.tensors, &plan.parts));
         Ok(plan)
+    }
+}
+
+/// The places of tensors in PyTorch's sequence.
+impl Init {
+    fn places(
+        &self,
+        start: Place,
+        order: Option<Order>,
+        drawn: &[Planned],
+        listed: &[header::Tensor],
+    ) -> Result<BTreeMap<String, String>, String> {
+        let Some(order) = order else {
+            let allowed =
+                "of a plan, as the package fanin for Python records it: PyTorch draws a model in the order of its code";
+            return Err(format!("the stream is torch, allowed: {allowed}"));
+        };
+        if self.choice.is_given() {
+            return Err("--rules or --preset is given, allowed with --generator torch: the plan's own".into());
+        }
+        let wanted = drawn.iter().filter_map(|planned| {
+            let draw = planned.draw.as_ref()?;
+            let own = listed
+                .iter()
+                .find(|tensor| tensor.name == planned.name)
+                .and_then(|tensor| own_dtype(tensor.dtype).ok());
+            let dtype = self.dtype.or(draw.dtype).or(own)?;
+            let elements = planned.shape.iter().product();
+            Some(Wanted { name: &planned.name, dtype, elements, distribution: draw.distribution })
+        });
+        order.places(start, &wanted.collect::<Vec<_>>())
     }
 }
 

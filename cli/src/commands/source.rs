@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use fanin::rules::{Architecture, Config, Rules};
 
+use crate::draw::order::Order;
 use crate::failure::{Failure, near};
 use crate::files::header::{self, Tensor};
 use crate::files::model::{self, Described};
@@ -39,6 +40,8 @@ pub struct Own {
     pub config: Option<Config>,
     /// The file in which a plan has the values of tensors that are not drawn.
     pub values: Option<PathBuf>,
+    /// In which order PyTorch draws a plan's tensors.
+    pub order: Option<Order>,
 }
 
 impl Source {
@@ -54,10 +57,13 @@ impl Source {
                 self.refused(path, "a list of tensors")?;
                 return Ok(Model { tensors, own: None });
             }
-            Described::Plan(Plan { tensors, rules, values }) => {
+            Described::Plan(Plan { tensors, rules, values, order }) => {
                 self.refused(path, "a plan")?;
                 let name = format!("plan {}", path.file_name().unwrap_or_default().to_string_lossy());
-                return Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: None, values }) });
+                return Ok(Model {
+                    tensors,
+                    own: Some(Own { rules: (rules, name), config: None, values, order: Some(order) }),
+                });
             }
         };
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
@@ -89,7 +95,7 @@ impl Source {
         let tensors = architecture.model(&config).map_err(wrong)?;
         let tensors = header::of_model(tensors).map_err(|e| failed(&e))?;
         let rules = architecture.rules(&config).map_err(wrong)?;
-        Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: Some(config), values: None }) })
+        Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: Some(config), values: None, order: None }) })
     }
 
     /// The error of options for a configuration, where there is none.

@@ -254,7 +254,7 @@ impl Verify {
                 Ok((recipe, dtype)) => {
                     // Of another kind's streams, the file's contract says nothing.
                     let drawn = words.filter(|_| own_kind == Some(kind)).map(|words| words.contract);
-                    let ours = recipe.stream(seed).contract();
+                    let ours = seed.contract();
                     match (drawn, recipe.fill(seed, dtype)) {
                         (Some(drawn), _) if drawn != ours => Outcome::NotCompared {
                             reason: format!(

@@ -96,7 +96,7 @@ impl Recipe {
         Recipe { draw, alone: false, part: Vec::new() }
     }
 
-    pub fn stream(&self, seed: Seed) -> Stream {
+    pub fn stream(&self, seed: Seed) -> Result<Stream, String> {
         let name = &self.draw.stream;
         if self.alone { seed.stream_alone(name) } else { seed.stream(name) }
     }
@@ -114,18 +114,20 @@ impl Recipe {
     }
 
     /// The fill of the part that is in the file.
-    pub fn fill(&self, seed: Seed, dtype: Dtype) -> Result<Fill, fanin::Error> {
-        let whole = self.draw.fill_of(self.stream(seed), dtype)?;
-        self.part.iter().try_fold(whole, |fill, &Part { dim, start, end }| match dim {
+    pub fn fill(&self, seed: Seed, dtype: Dtype) -> Result<Fill, String> {
+        let of = |e: fanin::Error| format!("{e:#}");
+        let whole = self.draw.fill_of(self.stream(seed)?, dtype).map_err(of)?;
+        let part = |fill: Fill, &Part { dim, start, end }: &Part| match dim {
             None => fill.part(start..end),
             Some(dim) => fill.slice(dim, start..end),
-        })
+        };
+        self.part.iter().try_fold(whole, part).map_err(of)
     }
 
     pub fn to_words(&self, name: &str, seed: Seed) -> Words {
         Words {
             scheme: Scheme::from(self.draw.distribution).to_string(),
-            contract: self.stream(seed).contract(),
+            contract: seed.contract(),
             // Of no meaning for streams by name.
             alone: self.alone && !matches!(seed, Seed::Native(_)),
             stream: (self.draw.stream != name).then(|| self.draw.stream.clone()),

@@ -1,6 +1,7 @@
 //! Seeds: whose stream, and its numbers.
 
 use clap::ValueEnum;
+use fanin::torch::{Cuda, Place, TorchKey};
 use fanin::{JaxKey, Stream, seeds};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,12 @@ pub enum Kind {
     Jax,
     /// An initializer of jax.nn.initializers, with such a key.
     JaxNn,
+    /// PyTorch's generator on the CPU after torch.manual_seed(seed), so many words on: --seed=SEED@WORDS. Of a model that a plan describes.
+    Torch,
+    /// torch.func._random, with a key: --seed=SEED or SEED,OFFSET.
+    TorchKey,
+    /// PyTorch's generator on a GPU: --seed=SEED,sms=132,threads=2048, and ,offset=N.
+    TorchCuda,
 }
 
 impl Kind {
@@ -37,6 +44,9 @@ pub enum Seed {
     Keras(i64),
     Jax(i64),
     JaxNn(i64),
+    Torch(Place),
+    TorchKey(TorchKey),
+    TorchCuda { seed: u64, offset: u64, card: Cuda },
 }
 
 impl From<Seed> for String {
@@ -65,6 +75,12 @@ impl std::fmt::Display for Seed {
             Seed::Native(seed) => write!(f, "{seed}"),
             Seed::Tensorflow([a, b]) => write!(f, "{}:{a},{b}", self.kind().name()),
             Seed::Keras(seed) | Seed::Jax(seed) | Seed::JaxNn(seed) => write!(f, "{}:{seed}", self.kind().name()),
+            Seed::Torch(place) => write!(f, "{}:{place}", self.kind().name()),
+            Seed::TorchKey(key) => {
+                let [seed, offset] = key.data();
+                write!(f, "{}:{seed},{offset}", self.kind().name())
+            }
+            Seed::TorchCuda { seed, offset, card } => write!(f, "{}:{seed},{card},offset={offset}", self.kind().name()),
         }
     }
 }
@@ -86,6 +102,23 @@ impl Seed {
                 let number = |text: &str| text.trim().parse::<i64>().map_err(|_| two());
                 Ok(Seed::Tensorflow([number(a)?, number(b)?]))
             }
+            Kind::Torch => Ok(Seed::Torch(text.trim().parse().map_err(Failure::input)?)),
+            Kind::TorchKey => {
+                let allowed = "SEED or SEED,OFFSET, whole numbers from 0 to 2^64 - 1, as torch.func._random.key and its like have them";
+                let (seed, offset) = text.split_once(',').unwrap_or((text, "0"));
+                let number = |text: &str| text.trim().parse().map_err(|_| wrong(allowed));
+                Ok(Seed::TorchKey(TorchKey::from_data([number(seed)?, number(offset)?])))
+            }
+            Kind::TorchCuda => {
+                let allowed = "SEED,sms=N,threads=N of the GPU, and ,offset=N unless it is 0";
+                let (seed, rest) = text.split_once(',').ok_or_else(|| wrong(allowed))?;
+                let (card, offset) = rest.split_once(",offset=").unwrap_or((rest, "0"));
+                let number = |text: &str| text.trim().parse().map_err(|_| wrong(allowed));
+                let (seed, offset) = (number(seed)?, number(offset)?);
+                let card = card.parse().map_err(|_| wrong(allowed))?;
+                Stream::torch_cuda(seed, offset, card).map_err(Failure::input)?;
+                Ok(Seed::TorchCuda { seed, offset, card })
+            }
         }
     }
 
@@ -96,29 +129,57 @@ impl Seed {
             Seed::Keras(_) => Kind::Keras,
             Seed::Jax(_) => Kind::Jax,
             Seed::JaxNn(_) => Kind::JaxNn,
+            Seed::Torch(_) => Kind::Torch,
+            Seed::TorchKey(_) => Kind::TorchKey,
+            Seed::TorchCuda { .. } => Kind::TorchCuda,
         }
     }
 
     /// The stream of the tensor of a model that is called `name`: of fanin's own by the name, of others from the seed that
-    /// [`seeds`] makes of this one and the name.
-    pub fn stream(self, name: &str) -> Stream {
-        match self {
+    /// [`seeds`] makes of this one and the name. PyTorch's generator knows an order and no names: there the name is a place.
+    pub fn stream(self, name: &str) -> Result<Stream, String> {
+        Ok(match self {
             Seed::Native(seed) => Stream::named(seed, name),
             Seed::Tensorflow(seed) => Stream::tensorflow(seeds::tensorflow(seed, name)),
             Seed::Keras(seed) => Stream::keras(seeds::keras(seed, name)),
             Seed::Jax(seed) => Stream::jax(seeds::jax(JaxKey::new(seed), name)),
             Seed::JaxNn(seed) => Stream::jax_initializer(seeds::jax(JaxKey::new(seed), name)),
-        }
+            Seed::Torch(_) => match name.parse() {
+                Ok(place) => Stream::torch(place),
+                Err(_) => return Err(self.of_a_model()),
+            },
+            Seed::TorchKey(_) | Seed::TorchCuda { .. } => return Err(self.of_a_model()),
+        })
+    }
+
+    /// What is said where a model's tensors have names alone.
+    fn of_a_model(self) -> String {
+        format!(
+            "the stream is {}, of a model, allowed: fanin fill of one tensor; or --generator torch with a plan that says in which order \
+             PyTorch draws, as the package fanin for Python records it",
+            self.kind().name()
+        )
     }
 
     /// The stream of a tensor that has the seed alone: of fanin's own by its name, of others from the seed itself.
-    pub fn stream_alone(self, name: &str) -> Stream {
-        match self {
+    pub fn stream_alone(self, name: &str) -> Result<Stream, String> {
+        Ok(match self {
             Seed::Native(seed) => Stream::named(seed, name),
             Seed::Tensorflow(seed) => Stream::tensorflow(seed),
             Seed::Keras(seed) => Stream::keras(seed),
             Seed::Jax(seed) => Stream::jax(JaxKey::new(seed)),
             Seed::JaxNn(seed) => Stream::jax_initializer(JaxKey::new(seed)),
-        }
+            Seed::Torch(place) => Stream::torch(place),
+            Seed::TorchKey(key) => Stream::torch_key(key),
+            Seed::TorchCuda { seed, offset, card } => {
+                Stream::torch_cuda(seed, offset, card).map_err(|e| e.to_string())?
+            }
+        })
+    }
+
+    /// The value contract of its streams.
+    pub fn contract(self) -> u32 {
+        // Parsed seeds have a stream.
+        self.stream_alone("").map_or(0, Stream::contract)
     }
 }

@@ -60,7 +60,7 @@ impl Content {
     }
 
     /// All of it but for so many bytes at the begin.
-    pub fn pieces(&self, seed: Seed, skip: u64) -> Result<Vec<Piece<'_>>, fanin::Error> {
+    pub fn pieces(&self, seed: Seed, skip: u64) -> Result<Vec<Piece<'_>>, String> {
         let mut pieces = Vec::new();
         let mut copied = 0;
         if let Some((run, said)) = &self.copied {

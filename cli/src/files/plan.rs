@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fanin::rules::Rules;
 use serde::Deserialize;
 
+use crate::draw::order::{Drawn, Operation, Order};
 use crate::draw::recipe::Slice;
 use crate::files::header::{self, Tensor};
 use crate::files::unique;
@@ -19,6 +20,8 @@ pub struct Plan {
     pub rules: Rules,
     /// A safetensors file, beside it, of those that are not drawn.
     pub values: Option<PathBuf>,
+    /// In which order PyTorch draws.
+    pub order: Order,
 }
 
 #[derive(Deserialize)]
@@ -35,6 +38,13 @@ struct File {
     _aliases: BTreeMap<String, String>,
     #[serde(deserialize_with = "unique::map")]
     tensors: BTreeMap<String, Said>,
+    /// What PyTorch's generator draws while the model is built, in order; and what seeds it within.
+    #[serde(default)]
+    draws: Vec<Operation>,
+    reseeded: Option<String>,
+    /// The version of who built the model, for people.
+    #[serde(rename = "transformers")]
+    _transformers: Option<String>,
 }
 
 /// The words on a tensor: a scheme, or why it cannot be drawn; or nothing, where its values are given.
@@ -48,6 +58,8 @@ struct Said {
     #[serde(default)]
     slices: Vec<Slice>,
     refuse: Option<String>,
+    /// Which of the draws it is.
+    draw: Option<usize>,
 }
 
 /// True if a JSON text is meant as a plan: no list of tensors has a number by this name, no configuration tensors.
@@ -64,7 +76,7 @@ pub fn is_plan(json: &[u8]) -> bool {
 
 /// Reads a plan; `path` says where its values are looked for.
 pub fn read(json: &[u8], path: &Path) -> Result<Plan, String> {
-    let File { plan, contract, values, tensors, .. } =
+    let File { plan, contract, values, tensors, draws, reseeded, .. } =
         serde_json::from_slice(json).map_err(|e| format!("the plan cannot be read: {e}"))?;
     if (plan, contract) != (VERSION, fanin::VALUE_CONTRACT) {
         let ours = fanin::VALUE_CONTRACT;
@@ -80,9 +92,14 @@ pub fn read(json: &[u8], path: &Path) -> Result<Plan, String> {
             return Err(format!("tensor \"{name}\" has no scheme, and the plan no values, allowed: one of them"));
         }
     }
+    let of_tensor = |(name, said): (&String, &Said)| {
+        let is_constant = said.scheme.as_deref().is_some_and(|scheme| scheme.starts_with("constant:"));
+        (name.clone(), if is_constant { Drawn::Constant } else { said.draw.map_or(Drawn::Not, Drawn::By) })
+    };
+    let order = Order { draws, reseeded, tensors: tensors.iter().map(of_tensor).collect() };
     let rules = text.parse().map_err(|e: fanin::Error| format!("the plan: {e:#}"))?;
     let listed = tensors.into_iter().map(|(name, said)| header::named(name, &said.dtype, said.shape));
-    Ok(Plan { tensors: listed.collect::<Result<_, _>>()?, rules, values })
+    Ok(Plan { tensors: listed.collect::<Result<_, _>>()?, rules, values, order })
 }
 
 /// A file in the plan's own folder.

@@ -13,3 +13,4 @@ mod presets;
 mod probe;
 mod program;
 mod readers;
+mod torch;

@@ -602,7 +602,7 @@ fn wrong_input_is_named_and_leaves_nothing_behind() {
             fill("uniform:low=-1,high=2", "4", &["--stream", "jax-nn"]),
             &["low is -1", "0 or -high", "jax.nn.initializers"],
         ),
-        (fill("normal", "4", &["--stream", "torch"]), &["torch", "tensorflow"]),
+        (fill("normal", "4", &["--stream", "pytorch"]), &["pytorch", "tensorflow"]),
         (
             fill("truncated_normal:low=0,high=1", "4", &["--stream", "tensorflow", "--seed=1,2"]),
             &["low is 0", "two sigmas"],

@@ -79,19 +79,7 @@ impl Draw {
         threads: Option<usize>,
     ) -> PyResult<()> {
         let fill = self.block(block)?;
-        if fill.byte_len() != bytes as u64 {
-            return Err(wrong("how many bytes there are", bytes, &format!("{}, the block's", fill.byte_len())));
-        }
-        if bytes == 0 {
-            return Ok(());
-        }
-        if address == 0 {
-            return Err(wrong("the address", 0, "that of memory"));
-        }
-        // SAFETY: Python's side holds an array or a tensor whose dense memory this is, and has asked it for both numbers. Python's own
-        // buffers, which would say so themselves, are no part of its stable interface before 3.11.
-        #[allow(unsafe_code)]
-        let out = unsafe { std::slice::from_raw_parts_mut(address as *mut u8, bytes) };
+        let Some(out) = memory(address, bytes, fill.byte_len())? else { return Ok(()) };
         py.detach(|| drawn(&fill, out, threads)).map_err(error)
     }
 
@@ -114,21 +102,45 @@ impl Draw {
 
 impl Draw {
     fn block(&self, block: Option<Vec<(u64, u64)>>) -> PyResult<Fill> {
-        let Some(block) = block else { return Ok(self.fill.clone()) };
-        let shape = &self.recipe.shape;
-        if block.len() != shape.len() {
-            let allowed = format!("{}, one for each dimension of the shape {shape:?}", shape.len());
-            return Err(wrong("how many ranges a block has", block.len(), &allowed));
+        match block {
+            Some(block) => block_of(self.fill.clone(), &self.recipe.shape, &block),
+            None => Ok(self.fill.clone()),
         }
-        let part = |fill: Fill, (dim, &(start, end)): (usize, &(u64, u64))| match shape[dim] == end && start == 0 {
-            true => Ok(fill),
-            false => fill.slice(dim, start..end),
-        };
-        block.iter().enumerate().try_fold(self.fill.clone(), part).map_err(error)
     }
 }
 
-fn drawn(fill: &Fill, out: &mut [u8], threads: Option<usize>) -> Result<(), fanin::Error> {
+/// A block of a whole tensor.
+pub fn block_of(fill: Fill, shape: &[u64], block: &[(u64, u64)]) -> PyResult<Fill> {
+    if block.len() != shape.len() {
+        let allowed = format!("{}, one for each dimension of the shape {shape:?}", shape.len());
+        return Err(wrong("how many ranges a block has", block.len(), &allowed));
+    }
+    let part = |fill: Fill, (dim, &(start, end)): (usize, &(u64, u64))| match shape[dim] == end && start == 0 {
+        true => Ok(fill),
+        false => fill.slice(dim, start..end),
+    };
+    block.iter().enumerate().try_fold(fill, part).map_err(error)
+}
+
+/// So many bytes at an address, if any are wanted.
+pub fn memory<'a>(address: usize, bytes: usize, wanted: u64) -> PyResult<Option<&'a mut [u8]>> {
+    if wanted != bytes as u64 {
+        return Err(wrong("how many bytes there are", bytes, &format!("{wanted}, the block's")));
+    }
+    if bytes == 0 {
+        return Ok(None);
+    }
+    if address == 0 {
+        return Err(wrong("the address", 0, "that of memory"));
+    }
+    // SAFETY: Python's side holds an array or a tensor whose dense memory this is, and has asked it for both numbers. Python's own
+    // buffers, which would say so themselves, are no part of its stable interface before 3.11.
+    #[allow(unsafe_code)]
+    let out = unsafe { std::slice::from_raw_parts_mut(address as *mut u8, bytes) };
+    Ok(Some(out))
+}
+
+pub fn drawn(fill: &Fill, out: &mut [u8], threads: Option<usize>) -> Result<(), fanin::Error> {
     fn of<T: Element + bytemuck::Pod>(fill: &Fill, out: &mut [u8], threads: usize) -> Result<(), fanin::Error> {
         match bytemuck::try_cast_slice_mut::<u8, T>(out) {
             Ok(elements) => cpu::fill_with_threads(fill, elements, threads),

@@ -7,6 +7,7 @@
 mod draw;
 mod plan;
 mod seed;
+mod torch;
 
 use pyo3::create_exception;
 use pyo3::exceptions::PyValueError;
@@ -34,6 +35,9 @@ fn _fanin(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("Error", module.py().get_type::<Error>())?;
     module.add("VALUE_CONTRACT", fanin::VALUE_CONTRACT)?;
     module.add_class::<draw::Draw>()?;
+    module.add_class::<torch::TorchDraw>()?;
+    module.add_function(wrap_pyfunction!(torch::torch_place, module)?)?;
+    module.add_function(wrap_pyfunction!(torch::torch_words, module)?)?;
     module.add_function(wrap_pyfunction!(draw::resolve, module)?)?;
     module.add_function(wrap_pyfunction!(plan::plan, module)?)?;
     module.add_function(wrap_pyfunction!(plan::preset, module)?)

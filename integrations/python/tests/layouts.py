@@ -84,6 +84,10 @@ def run(rank: int, folder: str) -> None:
             plan.materialize_(model, seed=42)
             assert fanin.torch.verify_(model, plan, 42) == []
             found[f"{layout}, {dtype}"] = digest(model), sorted({str(p.placements) for p in parts})
+            # PyTorch's own values, into the same memory.
+            plan.materialize_(model, seed=42, generator="torch", by_torch=True)
+            assert fanin.torch.verify_(model, plan, 42, generator="torch", by_torch=True) == []
+            found[f"{layout}, {dtype}, torch"] = digest(model), []
     model, plan = fanin.torch.record(models.Net)
     fully_shard(model, mesh=DeviceMesh("cpu", list(range(RANKS))))
     plan.materialize_(model, seed=42)

@@ -42,6 +42,19 @@ def test_eight_layouts_have_one_digest(found, alone):
     assert any("Replicate" in text for text in placements)
 
 
+def test_eight_layouts_have_the_digest_of_pytorchs_own_model(found, alone):
+    dtype = alone[2]
+    threads = torch.get_num_threads()
+    # As the ranks: a factorisation of PyTorch's depends on them.
+    torch.set_num_threads(1)
+    torch.manual_seed(42)
+    expected = layouts.digest(models.Net().to(dtype))
+    torch.set_num_threads(threads)
+    for layout in layouts.LAYOUTS:
+        of_ranks = [ranks[key][0] for ranks in found if (key := f"{layout}, {dtype}, torch") in ranks]
+        assert of_ranks and set(of_ranks) == {expected}, layout
+
+
 def test_what_was_given_memory_under_fsdp_trains(found):
     assert len({tuple(ranks["losses"]) for ranks in found}) == 1
     before, after = found[0]["losses"]

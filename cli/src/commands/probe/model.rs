@@ -204,7 +204,8 @@ impl Options<'_> {
     }
 
     fn fill(&self, draw: &Draw) -> Result<fanin::Fill, Failure> {
-        draw.fill_of(Seed::Native(self.seed.unwrap_or(0)).stream(&draw.stream), Dtype::F32).map_err(Failure::input)
+        let stream = Seed::Native(self.seed.unwrap_or(0)).stream(&draw.stream).map_err(Failure::input)?;
+        draw.fill_of(stream, Dtype::F32).map_err(Failure::input)
     }
 
     /// The elements of a matrix: drawn, or read.

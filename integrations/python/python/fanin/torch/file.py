@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import sys
 
 import torch
 
 from fanin import VALUE_CONTRACT
 
+from .graph import Computed, Drawn, Full, Node, Written
+from .operations import DTYPES, Operation
 from .plan import Entry, Plan, PlanError
 
 VERSION = 1
@@ -49,6 +52,8 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
             said["scheme"] = entry.scheme
             if entry.stream != entry.name:
                 said["stream"] = entry.stream
+            if (draw := _draw_of(plan, entry)) is not None:
+                said["draw"] = draw
             if entry.slices:
                 said["slices"] = [dict(zip(("dim", "start", "end", "scheme"), part)) for part in entry.slices]
         elif entry.kind == "given":
@@ -57,6 +62,12 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
             said["refuse"] = entry.cause
         tensors[entry.name] = said
     text = {"plan": VERSION, "contract": VALUE_CONTRACT, "torch": torch.__version__}
+    if "transformers" in sys.modules:
+        text["transformers"] = sys.modules["transformers"].__version__
+    if plan.reseeded:
+        text["reseeded"] = plan.reseeded
+    if plan.operations:
+        text["draws"] = [_said(operation) for operation in plan.operations]
     if values:
         from safetensors.torch import save_file
 
@@ -70,6 +81,34 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
     partial = path.with_name(f"{path.name}.partial")
     partial.write_text(json.dumps(text, indent=1) + "\n")
     partial.replace(path)
+
+
+def _said(operation: Operation) -> dict:
+    said = {"name": operation.name, "elements": operation.elements, "dtype": DTYPES.get(operation.dtype, str(operation.dtype))}
+    if operation.cause:
+        return {**said, "cause": operation.cause}
+    said["scheme"] = operation.scheme
+    if operation.order is not None:
+        said["strided"] = True
+    if operation.then:
+        said["then"] = operation.then
+    return said
+
+
+def _draw_of(plan: Plan, entry: Entry) -> int | None:
+    """The operation that draws a tensor, each element by its own, but for slices of one number."""
+    node = plan.nodes.get(entry.name)
+    if isinstance(node, Written) and node.boxes():
+        (box, first), *others = node.boxes()
+        is_base = box == tuple((0, size, 1) for size in entry.shape)
+        node = first if is_base and all(isinstance(part, Full) for _, part in others) else None
+    while isinstance(node, Computed) and node.name == "reshape" and isinstance(node.args[0], Node):
+        node = node.args[0]
+    if not isinstance(node, Drawn) or node.law.is_constant or plan.operations is None:
+        return None
+    operation = plan.operations[node.operation]
+    is_plain = operation.order is None and operation.refused is None and operation.cause is None
+    return node.operation if is_plain and node.dtype == entry.dtype else None
 
 
 def load(path: str | os.PathLike) -> Plan:

@@ -46,6 +46,8 @@ class Drawn(Node):
         super().__init__(shape, dtype)
         self.number = next(_numbers)
         self.law = law
+        # Which of the recording's operations drew it.
+        self.operation: int | None = None
         if not law.is_constant:
             self.source = self
             self.draws = frozenset([self])

@@ -13,6 +13,7 @@ from .exchange import exchange
 from .graph import Drawn, evaluate
 from .memory import draw_into, dtype_name
 from .plan import Entry, Plan, PlanError, attributes_of, tensors_of
+from .replay import Replay
 
 # What wrappers put into names.
 WRAPPERS = ("_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module.")
@@ -22,12 +23,14 @@ WRAPPERS = ("_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module."
 def materialize_(
     model: torch.nn.Module,
     plan: Plan,
-    seed: int | str,
+    seed: int | str | torch.Tensor,
     *,
+    generator: str = "fanin",
     device: torch.device | str | None = None,
     strict: bool = True,
     widen: bool = False,
     threads: int | None = None,
+    by_torch: bool = False,
 ) -> torch.nn.Module:
     """Gives memory to what has none, and draws each parameter and buffer in place: of a DTensor this rank's part, without a word to others.
 
@@ -35,10 +38,14 @@ def materialize_(
     plain tensors that have no memory get it (the CPU by default); DTensors get it on their mesh's. With `strict=False` the model may be a
     part of the plan's, such as a pipeline stage. Of `float64`, `widen=True` draws float32. `threads` is how many draw, by default all.
 
+    With `generator="torch"` the values are PyTorch's own, those of one process on a CPU after `torch.manual_seed(seed); Model()`, bit for bit, on
+    any mesh; `seed` may be the state that `torch.get_rng_state()` gave, too. It is for plans that were recorded in this process. What has no
+    elements of its own is refused by name: `orthogonal_`, which `by_torch=True` makes whole on each rank, by this PyTorch.
+
     Raises `PlanError` before anything is changed, if the plan does not know how a tensor starts, the model has one that the plan has not,
     or of another shape, or a dtype or a placement that cannot be drawn. Returns the model.
     """
-    job = Job(model, plan, seed, strict=strict, widen=widen, threads=threads)
+    job = Job(model, plan, seed, generator=generator, strict=strict, widen=widen, threads=threads, by_torch=by_torch)
     _give_memory(job, device)
     for tensor, entry in job.once():
         local = shards.local_part(tensor)
@@ -50,9 +57,14 @@ def materialize_(
 class Job:
     """A model, a plan and a seed that fit one another."""
 
-    def __init__(self, model, plan: Plan, seed, *, strict=True, widen=False, threads=None):
+    def __init__(self, model, plan: Plan, seed, *, generator="fanin", strict=True, widen=False, threads=None, by_torch=False):
         plan.check()
-        self.plan, self.seed, self.threads = plan, seed_text(seed), threads
+        if generator not in ("fanin", "torch"):
+            raise PlanError(f"the generator is {generator!r}, allowed: 'fanin', 'torch'")
+        if by_torch and generator != "torch":
+            raise PlanError("by_torch is True, allowed: with generator='torch'")
+        self.replay = Replay(plan, seed, by_torch=by_torch, threads=threads) if generator == "torch" else None
+        self.plan, self.seed, self.threads = plan, "0" if self.replay else seed_text(seed), threads
         self.tensors: list[tuple[str, torch.Tensor, Entry]] = []
         self.whole: dict[int, torch.Tensor] = {}
         _fanin.Draw("zeros", [], seed=self.seed, name="")
@@ -63,7 +75,9 @@ class Job:
             if tuple(tensor.shape) != entry.shape:
                 raise PlanError(f"tensor {name!r}: the shape is {list(tensor.shape)}, allowed: {list(entry.shape)}, the plan's")
             shards.check(name, tensor)
-            if entry.kind == "drawn":
+            if self.replay:
+                self._check_replay(name, tensor, entry)
+            elif entry.kind == "drawn":
                 try:
                     self._draw(entry.scheme, entry.shape, entry.stream, dtype_name(tensor.dtype, widen), entry.slices)
                 except _fanin.Error as error:
@@ -85,6 +99,14 @@ class Job:
                 f"the model has not {', '.join(missing[:5])}{more}, which the plan has, allowed: its model, or a part of it with strict=False"
             )
 
+    def _check_replay(self, name: str, tensor: torch.Tensor, entry: Entry) -> None:
+        node = self.plan.nodes[entry.name]
+        self.replay.check(name, node)
+        if node.dtype.is_floating_point != tensor.dtype.is_floating_point:
+            raise PlanError(f"tensor {name!r}: the dtype is {tensor.dtype}, allowed: {node.dtype}, the plan's")
+        for draw in node.draws:
+            self.replay.place(draw.operation)
+
     def _entry(self, name: str) -> Entry:
         clean = name
         for wrapper in WRAPPERS:
@@ -105,7 +127,9 @@ class Job:
 
     def put(self, entry: Entry, block, out: torch.Tensor) -> None:
         """Puts a block of a tensor into memory of its shape."""
-        if entry.kind == "drawn":
+        if self.replay:
+            self.replay.put(self.plan.nodes[entry.name], block, out)
+        elif entry.kind == "drawn":
             draw = self._draw(entry.scheme, entry.shape, entry.stream, dtype_name(out.dtype, True), entry.slices)
             draw_into(draw, block, out, self.threads)
         else:

@@ -12,6 +12,7 @@ from fanin._fanin import Error
 
 from .graph import Computed, Drawn, Given, Node, Unknown, Written, evaluate
 from .law import Law, constant
+from .operations import Operation
 from .recorder import Recorder
 
 
@@ -63,6 +64,11 @@ class Plan:
         self.entries = entries
         self.aliases = aliases or {}
         self.faults = faults or []
+        # All that torch's generator draws while the model is built, in order, what each tensor holds of it, and who seeds it within; of a plan
+        # that was recorded here.
+        self.operations: list[Operation] | None = None
+        self.nodes: dict[str, Node] = {}
+        self.reseeded: str | None = None
         # The streams of draws that are seen in replayed tensors alone.
         self.streams: dict[Drawn, str] = {}
 
@@ -152,6 +158,7 @@ def plan_of(recorder: Recorder, model: torch.nn.Module) -> Plan:
         entries[name] = Entry(name, tuple(tensor.shape), tensor.dtype, "unknown", is_buffer=is_buffer, is_persistent=is_persistent)
     plan = Plan(entries, aliases, list(recorder.faults))
     _Classes(plan, nodes).fill()
+    plan.operations, plan.nodes, plan.reseeded = recorder.operations, nodes, recorder.reseeded
     return plan
 
 

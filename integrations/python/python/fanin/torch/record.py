@@ -48,7 +48,8 @@ class Recording(Plan):
         if self._recorder is None:
             raise PlanError("the plan is that of a model already, allowed: one model for a recording")
         plan = plan_of(self._recorder, model)
-        self.entries, self.aliases, self.faults, self.streams = plan.entries, plan.aliases, plan.faults, plan.streams
+        for key in ("entries", "aliases", "faults", "streams", "operations", "nodes", "reseeded"):
+            setattr(self, key, getattr(plan, key))
         self._recorder = None
         _release(model)
         return self

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from . import law as laws
 from .exchange import exchange
 from .graph import Computed, Drawn, Full, Geometry, Given, Node, Unknown, Written, covers, evaluate, reshaped, view
+from .operations import Operation, number_scheme, operation
 
 aten = torch.ops.aten
 
@@ -52,6 +53,9 @@ class Recorder(TorchDispatchMode):
         self.faults: list[str] = []
         # Whether operations that draw were run for real, whose results are unknown then.
         self.has_drawn = False
+        # All operations that draw from torch's own generator, in order, and which function seeded it anew, if any did.
+        self.operations: list[Operation] = []
+        self.reseeded: str | None = None
 
     # What tensors hold.
 
@@ -215,7 +219,7 @@ class Recorder(TorchDispatchMode):
         shape, dtype = target.shape, target.dtype
         if is_random:
             law = self._random(name.rstrip("_"), args[1:], kwargs)
-            return Drawn(shape, dtype, law) if law else Unknown(shape, dtype, f"it is drawn by {name}, which fanin does not draw")
+            return self._draw(name, target, law, args[1:], kwargs)
         if name == "zero_":
             return Full(shape, dtype, 0)
         if name == "fill_":
@@ -260,7 +264,7 @@ class Recorder(TorchDispatchMode):
                     law = self._random(name, [arg for arg in args if not isinstance(arg, (list, tuple))], kwargs)
                 dtype = kwargs.get("dtype") or torch.get_default_dtype()
                 out = torch.empty(size, dtype=dtype, device="meta")
-                node = Drawn(out.shape, out.dtype, law)
+                node = self._draw(name, out, law, [arg for arg in args if isinstance(arg, (int, float))], asked)
             else:
                 out = func(*args, **kwargs)
                 node = None if is_empty else self._made(func, name, args, asked, out)
@@ -273,7 +277,7 @@ class Recorder(TorchDispatchMode):
             kwargs["device"] = torch.device("cpu")
         out = func(*args, **kwargs)
         if is_random:
-            self._undrawable(name, out)
+            self._undrawable(name, out, kwargs.get("generator"))
         return out
 
     def _made(self, func, name, args, kwargs, out) -> Node:
@@ -302,7 +306,7 @@ class Recorder(TorchDispatchMode):
         if not followed and not large:
             out = func(*args, **kwargs)
             if is_random:
-                self._undrawable(name, out)
+                self._undrawable(name, out, kwargs.get("generator"))
             return out
         # On meta, what the result is like; real arguments of random values count as such.
         keys = ("device", "pin_memory", "generator")
@@ -335,8 +339,7 @@ class Recorder(TorchDispatchMode):
             if is_random:
                 if name == "normal":
                     law = self._random(name, args, kwargs)
-                node = Drawn(result.shape, result.dtype, law) if law else None
-                node = node or Unknown(result.shape, result.dtype, f"it is drawn by {name}, which fanin does not draw")
+                node = self._draw(name, result, law, args if name == "normal" else (), kwargs)
             else:
                 if nodes is None:
                     kept = {key: value for key, value in kwargs.items() if key not in keys}
@@ -350,10 +353,40 @@ class Recorder(TorchDispatchMode):
                 self._parts(name, args, kwargs, result)
         return out
 
-    def _undrawable(self, name, out):
+    def _draw(self, name, tensor, law, args, kwargs) -> Node:
+        """What an operation draws into a tensor, which is noted."""
+        base = name.rstrip("_").removesuffix("_like")
+        # Means and deviations that are tensors are placed in steps of their own.
+        is_placed = any(isinstance(number, torch.Tensor) for number in (*args, kwargs.get("mean"), kwargs.get("std")))
+        scheme = None
+        if law and not is_placed:
+            scheme = number_scheme({"rand": "uniform", "randn": "normal"}.get(base, base), *self._numbers(base, args, kwargs))
+        noted = self.note(operation(name, tensor, scheme), kwargs.get("generator"))
+        if law is None:
+            return Unknown(tensor.shape, tensor.dtype, f"it is drawn by {name}, which fanin does not draw")
+        node = Drawn(tensor.shape, tensor.dtype, law)
+        node.operation = noted
+        return node
+
+    def note(self, noted: Operation, generator) -> int:
+        """Notes an operation that draws, and says its number."""
+        if generator is not None and generator is not torch.default_generator:
+            # It takes no word of torch's own.
+            noted = Operation(
+                noted.name, 0, torch.float32, "uniform:low=0,high=1", refused="it is drawn from a generator of the code's own"
+            )
+        self.operations.append(noted)
+        return len(self.operations) - 1
+
+    def _undrawable(self, name, out, generator=None):
         self.has_drawn = True
         for tensor in tree_leaves(out):
             if isinstance(tensor, torch.Tensor):
+                noted = operation(name, tensor, None)
+                if name == "randperm":
+                    # A word for each element but the last.
+                    noted = Operation(name, max(tensor.numel() - 1, 0), torch.float32, "uniform:low=0,high=1", refused="it shuffles")
+                self.note(noted, generator)
                 self.write(tensor, Unknown(tensor.shape, tensor.dtype, f"it is drawn by {name}, which fanin does not draw"))
 
     def _value(self, func, name, args, kwargs, nodes, result, index) -> Node:
@@ -402,19 +435,22 @@ class Recorder(TorchDispatchMode):
 
     def _random(self, name, args, kwargs) -> laws.Law | None:
         """The law of an operation that draws, if fanin draws it."""
+        law = {"normal": laws.normal, "uniform": laws.uniform, "randn": laws.normal, "rand": laws.uniform}.get(name)
+        numbers = self._numbers(name, args, kwargs) if law else ()
+        return law(*numbers) if law and None not in numbers else None
+
+    def _numbers(self, name, args, kwargs) -> tuple[float | None, float | None]:
+        """Mean and deviation, or bounds; None for what is no number."""
+        if name in ("rand", "randn"):
+            return 0.0, 1.0
         numbers = [self.number(arg) for arg in args]
-        named = {key: self.number(kwargs[key]) for key in ("from", "to", "mean", "std") if key in kwargs}
 
         def number(at, key, default):
-            return numbers[at] if len(numbers) > at else named.get(key, default)
+            value = numbers[at] if len(numbers) > at else self.number(kwargs[key]) if key in kwargs else default
+            return None if value is None else float(value)
 
-        if name == "normal":
-            mean, std = number(0, "mean", 0.0), number(1, "std", 1.0)
-            return laws.normal(mean, std) if mean is not None and std is not None else None
-        if name == "uniform":
-            low, high = number(0, "from", 0.0), number(1, "to", 1.0)
-            return laws.uniform(low, high) if low is not None and high is not None else None
-        return {"rand": laws.uniform(0.0, 1.0), "randn": laws.normal(0.0, 1.0)}.get(name)
+        first, second = ("mean", "std") if name == "normal" else ("from", "to")
+        return number(0, first, 0.0), number(1, second, 1.0)
 
     def _closed(self, name, args, kwargs, shape):
         """The law and the source of what element by element arithmetic makes, if there is one in closed form."""

@@ -10,12 +10,21 @@ from .plan import Plan
 
 
 @torch.no_grad()
-def verify_(model: torch.nn.Module, plan: Plan, seed: int | str, *, strict: bool = True, widen: bool = False) -> list[str]:
+def verify_(
+    model: torch.nn.Module,
+    plan: Plan,
+    seed: int | str | torch.Tensor,
+    *,
+    generator: str = "fanin",
+    strict: bool = True,
+    widen: bool = False,
+    by_torch: bool = False,
+) -> list[str]:
     """The names of those tensors whose part on this rank has other bits than the plan gives it for this seed; none, if all are the same.
 
     Nothing is changed, and no other rank is asked. A tensor without memory differs. Raises `PlanError` as `materialize_` does.
     """
-    job = Job(model, plan, seed, strict=strict, widen=widen)
+    job = Job(model, plan, seed, generator=generator, strict=strict, widen=widen, by_torch=by_torch)
     differ = []
     for tensor, entry in job.once():
         local = shards.local_part(tensor)

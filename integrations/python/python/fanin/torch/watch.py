@@ -6,11 +6,13 @@ import contextlib
 import random
 import sys
 import threading
+import types
 
 import torch
 
 from . import law as laws
 from .graph import Drawn
+from .operations import Operation, operation
 from .recorder import RecordError
 
 # One recording at a time: what it changes is the process's.
@@ -33,8 +35,30 @@ def caught(name: str, args, kwargs):
     given = {**defaults, **dict(zip(names, args)), **kwargs}
     tensor = given["tensor"]
     with torch._C.DisableTorchFunction():
-        _current.write(tensor, _node(name, tensor, given))
+        node = _node(name, tensor, given)
+        noted = [_current.note(operation, given.get("generator")) for operation in _operations(name, tensor, given)]
+        if noted and isinstance(node, Drawn):
+            node.operation = noted[0]
+        _current.write(tensor, node)
     return tensor
+
+
+def _operations(name: str, tensor: torch.Tensor, given) -> list[Operation]:
+    """What of torch's generator a function takes."""
+    if name == "_no_grad_trunc_normal_":
+        mean, std, low, high = (float(given[key]) for key in ("mean", "std", "a", "b"))
+        made = operation("trunc_normal_", tensor, f"truncated_normal:mean={mean!r},std={std!r},low={low!r},high={high!r}")
+        return [made]
+    if name == "orthogonal_":
+        made = operation("orthogonal_", tensor, "normal:mean=0,std=1", apart=True)
+        made.refused = "its factorisation differs with PyTorch's threads; by_torch=True has it made whole, by this PyTorch"
+        made.gain = float(given["gain"])
+        return [made]
+    if name == "sparse_":
+        made = operation("sparse_", tensor, f"normal:mean=0,std={float(given['std'])!r}")
+        made.refused, made.then = "it shuffles", tensor.shape[1] * max(tensor.shape[0] - 1, 0) if tensor.dim() == 2 else 0
+        return [made]
+    return []
 
 
 def _node(name: str, tensor: torch.Tensor, given):
@@ -69,7 +93,7 @@ def watching(recorder):
         raise RecordError("a recording is under way in this process, allowed: one at a time")
     try:
         _current = recorder
-        with _functions(), _generators(recorder):
+        with _functions(), _seeding(), _generators(recorder):
             yield
     finally:
         _current = None
@@ -93,6 +117,33 @@ def _functions():
     finally:
         for function, (code, defaults, kwdefaults) in saved.items():
             function.__code__, function.__defaults__, function.__kwdefaults__ = code, defaults, kwdefaults
+
+
+@contextlib.contextmanager
+def _seeding():
+    """Notes who seeds torch's generator, however the function was imported."""
+    saved = {}
+    try:
+        for name in ("manual_seed", "seed", "set_rng_state"):
+            function = getattr(torch.random, name)
+            saved[function] = function.__code__
+            REAL[name] = types.FunctionType(function.__code__, function.__globals__, name, function.__defaults__)
+            namespace = {}
+            exec(f"def {name}(*args, **kwargs):\n from fanin.torch import watch\n return watch.seeded({name!r}, args, kwargs)", namespace)
+            function.__code__ = namespace[name].__code__
+        yield
+    finally:
+        for function, code in saved.items():
+            function.__code__ = code
+
+
+REAL: dict = {}
+
+
+def seeded(name: str, args, kwargs):
+    """What one of these functions does while a model is recorded."""
+    _current.reseeded = _current.reseeded or f"torch.{name}"
+    return REAL[name](*args, **kwargs)
 
 
 class _Noting(type):

@@ -152,7 +152,7 @@ impl Seed {
         })
     }
 
-    /// What is said where a model's tensors have names alone.
+    /// The error of a model whose tensors have names alone.
     fn of_a_model(self) -> String {
         format!(
             "the stream is {}, of a model, allowed: fanin fill of one tensor; or --generator torch with a plan that says in which order \

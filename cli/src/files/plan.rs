@@ -38,11 +38,11 @@ struct File {
     _aliases: BTreeMap<String, String>,
     #[serde(deserialize_with = "unique::map")]
     tensors: BTreeMap<String, Said>,
-    /// What PyTorch's generator draws while the model is built, in order; and what seeds it within.
+    /// The draws of PyTorch's generator while the model is built, in order; and the code that seeds it within.
     #[serde(default)]
     draws: Vec<Operation>,
     reseeded: Option<String>,
-    /// The version of who built the model, for people.
+    /// The version of the library that built the model, for people.
     #[serde(rename = "transformers")]
     _transformers: Option<String>,
 }
@@ -58,7 +58,7 @@ struct Said {
     #[serde(default)]
     slices: Vec<Slice>,
     refuse: Option<String>,
-    /// Which of the draws it is.
+    /// The number of the draw.
     draw: Option<usize>,
 }
 

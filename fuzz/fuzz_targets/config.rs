@@ -34,7 +34,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Ok(made) => made,
         Err(error) => {
             // One of no class lists those that there are.
-            message(&error, bytes.len().max(4096));
+            message(&error, bytes.len().max(16384));
             return Corpus::Keep;
         }
     };

@@ -2,11 +2,12 @@
 
 use std::str::FromStr;
 
-use super::blueprint::{Blueprint, class_of};
-use super::config::{Config, missing, shown};
+use super::blueprint::{Blueprint, Resolved, class_of};
+use super::config::{Config, shown};
 use super::model::Model;
 use super::plan::Plan;
 use super::{Rules, text};
+use crate::names::nearest;
 use crate::{Error, ErrorKind};
 
 macro_rules! architectures {
@@ -17,22 +18,49 @@ macro_rules! architectures {
 
 /// The architectures that come with fanin, by the names of their files.
 const ARCHITECTURES: &[(&str, &str)] = architectures![
+    "albert",
+    "bart",
     "bert",
+    "bloom",
+    "clip",
+    "clip_towers",
     "convnext",
+    "deberta",
+    "decoders",
+    "deepseek",
     "distilbert",
+    "electra",
+    "falcon",
     "gemma",
+    "gemma3",
+    "glm4_moe",
     "gpt2",
+    "gpt_neo",
     "gpt_neox",
+    "gpt_oss",
+    "gptj",
     "llama",
+    "llama4",
+    "llama4_text",
+    "llama4_vision",
+    "llava",
     "mamba",
     "mixtral",
+    "mpnet",
+    "olmoe",
     "opt",
+    "phi",
     "phi3",
     "qwen",
+    "qwen_vl",
+    "qwen_vl_vision",
     "resnet",
     "roberta",
+    "siglip",
+    "siglip_towers",
     "t5",
     "vit",
+    "whisper",
 ];
 
 /// Which tensors a configuration's model has, and how they start: a TOML text, as `architectures/` has them, whose README says how
@@ -58,7 +86,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
 pub struct Architecture {
     name: &'static str,
     rules: Rules,
-    blueprint: Blueprint,
+    pub(super) blueprint: Blueprint,
 }
 
 /// Reads the TOML text.
@@ -94,42 +122,50 @@ impl Architecture {
     ///
     /// See [`Architecture`] for an example.
     pub fn of(config: &Config) -> Result<Architecture, Error> {
-        let mut known = Vec::new();
         let class = class_of(config)?;
-        let kind = config.text("model_type");
-        for (name, text) in ARCHITECTURES {
-            let architecture = Architecture { name, ..text.parse()? };
-            let blueprint = &architecture.blueprint;
-            match class {
-                Some(class) if blueprint.classes.contains_key(class) => {
-                    blueprint.class(config)?;
-                    return Ok(architecture);
-                }
-                Some(_) => known.extend(architecture.blueprint.classes.into_keys()),
-                None => {
-                    let of_kind = |class: &&String| kind.is_none_or(|kind| blueprint.types_of(class).contains(&kind));
-                    known.extend(blueprint.classes.keys().filter(of_kind).cloned());
-                }
-            }
+        if let Some(architecture) = class.map(Architecture::of_class).transpose()?.flatten() {
+            architecture.blueprint.class(config)?;
+            return Ok(architecture);
         }
         let more = "; an architecture of your own is a file";
+        let kind = config.text("model_type");
+        let mut of_kind = Vec::new();
+        for (_, text) in ARCHITECTURES {
+            let blueprint = text.parse::<Architecture>()?.blueprint;
+            let is = |class: &&String| kind.is_none_or(|kind| blueprint.types_of(class).contains(&kind));
+            of_kind.extend(blueprint.classes.keys().filter(is).cloned());
+        }
+        let all: Vec<_> = Architecture::classes().collect();
+        // Of all classes, none but those of its type would be looked for.
+        let known = if of_kind.is_empty() { &all } else { &of_kind };
         match (class, config.get("architectures")) {
-            (Some(_), Some(value)) => {
-                Err(Error::new(ErrorKind::Config, "architectures", shown(value), known.join(", ") + more))
+            (Some(class), Some(value)) => {
+                let near = nearest(class, all.iter().map(String::as_str));
+                Err(Error::new(ErrorKind::Config, "architectures", shown(value), known.join(", ") + more).near(near))
             }
-            _ if known.is_empty() => match config.get("model_type") {
+            _ if of_kind.is_empty() => match config.get("model_type") {
                 Some(value) => {
-                    let known = Architecture::classes().collect::<Vec<_>>().join(", ");
-                    let allowed = format!("that of one of these: {known}{more}");
+                    let allowed = format!("that of one of these: {}{more}", known.join(", "));
                     Err(Error::new(ErrorKind::Config, "model_type", shown(value), allowed))
                 }
-                None => Err(missing("architectures")),
+                None => Err(config.missing("architectures")),
             },
             _ => {
                 let error = Error::failed(ErrorKind::Config, "the config", "has no architectures");
                 Err(error.allowing(known.join(", ") + more))
             }
         }
+    }
+
+    /// The one of fanin's own that has this class.
+    pub(super) fn of_class(class: &str) -> Result<Option<Architecture>, Error> {
+        for (name, text) in ARCHITECTURES.iter().filter(|(_, text)| text.contains(class)) {
+            let architecture = Architecture { name, ..text.parse()? };
+            if architecture.blueprint.classes.contains_key(class) {
+                return Ok(Some(architecture));
+            }
+        }
+        Ok(None)
     }
 
     /// The name of the file, of one of fanin's own.
@@ -156,7 +192,7 @@ impl Architecture {
         self.rules.text()
     }
 
-    /// Keys of configurations that it asks for, or knows what they are if they are left out.
+    /// Keys of configurations that it asks for, or knows what they are if they are left out: `text_config.hidden_size` within another.
     ///
     /// ```
     /// # use fanin::rules::{Architecture, Config};
@@ -164,10 +200,21 @@ impl Architecture {
     /// assert!(Architecture::of(&config)?.keys().any(|key| key == "hidden_size"));
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let own = ["architectures", "model_type", "dtype", "torch_dtype"];
-        let blueprint = &self.blueprint;
-        blueprint.keys.keys().chain(blueprint.aliases.keys()).map(String::as_str).chain(own)
+    pub fn keys(&self) -> impl Iterator<Item = String> {
+        let of = |architecture: &Architecture| {
+            let blueprint = &architecture.blueprint;
+            blueprint.keys.keys().chain(blueprint.aliases.keys()).cloned().collect::<Vec<_>>()
+        };
+        let own = ["architectures", "model_type", "dtype", "torch_dtype"].map(String::from);
+        let mut keys = of(self);
+        for submodel in &self.blueprint.submodels {
+            for class in &submodel.classes {
+                let is_own = self.blueprint.classes.contains_key(class);
+                let other = if is_own { None } else { Architecture::of_class(class).ok().flatten() };
+                keys.extend(of(other.as_ref().unwrap_or(self)).iter().map(|key| format!("{}.{key}", submodel.config)));
+            }
+        }
+        keys.into_iter().chain(own)
     }
 
     /// The tensors of this configuration's model, with their dtypes.
@@ -177,7 +224,7 @@ impl Architecture {
     ///
     /// See [`Architecture`] for an example.
     pub fn model(&self, config: &Config) -> Result<Model, Error> {
-        Model::new(self.blueprint.tensors(&self.blueprint.resolve(config)?)?)
+        Model::new(self.blueprint.tensors(&Blueprint::resolve(self, config)?)?)
     }
 
     /// The rules, with this configuration's numbers.
@@ -187,7 +234,12 @@ impl Architecture {
     ///
     /// See [`Architecture`] for an example.
     pub fn rules(&self, config: &Config) -> Result<Rules, Error> {
-        Ok(self.rules.with(self.blueprint.resolve(config)?.variables))
+        Ok(self.rules_of(Blueprint::resolve(self, config)?))
+    }
+
+    fn rules_of(&self, resolved: Resolved) -> Rules {
+        let within = resolved.within.into_iter().map(|of| (of.prefix, of.architecture.rules_of(of.resolved)));
+        self.rules.with(resolved.variables, within.collect())
     }
 
     /// What each tensor draws.

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::config::{Config, missing, number, shown, value};
+use super::architecture::Architecture;
+use super::config::{Config, number, shown, value};
 use super::formula::Variables;
 use super::model::Tensor;
 use crate::error::quoted;
@@ -23,6 +24,9 @@ const MOST_BYTES: u64 = 256 * MOST_TENSORS;
 /// No tensor's name is longer.
 const LONGEST_NAME: usize = 1000;
 
+/// No more models are within one another.
+const DEEPEST: usize = 4;
+
 /// So many of a check's words are said with their values.
 const SAID: usize = 16;
 
@@ -40,7 +44,25 @@ pub(super) struct Blueprint {
     /// Names for formulas.
     pub derived: BTreeMap<String, String>,
     pub checks: Vec<String>,
+    pub submodels: Vec<Submodel>,
     pub groups: Vec<Group>,
+}
+
+/// A model within the model, of a configuration within the configuration: another architecture's, or a class of the same.
+#[derive(Clone, Debug)]
+pub(super) struct Submodel {
+    pub line: usize,
+    /// The key of its configuration.
+    pub config: String,
+    /// Of these the first whose `model_type` that configuration has; the first of all, where it has none.
+    pub classes: Vec<String>,
+    /// What the names of its tensors begin with.
+    pub prefix: String,
+    pub when: Option<String>,
+    /// What its configuration leaves out.
+    pub default: BTreeMap<String, Value>,
+    /// Whether that configuration may be the model's own, where it has none such.
+    pub flat: bool,
 }
 
 /// What a key of the configuration is where it says nothing.
@@ -49,6 +71,8 @@ pub(super) enum Key {
     Required(Kind),
     Formula(String),
     Value(Value),
+    /// A text or a list of texts; none, if it is left out or null.
+    Texts,
     /// One where it is left out, another where it is null, and what numbers texts stand for, such as 'auto'.
     Either {
         missing: Box<Key>,
@@ -64,6 +88,7 @@ pub(super) enum Kind {
     List,
     /// A number that may be another along each dimension, such as a size of images: formulas have `size[0]` either way.
     NumberOrList,
+    TextOrList,
 }
 
 /// Tensors that are there together.
@@ -88,6 +113,14 @@ pub(super) struct Resolved {
     texts: BTreeMap<String, String>,
     /// Names for formulas.
     derived: BTreeMap<String, String>,
+    pub within: Vec<Within>,
+}
+
+/// A submodel with its configuration.
+pub(super) struct Within {
+    pub prefix: String,
+    pub architecture: Architecture,
+    pub resolved: Resolved,
 }
 
 impl Key {
@@ -95,6 +128,7 @@ impl Key {
         match self {
             Key::Required(kind) => *kind,
             Key::Value(Value::String(_)) => Kind::Text,
+            Key::Texts => Kind::TextOrList,
             Key::Value(Value::Array(_)) => Kind::List,
             Key::Either { null, .. } if null.kind() == Kind::NumberOrList => Kind::NumberOrList,
             Key::Either { missing, .. } => missing.kind(),
@@ -135,17 +169,26 @@ impl Blueprint {
         keys.chain(self.derived.keys()).chain(of_classes).map(String::as_str)
     }
 
-    pub fn resolve(&self, given: &Config) -> Result<Resolved, Error> {
+    /// All that a configuration leaves out, by the blueprint of this architecture, whose submodels may be classes of its own.
+    pub fn resolve(own: &Architecture, given: &Config) -> Result<Resolved, Error> {
+        own.blueprint.resolve_at(own, given, 0)
+    }
+
+    fn resolve_at(&self, own: &Architecture, given: &Config, depth: usize) -> Result<Resolved, Error> {
+        if depth > DEEPEST {
+            let allowed = format!("at most {DEEPEST}");
+            return Err(Error::new(ErrorKind::Config, "the number of models within one another", "more", allowed));
+        }
         let mut config = given.clone();
         for (other, key) in &self.aliases {
             match (given.get(key), given.get(other)) {
                 (None, Some(value)) => config.insert(key, value.clone()),
                 // Either would be passed over.
                 (Some(value), Some(also)) if value != also => {
-                    let value = format!("{}, and {key} {}", shown(also), shown(value));
+                    let value = format!("{}, and {} {}", shown(also), given.named(key), shown(value));
                     return Err(Error::new(
                         ErrorKind::Config,
-                        other.clone(),
+                        given.named(other),
                         value,
                         "the same of both, or one of them",
                     ));
@@ -178,7 +221,11 @@ impl Blueprint {
                     config.insert_default(name, value.clone());
                     value.clone()
                 }
-                (None, Key::Required(_)) => return Err(missing(name)),
+                (None, Key::Texts) => {
+                    config.insert_default(name, Value::Array(Vec::new()));
+                    continue;
+                }
+                (None, Key::Required(_)) => return Err(config.missing(name)),
                 (None, Key::Formula(formula)) => {
                     pending.push((name, formula));
                     continue;
@@ -187,18 +234,35 @@ impl Blueprint {
             };
             match (key.kind(), &value) {
                 (Kind::Number, value) => {
-                    variables.insert(name.clone(), number(name, value)?);
+                    variables.insert(name.clone(), number(&config.named(name), value)?);
                 }
                 (Kind::Text, Value::String(_))
                 | (Kind::List, Value::Array(_) | Value::Object(_))
-                | (Kind::NumberOrList, Value::Array(_) | Value::Number(_)) => {}
-                (Kind::Text, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a text")),
-                (Kind::List, other) => return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), "a list")),
-                (Kind::NumberOrList, other) => {
-                    let allowed = "a number, or a list of them";
-                    return Err(Error::new(ErrorKind::Config, name.clone(), shown(other), allowed));
+                | (Kind::NumberOrList, Value::Array(_) | Value::Number(_))
+                | (Kind::TextOrList, Value::Array(_) | Value::String(_)) => {}
+                (kind, other) => {
+                    let allowed = match kind {
+                        Kind::Text => "a text",
+                        Kind::List => "a list",
+                        Kind::TextOrList => "a text, or a list of them",
+                        _ => "a number, or a list of them",
+                    };
+                    return Err(Error::new(ErrorKind::Config, config.named(name), shown(other), allowed));
                 }
             }
+        }
+        let mut within = Vec::new();
+        for submodel in &self.submodels {
+            let at = |e: Error| e.at(format_args!("by line {} of the architecture", submodel.line));
+            if let Some(when) = &submodel.when
+                && value(when, &config, &variables).map_err(at)? == 0.0
+            {
+                continue;
+            }
+            let of = submodel.resolve(own, &config, &texts, depth)?;
+            let words = of.resolved.variables.iter();
+            variables.extend(words.map(|(word, value)| (format!("{}.{word}", submodel.config), *value)));
+            within.push(of);
         }
         // In whatever order one needs another.
         while !pending.is_empty() {
@@ -215,12 +279,12 @@ impl Blueprint {
                 }
             });
             if let (Some((name, formula, error)), true) = (failed, pending.len() == before) {
-                return Err(error.at(format_args!("the config, {name} = {}", quoted(formula))));
+                return Err(error.at(format_args!("{}, {name} = {}", config.called(), quoted(formula))));
             }
         }
         for check in &self.checks {
             if value(check, &config, &variables)? == 0.0 {
-                let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+                let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
                 let said = words.filter_map(|word| match (variables.get(word), config.get(word)) {
                     (Some(number), _) => Some((word, Number(*number).to_string())),
                     (None, other) => Some((word, shown(other?))),
@@ -229,13 +293,13 @@ impl Blueprint {
                 let said: Vec<_> = said.iter().take(SAID).map(|(word, value)| format!("{word} {value}")).collect();
                 return Err(Error::new(
                     ErrorKind::Config,
-                    "the config",
+                    config.called().to_string(),
                     format!("one with {}", said.join(", ")),
                     check.clone(),
                 ));
             }
         }
-        Ok(Resolved { config, variables, texts, derived: self.derived.clone() })
+        Ok(Resolved { config, variables, texts, derived: self.derived.clone(), within })
     }
 
     /// What is peculiar to the class that the configuration names.
@@ -245,29 +309,79 @@ impl Blueprint {
             let error = Error::failed(ErrorKind::Config, "the config", "has no architectures");
             return Err(error.allowing(known()));
         };
-        let wrong = || Error::new(ErrorKind::Config, "architectures", quoted(class), known());
+        let wrong = || Error::new(ErrorKind::Config, config.named("architectures"), quoted(class), known());
         let peculiar = self.classes.get(class).ok_or_else(wrong)?;
         let types = self.types_of(class);
         match config.text("model_type") {
             // Who goes by it makes another class of it.
             Some(kind) if !types.is_empty() && !types.contains(&kind) => {
                 let allowed = format!("{} for {class}", types.join(", "));
-                Err(Error::new(ErrorKind::Config, "model_type", quoted(kind), allowed))
+                Err(Error::new(ErrorKind::Config, config.named("model_type"), quoted(kind), allowed))
             }
             _ => Ok(peculiar),
         }
     }
 
-    /// The tensors, in the text's order.
+    /// The tensors: of the submodels, then of the model itself, in the text's order.
     pub fn tensors(&self, resolved: &Resolved) -> Result<Vec<Tensor>, Error> {
         let dtype = dtype(&resolved.config)?;
         let mut made = Made { tensors: Vec::new(), rounds: 0, formulas: 0, bytes: 0 };
+        for within in &resolved.within {
+            let tensors = within.architecture.blueprint.tensors(&within.resolved);
+            for tensor in tensors.map_err(|e| e.at(format_args!("the submodel {}", within.prefix)))? {
+                made.push(Tensor { name: format!("{}{}", within.prefix, tensor.name), ..tensor })?;
+            }
+        }
+        let of_submodels = made.tensors.len();
         for group in &self.groups {
             let mut variables = resolved.variables.clone();
             let dtype = group.dtype.as_deref().unwrap_or(dtype);
             group.count(0, resolved, &mut variables, dtype, &mut made)?;
         }
+        for tensor in &made.tensors[of_submodels..] {
+            // The submodel's rules would have it.
+            if let Some(within) = resolved.within.iter().find(|within| tensor.name.starts_with(&within.prefix)) {
+                let allowed = format!("one that begins with something else than the submodel's {}", within.prefix);
+                let thing = "the name of a tensor of the architecture";
+                return Err(Error::new(ErrorKind::Config, thing, quoted(&tensor.name), allowed));
+            }
+        }
         Ok(made.tensors)
+    }
+}
+
+impl Submodel {
+    fn resolve(
+        &self,
+        own: &Architecture,
+        config: &Config,
+        texts: &BTreeMap<String, String>,
+        depth: usize,
+    ) -> Result<Within, Error> {
+        let architecture = |class: &str| match own.blueprint.classes.contains_key(class) {
+            true => Ok(own.clone()),
+            false => Architecture::of_class(class)?.ok_or_else(|| {
+                let error = Error::failed(ErrorKind::Config, "the architecture", format!("has the submodel {class}"));
+                error.allowing("a class of its own, or of fanin's architectures")
+            }),
+        };
+        let dtype = config.get("dtype").or_else(|| config.get("torch_dtype"));
+        let kind_key = format!("{}.model_type", self.config);
+        let kind = config.get(&kind_key).and_then(Value::as_str);
+        let mut types = Vec::new();
+        for class in &self.classes {
+            let architecture = architecture(class)?;
+            let known = architecture.blueprint.types_of(class);
+            if kind.is_none_or(|kind| known.is_empty() || known.contains(&kind)) {
+                let inner = config.within(self, class, dtype)?;
+                let resolved = architecture.blueprint.resolve_at(&architecture, &inner, depth + 1)?;
+                let prefix = with_words(&self.prefix, texts, &Variables::new())?;
+                return Ok(Within { prefix, architecture, resolved });
+            }
+            types.extend(known.into_iter().map(String::from));
+        }
+        let shown = kind.map_or_else(|| "none".into(), quoted);
+        Err(Error::new(ErrorKind::Config, config.named(&kind_key), shown, types.join(", ")))
     }
 }
 
@@ -326,6 +440,7 @@ fn dtype(config: &Config) -> Result<&'static str, Error> {
     // The second is the first's older name.
     for key in ["quantization_config", "compression_config"] {
         if let Some(value) = config.get(key) {
+            let key = config.named(key);
             let allowed = format!("null, for the model before it is quantised: with the program, --set {key}=null");
             return Err(Error::new(ErrorKind::Config, key, shown(value), allowed));
         }
@@ -395,7 +510,7 @@ impl Group {
             return Ok(());
         }
         for (name, dims) in &self.tensors {
-            let name = filled(&format!("{}{name}", self.prefix), resolved, &variables)?;
+            let name = with_words(&format!("{}{name}", self.prefix), &resolved.texts, &variables)?;
             let mut shape = Vec::with_capacity(dims.len());
             for formula in dims {
                 let size = made.value(formula, &resolved.config, &variables)?;
@@ -412,14 +527,14 @@ impl Group {
 }
 
 /// A name with texts and counters in the places of `{..}`.
-fn filled(name: &str, resolved: &Resolved, variables: &Variables) -> Result<String, Error> {
+fn with_words(name: &str, texts: &BTreeMap<String, String>, variables: &Variables) -> Result<String, Error> {
     let mut made = String::new();
     let mut rest = name;
     while let Some((before, after)) = rest.split_once('{') {
         let wrong = |allowed: &'static str| Error::new(ErrorKind::Config, "the name", quoted(name), allowed);
         let (word, after) = after.split_once('}').ok_or_else(|| wrong("a } for each {"))?;
         made += before;
-        match (resolved.texts.get(word), variables.get(word)) {
+        match (texts.get(word), variables.get(word)) {
             (Some(text), _) => made += text,
             (None, Some(number)) => made += &Number(*number).to_string(),
             (None, None) => return Err(wrong("counters and the classes' texts in { }")),

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::blueprint::Submodel;
 use super::formula::{self, Variables};
 use crate::error::quoted;
 use crate::number::Number;
@@ -34,6 +35,8 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     values: Map<String, Value>,
+    /// Where it stands within another, `text_config.`; empty, if in none.
+    path: String,
     /// What an architecture says of keys that have no value here.
     defaults: Map<String, Value>,
 }
@@ -57,13 +60,17 @@ impl Config {
             let error = Error::failed(ErrorKind::Config, "the config", "cannot be read");
             error.allowing("a JSON object").because(e)
         })?;
-        Ok(Config { values, defaults: Map::new() })
+        Ok(Config::of(values, String::new()))
     }
 
-    /// Gives a key another value: JSON, or else a text.
+    fn of(values: Map<String, Value>, path: String) -> Config {
+        Config { values, path, defaults: Map::new() }
+    }
+
+    /// Gives a key another value: JSON, or else a text. `text_config.hidden_size` is a key within the configuration `text_config`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for an empty key.
+    /// [`ErrorKind::Config`] for an empty key, and one within what is no configuration.
     ///
     /// See [`Config`] for an example.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {
@@ -71,7 +78,19 @@ impl Config {
             return Err(Error::new(ErrorKind::Config, "a key of the config", "empty", "KEY=VALUE"));
         }
         let value = serde_json::from_slice(&standard(value.as_bytes())).unwrap_or_else(|_| Value::from(value));
-        self.values.insert(key.into(), value);
+        let (mut values, mut name) = (&mut self.values, key);
+        while let Some((within, rest)) = name.split_once('.').filter(|_| !values.contains_key(name)) {
+            let inner = values.entry(within).or_insert(Value::Null);
+            if inner.is_null() {
+                *inner = Value::Object(Map::new());
+            }
+            values = match inner {
+                Value::Object(values) => values,
+                other => return Err(not_nested(&key[..key.len() - rest.len() - 1], other)),
+            };
+            name = rest;
+        }
+        values.insert(name.into(), value);
         Ok(())
     }
 
@@ -95,7 +114,7 @@ impl Config {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn has(&self, key: &str) -> bool {
-        self.values.get(key).is_some_and(|value| !value.is_null())
+        self.said(key).is_some_and(|value| !value.is_null())
     }
 
     /// The JSON text, its keys in order; `NaN` and infinities as Python writes them.
@@ -111,12 +130,56 @@ impl Config {
 
     /// The value, or else the architecture's.
     pub(super) fn get(&self, key: &str) -> Option<&Value> {
-        self.values.get(key).filter(|value| !value.is_null()).or_else(|| self.defaults.get(key))
+        self.said(key).filter(|value| !value.is_null()).or_else(|| self.defaults.get(key))
+    }
+
+    /// What the JSON says, also of a key within another.
+    fn said(&self, key: &str) -> Option<&Value> {
+        let mut within = key.split('.');
+        let first = self.values.get(key).or_else(|| self.values.get(within.next()?));
+        if self.values.contains_key(key) { first } else { within.try_fold(first?, |value, key| value.get(key)) }
+    }
+
+    /// The key with the path to it.
+    pub(super) fn named(&self, key: &str) -> String {
+        format!("{}{key}", self.path)
+    }
+
+    /// What errors call it.
+    pub(super) fn called(&self) -> &str {
+        self.path.strip_suffix('.').unwrap_or("the config")
+    }
+
+    /// That of a model within the model, of this class.
+    pub(super) fn within(&self, submodel: &Submodel, class: &str, dtype: Option<&Value>) -> Result<Config, Error> {
+        let key = &submodel.config;
+        let (mut values, path) = match self.get(key) {
+            Some(Value::Object(values)) => (values.clone(), self.named(key) + "."),
+            None if submodel.flat => (self.values.clone(), self.path.clone()),
+            None => (Map::new(), self.named(key) + "."),
+            Some(other) => return Err(not_nested(&self.named(key), other)),
+        };
+        for (key, value) in &submodel.default {
+            values.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        if self.get(key).is_none() {
+            values.remove("model_type");
+        }
+        values.insert("architectures".into(), vec![class].into());
+        // All of a model is in one.
+        values.remove("torch_dtype");
+        values.insert("dtype".into(), dtype.cloned().unwrap_or(Value::Null));
+        Ok(Config::of(values, path))
     }
 
     /// Whether it says that there is none.
     pub(super) fn is_null(&self, key: &str) -> bool {
-        self.values.get(key).is_some_and(Value::is_null)
+        self.said(key).is_some_and(Value::is_null)
+    }
+
+    pub(super) fn missing(&self, key: &str) -> Error {
+        let error = Error::failed(ErrorKind::Config, "the config", format!("has no {}", self.named(key)));
+        error.allowing("a value of it")
     }
 
     /// A text, if it is one.
@@ -171,6 +234,10 @@ pub(super) fn number(key: &str, value: &Value) -> Result<f64, Error> {
     }
 }
 
+fn not_nested(key: &str, value: &Value) -> Error {
+    Error::new(ErrorKind::Config, key.to_string(), shown(value), "a configuration of its own, {..}, or null")
+}
+
 pub(super) fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => quoted(text.strip_prefix(MARK).unwrap_or(text)),
@@ -179,7 +246,8 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// The value of a formula that may ask for texts and lists of the configuration: `hidden_act == 'gelu'`, or a pattern,
-/// `feed_forward_proj == 'gated-*'`; `depths[stage]`, `len(depths)`, `has(mlp_only_layers, layer)`, `given(head_dim)`.
+/// `feed_forward_proj == 'gated-*'`; `depths[stage]`, `layer_types[layer] == 'full_attention'`, `len(depths)`,
+/// `has(mlp_only_layers, layer)`, `given(head_dim)`. Behind a dot is a key within another.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.of(ErrorKind::Config);
     formula::check_length(text).map_err(at)?;
@@ -194,13 +262,25 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
     }
     let list = |name: &str| match config.get(name) {
         Some(Value::Array(list)) => Ok(list),
-        Some(other) => Err(Error::new(ErrorKind::Config, name.to_string(), shown(other), "a list")),
-        None => Err(missing(name)),
+        Some(other) => Err(Error::new(ErrorKind::Config, config.named(name), shown(other), "a list")),
+        None => Err(config.missing(name)),
+    };
+    let is = |key: &str, value: Option<&Value>, wanted: &str| {
+        let pattern = glob::Pattern::new(wanted).map_err(|e| wrong("a text or a pattern").because(e))?;
+        match value {
+            Some(Value::String(text)) => Ok(pattern.matches(text)),
+            // Of several texts one.
+            Some(Value::Array(texts)) if texts.iter().all(Value::is_string) => {
+                Ok(texts.iter().filter_map(Value::as_str).any(|text| pattern.matches(text)))
+            }
+            Some(other) => Err(Error::new(ErrorKind::Config, config.named(key), shown(other), "a text")),
+            None => Err(config.missing(key)),
+        }
     };
     let mut made = String::new();
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
         let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
         let (word, after) = rest.split_at(end);
         if !(c.is_ascii_alphabetic() || c == '_') {
@@ -216,7 +296,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             let list = match config.get(word) {
                 // Of a number in a list's place, each item.
                 Some(one @ Value::Number(_)) => {
-                    made += &format!("({})", number(word, one)?);
+                    made += &format!("({})", number(&config.named(word), one)?);
                     rest = &inner[close + 1..];
                     continue;
                 }
@@ -224,11 +304,19 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             };
             let item = (index >= 0.0 && index.fract() == 0.0).then(|| list.get(index as usize)).flatten();
             let item = item.ok_or_else(|| {
-                let thing = format!("the place in {word}, {},", quoted(&inner[..close]));
+                let thing = format!("the place in {}, {},", config.named(word), quoted(&inner[..close]));
                 Error::new(ErrorKind::Config, thing, Number(index), format!("0 to below {}", list.len()))
             })?;
-            made += &format!("({})", number(word, item)?);
             rest = &inner[close + 1..];
+            match compared(rest.trim_start()) {
+                Some((equal, inner)) => {
+                    let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
+                    let is = is(&format!("{word}[{index}]"), Some(item), wanted)?;
+                    made += if is == equal { "1" } else { "0" };
+                    rest = after;
+                }
+                None => made += &format!("({})", number(&format!("{}[{index}]", config.named(word)), item)?),
+            }
         } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "len") {
             let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
             let name = inner[..close].trim();
@@ -253,12 +341,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
             rest = &inner[close + 1..];
         } else if let Some((equal, inner)) = compared(trimmed) {
             let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
-            let pattern = glob::Pattern::new(wanted).map_err(|e| wrong("a text or a pattern").because(e))?;
-            let is = match config.get(word) {
-                Some(Value::String(text)) => pattern.matches(text),
-                Some(other) => return Err(Error::new(ErrorKind::Config, word.to_string(), shown(other), "a text")),
-                None => return Err(missing(word)),
-            };
+            let is = is(word, config.get(word), wanted)?;
             made += if is == equal { "1" } else { "0" };
             rest = after;
         } else {
@@ -267,10 +350,6 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
         }
     }
     Ok(made)
-}
-
-pub(super) fn missing(key: &str) -> Error {
-    Error::failed(ErrorKind::Config, "the config", format!("has no {key}")).allowing("a value of it")
 }
 
 /// What follows `== '` or `!= '`.

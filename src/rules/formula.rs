@@ -169,7 +169,21 @@ fn read(formula: &str) -> Result<Formula, Error> {
         let error = failed(formula, &format!("has \"{}\"", c.escape_debug()));
         return Err(error.allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses"));
     }
-    Formula::parse_wo_compile(formula).map_err(|e| failed(formula, "cannot be read").because(e))
+    Formula::parse_wo_compile(&braced(formula)).map_err(|e| failed(formula, "cannot be read").because(e))
+}
+
+/// The parser has words with dots in braces.
+fn braced(formula: &str) -> String {
+    let mut made = String::new();
+    let mut rest = formula;
+    while let Some(c) = rest.chars().next() {
+        let end = rest.find(|of| is_word(of) != is_word(c)).unwrap_or(rest.len());
+        let word = &rest[..end];
+        let is_key = !c.is_ascii_digit() && c != '.' && is_word(c) && word.contains('.');
+        made += &if is_key { format!("{{{word}}}") } else { word.to_string() };
+        rest = &rest[end..];
+    }
+    made
 }
 
 #[cfg(test)]

@@ -176,6 +176,8 @@ pub struct Rules {
     constants: BTreeMap<String, f64>,
     counts: BTreeMap<String, glob::Pattern>,
     rules: Vec<Rule>,
+    /// Those of models within the model: what the names of their tensors begin with, and the rules for what is behind it.
+    within: Vec<(String, Rules)>,
 }
 
 /// What a preset knows its model by: a tensor of such a name, and of such a shape, if that is said.
@@ -409,11 +411,41 @@ impl Rules {
         Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The same with more numbers for formulas.
-    fn with(&self, variables: BTreeMap<String, f64>) -> Rules {
+    /// The same with more numbers for formulas, and with rules for the models within the model, whose texts stand behind its own.
+    fn with(&self, variables: BTreeMap<String, f64>, within: Vec<(String, Rules)>) -> Rules {
         let mut rules = self.clone();
         rules.constants.extend(variables);
+        for (prefix, of) in &within {
+            rules.text += &format!("\n# {prefix}*\n\n{}", of.text);
+        }
+        rules.within = within;
         rules
+    }
+
+    /// The plan of a model that has others within it: of each by its own rules.
+    fn plan_with_submodels(&self, model: &[Tensor]) -> Result<Plan, Error> {
+        let rules_of = |name: &str| self.within.iter().position(|(prefix, _)| name.starts_with(prefix.as_str()));
+        let own = Rules { within: Vec::new(), ..self.clone() };
+        let parts = self.within.iter().map(|(prefix, rules)| (prefix.as_str(), rules)).chain([("", &own)]);
+        let mut tensors: Vec<Option<Planned>> = vec![None; model.len()];
+        let mut unmet = Vec::new();
+        for (part, (prefix, rules)) in parts.enumerate() {
+            let places: Vec<_> =
+                (0..model.len()).filter(|&i| rules_of(&model[i].name).unwrap_or(self.within.len()) == part).collect();
+            let strip = |i: &usize| Tensor { name: model[*i].name[prefix.len()..].into(), ..model[*i].clone() };
+            let plan = rules.plan(&places.iter().map(strip).collect::<Vec<_>>());
+            let plan =
+                plan.map_err(|e| if prefix.is_empty() { e } else { e.at(format_args!("the submodel {prefix}")) })?;
+            for (i, mut planned) in places.into_iter().zip(plan.tensors) {
+                planned.name.insert_str(0, prefix);
+                if let Some(draw) = &mut planned.draw {
+                    draw.stream.insert_str(0, prefix);
+                }
+                tensors[i] = Some(planned);
+            }
+            unmet.extend(plan.unmet);
+        }
+        Ok(Plan { tensors: tensors.into_iter().flatten().collect(), unmet })
     }
 
     /// What each tensor of the model draws, in the model's order.
@@ -425,6 +457,9 @@ impl Rules {
     ///
     /// See [`Rules`] for an example.
     pub fn plan(&self, model: &[Tensor]) -> Result<Plan, Error> {
+        if !self.within.is_empty() {
+            return self.plan_with_submodels(model);
+        }
         let floats = || model.iter().filter(|tensor| !tensor.is_integer());
         let mut variables = self.constants.clone();
         for (name, pattern) in &self.counts {

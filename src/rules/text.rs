@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::blueprint::{Blueprint, Group, Key, Kind};
+use super::blueprint::{Blueprint, Group, Key, Kind, Submodel};
 use super::formula::{self, Variables};
 use super::plan::Split;
 use super::rule::{Action, Beside, Drawn, PartOf, Rule, Sibling, Size, Slices, Text};
@@ -49,7 +49,7 @@ struct File {
     #[serde(default)]
     rule: Vec<Spanned<RuleText>>,
     // An architecture's.
-    model_type: Option<Names>,
+    model_type: Option<Types>,
     #[serde(default)]
     architectures: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
     #[serde(default)]
@@ -61,7 +61,22 @@ struct File {
     #[serde(default)]
     check: Vec<String>,
     #[serde(default)]
+    submodel: Vec<Spanned<SubmodelText>>,
+    #[serde(default)]
     tensors: Vec<Spanned<GroupText>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SubmodelText {
+    config: String,
+    class: Names,
+    prefix: String,
+    when: Option<String>,
+    #[serde(default)]
+    default: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    flat: bool,
 }
 
 #[derive(Deserialize)]
@@ -162,6 +177,14 @@ enum Row {
 enum Names {
     One(String),
     Many(Vec<String>),
+}
+
+/// Of configurations: their `model_type`, or several, or several with what is peculiar to the classes of each.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "model_type is neither a text, nor a list of texts, nor a table of tables")]
+enum Types {
+    Names(Names),
+    Words(BTreeMap<String, BTreeMap<String, toml::Value>>),
 }
 
 impl Names {
@@ -539,7 +562,8 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     }
     let family =
         file.family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
-    Ok((Rules { text: text.into(), note: file.note, recognise, family, constants, counts, rules }, blueprint))
+    let within = Vec::new();
+    Ok((Rules { text: text.into(), note: file.note, recognise, family, constants, counts, rules, within }, blueprint))
 }
 
 /// Takes what is an architecture's, and no rule's.
@@ -552,6 +576,7 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             ("[alias]", !file.alias.is_empty()),
             ("[let]", !file.derived.is_empty()),
             ("check", !file.check.is_empty()),
+            ("[[submodel]]", !file.submodel.is_empty()),
             ("[[tensors]]", !file.tensors.is_empty()),
         ];
         return match beside.into_iter().find(|(_, is_there)| *is_there) {
@@ -564,11 +589,16 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
     }
     // Of two numbers of one name, one would be passed over.
     let mut words: HashSet<&String> = file.constants.keys().chain(file.count.keys()).collect();
+    let of_types = match &file.model_type {
+        Some(Types::Words(words)) => words.values().collect::<Vec<_>>(),
+        _ => Vec::new(),
+    };
+    let of_types: HashSet<&String> = of_types.into_iter().flat_map(BTreeMap::keys).collect();
     let of_classes: HashSet<&String> = file.architectures.values().flat_map(BTreeMap::keys).collect();
-    for name in file.config.keys().chain(file.derived.keys()).chain(of_classes) {
+    for name in file.config.keys().chain(file.derived.keys()).chain(of_classes).chain(of_types) {
         if !words.insert(name) {
             let error = Error::failed(ErrorKind::Rules, format!("the word {}", quoted(name)), "stands twice");
-            return Err(error.allowing("one constant, count, key, name of [let] or of a class"));
+            return Err(error.allowing("one constant, count, key, name of [let], of a class or of a model_type"));
         }
     }
     let count = file.config.len() + file.derived.len() + file.alias.len() + file.check.len();
@@ -587,6 +617,7 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             Some("required text") => Key::Required(Kind::Text),
             Some("required list") => Key::Required(Kind::List),
             Some("required number or list") => Key::Required(Kind::NumberOrList),
+            Some("text or list") => Key::Texts,
             Some(text) => match text.strip_prefix('\'').and_then(|text| text.strip_suffix('\'')) {
                 Some(text) => Key::Value(text.into()),
                 None => Key::Formula(text.into()),
@@ -594,8 +625,13 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             None => Key::Value(plain(value)?),
         })
     };
+    let (model_types, of_types) = match file.model_type.take() {
+        Some(Types::Names(names)) => (names.into_list(), BTreeMap::new()),
+        Some(Types::Words(words)) => (words.keys().cloned().collect(), words),
+        None => Default::default(),
+    };
     let mut blueprint = Blueprint {
-        model_types: file.model_type.take().map(Names::into_list).unwrap_or_default(),
+        model_types,
         aliases: std::mem::take(&mut file.alias),
         derived: std::mem::take(&mut file.derived),
         checks: std::mem::take(&mut file.check),
@@ -608,11 +644,22 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             let value = format!("none of the architecture's for {}", quoted(&class));
             return Err(reader.wrong(&own.span(), "the model_type", &value, "one of its list"));
         }
-        let peculiar = peculiar.iter().map(|(name, value)| {
+        let own = peculiar.get("model_type").and_then(|own| of_types.get(own.as_ref().as_str()?));
+        let own = own.into_iter().flatten().map(|(name, value)| (name.clone(), Spanned::new(0..0, value.clone())));
+        let own: Vec<_> = own.collect();
+        let peculiar = peculiar.iter().chain(own.iter().map(|(name, value)| (name, value))).map(|(name, value)| {
             formula::check_name(name).map_err(|e| reader.at(&value.span(), e))?;
             Ok((name.clone(), plain(value)?))
         });
         blueprint.classes.insert(class, peculiar.collect::<Result<_, Error>>()?);
+    }
+    // What a class has and another one says nothing of, that has not.
+    let all: Vec<_> =
+        blueprint.classes.values().flatten().map(|(word, value)| (word.clone(), value.is_string())).collect();
+    for (word, is_text) in all.into_iter().filter(|(word, _)| word != "model_type") {
+        for peculiar in blueprint.classes.values_mut() {
+            peculiar.entry(word.clone()).or_insert_with(|| if is_text { "".into() } else { 0.into() });
+        }
     }
     blueprint.derived.keys().try_for_each(|name| formula::check_name(name))?;
     for (name, value) in std::mem::take(&mut file.config) {
@@ -636,6 +683,17 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
             _ => key(&value)?,
         };
         blueprint.keys.insert(name, key);
+    }
+    for submodel in std::mem::take(&mut file.submodel) {
+        let span = submodel.span();
+        let SubmodelText { config, class, prefix, when, default, flat } = submodel.into_inner();
+        let classes = class.into_list();
+        if classes.is_empty() || prefix.is_empty() {
+            return Err(reader.wrong(&span, "a submodel", "one without a class or a prefix", "both"));
+        }
+        let default = default.into_iter().map(|(key, value)| Ok((key, plain(&Spanned::new(span.clone(), value))?)));
+        let default = default.collect::<Result<_, Error>>()?;
+        blueprint.submodels.push(Submodel { line: reader.line(&span), config, classes, prefix, when, default, flat });
     }
     for group in std::mem::take(&mut file.tensors) {
         let line = reader.line(&group.span());

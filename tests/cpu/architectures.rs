@@ -614,6 +614,111 @@ fn given_is_what_the_configuration_says() {
     assert_eq!(shapes(nulls), (vec![0; 6], vec![3, 2, 2, 1, 4, 2, 5]));
 }
 
+/// A model within another: of the class that its configuration's type says, with its own rules, the whole's dtype, keys by their paths,
+/// and a name beside it that it would not have.
+#[test]
+fn a_submodel_is_its_configurations_with_its_own_rules() {
+    let text = r#"
+        [model_type]
+        pair = { tall = 2 }
+        eye = {}
+        lens = { glass = 1 }
+        [architectures]
+        Pair = { model_type = "pair", both = 1, model = "m." }
+        Eye = { model_type = "eye", part = 1 }
+        Lens = { model_type = "lens", part = 1 }
+        [config]
+        width = "3*both"
+        kinds = "text or list"
+        [let]
+        std = "width*(1 + glass)"
+        [[submodel]]
+        config = "eyes"
+        class = ["Eye", "Lens"]
+        prefix = "{model}eye."
+        when = "both"
+        default = { width = 7 }
+        [[submodel]]
+        config = "inner"
+        class = "Eye"
+        prefix = "inner."
+        when = "both"
+        flat = true
+        [[tensors]]
+        when = "part"
+        list = [["w", "width", "1 + glass"]]
+        [[tensors]]
+        when = "both"
+        list = [["{model}own", "eyes.width", "eyes.std", "tall", "kinds == 'a*'", "eyes.kind == 'x'"]]
+        [[rule]]
+        name = "*w"
+        scheme = "normal:std=std"
+        [[rule]]
+        name = "m.own"
+        scheme = "ones"
+    "#;
+    let architecture: Architecture = text.parse().unwrap();
+    let config = |json: &str| {
+        let mut config = Config::from_json(json.as_bytes()).unwrap();
+        config.set("architectures", "[\"Pair\"]").unwrap();
+        config
+    };
+    let shown = |json: &str| {
+        let config = config(json);
+        let plan = architecture.plan(&config).map_err(|e| e.to_string())?;
+        let row = |planned: &Planned| {
+            let draw = planned.draw.as_ref().unwrap();
+            assert_eq!(draw.stream, planned.name);
+            format!("{} {:?} {} {:?}", planned.name, planned.shape, draw.distribution, draw.dtype.unwrap())
+        };
+        Ok::<_, String>(plan.tensors().iter().map(row).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        shown(r#"{"width": 4, "kinds": ["b", "ab"], "eyes": {"kind": "x"}, "torch_dtype": "bfloat16"}"#).unwrap(),
+        [
+            "m.eye.w [7, 1] normal(0, 7^2) BF16",
+            "inner.w [4, 1] normal(0, 4^2) BF16",
+            "m.own [7, 7, 2, 1, 1] constant(1) BF16",
+        ]
+    );
+    let lens =
+        r#"{"width": 4, "kinds": "b", "eyes": {"model_type": "lens", "width": 5, "kind": "y"}, "inner": {"width": 9}}"#;
+    assert_eq!(
+        shown(lens).unwrap(),
+        [
+            "m.eye.w [5, 2] normal(0, 10^2) F32",
+            "inner.w [9, 1] normal(0, 9^2) F32",
+            "m.own [5, 10, 2, 0, 0] constant(1) F32",
+        ]
+    );
+    for (json, says) in [
+        (r#"{"eyes": {"width": "many", "kind": "x"}}"#, "eyes.width is \"many\", allowed: a number"),
+        (r#"{"eyes": {"width": -1, "kind": "x"}}"#, "the submodel m.eye."),
+        (r#"{"eyes": {"kind": 3}}"#, "eyes.kind is \"3\", allowed: a text"),
+        (r#"{"eyes": {}}"#, "the config has no eyes.kind"),
+        (r#"{"eyes": 3}"#, "eyes is \"3\", allowed: a configuration of its own"),
+        (r#"{"eyes": {"model_type": "ear"}}"#, "eyes.model_type is \"ear\", allowed: eye, lens"),
+    ] {
+        let error = shown(json).unwrap_err();
+        assert!(error.contains(says), "{json}: {error}");
+    }
+    let mut set = config(r#"{"eyes": null}"#);
+    set.set("eyes.width", "2").unwrap();
+    set.set("eyes.kind", "x").unwrap();
+    assert!(set.has("eyes.width") && !set.has("eyes.height") && architecture.keys().any(|key| key == "eyes.width"));
+    assert_eq!(architecture.model(&set).unwrap().tensors()[0].shape, [2, 1]);
+    assert!(set.set("eyes.width.more", "2").unwrap_err().to_string().contains("eyes.width is \"2\""));
+    // Its rules would have the model's own tensor.
+    let clash: Architecture = text.replace("{model}own", "inner.own").parse().unwrap();
+    let error = clash.model(&config(r#"{"eyes": {"kind": "x"}}"#)).unwrap_err().to_string();
+    assert!(error.contains("\"inner.own\"") && error.contains("inner."), "{error}");
+    // One within itself without end.
+    let endless = text.replace("class = \"Eye\"", "class = \"Pair\"").parse::<Architecture>().unwrap();
+    assert!(
+        endless.model(&config(r#"{"eyes": {"kind": "x"}}"#)).unwrap_err().to_string().contains("within one another")
+    );
+}
+
 /// Numbers of a configuration are those that are written, to the last place, and are written so again.
 #[test]
 fn numbers_are_read_to_the_last_place() {
@@ -784,13 +889,40 @@ fn each_class_has_the_model_type_of_its_own() {
     let families: [Family; 5] = [
         (
             &["qwen2", "qwen3", "qwen3_moe", "llama"],
-            &[("Qwen2", "qwen2"), ("Qwen3Moe", "qwen3_moe"), ("Qwen3", "qwen3")],
+            &[
+                ("Qwen2Moe", "qwen2_moe"),
+                ("Qwen2VLText", "qwen2_vl_text"),
+                ("Qwen2VL", "qwen2_vl"),
+                ("Qwen2Vision", "qwen2_vl_vision"),
+                ("Qwen2_5_VLText", "qwen2_5_vl_text"),
+                ("Qwen2_5_VL", "qwen2_5_vl"),
+                ("Qwen2_5_Vision", "qwen2_5_vl_vision"),
+                ("Qwen2", "qwen2"),
+                ("Qwen3Moe", "qwen3_moe"),
+                ("Qwen3", "qwen3"),
+            ],
         ),
         (
             &["gemma", "gemma2", "gemma3_text", "gemma3"],
-            &[("Gemma2", "gemma2"), ("Gemma3", "gemma3_text"), ("Gemma", "gemma")],
+            &[
+                ("Gemma2", "gemma2"),
+                ("Gemma3ForConditionalGeneration", "gemma3"),
+                ("Gemma3ForSequenceClassification", "gemma3"),
+                ("Gemma3Model", "gemma3"),
+                ("Gemma3", "gemma3_text"),
+                ("Gemma", "gemma"),
+            ],
         ),
-        (&["llama", "mistral", "mixtral"], &[("Llama", "llama"), ("Mistral", "mistral")]),
+        (
+            &["llama", "mistral", "mixtral"],
+            &[
+                ("Llama4ForConditionalGeneration", "llama4"),
+                ("Llama4Vision", "llama4_vision_model"),
+                ("Llama4", "llama4_text"),
+                ("Llama", "llama"),
+                ("Mistral", "mistral"),
+            ],
+        ),
         (&["roberta", "xlm-roberta", "bert"], &[("XLMRoberta", "xlm-roberta"), ("Roberta", "roberta")]),
         (&["bert", "distilbert", "roberta"], &[("Bert", "bert"), ("DistilBert", "distilbert")]),
     ];
@@ -813,7 +945,7 @@ fn each_class_has_the_model_type_of_its_own() {
             }
         }
     }
-    assert_eq!(tried, 4 * 15 + 4 * 11 + 3 * (10 + 14 + 15));
+    assert_eq!(tried, 4 * 28 + 4 * 14 + 3 * (14 + 14 + 15));
     // Without a class, those of the type alone are named.
     let of_type = Config::from_json(br#"{"model_type": "qwen3"}"#).unwrap();
     let said = Architecture::of(&of_type).unwrap_err().to_string();
@@ -872,5 +1004,59 @@ fn configurations_are_read_as_python_writes_them() {
         let error = Config::from_json(text.as_bytes()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(format!("{error:#}").contains(line), "{error:#}");
+    }
+}
+
+/// Of each class a small model: as many tensors and parameters as transformers 5.24 gives it, all of them with rules, names once.
+#[test]
+fn each_class_has_as_many_tensors_and_parameters_as_in_transformers() {
+    let path = fanin_tests::repository().join("tests/golden/families.json");
+    let families: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut tried = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for family in &families {
+        let config = config(family);
+        let class = family["config"]["architectures"][0].as_str().unwrap();
+        let plan = Architecture::of(&config).and_then(|architecture| architecture.plan(&config));
+        let drawn: Vec<_> = match &plan {
+            Ok(plan) => plan.tensors().iter().filter(|planned| planned.draw.is_some()).collect(),
+            Err(error) => {
+                wrong.push(format!("{class}: {error}"));
+                continue;
+            }
+        };
+        let parameters: u64 = drawn.iter().map(|planned| planned.shape.iter().product::<u64>()).sum();
+        let expected = (family["tensors"].as_u64().unwrap(), family["parameters"].as_u64().unwrap());
+        if (drawn.len() as u64, parameters) != expected {
+            wrong.push(format!("{class}: {} tensors, {parameters} parameters, not {expected:?}", drawn.len()));
+        }
+        tried.insert(class.to_string());
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    // Parts of models, which transformers calls otherwise or does not load alone.
+    let parts = ["CLIPTextTransformer", "CLIPVisionTransformer", "SiglipTextTransformer", "SiglipVisionTransformer"];
+    let untried: Vec<_> = Architecture::classes()
+        .filter(|class| {
+            !tried.contains(class)
+                && !parts.contains(&class.as_str())
+                && !class.contains("_VL")
+                && !class.contains("2VL")
+        })
+        .collect();
+    assert!(untried.is_empty(), "{untried:?}");
+}
+
+/// Published models have as many parameters as their authors' files: of Falcon with the output layer, which its file has.
+#[test]
+fn published_models_have_their_numbers_of_parameters() {
+    let path = fanin_tests::repository().join("tests/golden/published.json");
+    let published: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(published.len(), 24);
+    for model in &published {
+        let config = config(model);
+        let tensors =
+            Architecture::of(&config).and_then(|of| of.model(&config)).unwrap_or_else(|e| panic!("{model}: {e}"));
+        let parameters: u64 = tensors.tensors().iter().map(|tensor| tensor.shape.iter().product::<u64>()).sum();
+        assert_eq!(Some(parameters), model["parameters"].as_u64(), "{}", model["name"]);
     }
 }

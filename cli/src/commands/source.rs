@@ -84,8 +84,9 @@ impl Source {
             }
         };
         for (key, value) in &self.set {
-            if !config.has(key) && !architecture.keys().any(|known| known == key) {
-                let near = near(key, architecture.keys());
+            if !config.has(key) && !architecture.keys().any(|known| known == *key) {
+                let keys: Vec<_> = architecture.keys().collect();
+                let near = near(key, keys.iter().map(String::as_str));
                 return Err(failed(&format!(
                     "--set {key}: the config has no such key{near} allowed: one that it has, or that its architecture knows"
                 )));

@@ -1,4 +1,4 @@
-//! What a kernel draws.
+//! Distributions: the values that a kernel draws.
 
 use std::fmt;
 
@@ -78,20 +78,20 @@ pub enum Distribution {
     LogOfUniform {
         /// The lower bound of what the logarithm is taken of, above 0.
         low: f64,
-        /// Its upper bound.
+        /// The upper bound of the same.
         high: f64,
     },
-    /// What softplus makes a log-uniform of, but for what is below `floor`, which is `floor` then: with x = max(exp(U\[ln low, ln high)),
-    /// floor), x + ln(1 - exp(-x)). Mamba's time steps start so (Gu and Dao 2023, <https://doi.org/10.48550/arXiv.2312.00752>).
+    /// The inverse softplus of a log-uniform number that is at least `floor`: with x = max(exp(U\[ln low, ln high)), floor), it is x +
+    /// ln(1 - exp(-x)). Mamba's time steps start so (Gu and Dao 2023, <https://doi.org/10.48550/arXiv.2312.00752>).
     InverseSoftplus {
         /// The lower bound of what comes out of softplus, above 0.
         low: f64,
-        /// Its upper bound.
+        /// The upper bound of the same.
         high: f64,
-        /// What comes out at least, above 0.
+        /// The least value of what comes out of softplus, above 0.
         floor: f64,
     },
-    /// What no independent draw of each element gives.
+    /// A distribution of whole matrices, or of values that depend on their places.
     Structured(Structure),
 }
 
@@ -185,7 +185,7 @@ impl Distribution {
         }
     }
 
-    /// What a uniform number from 0 to 1 becomes, where what is drawn is a function of one that the host works out.
+    /// The value at a uniform number from 0 to 1, for distributions that the host works out as functions of one.
     pub(crate) fn of_uniform(&self, u: f64) -> f64 {
         let scaled = |low: f64, high: f64| {
             let (from, to) = (special::ln(low), special::ln(high));
@@ -225,7 +225,7 @@ impl Distribution {
     /// ```
     pub fn std_in(&self, dtype: Dtype) -> f64 {
         match self {
-            // What rounding does to these is next to nothing.
+            // Rounding changes next to nothing of these.
             Distribution::LogUniform { .. }
             | Distribution::LogOfUniform { .. }
             | Distribution::InverseSoftplus { .. }
@@ -241,7 +241,7 @@ impl Distribution {
         moments::of_values(mean, std, low, high, Some(&held)).1
     }
 
-    /// As a normal that is cut to a window, if it varies; a uniform one is as flat as numbers are.
+    /// A normal that is cut to a window, if it varies; a uniform one is as flat as numbers are.
     fn cut(&self) -> Option<Cut> {
         let (mean, std, low, high) = match *self {
             Distribution::Constant { .. } | Distribution::Normal { std: 0.0, .. } => return None,
@@ -264,8 +264,8 @@ impl Distribution {
         dtype.within(low, high, matches!(self, Distribution::Uniform { .. }))
     }
 
-    /// Whether this dtype holds more than one of the values that are drawn: what is meant to vary does. (Small or narrow
-    /// distributions do not in every dtype. A [`Fill`](crate::Fill) draws what is left of them; rules and
+    /// A check that this dtype holds more than one of the values that are drawn, so that values that are meant to vary do. (Small or
+    /// narrow distributions do not vary in every dtype. A [`Fill`](crate::Fill) draws what is left of them; rules and
     /// [`Scheme::fill`](crate::Scheme::fill) refuse to.)
     ///
     /// # Errors
@@ -294,7 +294,7 @@ impl Distribution {
             }
             _ => {}
         }
-        // That there is no value at all is said where it is drawn.
+        // A window without any value is an error of drawing, not of this.
         let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {
             return Ok(());
         };

@@ -46,7 +46,7 @@ impl Dtype {
         8 * self.size() as u32
     }
 
-    /// How many bytes so many elements take; [u64::MAX] for more, which no tensor has.
+    /// The number of bytes of so many elements; [u64::MAX] for more, which no tensor has.
     ///
     /// ```
     /// assert_eq!(fanin::Dtype::F16.bytes(1000), 2000);
@@ -165,7 +165,7 @@ pub trait Element: sealed::Sealed {
 }
 
 mod sealed {
-    /// What an element is to the kernels' twins.
+    /// An element, as the kernels' twins use it.
     pub trait Sealed: bytemuck::Pod + Send + Sync {
         /// The element from the kernels' bit pattern (its low bits).
         fn from_word(word: u32) -> Self;

@@ -1,4 +1,4 @@
-//! What can be wrong with a request, in the words of the request.
+//! Errors: each names the thing, its value and what is allowed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::number::Number;
 
-/// What fanin refuses, and why. Each message names the thing, its value and what is allowed; when one is returned, nothing was
-/// drawn, recorded or submitted.
+/// A refusal or failure of fanin, and its reason. Each message names the thing, its value and what is allowed; when one is returned,
+/// nothing was drawn, recorded or submitted.
 ///
-/// What went wrong underneath, in a driver or in another crate's reader, is the [`source`](std::error::Error::source). `{}` leaves
-/// it out, as errors do; `{:#}` puts it behind.
+/// The error underneath, of a driver or of another crate's reader, is the [`source`](std::error::Error::source). `{}` leaves it out, as
+/// errors do; `{:#}` puts it behind.
 ///
 /// ```
 /// use fanin::{Distribution, ErrorKind};
@@ -26,10 +26,10 @@ pub struct Error(Box<Parts>);
 #[derive(Clone)]
 struct Parts {
     kind: ErrorKind,
-    /// Where in a text or a model it is.
+    /// The place in a text or a model.
     place: Option<String>,
     thing: Cow<'static, str>,
-    /// Between the thing and its value.
+    /// The words between the thing and its value.
     verb: &'static str,
     value: String,
     /// The name that was probably meant.
@@ -40,7 +40,7 @@ struct Parts {
 
 type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// What an [`Error`] is about.
+/// The subject of an [`Error`].
 ///
 /// ```
 /// use fanin::{Dtype, ErrorKind};
@@ -143,7 +143,7 @@ impl Error {
         self
     }
 
-    /// What it is about.
+    /// The kind of the error: its subject.
     ///
     /// ```
     /// let error = fanin::Fans::new(0, 8).unwrap_err();
@@ -153,7 +153,7 @@ impl Error {
         self.0.kind
     }
 
-    /// Where it is, where there is a text or a model: a line, a tensor.
+    /// The place of the error in a text or a model, if there is one: a line, a tensor.
     ///
     /// ```
     /// let error = fanin::Fans::new(0, 8).unwrap_err();
@@ -163,7 +163,7 @@ impl Error {
         self.0.place.as_deref()
     }
 
-    /// What is wrong.
+    /// The thing that is wrong.
     ///
     /// ```
     /// let error = fanin::Fans::new(0, 8).unwrap_err();
@@ -173,7 +173,7 @@ impl Error {
         &self.0.thing
     }
 
-    /// What it is: the value that was given, or what happened to it.
+    /// The value of the thing: as it was given, or what happened to it.
     ///
     /// ```
     /// let error = fanin::Fans::new(0, 8).unwrap_err();
@@ -183,7 +183,7 @@ impl Error {
         &self.0.value
     }
 
-    /// What it may be; nothing, where no other request would have helped.
+    /// The allowed values; nothing, where no other request would have helped.
     ///
     /// ```
     /// let error = fanin::Fans::new(0, 8).unwrap_err();

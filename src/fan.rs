@@ -2,7 +2,7 @@
 
 use crate::{Error, ErrorKind};
 
-/// How many inputs feed one output (`fan_in`), and how many outputs one input feeds (`fan_out`).
+/// The number of inputs that feed one output (`fan_in`), and of outputs that one input feeds (`fan_out`).
 ///
 /// For a convolution both count the kernel's taps (its receptive field): a 64x3x7x7 convolution of PyTorch has
 /// fan_in 3 * 49 = 147 and fan_out 64 * 49 = 3136.

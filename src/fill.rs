@@ -13,8 +13,8 @@ use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
 /// Elements of one tensor, ready to be drawn by [`cpu`](crate::cpu) into memory of the host or by `gpu::GpuFiller` into a buffer,
 /// with the same bits: a whole tensor, a slice of one along its dimensions, or a range of its elements.
 ///
-/// What is drawn lies close together, in row-major order. A `Fill` that exists is valid: all that can be wrong with its parameters
-/// was said when it was made.
+/// The elements that are drawn lie close together, in row-major order. A `Fill` that exists is valid: its parameters were checked when
+/// it was made.
 ///
 /// ```
 /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
@@ -36,7 +36,7 @@ pub struct Fill {
     pub(crate) stream: Stream,
     dtype: Dtype,
     selection: Selection,
-    /// What something else draws; of two that have an element, the last.
+    /// Elements that other distributions draw; of two that have an element, the last draws it.
     parts: Vec<Part>,
 }
 
@@ -53,11 +53,11 @@ struct Part {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FillPart {
-    /// What is drawn there.
+    /// The distribution of these elements.
     pub distribution: Distribution,
-    /// Of so many elements each, those of [`range`](FillPart::range); of all, where it is `None`.
+    /// The length of each period, which has the elements of [`range`](FillPart::range) once; `None` where the range is of all elements.
     pub period: Option<u64>,
-    /// Which elements.
+    /// The numbers of the elements, within each period if there is one.
     pub range: Range<u64>,
 }
 
@@ -71,7 +71,7 @@ impl fmt::Display for FillPart {
 }
 
 impl Part {
-    /// Whether it has an element, and the next one of which the opposite holds.
+    /// True if it has the element; and the next one of which the opposite holds.
     fn at(&self, number: u64) -> (bool, u64) {
         let Range { start, end } = self.of.range;
         let within = self.of.period.map_or(number, |period| number % period);
@@ -85,7 +85,7 @@ impl Part {
         }
     }
 
-    /// Whether it would be made of random words that what comes before it is made of, in a tensor that ends there.
+    /// True if it would be made of random words that the part before it is made of, in a tensor that ends there.
     fn shares_words(&self, before: &Part, end: u64) -> bool {
         let (FillPart { period, range, .. }, other) = (&self.of, &before.of);
         if self.sampler == before.sampler || range.is_empty() || !self.sampler.is_random() {
@@ -97,7 +97,7 @@ impl Part {
             (_, Sampler::Orthogonal(matrices)) if !matrices.has_words_of_its_own() => true,
             // PyTorch draws one distribution of them.
             (Sampler::Torch(_), Sampler::Torch(_)) => true,
-            // Which of an input's outputs are zero depends on the input alone.
+            // The choice of an input's outputs that are zero depends on the input alone.
             (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
             (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), *period, range),
             // Two normals next to one another are made of two words together, others of one each.
@@ -106,14 +106,14 @@ impl Part {
         }
     }
 
-    /// Whether a border, before the tensor's end, lies at an odd element.
+    /// True if a border, before the tensor's end, lies at an odd element.
     fn splits_pairs(&self, end: u64) -> bool {
         let FillPart { period, range: Range { start, end: last }, .. } = self.of;
         let is_odd = |border: u64| border < end && !border.is_multiple_of(2);
         is_odd(start) || is_odd(last) || period.is_some_and(is_odd)
     }
 
-    /// Whether it may have some of these.
+    /// True if it may have some of these.
     fn meets(&self, numbers: &Range<u64>) -> bool {
         let (has, next) = self.at(numbers.start);
         !numbers.is_empty() && (has || next < numbers.end)
@@ -127,7 +127,7 @@ pub(crate) struct Span<'a> {
     pub sampler: &'a Sampler,
 }
 
-/// No fill has more slices of other distributions: each is asked at each run of elements.
+/// The largest number of slices of other distributions in a fill: each is asked at each run of elements.
 const MOST_PARTS: usize = 64;
 
 impl Distribution {
@@ -311,7 +311,7 @@ impl Fill {
         Ok(part)
     }
 
-    /// What this fill has of a range of the whole tensor's elements, which may be nothing: a process's share, say.
+    /// The part of this fill that is in a range of the whole tensor's elements, which may be nothing: a process's share, say.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream};
@@ -326,7 +326,7 @@ impl Fill {
         Fill { selection: self.selection.clip(range), ..self.clone() }
     }
 
-    /// Its first `len` elements, or all if it has no more, and those after them.
+    /// The first `len` elements of this fill, or all if it has no more, and those after them.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream};
@@ -342,7 +342,7 @@ impl Fill {
         (Fill { selection: first, ..self.clone() }, Fill { selection: rest, ..self.clone() })
     }
 
-    /// What is drawn, if one distribution draws all of it; nothing, where [`parts`](Fill::parts) have others.
+    /// The distribution, if one draws all of it; nothing, where [`parts`](Fill::parts) have others.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
@@ -365,7 +365,7 @@ impl Fill {
         }
     }
 
-    /// What else draws which of its elements than the distribution that it was made with; of two that have an element, the last one does.
+    /// The elements that other distributions draw; of two parts that have an element, the last one draws it.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream};
@@ -435,7 +435,7 @@ impl Fill {
         self.selection.hull()
     }
 
-    /// How many elements are drawn.
+    /// The number of elements.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
@@ -448,7 +448,7 @@ impl Fill {
         self.selection.len()
     }
 
-    /// Whether nothing is drawn.
+    /// True if nothing is drawn.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
@@ -460,7 +460,7 @@ impl Fill {
         self.len() == 0
     }
 
-    /// How many bytes are drawn.
+    /// The number of bytes.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
@@ -472,8 +472,8 @@ impl Fill {
         self.dtype.bytes(self.len())
     }
 
-    /// How many of its elements are worth drawing at once: parts of an orthogonal matrix take more than their share of time, shorter
-    /// than this several times as much. Of all else it is 1.
+    /// The number of its elements that are worth drawing at once. Parts of an orthogonal matrix take more than their share of time:
+    /// those shorter than this several times as much. Of all else it is 1.
     ///
     /// ```
     /// use fanin::{Dtype, Layout, Stream, scheme};
@@ -492,32 +492,32 @@ impl Fill {
         self.orthogonals().into_iter().map(of).max().unwrap_or(1).min(self.len())
     }
 
-    /// How many runs of elements follow one another in the tensor.
+    /// The number of runs of elements that follow one another in the tensor.
     pub(crate) fn runs(&self) -> u64 {
         self.selection.runs()
     }
 
-    /// No fewer than there are spans.
+    /// A number of spans that is no less than there are.
     pub(crate) fn most_spans(&self) -> u64 {
         let all = self.range();
         let borders = |part: &Part| 2 + part.of.period.map_or(0, |period| 2 * ((all.end - all.start) / period));
         self.parts.iter().map(borders).fold(self.runs(), u64::saturating_add)
     }
 
-    /// What draws its elements.
+    /// The samplers that draw its elements.
     pub(crate) fn samplers(&self) -> impl Iterator<Item = &Sampler> {
         let all = self.range();
         let parts = self.parts.iter().filter(move |part| part.meets(&all));
         std::iter::once(&self.sampler).chain(parts.map(|part| &part.sampler))
     }
 
-    /// What draws matrices of them, each once.
+    /// The samplers of its orthogonal matrices, each once.
     pub(crate) fn orthogonals(&self) -> Vec<&Orthogonal> {
         let mut found = Vec::new();
         for sampler in self.samplers() {
             if let Sampler::Orthogonal(orthogonal) = sampler
                 && !found.contains(&orthogonal)
-                // What others cover draws nothing.
+                // A sampler whose elements others cover draws nothing.
                 && self.ranges_of(orthogonal).next().is_some()
             {
                 found.push(orthogonal);
@@ -526,7 +526,7 @@ impl Fill {
         found
     }
 
-    /// What these matrices draw, as elements that follow one another, each with how many elements of the fill come before.
+    /// The elements that these matrices draw, as ranges, each with the number of elements of the fill before it.
     pub(crate) fn ranges_of(&self, orthogonal: &Orthogonal) -> impl Iterator<Item = (u64, Range<u64>)> {
         let sampler = Sampler::Orthogonal(*orthogonal);
         let mut at = 0;
@@ -537,7 +537,7 @@ impl Fill {
         })
     }
 
-    /// What is drawn, in order, as elements that follow one another and that one sampler draws.
+    /// The elements in order, as ranges of which one sampler draws each.
     pub(crate) fn spans(&self) -> impl Iterator<Item = Span<'_>> {
         self.selection.ranges().flat_map(move |Range { mut start, end }| {
             std::iter::from_fn(move || {
@@ -578,7 +578,7 @@ impl fmt::Display for Fill {
     }
 }
 
-/// Whether a structure that does not begin anew ends after these elements.
+/// A check that a structure that does not repeat ends after these elements.
 fn once(structure: &Structure, end: u64) -> Result<(), Error> {
     let period = structure.period();
     if end <= period || !matches!(structure, Structure::Sparse { .. }) {
@@ -588,7 +588,7 @@ fn once(structure: &Structure, end: u64) -> Result<(), Error> {
     Err(Error::new(ErrorKind::Range, "elements", value, format!("the {period} of {structure}")))
 }
 
-/// Whether a slice, which has those of a range of each so many elements, is made of whole multiples of this.
+/// True if the borders of a slice, a range of each period, are whole multiples of this.
 fn whole(of: u64, period: Option<u64>, range: &Range<u64>) -> bool {
     [range.start, range.end, period.unwrap_or(0)].iter().all(|border| border.is_multiple_of(of))
 }

@@ -1,4 +1,4 @@
-//! What is frozen in texts of `tests/golden`: for the unit tests, and by its path for the others.
+//! The texts that are frozen in `tests/golden`: for the unit tests, and by its path for the others.
 
 use std::path::Path;
 

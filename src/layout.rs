@@ -8,7 +8,7 @@ use crate::names::{Named, as_text, plain, unknown};
 use crate::shape::elements;
 use crate::{Error, ErrorKind, Fans};
 
-/// What the dimensions of a weight mean.
+/// The meaning of a weight's dimensions.
 ///
 /// | layout | a dense or convolution weight | a transposed convolution's weight |
 /// | --- | --- | --- |
@@ -45,7 +45,7 @@ enum Roles {
     Fans(Fans),
 }
 
-/// Which dimensions of a convolution's weight are what. The others are its kernel.
+/// The inputs, outputs and batch of a convolution's weight, by dimension. The other dimensions are its kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct AxesByRole {
     inputs: Axes,
@@ -53,7 +53,7 @@ struct AxesByRole {
     batch: Axes,
 }
 
-/// What a dimension is, if none of a kernel's.
+/// The role of a dimension that is none of a kernel's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     In,
@@ -76,7 +76,7 @@ impl AxesByRole {
         [(Role::In, self.inputs), (Role::Out, self.outputs), (Role::Batch, self.batch)]
     }
 
-    /// What each dimension of a shape is, or why that cannot be said.
+    /// The role of each dimension of a shape, or why it has none.
     fn roles(self, shape: &[u64]) -> Result<Vec<Option<Role>>, String> {
         let mut roles = vec![None; shape.len()];
         for (role, axes) in self.by_role() {
@@ -182,9 +182,9 @@ impl Layout {
         Layout { roles: Roles::Axes(AxesByRole { inputs, outputs, batch }), transposed: false, groups: 1 }
     }
 
-    /// Of a weight whose dimensions of these numbers are inputs, outputs and neither (a batch of weights, each of which has the fans of
-    /// one); all others are its kernel. Negative numbers count from the last dimension, -1, on. These are `in_axis`, `out_axis` and
-    /// `batch_axis` of JAX's `variance_scaling`.
+    /// The layout of a weight by the numbers of its dimensions: inputs, outputs and neither (a batch of weights, each of which has the
+    /// fans of one); all others are its kernel. Negative numbers count from the last dimension, -1, on. These are `in_axis`, `out_axis`
+    /// and `batch_axis` of JAX's `variance_scaling`.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] for numbers outside of -64 to 63, or one that stands twice. (That -1 is 2 turns out with a shape.)
@@ -203,7 +203,7 @@ impl Layout {
         Ok(Layout::by_role(axes(Role::In, in_axes)?, axes(Role::Out, out_axes)?, axes(Role::Batch, batch_axes)?))
     }
 
-    /// Of a weight that has these fans, whatever its shape.
+    /// The layout of a weight that has these fans, whatever its shape.
     ///
     /// ```
     /// use fanin::{Fans, Layout};
@@ -240,7 +240,7 @@ impl Layout {
         Layout { groups, ..self }
     }
 
-    /// How many groups there are, 1 unless something else is said.
+    /// The number of groups, 1 unless something else is said.
     ///
     /// ```
     /// assert_eq!(fanin::Layout::OUT_IN.groups(), 1);
@@ -249,7 +249,7 @@ impl Layout {
         self.groups
     }
 
-    /// What each dimension of a shape is, or why that cannot be said.
+    /// The role of each dimension of a shape, or why it has none.
     pub(crate) fn roles(self, shape: &[u64]) -> Result<Vec<Option<Role>>, String> {
         match self.roles {
             Roles::Axes(axes) => axes.roles(shape),

@@ -20,7 +20,7 @@
 //!                                                └──> cpu::fill: their twins ────────> your &mut [f32 | f16 | bf16]
 //! ```
 //!
-//! - [`Scheme`] is what a person asks for (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
+//! - [`Scheme`] is a person's request (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
 //! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name. Other frameworks' seeds have
 //!   streams too, and [`seeds`] makes one for each tensor of a model.
 //! - [`Fill`] is a tensor, a slice or a range of one, ready to be drawn.
@@ -47,14 +47,14 @@
 //! - **Any shard is the slice of the whole.** Element `i` depends on the stream, the distribution and `i` alone: not on
 //!   ranges, offsets, dispatches, threads or the order of calls.
 //! - **The bounds hold in every dtype.** `low <= x < high` for uniform, `low <= x <= high` for truncated normal, after
-//!   rounding to f32, f16 or bf16, in fanin's own streams; other frameworks' reach what they reach there, which may be `high`
-//!   itself. Nothing that is drawn is subnormal in f32 or bf16: what would be is zero. (A constant is what it is.)
+//!   rounding to f32, f16 or bf16, in fanin's own streams; other frameworks' keep the bounds that they have there, which may
+//!   include `high` itself. No value is subnormal in f32 or bf16: one that would be is zero. (A constant is kept as it is.)
 //! - **Values are versioned.** [`VALUE_CONTRACT`] changes if any seed's values do, and [`Stream::contract`] of another
 //!   framework's streams if theirs do: never in a patch or a minor version. A preset's rules may change in a minor version, and
 //!   CHANGELOG.md says so; a checkpoint keeps each tensor's distribution itself.
 //!
 //! The caller owns device, encoder and buffer. Nothing here keeps global state, or blocks and reads back but for the test of a kernel
-//! that is first needed. No input panics, and what goes wrong on a device is an [`Error`].
+//! that is first needed. No input panics, and a failure of a device is an [`Error`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
@@ -112,8 +112,8 @@ pub use threefry::threefry2x32_20;
 
 /// The version of the value contract of fanin's own streams: it changes if and only if some seed's values do.
 ///
-/// The streams of other frameworks have versions of their own, [`Stream::contract`]. Which distribution a preset gives a tensor is
-/// no part of it: a checkpoint keeps each tensor's distribution itself, and what changes a preset is said in CHANGELOG.md.
+/// The streams of other frameworks have versions of their own, [`Stream::contract`]. The choice of a tensor's distribution by a preset
+/// is no part of it: a checkpoint keeps each tensor's distribution itself, and CHANGELOG.md says when a preset changes.
 ///
 /// ```
 /// assert_eq!(fanin::VALUE_CONTRACT, 2);

@@ -8,11 +8,11 @@ use crate::{Error, ErrorKind, Layout, elements};
 
 /// Longer sides are an error unless they are asked for: what is orthogonal costs as much as a matrix product.
 pub(crate) const LONG: u64 = 1 << 16;
-/// No side may be longer.
+/// The longest side.
 pub(crate) const LONGEST: u64 = 1 << 20;
 
-/// Where in a tensor its matrices lie: those of a batch, one after the other, in row-major order; of kernels that are zero but for one
-/// tap, at that tap.
+/// The places of a tensor's matrices. Those of a batch lie one after the other, in row-major order; those of kernels that are zero but
+/// for one tap lie at that tap.
 ///
 /// | weight | rows | columns |
 /// | --- | --- | --- |
@@ -31,7 +31,7 @@ pub(crate) const LONGEST: u64 = 1 << 20;
 pub struct Matrix {
     rows: u64,
     columns: u64,
-    /// Whether columns are outputs, and rows inputs.
+    /// True if columns are outputs, and rows inputs.
     pub(crate) is_transposed: bool,
     taps: Taps,
 }
@@ -52,14 +52,14 @@ pub(crate) enum Taps {
     },
 }
 
-/// Where an element of a tensor is.
+/// The place of an element in a tensor's matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Which of the tensor's matrices.
+    /// The number of the matrix in the tensor.
     pub number: u64,
     pub row: u64,
     pub column: u64,
-    /// Whether it is at the tap.
+    /// True if it is at the tap.
     pub is_inside: bool,
 }
 
@@ -138,14 +138,14 @@ impl Matrix {
         Ok(Matrix { rows, columns, is_transposed, taps })
     }
 
-    /// How many rows, as they lie in memory.
+    /// The number of rows, as they lie in memory.
     ///
     /// See [`Matrix`] for an example.
     pub const fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// How many columns, as they lie in memory.
+    /// The number of columns, as they lie in memory.
     ///
     /// See [`Matrix`] for an example.
     pub const fn columns(&self) -> u64 {
@@ -172,7 +172,7 @@ impl Matrix {
         }
     }
 
-    /// Which of those it is.
+    /// The number of the tap that the matrix is at.
     pub(crate) const fn tap_inside(&self) -> u64 {
         match self.taps {
             Taps::Inside { tap, .. } => tap,
@@ -212,7 +212,7 @@ impl Taps {
     }
 }
 
-/// As it stands in a scheme's text.
+/// The matrix as a scheme's text has it.
 impl fmt::Display for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rows={},columns={}", self.rows, self.columns)?;
@@ -227,11 +227,11 @@ impl fmt::Display for Matrix {
     }
 }
 
-/// What the dimensions of a shape come to.
+/// The sides of a weight, by the meaning of its dimensions.
 struct Sides {
     outputs: u64,
     inputs: u64,
-    /// How many taps along each of the kernel's dimensions.
+    /// The number of taps along each of the kernel's dimensions.
     kernel: Vec<u64>,
     outputs_first: bool,
     kernel_first: bool,

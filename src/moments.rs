@@ -21,9 +21,9 @@ pub(crate) fn of_values(mean: f64, std: f64, low: f64, high: f64, value: Option<
         return (mean / small, std / small);
     }
     let mode = mean.clamp(low, high);
-    // How many sigmas the most likely point is from the mean.
+    // The distance of the most likely point from the mean, in sigmas.
     let a = ((mode - mean) / std).abs();
-    // Where the density is e^-50 of its peak: (z^2 - a^2) / 2 = 50, written without cancellation.
+    // The distance at which the density is e^-50 of its peak: (z^2 - a^2) / 2 = 50, written without cancellation.
     let reach = std * if a == 0.0 { 10.0 } else { 100.0 / (a.hypot(10.0) + a) };
     let (from, to) = ((low - mode).max(-reach), (high - mode).min(reach));
     let unit = to - from;
@@ -73,7 +73,7 @@ mod tests {
         close(std * a, 1.0 - 3.0 / (a * a));
         // A narrow window is uniform.
         close(truncated_normal(-1e-6, 1e-6).1, 1e-6 / 3f64.sqrt());
-        // Where the mean is far, or large beside the window, and where sigmas are small beside it: exponentials and uniforms.
+        // A mean that is far, or large beside the window, and sigmas that are small beside it: exponentials and uniforms.
         let (mean, std) = super::truncated_normal(-1.0, 1e-9, 0.0, 1.0);
         assert!((mean / 1e-18 - 1.0).abs() < 1e-6 && (std / 1e-18 - 1.0).abs() < 1e-6, "{mean} {std}");
         let (mean, std) = super::truncated_normal(1e30, 1e30, -1.0, 1.0);

@@ -3,9 +3,9 @@
 use crate::error::quoted;
 use crate::{Error, ErrorKind};
 
-/// What has a name in texts.
+/// A list of values that have names in texts.
 pub(crate) trait Named: Copy + PartialEq + 'static {
-    /// What a name of the list is called.
+    /// The word for a name of the list.
     const WHAT: &'static str;
     /// The names, each with its other ones.
     const NAMES: &'static [(Self, &'static str, &'static [&'static str])];
@@ -15,7 +15,7 @@ pub(crate) trait Named: Copy + PartialEq + 'static {
         Self::NAMES.iter().find(|(value, _, _)| *value == self).map_or("", |(_, name, _)| name)
     }
 
-    /// What has this name, in whatever case, with `-` or `_`.
+    /// The value of this name, in whatever case, with `-` or `_`.
     fn named(text: &str) -> Result<Self, Error> {
         let wanted = plain(text);
         let found = Self::NAMES.iter().find(|(_, name, others)| *name == wanted || others.contains(&wanted.as_str()));
@@ -49,7 +49,7 @@ pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) 
     near.filter(|(wrong, _)| *wrong <= most).min_by_key(|(wrong, _)| *wrong).map(|(_, name)| name)
 }
 
-/// How many letters are missing, too many or others, and how many pairs stand the wrong way round.
+/// The number of letters that are missing, too many or others, and of pairs that stand the wrong way round.
 fn distance(a: &[char], b: &[char]) -> usize {
     let mut rows = vec![(0..=b.len()).collect::<Vec<_>>()];
     for i in 1..=a.len() {

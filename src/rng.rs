@@ -150,7 +150,7 @@ mod tests {
                 assert_eq!(rng.next_u32(), stream.block((word / 4) as u64, 0)[(word % 4) as usize]);
             }
         }
-        // What rand's own way of seeding gives.
+        // The first word by rand's own way of seeding.
         assert_eq!(StreamRng::seed_from_u64(1).next_u64(), SEEDED_BY_1);
         // JAX's words, too.
         let stream = Stream::jax(crate::JaxKey::new(3));

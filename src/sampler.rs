@@ -1,7 +1,7 @@
 //! Distribution + dtype -> the kernel that draws it and the f32 numbers that the kernel works with.
 //!
-//! This is the last place with f64 and with transcendental functions; they are fanin's own, which give the same bits on every
-//! host. What comes out is read by the WGSL kernels and by their CPU twins alike.
+//! This is the last place with f64 and with transcendental functions; they are fanin's own, which give the same bits on every host. The
+//! WGSL kernels and their CPU twins alike read its numbers.
 
 use native::native;
 #[cfg(feature = "gpu")]

@@ -1,8 +1,7 @@
 //! One seed for a model, another for each of its tensors, in the frameworks that draw a tensor from a seed of its own.
 //!
-//! A tensor's seed depends on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order
-//! of tensors nor on which others there are. What comes out is a seed as the framework takes it, so that it draws the same
-//! tensor there.
+//! A tensor's seed depends on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order of
+//! tensors nor on which others there are. It is a seed as the framework takes it, so that it draws the same tensor there.
 //!
 //! - The hash of TensorFlow and Keras is SHA-256 of the seed's eight bytes (little-endian two's complement) and the name's UTF-8
 //!   bytes, as given, after them; its first eight bytes are a little-endian number `h`.
@@ -21,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::JaxKey;
 
-/// Of `tf.random.stateless_*`: the second seed becomes `h`, as a signed number, of itself and the name.
+/// The seed of a tensor for `tf.random.stateless_*`: the second number becomes `h`, as a signed number, of itself and the name.
 ///
 /// ```
 /// let [a, b] = fanin::seeds::tensorflow([1, 2], "weight");
@@ -31,7 +30,8 @@ pub fn tensorflow(seed: [i64; 2], name: &str) -> [i64; 2] {
     [seed[0], hash(seed[1], name) as i64]
 }
 
-/// Of Keras, whose seeds are from 0 to 2^31 - 3: `h mod (2^31 - 2)`, of the model's seed mod (2^31 - 2), which is the same to it.
+/// The seed of a tensor for Keras, whose seeds are from 0 to 2^31 - 3: `h mod (2^31 - 2)`, of the model's seed mod (2^31 - 2), which is
+/// the same to it.
 ///
 /// With so few, two of a model's tensors share one with a chance of 2.3e-4 among 1,000 tensors, and of 2.3% among 10,000.
 ///
@@ -44,7 +44,7 @@ pub fn keras(seed: i64, name: &str) -> i64 {
     (hash(seed.rem_euclid(SEEDS), name) % SEEDS as u64) as i64
 }
 
-/// Of JAX: `jax.random.fold_in(jax.random.fold_in(key, w0), w1)`.
+/// The key of a tensor for JAX: `jax.random.fold_in(jax.random.fold_in(key, w0), w1)`.
 ///
 /// ```
 /// use fanin::{JaxKey, seeds};

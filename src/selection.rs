@@ -1,4 +1,4 @@
-//! Which elements of a tensor are drawn, and in which order.
+//! The choice of a tensor's elements that are drawn, and their order.
 
 use std::ops::Range;
 
@@ -15,9 +15,9 @@ pub(crate) struct Selection {
     first: u64,
     /// The box: along each dimension how many, and how far neighbours are apart in the tensor.
     dims: Vec<Dim>,
-    /// Of all positions of the box, those that are selected.
+    /// The positions of the box that are selected.
     positions: Range<u64>,
-    /// Whether it is cut out of a box of several dimensions, which it then has no more.
+    /// True if it is cut out of a box of several dimensions, which it then has no more.
     is_cut: bool,
 }
 
@@ -46,8 +46,8 @@ impl Selection {
         Selection { first: 0, dims, positions: 0..elements, is_cut: false }
     }
 
-    /// Which elements of the tensor have an index along a dimension of the box that is in a range: in each period of so many numbers
-    /// (of all, along the first dimension), those of a range.
+    /// The elements of the tensor whose index along a dimension of the box is in a range. They are the range that is returned, in each
+    /// period of so many numbers (of all, along the first dimension).
     pub fn along(&self, dim: usize, range: Range<u64>) -> Result<(Option<u64>, Range<u64>), Error> {
         // For what is wrong with them.
         self.slice(dim, range.clone())?;
@@ -60,7 +60,7 @@ impl Selection {
         Ok((period, (first + range.start) * stride..(first + range.end) * stride))
     }
 
-    /// Of the box, a slice along a dimension.
+    /// A slice of the box along a dimension.
     pub fn slice(&self, dim: usize, range: Range<u64>) -> Result<Selection, Error> {
         let shape = self.shape();
         if self.is_cut {
@@ -77,7 +77,7 @@ impl Selection {
         }
         let mut sliced = self.clone();
         sliced.dims[dim].count = range.end - range.start;
-        // Where nothing is left, neither is a first element.
+        // A slice without elements has no first one.
         let elements = sliced.dims.iter().map(|dim| dim.count).product();
         if elements > 0 {
             sliced.first += range.start * self.dims[dim].stride;
@@ -105,7 +105,7 @@ impl Selection {
         (self.at(self.positions.start..middle), self.at(middle..self.positions.end))
     }
 
-    /// Those with these numbers.
+    /// The selected elements with these numbers.
     pub fn clip(&self, numbers: Range<u64>) -> Selection {
         let Range { start, end } = self.positions;
         let [from, to] = [numbers.start, numbers.end.max(numbers.start)].map(|n| self.position(n).clamp(start, end));
@@ -139,14 +139,14 @@ impl Selection {
         self.number(self.positions.start)..self.number(self.positions.end - 1) + 1
     }
 
-    /// How many elements follow one another in the tensor before the box leaves some out.
+    /// The number of elements that follow one another in the tensor before the box leaves some out.
     pub fn run(&self) -> u64 {
         let inner =
             |run: u64, dim: &Dim| if dim.count == 1 || dim.stride == run { Ok(run * dim.count) } else { Err(run) };
         self.dims.iter().rev().try_fold(1, inner).unwrap_or_else(|run| run).max(1)
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     pub fn runs(&self) -> u64 {
         let run = self.run();
         self.positions.end.div_ceil(run) - self.positions.start / run

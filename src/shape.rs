@@ -21,7 +21,7 @@ pub fn shape(dims: &[usize]) -> Vec<u64> {
     dims.iter().map(|&size| size as u64).collect()
 }
 
-/// How many elements a tensor of this shape has; a scalar (no dimensions) has 1.
+/// The number of elements of a tensor of this shape; a scalar (no dimensions) has 1.
 ///
 /// # Errors
 /// [`ErrorKind::Shape`] above 2^60.

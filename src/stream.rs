@@ -77,7 +77,7 @@ pub struct Stream {
     pub(crate) origin: Origin,
 }
 
-/// Whose layout of words and values a stream has.
+/// The framework whose layout of words and values a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
     /// fanin's own.
@@ -96,8 +96,8 @@ pub(crate) enum Origin {
     TorchCuda { seed: u64, offset: u64, card: Cuda, elements: Option<u64> },
 }
 
-/// Where a tensor's words begin in PyTorch's sequence, and whether its memory is in row-major order without gaps; how many elements it has,
-/// on which its words depend, once that is known.
+/// The place of a tensor's words in PyTorch's sequence, and whether its memory is in row-major order without gaps. With it goes the
+/// number of its elements, on which its words depend, once that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TorchTensor {
     pub place: Place,
@@ -215,8 +215,8 @@ impl Stream {
         Self::from_key([k0, k1], nonce)
     }
 
-    /// The stream of TensorFlow's `tf.random.stateless_*` with this seed and `alg="philox"`. What is drawn is what they give:
-    /// uniform values bit for bit, normal ones but for the last places of the logarithm and of sine and cosine.
+    /// The stream of TensorFlow's `tf.random.stateless_*` with this seed and `alg="philox"`. It has their values: uniform ones bit for
+    /// bit, normal ones but for the last places of the logarithm and of sine and cosine.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
@@ -281,8 +281,8 @@ impl Stream {
 
     /// The stream of a tensor that PyTorch's generator on the CPU fills, from this place of its sequence on: see [`torch`].
     ///
-    /// What PyTorch draws depends on how many elements there are, so that only whole tensors and slices of them are drawn, no range alone:
-    /// [`Distribution::fill`](crate::Distribution::fill). On a device it is drawn by the host.
+    /// PyTorch's values depend on how many elements there are, so that only whole tensors and slices of them are drawn, no range alone:
+    /// [`Distribution::fill`](crate::Distribution::fill). On a device they are drawn by the host.
     ///
     /// ```
     /// use fanin::torch::Place;

@@ -1,4 +1,4 @@
-//! What gives elements by their places: no independent draw of each would do.
+//! Distributions that give elements by their places, which no independent draw of each element could.
 
 use std::fmt;
 
@@ -24,45 +24,45 @@ use crate::{Dtype, Error, ErrorKind, Matrix};
 pub enum Structure {
     /// `gain` times a matrix with orthonormal rows or columns, whichever are fewer: those of a random rotation (of Haar's measure).
     Orthogonal {
-        /// What the orthonormal vectors are long.
+        /// The length of the orthonormal vectors.
         gain: f64,
-        /// Where the matrices lie; other taps are zero.
+        /// The places of the matrices; other taps are zero.
         matrix: Matrix,
     },
     /// `gain` where output and input have the same number, zero elsewhere.
     Identity {
         /// The value on the diagonal.
         gain: f64,
-        /// Into how many groups outputs are shared out, each of which has a diagonal of its own.
+        /// The number of groups that outputs are shared out into, each of which has a diagonal of its own.
         groups: u64,
-        /// Where the matrices lie; other taps are zero.
+        /// The places of the matrices; other taps are zero.
         matrix: Matrix,
     },
-    /// For each input, `ceil(sparsity * outputs)` of its outputs are zero, the others N(0, std^2).
+    /// N(0, std^2), but zero for `ceil(sparsity * outputs)` of each input's outputs.
     Sparse {
-        /// From 0 to 1: which part of the outputs is zero.
+        /// The part of the outputs that is zero, from 0 to 1.
         sparsity: f64,
         /// The standard deviation of the others.
         std: f64,
-        /// Where the matrices lie.
+        /// The places of the matrices.
         matrix: Matrix,
     },
     /// A function of the index along one dimension: `f(start + index * step)`.
     Sequence {
         /// The function's argument at index 0.
         start: f64,
-        /// By how much it grows with the index.
+        /// The growth of the argument with each index.
         step: f64,
-        /// Of which the element is the value.
+        /// The function whose values the elements are.
         function: Function,
-        /// How many indices the dimension has.
+        /// The number of indices of the dimension.
         count: u64,
-        /// How many elements follow one another that have the same index.
+        /// The number of elements that follow one another with the same index.
         inner: u64,
     },
 }
 
-/// What a [`Structure::Sequence`] takes of its line.
+/// The function that a [`Structure::Sequence`] takes of its line.
 ///
 /// ```
 /// assert_eq!("log".parse::<fanin::Function>()?, fanin::Function::Log);
@@ -73,9 +73,9 @@ pub enum Structure {
 pub enum Function {
     /// The number itself.
     Linear,
-    /// Its natural logarithm.
+    /// The natural logarithm of the number.
     Log,
-    /// e to its power.
+    /// e to the power of the number.
     Exp,
 }
 
@@ -96,7 +96,7 @@ impl Function {
     }
 }
 
-/// No sequence is longer: a device gets its values from the host.
+/// The longest sequence: a device gets its values from the host.
 const MOST_VALUES: u64 = 1 << 24;
 
 impl Structure {
@@ -177,14 +177,14 @@ impl Structure {
         }
     }
 
-    /// Which part of an identity's elements are on its diagonals.
+    /// The part of an identity's elements that are on its diagonals.
     fn ones(&self) -> f64 {
         let Structure::Identity { groups, matrix, .. } = *self else { return 0.0 };
         let (outputs, inputs) = outputs_and_inputs(&matrix);
         (groups * inputs.min(outputs / groups)) as f64 / matrix.len() as f64
     }
 
-    /// Of each input's outputs, how many are zero.
+    /// The number of each input's outputs that are zero.
     pub(crate) fn zeros(&self) -> u64 {
         let Structure::Sparse { sparsity, matrix, .. } = *self else { return 0 };
         // As PyTorch: a product that is a hair above a whole number counts as the next.
@@ -200,7 +200,7 @@ impl Structure {
         (0..count).map(move |index| function.of(start + index as f64 * step))
     }
 
-    /// Whether a dtype holds what is not zero.
+    /// A check that a dtype holds the values that are not zero.
     pub(crate) fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
         self.check()?;
         let largest = match *self {

@@ -1,4 +1,4 @@
-//! Why the program stops, and with which exit code.
+//! Failures: why the program stops, and with which exit code.
 
 use std::fmt::Display;
 
@@ -12,7 +12,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// What the user asked for or gave cannot be served.
+    /// A failure of the input: the user asked for or gave something that cannot be served.
     pub fn input(message: impl Display) -> Failure {
         Failure { code: 2, message: format!("{message:#}") }
     }
@@ -29,7 +29,7 @@ impl From<fanin::Error> for Failure {
     }
 }
 
-/// What follows a name that is not known, up to "allowed": the one that was probably meant, as in the library's errors.
+/// The words after a name that is not known, up to "allowed": the name that was probably meant, as in the library's errors.
 pub fn near<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let wanted = text.to_lowercase();
     let most = (wanted.chars().count() / 3).max(1);

@@ -24,8 +24,8 @@ use failure::Failure;
 
 /// Initialises neural-network weights: one seed, the same bits on every GPU and on the CPU.
 ///
-/// Exit codes: 0 done, 2 wrong use or input (no output file is left), 3 what it prints cannot be written, 1 anything else. For
-/// verify, as for diff: 0 the same, 1 different, 2 and more trouble.
+/// Exit codes: 0 done, 2 wrong use or input (no output file is left), 3 its output cannot be written, 1 anything else. For verify, as
+/// for diff: 0 the same, 1 different, 2 and more trouble.
 #[derive(Parser)]
 #[command(name = "fanin", version, max_term_width = 100)]
 struct Program {

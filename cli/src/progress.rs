@@ -1,4 +1,4 @@
-//! What shows on a terminal that something is under way; elsewhere nothing.
+//! The signs on a terminal that something is under way; elsewhere nothing.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub fn bar(bytes: u64) -> ProgressBar {
     )
 }
 
-/// What is being done, and for how long, where nobody knows how much there is.
+/// The work that is being done, and for how long, where nobody knows how much there is.
 pub fn clock() -> ProgressBar {
     styled(ProgressBar::new_spinner(), "{spinner} {elapsed} {wide_msg}")
 }
@@ -35,7 +35,7 @@ pub fn show(bar: &ProgressBar, what: &str) {
     }
 }
 
-/// What draws a tensor, and of how much nothing is there before all is, where that is more than is drawn at once.
+/// A line on the device and the tensor that it draws, with the size of its pieces if they are larger than chunks.
 pub fn draws(engine: &str, fill: &Fill, name: &str, chunk: u64) -> String {
     let bytes = fill.dtype().bytes(fill.worthwhile());
     let pieces = if bytes > chunk { format!(", in pieces of {}", bytesize::ByteSize(bytes)) } else { String::new() };

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
-/// Prints a line. Where it cannot be written the program ends instead of panicking.
+/// Prints a line. If it cannot be written, the program ends instead of panicking.
 macro_rules! say {
     ($($arguments:tt)*) => { $crate::say::line(format_args!($($arguments)*)) };
 }
@@ -62,7 +62,7 @@ fn escaped_json(value: &impl Serialize) -> String {
 
 /// A line for people beside the output, to stderr.
 pub fn aside(line: &str) {
-    // Where that is closed, there is nobody left to tell.
+    // A closed stream has nobody left to tell.
     let _ = writeln!(io::stderr().lock(), "{}", escaped(line));
 }
 
@@ -88,7 +88,7 @@ pub fn width<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
     texts.into_iter().map(|text| escaped(text).width()).max().unwrap_or(0)
 }
 
-/// As it is printed. What is escaped already stays as it is.
+/// The text as it is printed. A text that is escaped already stays as it is.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -97,7 +97,7 @@ pub fn escaped(text: &str) -> String {
     escaped
 }
 
-/// Whether a character shows itself, and does nothing else: no line end or other control, no direction or other format.
+/// True if a character shows itself, and does nothing else: no line end or other control, no direction or other format.
 fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~') || (!c.is_ascii() && c.escape_debug().len() == 1)
 }

@@ -116,7 +116,7 @@ pub(crate) fn twice_neg_ln(t: f32) -> f32 {
     p * y + e as f32 * (2.0 * std::f32::consts::LN_2)
 }
 
-/// What [`root`] is too large by, inverted; and what the other functions' errors do to the variance of a normal.
+/// The inverse of the factor by which [`root`] is too large, with the effect of the other functions' errors on a normal's variance.
 pub(crate) const RADIUS_UNIT: f64 = 0.084_659_682_89;
 
 /// 1 / [`RADIUS_UNIT`] times sqrt(q), within 5e-7 of it: a guess from the exponent, and two steps like Newton's.
@@ -173,7 +173,7 @@ mod tests {
         ends.chain((0..1 << 20).map(|i: u32| i.wrapping_mul(4097)))
     }
 
-    /// What the frameworks' streams and the exponential proposals stand on.
+    /// The functions that the frameworks' streams and the exponential proposals depend on.
     #[test]
     fn logarithm_root_and_angle_are_within_their_stated_error() {
         let mut worst = [0f64; 3];
@@ -231,10 +231,10 @@ mod tests {
         assert!(worst.iter().zip([4.0e-6, 1.21e-5, 1.9e-6]).all(|(e, b)| *e <= b), "{worst:?}");
     }
 
-    /// How good the functions must be, which DESIGN.md derives: with relative errors d of radius and angle, the distribution function
-    /// of |z| moves by G(z) = E[f(r) r d], where f is the density of the radius r = z / cos(a), or z / sin(a). Of 2^40 values
-    /// the chi-square over 2^16 cells then grows by 2^40 times the integral of G'^2 / density, the Kolmogorov statistic by at most
-    /// 2^20 times the largest G / 2, and the variance is off by some standard errors: each stays below one sigma.
+    /// The bounds on the functions' errors, which DESIGN.md derives: with relative errors d of radius and angle, the distribution
+    /// function of |z| moves by G(z) = E[f(r) r d], where f is the density of the radius r = z / cos(a), or z / sin(a). Of 2^40 values
+    /// the chi-square over 2^16 cells then grows by 2^40 times the integral of G'^2 / density, the Kolmogorov statistic by at most 2^20
+    /// times the largest G / 2, and the variance is off by some standard errors: each stays below one sigma.
     #[test]
     fn two_to_the_40_values_do_not_tell_their_errors() {
         let d_radius = |r: f64| {

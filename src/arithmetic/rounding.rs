@@ -1,6 +1,6 @@
-//! Rounding of f32 to 16 bits, to nearest, ties to even: with `src/cpu/placing.rs` the twin of `shaders/rounding.wgsl`.
+//! The rounding of f32 to 16 bits, to nearest, ties to even: with `src/cpu/placing.rs` the twin of `shaders/rounding.wgsl`.
 
-/// By comparisons, since WGSL's min and max may give either zero for 0 and -0.
+/// The nearest value within bounds, by comparisons, since WGSL's min and max may give either zero for 0 and -0.
 #[inline(always)]
 pub(crate) fn clamp(x: f32, low: f32, high: f32) -> f32 {
     let x = if x < low { low } else { x };

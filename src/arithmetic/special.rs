@@ -42,7 +42,7 @@ pub(crate) fn ln(x: f64) -> f64 {
     if x.is_nan() || x < 0.0 || x == f64::INFINITY {
         return if x > 0.0 { x } else { f64::NAN };
     }
-    // What is subnormal is made normal.
+    // A subnormal number is made normal.
     let (x, scaled) = if x < f64::MIN_POSITIVE { (x * power_of_two(54.0), 54) } else { (x, 0) };
     let mut k = exponent(x);
     let mut m = x / power_of_two(f64::from(k));
@@ -151,7 +151,7 @@ mod tests {
         arguments.extend((1..=40).flat_map(|i| [10f64.powi(-i), -(10f64.powi(-i))]));
         arguments.extend([0.0, -0.0, 0.5, -0.5, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1e300]);
         arguments.extend([709.7, 709.8, 710.0, -708.0, -745.0, -745.2, -746.0, 26.5, 27.2, 27.3, 28.0, 28.1]);
-        // Where the logarithm changes its exponent, and what has none.
+        // The arguments at which the logarithm changes its exponent, and those that have none.
         let root = std::f64::consts::SQRT_2;
         arguments.extend([root.next_down(), root, root.next_up(), root / 2.0, 2.0]);
         arguments.extend([1.0f64.next_down(), 1.0f64.next_up()]);
@@ -181,7 +181,7 @@ mod tests {
             let at = NAMED.iter().position(|(name, _)| *name == fields[0]).unwrap();
             let (x, exact): (f64, f64) = (fields[1].parse().unwrap(), fields[2].parse().unwrap());
             let ours = NAMED[at].1(x);
-            // What rounding takes from a subnormal result.
+            // The part of a subnormal result that rounding takes.
             let lost = f64::from_bits(1);
             let error = ((ours - exact).abs() - lost).max(0.0) / exact.abs();
             assert!(error <= 1e-15, "{line}: {ours:e}, {error:e}");

@@ -1,4 +1,4 @@
-//! What `jax.random` draws: the twin of `shaders/jax.wgsl` and the two kernels on it.
+//! The streams of `jax.random` on the CPU: the twin of `shaders/jax.wgsl` and the two kernels on it.
 
 use multiversion::multiversion;
 

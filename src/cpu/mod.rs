@@ -59,7 +59,7 @@ pub fn fill<T: Element>(fill: &Fill, slice: &mut [T]) -> Result<(), Error> {
     fill_with_threads(fill, slice, threads)
 }
 
-/// What a fill draws, in memory of its own.
+/// The elements of a fill, in memory of their own.
 ///
 /// # Errors
 /// [`ErrorKind::Slice`] if the element type is not the fill's dtype; [`ErrorKind::Memory`].
@@ -146,7 +146,7 @@ pub fn fill_bytes(fill: &Fill, bytes: &mut [u8]) -> Result<(), Error> {
     }
 }
 
-/// How many elements are drawn, with those that are dropped.
+/// The number of elements that are drawn, with those that are dropped.
 fn cost(fill: &Fill) -> u64 {
     fill.len().max(fill.most_spans().saturating_mul(unit(&fill.sampler)))
 }
@@ -204,7 +204,7 @@ fn fill_checked(fill: &Fill, bytes: &mut [u8], threads: usize) -> Result<(), Err
     fn drawn<T: Element>(fill: &Fill, bytes: &mut [u8], threads: usize) -> Result<(), Error> {
         let elements: &mut [T] = bytemuck::cast_slice_mut(bytes);
         draw_apart(fill, elements, threads);
-        // What goes by matrices, in place of the zeros that are there.
+        // The orthogonal matrices, in place of the zeros that are there.
         for orthogonal in fill.orthogonals() {
             orthogonal::fill(orthogonal, fill, elements, threads)?;
         }
@@ -236,7 +236,7 @@ fn draw_apart<T: Element>(fill: &Fill, slice: &mut [T], threads: usize) {
     threads::share(threads as usize, shares, |(fill, elements)| draw_spans(&fill, elements, past_cache));
 }
 
-/// What was drawn together last of a sampler.
+/// The elements that a sampler drew together last.
 struct Drawn<'a, T> {
     sampler: &'a Sampler,
     number: Option<u64>,
@@ -323,11 +323,11 @@ type Pairs<T> = [T; 2 * LANES];
 type Batch<T> = [T; BATCH];
 const BATCH: usize = 4 * LANES;
 
-/// What one thread draws.
+/// The share of one thread.
 struct Piece<'a, T> {
     range: Range<u64>,
     elements: &'a mut [T],
-    /// Whether the whole fill is too large for the caches.
+    /// True if the whole fill is too large for the caches.
     past_cache: bool,
 }
 
@@ -444,7 +444,8 @@ fn joined(line: &Line, mut distances: Batch<f32>, mut rests: Batch<f32>) -> Batc
     distances
 }
 
-/// Values in working units to elements. What few distributions need has a loop of its own, not a branch in this one.
+/// The conversion of values in working units to elements. Steps that few distributions need have a loop of their own, not a branch in
+/// this one.
 #[inline(always)]
 fn store<T: Element>(line: &Line, mut values: Batch<f32>, elements: &mut Batch<T>) {
     if line.asks & asks::UNIT != 0 {

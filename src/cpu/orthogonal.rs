@@ -66,7 +66,7 @@ pub(super) fn fill<T: Element>(
     Ok(())
 }
 
-/// Which vectors of which matrices a fill has elements of, in the order of matrices.
+/// The vectors of which a fill has elements, by matrix, in the order of matrices.
 fn wanted(rows: &[Row], orthogonal: &Orthogonal) -> Vec<(u64, Vec<u32>)> {
     let matrix = orthogonal.matrix;
     let by_rows = matrix.rows() <= matrix.columns();
@@ -86,18 +86,18 @@ fn wanted(rows: &[Row], orthogonal: &Orthogonal) -> Vec<(u64, Vec<u32>)> {
     wanted.into_iter().map(|(number, vectors)| (number, numbers(vectors))).collect()
 }
 
-/// Of a matrix's row, the columns whose taps are among elements that follow one another, by their places in the tensor's row.
+/// A matrix's row: the columns whose taps are among elements that follow one another, by their places in the tensor's row.
 struct Row {
     /// The place of the first of these elements in the fill.
     at: usize,
-    /// Which of the tensor's matrices.
+    /// The number of the matrix in the tensor.
     number: u64,
     row: u64,
     columns: Range<u64>,
     taps: Range<u64>,
 }
 
-/// What a fill has of each row of these matrices, one after the other.
+/// The part of each row of these matrices that a fill has, one after the other.
 fn rows(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Row> {
     let (mut rows, matrix) = (Vec::new(), orthogonal.matrix);
     for (before, range) in fill.ranges_of(orthogonal) {
@@ -125,7 +125,7 @@ struct Panel<'a> {
     numbers: &'a [u32],
     vectors: &'a [f32],
     padded: usize,
-    /// How many places each thread has, which drew every so-many-th vector.
+    /// The number of places of each thread, which drew every so-many-th vector.
     share: usize,
     threads: usize,
 }
@@ -168,9 +168,9 @@ impl Orthogonal {
 /// The sizes of one matrix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Geometry {
-    /// How many vectors there are.
+    /// The number of vectors.
     pub count: usize,
-    /// How long they are.
+    /// The length of each.
     pub len: usize,
     /// The same, up to whole lanes.
     pub padded: usize,
@@ -362,7 +362,7 @@ fn reflect_two(block: &Block, a: &mut [f32], b: &mut [f32]) {
     }
 }
 
-/// What a processor works on side by side.
+/// The number of values that a processor works on side by side.
 const WIDTH: usize = 8;
 type Vector = [f32; WIDTH];
 

@@ -1,7 +1,7 @@
 //! Copying to memory past the caches.
 //!
-//! An ordinary store first reads the line that it writes into. Where a fill is too large to stay in the caches anyway, that
-//! read, of memory that is about to be overwritten, costs as much as drawing the values.
+//! An ordinary store first reads the line that it writes into. That read, of memory that is about to be overwritten, costs as much as
+//! drawing the values. It is wasted on a fill that is too large to stay in the caches anyway.
 
 use crate::Element;
 
@@ -29,7 +29,7 @@ pub(super) fn copy<T: Element>(from: &[T], to: &mut [T]) {
     }
 }
 
-/// To be called after the last copy: such stores are not ordered with others.
+/// The fence to call after the last copy: such stores are not ordered with others.
 #[inline(always)]
 #[allow(unsafe_code)]
 pub(super) fn finish() {

@@ -1,4 +1,4 @@
-//! From the kernels' working values to values inside their bounds: with `src/arithmetic/rounding.rs` the twin of `shaders/rounding.wgsl`.
+//! The placing of the kernels' working values inside their bounds: with `src/arithmetic/rounding.rs` the twin of `shaders/rounding.wgsl`.
 
 use crate::arithmetic::rounding::clamp;
 use crate::sampler::{Line, Placed};

@@ -1,4 +1,5 @@
-//! What TensorFlow's stateless random operations draw: the twin of `shaders/tensorflow.wgsl` and the three kernels on it.
+//! The streams of TensorFlow's stateless random operations on the CPU: the twin of `shaders/tensorflow.wgsl` and the three kernels on
+//! it.
 
 use multiversion::multiversion;
 
@@ -85,7 +86,7 @@ fn normal_pair(w0: u32, w1: u32) -> (f32, f32) {
     (radius * (s + d * c), radius * (c - d * s))
 }
 
-/// By how much 2 pi k / 2^23 changes when it is rounded to f32.
+/// The change of 2 pi k / 2^23 when it is rounded to f32.
 #[inline(always)]
 fn rounding_of_angle(k: u32) -> f32 {
     // k times 2 pi in units of 2^-52, high and low word.

@@ -177,7 +177,7 @@ fn redraw<T: Element>(
         if count == 0 {
             return;
         }
-        // What is drawn beyond the groups that wait is dropped.
+        // Numbers drawn beyond the groups that wait are dropped.
         let mut numbers = [low; LANES];
         for lane in 0..LANES {
             numbers[lane] |= waiting[lane] as u32;
@@ -210,7 +210,7 @@ fn redraw<T: Element>(
     }
 }
 
-/// Where a group's element is in the tile.
+/// The place of a group's element in the tile.
 #[inline(always)]
 fn place(group: usize, bit: u32) -> usize {
     ((bit as usize / 4) * 4 * GROUPS + group * 4 + bit as usize % 4) % TILE

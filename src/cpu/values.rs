@@ -26,7 +26,7 @@ pub(super) fn fill<T: Element>(values: &Values, stream: Stream, piece: Piece<'_,
     }
 }
 
-/// What elements become that are drawn.
+/// The elements of a range, made of the stream's words.
 pub(crate) fn drawn(values: &Values, stream: Stream, range: Range<u64>) -> impl Iterator<Item = f32> {
     range.map(move |element| values.of_word(stream.block(element / 4, 0)[(element % 4) as usize]))
 }

@@ -10,7 +10,7 @@ pub(super) fn fill<T: Element>(attempt: u32, stream: Stream, piece: Piece<'_, T>
     }
 }
 
-/// Of each block's counter: its two words and two zeros.
+/// The words of each block's counter: its two words and two zeros.
 pub(super) fn fill_threefry<T: Element>(key: [u32; 2], piece: Piece<'_, T>) {
     for (i, element) in piece.range.zip(piece.elements) {
         let [x, y] = threefry2x32_20([((i / 4) >> 32) as u32, (i / 4) as u32], key);

@@ -5,7 +5,7 @@ use wgpu::Buffer;
 use super::Target;
 use crate::{Error, ErrorKind, Fill};
 
-/// Where each binding of a storage buffer may begin, by WebGPU's default limits.
+/// The alignment of a storage buffer's bindings, by WebGPU's default limits.
 const ALIGNMENT: u64 = 256;
 
 /// A plan of one buffer that holds many fills, each from an aligned offset on.
@@ -34,7 +34,7 @@ pub struct Arena<'a> {
 }
 
 impl<'a> Arena<'a> {
-    /// These fills one after the other, each at a multiple of 256 bytes, so that it can be bound by itself.
+    /// An arena of these fills one after the other, each at a multiple of 256 bytes, so that it can be bound by itself.
     ///
     /// # Errors
     /// [`ErrorKind::Memory`] if they are more than 2^64 bytes.
@@ -58,7 +58,7 @@ impl<'a> Arena<'a> {
         &self.offsets
     }
 
-    /// How many bytes the buffer has at least.
+    /// The least number of bytes of the buffer.
     pub fn byte_len(&self) -> u64 {
         self.byte_len
     }

@@ -9,7 +9,7 @@ use super::kernels::{Variant, Writes};
 use super::tables::Table;
 use super::windows::{Params, ROWS, Window};
 
-/// What the windows of a dispatch have in common.
+/// The properties that the windows of a dispatch share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Common {
     /// Dispatches of one level touch none of the same words, and come after those of all levels before.
@@ -32,7 +32,7 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Batches {
     touched: HashMap<Buffer, Touched>,
-    /// Where windows with this in common go.
+    /// The batches that take more windows, by these properties.
     open: HashMap<Common, usize>,
     batches: Vec<Batch>,
 }
@@ -66,7 +66,7 @@ impl Batches {
         self.batches.iter().map(|batch| batch.common.variant).collect()
     }
 
-    /// In the order in which they must run, those that share bindings beside one another.
+    /// The dispatches in the order in which they must run, those that share bindings beside one another.
     pub fn in_order(mut self) -> Vec<Batch> {
         self.batches.sort_by(|a, b| {
             let [a, b] = [a, b].map(|Batch { common: c, .. }| (c.level, &c.buffer, c.binding.start));
@@ -79,7 +79,7 @@ impl Batches {
 /// The level at which each word of a buffer was touched last.
 #[derive(Debug, Default)]
 struct Touched {
-    /// From a range's first word to its end and level.
+    /// The end and the level of each range, by its first word.
     ranges: BTreeMap<u64, (u64, u32)>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Entry<'a> {
     pub bindings: &'a [u32],
 }
 
-/// What a pipeline has beside its entry point.
+/// The label, layout and cache of a pipeline.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Setting<'a> {
     pub label: &'a str,
@@ -70,7 +70,7 @@ fn pipeline(
         entry_point: Some(entry),
         compilation_options: wgpu::PipelineCompilationOptions {
             constants,
-            // What is read of it was written before.
+            // Workgroup memory that is read was written before.
             zero_initialize_workgroup_memory: false,
         },
         cache: *cache,

@@ -1,4 +1,4 @@
-//! What a device is asked for, and how its kernels keep their rounding.
+//! The features that a device is asked for, and how its kernels keep their rounding.
 
 use std::fmt;
 
@@ -28,12 +28,12 @@ pub fn features(adapter: &Adapter) -> Features {
     adapter.features() & useful
 }
 
-/// Whether a device has 64-bit integers.
+/// True if a device has 64-bit integers.
 pub(super) fn is_wide(device: &Device) -> bool {
     device.features().contains(Features::SHADER_INT64)
 }
 
-/// What keeps a device's compiler from rounding otherwise than each operation of a kernel says. The bits are the same.
+/// The protection of each operation's rounding in a kernel from a device's compiler. The bits are the same by either.
 ///
 /// ```
 /// use fanin::gpu::Rounding;
@@ -51,7 +51,7 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    /// What a device can do.
+    /// The protection that a device can have.
     #[cfg(not(target_family = "wasm"))]
     pub(super) fn of(device: &Device) -> Rounding {
         let is_vulkan = device.adapter_info().backend == Backend::Vulkan;

@@ -13,7 +13,7 @@ mod guards;
 #[cfg(test)]
 mod stamp;
 
-/// How a dispatch writes.
+/// The way in which a dispatch writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Writes {
     /// Word by word, at any place.
@@ -49,7 +49,7 @@ impl Variant {
 }
 
 impl Writes {
-    /// What it writes at once, in words.
+    /// The name of the words that it writes at once.
     pub const fn name(self) -> &'static str {
         match self {
             Writes::Words => "words",
@@ -59,7 +59,7 @@ impl Writes {
         }
     }
 
-    /// What a kernel can need in a dtype.
+    /// The ways of writing that a kernel can need in a dtype.
     pub const fn of(kernel: Kernel, dtype: Dtype) -> &'static [Writes] {
         match (kernel, dtype.size()) {
             // Its elements are numbered from the buffer's beginning on, where blocks begin.
@@ -83,7 +83,7 @@ const JAX: &str = part!("jax");
 const REDRAW: &str = part!("truncated_normal");
 const PLACES: &str = part!("table");
 
-/// What is a kernel's own in `shaders/`.
+/// The texts in `shaders/` that are a kernel's own.
 fn parts(kernel: Kernel) -> &'static [&'static str] {
     match kernel {
         Kernel::Constant => &[part!("constant"), BLOCKS],
@@ -104,7 +104,7 @@ fn parts(kernel: Kernel) -> &'static [&'static str] {
     }
 }
 
-/// What keeps the rounding of an f32 operation from the next one.
+/// The text that keeps the rounding of an f32 operation from the next one.
 fn hidden(rounding: Rounding) -> &'static str {
     match rounding {
         Rounding::ByGuards => part!("hidden"),
@@ -162,7 +162,7 @@ pub(super) fn all(both: bool) -> impl Iterator<Item = (Variant, bool)> {
 mod tests {
     use super::*;
 
-    /// What browsers need: WGSL without any optional capability.
+    /// The WGSL of kernels has no optional capability: browsers need it so.
     #[test]
     fn kernels_are_core_wgsl() {
         use naga::valid::{Capabilities, ValidationFlags, Validator};

@@ -17,12 +17,14 @@
 //! Targets that share a word or overlap are written in the order in which they are given, each after the one before.
 //!
 //! # Orthogonal matrices
-//! What their vectors are worked out in is scratch memory of the device, made for each kind of matrix in a fill and given back when the commands are done: at
-//! most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in parts, which use the same
-//! memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten for each 32 vectors, and
-//! about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many submissions of a large one, and one
-//! recording takes 16,384 blocks of 32 vectors. Values of [`log_uniform`](crate::scheme::log_uniform),
-//! [`log_of_uniform`](crate::scheme::log_of_uniform) and [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one recording.
+//! The vectors are worked out in scratch memory of the device, made for each kind of matrix in a fill and given back when the commands
+//! are done: at most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in
+//! parts, which use the same memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten
+//! for each 32 vectors, and about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many
+//! submissions of a large one, and one recording takes 16,384 blocks of 32 vectors. Values of
+//! [`log_uniform`](crate::scheme::log_uniform), [`log_of_uniform`](crate::scheme::log_of_uniform) and
+//! [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one
+//! recording.
 #![doc = include_str!("foreign.md")]
 
 mod arena;
@@ -62,21 +64,22 @@ use windows::Limits;
 
 /// Bytes of a buffer of parameters, which many dispatches share.
 const PARAMETERS: usize = 4 << 20;
-/// How many runs of elements `submit_all` submits at once.
+/// The number of runs of elements that `submit_all` submits at once.
 const RUNS_PER_SUBMISSION: u64 = 1 << 14;
 
 /// Draws fills into buffers of one device.
 ///
-/// It borrows what the caller owns: it records compute work. Pipelines are compiled and tested when they are first needed, or by
-/// [`prepare`](GpuFiller::prepare), and kept; for nothing but a test does it read back or wait. A test polls the device, which may run
-/// callbacks of the program's own. A `GpuFiller` is `Send` and `Sync`; one serves a whole program.
+/// It borrows the caller's device and records compute work. Pipelines are compiled and tested when they are first needed, or by
+/// [`prepare`](GpuFiller::prepare), and kept. Only a test reads back or waits. It polls the device, which may run callbacks of the
+/// program's own. A `GpuFiller` is `Send` and `Sync`; one serves a whole program.
 ///
-/// What the device reports while it works for a `GpuFiller` is an [`Error`], and does not reach the device's own handler of
+/// A failure that the device reports while it works for a `GpuFiller` is an [`Error`], and does not reach the device's own handler of
 /// errors: memory that runs out, a kernel that does not compile, a buffer that is destroyed or another device's, a device that is lost.
-/// What wgpu can tell only later is reported where it is found: an encoder of another device by `finish`, a mapped buffer
-/// by the `submit` of who recorded. Buffers of another `wgpu::Instance` cannot be told from the device's own: do not mix them.
+/// Some errors wgpu can tell only later, and they are reported where they are found: an encoder of another device by `finish`, a mapped
+/// buffer by the `submit` of the recorded work. Buffers of another `wgpu::Instance` cannot be told from the device's own: do not mix
+/// them.
 ///
-/// Where the device was created with [`features`], kernels are faster: they multiply in 64 bits, and on Vulkan their rounding is kept by
+/// Kernels are faster on a device that was created with [`features`]: they multiply in 64 bits, and on Vulkan their rounding is kept by
 /// the language ([`Rounding`]). The values are the same without.
 ///
 /// ```
@@ -134,9 +137,9 @@ pub struct GpuFiller {
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Target<'a> {
-    /// What to draw.
+    /// The fill to draw.
     pub fill: &'a Fill,
-    /// Where: a buffer with the usage `STORAGE`.
+    /// The buffer to draw into, with the usage `STORAGE`.
     pub buffer: &'a Buffer,
     /// The byte offset of the first element, a multiple of the element's size.
     pub offset: u64,
@@ -154,12 +157,12 @@ impl<'a> Target<'a> {
 impl GpuFiller {
     /// A filler of this device's buffers, which tests each pipeline before it draws with it.
     ///
-    /// A pipeline is one kernel in one dtype and one way of writing. When a fill first needs it, it is compiled, draws known
-    /// answers, is waited for, and is compared with the CPU bit for bit; what draws other bits is refused before anything is recorded.
-    /// That takes some milliseconds on a GPU. [`prepare`](GpuFiller::prepare) does it ahead for the fills of a program,
-    /// [`self_test`](GpuFiller::self_test) for all kernels. Nothing is tested here but that the queue is the device's.
+    /// A pipeline is one kernel in one dtype and one way of writing. When a fill first needs it, it is compiled, draws known answers,
+    /// is waited for, and is compared with the CPU bit for bit. A pipeline that draws other bits is refused before anything is
+    /// recorded. That takes some milliseconds on a GPU. [`prepare`](GpuFiller::prepare) does it ahead for the fills of a program,
+    /// [`self_test`](GpuFiller::self_test) for all kernels. This function itself tests only that the queue is the device's.
     ///
-    /// Where [rounding by the language](Rounding::ByLanguage) fails a test, all that is recorded from then on takes guards, and is tested
+    /// If [rounding by the language](Rounding::ByLanguage) fails a test, all that is recorded from then on takes guards, and is tested
     /// anew; [`refused_language`](GpuFiller::refused_language) says why.
     ///
     /// # Errors
@@ -188,7 +191,7 @@ impl GpuFiller {
         Ok(GpuFiller { device, queue, limits, pipelines, others, proofs, submission: 1 << 28 })
     }
 
-    /// This filler, with a cache that the program keeps: what is compiled from now on is looked up and kept in it.
+    /// This filler, with a cache that the program keeps: pipelines compiled from now on are looked up and kept in it.
     ///
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -242,7 +245,7 @@ impl GpuFiller {
                 orthogonal::prepare(self, rounding)?;
             }
             for sampler in fill.samplers() {
-                // What lies beside matrices is zero.
+                // Elements beside matrices are zero.
                 let sampler = if matches!(sampler, Sampler::Orthogonal(_)) { &Sampler::Constant(0) } else { sampler };
                 for &writes in Writes::of(sampler.kernel(), fill.dtype()) {
                     let variant = windows::variant(sampler, fill.dtype(), writes);
@@ -254,8 +257,8 @@ impl GpuFiller {
         Ok(())
     }
 
-    /// How kernels keep their rounding from now on: by the language where the device can, until a test of it has failed; by guards
-    /// elsewhere, and where nothing is tested.
+    /// The rounding of kernels from now on: by the language where the device can, until a test of it has failed; by guards elsewhere,
+    /// and where nothing is tested.
     ///
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -272,7 +275,7 @@ impl GpuFiller {
         self.proofs.rounding()
     }
 
-    /// Why guards keep the rounding of a device that could do it by the language: what a test said that failed.
+    /// The failed test after which guards keep the rounding of a device that could do it by the language.
     ///
     /// See [`rounding`](GpuFiller::rounding) for an example.
     pub fn refused_language(&self) -> Option<&Error> {
@@ -416,8 +419,8 @@ impl GpuFiller {
     /// one another in the tensor). Memory stays bounded, whatever the number of targets.
     ///
     /// # Errors
-    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. Where the device fails
-    /// underway, what was submitted before is drawn.
+    /// Those of [`submit`](GpuFiller::submit); all targets are looked at before the first one is drawn. If the device fails underway,
+    /// all that was submitted before is drawn.
     ///
     /// ```
     /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -601,7 +604,7 @@ impl GpuFiller {
     }
 }
 
-/// What is recorded, one after the other.
+/// The steps that are recorded, one after the other.
 enum Step {
     /// Dispatches in one pass.
     Pass(Vec<Dispatch>),
@@ -625,7 +628,7 @@ impl Step {
 struct Dispatch {
     pipeline: ComputePipeline,
     bindings: BindGroup,
-    /// Of its parameters in their buffer, where bindings are shared.
+    /// The place of its parameters in their buffer, where bindings are shared.
     offset: Option<u32>,
     groups: [u32; 2],
 }

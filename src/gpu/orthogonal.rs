@@ -58,7 +58,7 @@ pub(super) const SUBTRACT: Kernel = Kernel("subtract", &[4, 5, 10]);
 
 pub(super) const KERNELS: [Kernel; 8] = [BEND, TURN, START, SUMS, HALVES, TRIANGLE, TRANSFORM, SUBTRACT];
 
-/// Of the shader's bindings, those that are only read.
+/// The bindings of the shader that are only read.
 const READ_ONLY: [u32; 2] = [4, 6];
 
 /// Scratch memory, which each block and each part of a matrix uses again.
@@ -110,7 +110,7 @@ impl Scratch {
 
 /// Vectors of one matrix that are worked on together.
 pub(super) struct Panel {
-    /// Which of the tensor's matrices.
+    /// The number of the matrix in the tensor.
     pub matrix: u64,
     /// The first vector's number, and how many there are.
     pub numbers: Range<u64>,
@@ -134,7 +134,7 @@ pub(super) fn check(filler: &GpuFiller, orthogonal: &Orthogonal) -> Result<(Geom
     Ok((geometry, places))
 }
 
-/// How many vectors are worked on at once.
+/// The number of vectors that are worked on at once.
 fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
     let most = MOST.min(filler.limits.binding());
     let by_vectors = most / 4 / geometry.padded as u64;
@@ -142,7 +142,7 @@ fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
     by_vectors.min(by_lanes).min(MOST_PLACES).min(geometry.count as u64)
 }
 
-/// What a fill has of some orthogonal matrices, on its way into a buffer in which it has zeros there.
+/// The elements of some orthogonal matrices that a fill has, on their way into a buffer in which it has zeros there.
 pub(super) struct Job<'a> {
     filler: &'a GpuFiller,
     rounding: Rounding,
@@ -152,7 +152,7 @@ pub(super) struct Job<'a> {
     buffer: &'a Buffer,
     offset: u64,
     scratch: Scratch,
-    /// In the order of matrices.
+    /// The runs, in the order of matrices.
     runs: Vec<Run>,
     panels: Vec<Panel>,
 }
@@ -171,7 +171,7 @@ pub(super) fn prepare(filler: &GpuFiller, rounding: Rounding) -> Result<(), Erro
     Ok(())
 }
 
-/// No more blocks of reflections are recorded at once.
+/// The largest number of blocks of reflections that are recorded at once.
 const MOST_BLOCKS: usize = 1 << 14;
 
 impl<'a> Job<'a> {
@@ -226,7 +226,7 @@ impl<'a> Job<'a> {
 }
 
 impl Panel {
-    /// How many blocks of reflections the last vector has.
+    /// The number of blocks of reflections of the last vector.
     pub fn blocks(&self) -> usize {
         (self.numbers.end - 1) as usize / BLOCK + 1
     }
@@ -299,11 +299,11 @@ pub(super) fn of_block(of_vectors: &Params) -> [Work; 10] {
 struct Run {
     matrix: u64,
     range: Range<u64>,
-    /// How many elements of the fill come before.
+    /// The number of elements of the fill before these.
     at: u64,
 }
 
-/// What a fill has of each matrix, one after the other.
+/// The elements that a fill has of each matrix, one after the other.
 fn runs(fill: &Fill, orthogonal: &Orthogonal) -> Vec<Run> {
     let (mut runs, matrix) = (Vec::new(), &orthogonal.matrix);
     let len = matrix.rows() * matrix.row_len();

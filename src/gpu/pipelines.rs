@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::Dtype;
 
-    /// What a driver refuses is an error that names the kernel, and the next kernel compiles.
+    /// A refusal of a driver is an error that names the kernel, and the next kernel compiles.
     #[test]
     fn a_kernel_that_does_not_compile_is_an_error() {
         let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());

@@ -13,19 +13,19 @@ use crate::cpu::{self, TILE};
 use crate::sampler::{Sampler, Sparse};
 use crate::{Dtype, Error, Fill};
 
-/// What was proved on a device.
+/// The proofs of a device.
 #[derive(Debug)]
 pub(super) struct Proofs {
-    /// Whether anybody asks for proofs.
+    /// True if anybody asks for proofs.
     are_wanted: bool,
-    /// How kernels keep their rounding, unless that was refused.
+    /// The rounding of kernels, unless it was refused.
     rounding: Rounding,
-    /// Why the language does not keep it on this device.
+    /// The reason why the language does not keep it on this device.
     refused: OnceLock<Error>,
     proved: Mutex<HashSet<Proof>>,
 }
 
-/// What is proved at once.
+/// A kernel, a dtype and all else that is proved at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Proof {
     Pipeline(Variant, Rounding),
@@ -34,7 +34,7 @@ enum Proof {
 }
 
 impl Proofs {
-    /// Those that a device has to give which may keep its rounding so.
+    /// Proofs that a device has to give, and the way in which it may keep its rounding.
     pub fn wanted(rounding: Rounding) -> Proofs {
         Proofs { are_wanted: true, ..Proofs::not_wanted(rounding) }
     }
@@ -43,12 +43,12 @@ impl Proofs {
         Proofs { are_wanted: false, rounding, refused: OnceLock::new(), proved: Mutex::default() }
     }
 
-    /// How kernels keep their rounding from now on.
+    /// The rounding of kernels from now on.
     pub fn rounding(&self) -> Rounding {
         if self.refused.get().is_some() { Rounding::ByGuards } else { self.rounding }
     }
 
-    /// Why they no longer do it by the language, where a proof has failed.
+    /// The failed proof because of which it is no longer kept by the language.
     pub fn refused(&self) -> Option<&Error> {
         self.refused.get()
     }
@@ -131,7 +131,7 @@ impl GpuFiller {
         Ok(test)
     }
 
-    /// What a pipeline draws of a known answer, which is placed so that it is written in the pipeline's way.
+    /// The values that a pipeline draws of a known answer, which is placed so that it is written in the pipeline's way.
     fn drawn_by(&self, variant: Variant, rounding: Rounding, known: &Known) -> Result<Check, Error> {
         let range = known.fill.range();
         // From a tile's first element on, whole workgroups are written as such.
@@ -298,7 +298,7 @@ mod tests {
         fillers
     }
 
-    /// What draws the known answers of f32, in each way of writing.
+    /// The pipelines that draw the known answers of f32, in each way of writing.
     fn variants() -> HashSet<Variant> {
         let mut variants = HashSet::new();
         for Known { fill, .. } in known_answers().unwrap() {
@@ -310,7 +310,7 @@ mod tests {
         variants
     }
 
-    /// On every adapter on Vulkan what is marked draws the CPU's bits, as guards do, with a cache of pipelines and without.
+    /// A marked pipeline draws the CPU's bits on every adapter on Vulkan, as guards do, with a cache of pipelines and without.
     #[test]
     fn by_the_language_each_pipeline_draws_the_same_bits() {
         let agrees = |name: &str, test: SelfTest| assert!(test.agrees(), "{name}: {:?}", test.into_result());
@@ -381,7 +381,7 @@ mod tests {
         assert_eq!(filler.rounding(), ByGuards);
     }
 
-    /// What is refused draws nothing, and is refused again.
+    /// A pipeline that is refused draws nothing, and is refused again.
     #[test]
     fn nothing_is_drawn_by_a_pipeline_that_is_refused() {
         let filler = filler();

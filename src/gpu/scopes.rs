@@ -1,4 +1,4 @@
-//! What a device reports, as errors: nothing that fails here reaches the device's own handler, whose default is to panic.
+//! The errors that a device reports: nothing that fails here reaches the device's own handler, whose default is to panic.
 
 use std::any::Any;
 use std::future::Future;
@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 
 /// Does some work on a device; what goes wrong in it is an error: `what` says in what.
 ///
-/// Scopes belong to a device and a thread. What they cannot see, an object of another wgpu instance, panics inside wgpu, which is an
+/// Scopes belong to a device and a thread. They cannot see an object of another wgpu instance, which panics inside wgpu: that is an
 /// error here, too.
 pub(crate) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
     let guards = [ErrorFilter::Validation, ErrorFilter::OutOfMemory, ErrorFilter::Internal]
@@ -31,7 +31,7 @@ pub(crate) fn scoped<T>(device: &Device, what: &str, work: impl FnOnce() -> T) -
     }
 }
 
-/// What went wrong, by the device's own words: the caller's mistakes with their remedies, else the last of its reasons.
+/// The error of a device's own words: the caller's mistakes with their remedies, else the last of its reasons.
 fn failed(what: &str, said: &str) -> Error {
     let mistakes = [
         ("still mapped", "a buffer that is mapped", "an unmapped one: unmap it first"),
@@ -91,7 +91,7 @@ fn cause(error: wgpu::Error) -> String {
     error.to_string()
 }
 
-/// What a future gives that is ready; a browser's is not, and reports to its console.
+/// The result of a future that is ready; a browser's is not, and reports to its console.
 fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => Some(value),

@@ -24,7 +24,7 @@ const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
     ),
 ];
 
-/// What a device said in its self-test.
+/// The outcome of a device's self-test.
 ///
 /// ```
 /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
@@ -40,8 +40,8 @@ const KNOWN_ANSWERS: [([u32; 4], [u32; 2], [u32; 4]); 3] = [
 pub struct SelfTest {
     /// Each thing that was compared.
     pub checks: Vec<Check>,
-    /// Of each kernel and dtype, such as "normal f16", the SHA-256 of all that the device drew, in hexadecimal: what
-    /// devices can be compared by.
+    /// The SHA-256 of all that the device drew, in hexadecimal, for each kernel and dtype, such as "normal f16". Devices can be
+    /// compared by them.
     pub digests: Vec<(String, String)>,
 }
 
@@ -60,16 +60,16 @@ pub struct SelfTest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Check {
-    /// What was drawn.
+    /// The name of what was drawn.
     pub name: String,
-    /// How many values were compared.
+    /// The number of values that were compared.
     pub values: u64,
-    /// How many of them have other bits than the CPU's.
+    /// The number of them that have other bits than the CPU's.
     pub different: u64,
 }
 
 impl Check {
-    /// What was drawn beside what was expected, as bytes of elements.
+    /// The comparison of drawn bytes of elements with the expected ones.
     pub(super) fn compared(name: String, drawn: &[u8], expected: &[u8], dtype: Dtype) -> Check {
         let pairs = expected.chunks(dtype.size() as usize).zip(drawn.chunks(dtype.size() as usize));
         Check { name, values: pairs.len() as u64, different: pairs.filter(|(a, b)| a != b).count() as u64 }
@@ -82,7 +82,7 @@ impl Check {
 }
 
 impl SelfTest {
-    /// Whether every bit is the CPU's. A test of which a check compared nothing does not agree.
+    /// True if every bit is the CPU's. A test of which a check compared nothing does not agree.
     ///
     /// ```
     /// assert!(!fanin::gpu::SelfTest::default().agrees());
@@ -130,17 +130,17 @@ const fn elements(dtype: Dtype) -> u64 {
 pub(super) struct Known {
     distribution: Distribution,
     pub fill: Fill,
-    /// It is drawn in parts of at most so many elements, which share dispatches where they share no word.
+    /// The most elements that are drawn at once: parts share dispatches where they share no word.
     most: u64,
 }
 
 impl Known {
-    /// Whether a pipeline's kernel draws it, in the pipeline's dtype.
+    /// True if a pipeline's kernel draws it, in the pipeline's dtype.
     pub fn is_of(&self, variant: Variant) -> bool {
         self.fill.sampler.kernel() == variant.kernel && self.fill.dtype() == variant.dtype
     }
 
-    /// Whether it is a whole tensor.
+    /// True if it is a whole tensor.
     pub fn is_whole(&self) -> bool {
         self.fill.range().start == 0
     }
@@ -150,7 +150,7 @@ impl Known {
         format!("{} {}", self.fill.sampler.kernel().name(), self.fill.dtype())
     }
 
-    /// What was drawn, for people.
+    /// The name of what was drawn, for people.
     pub fn name(&self) -> String {
         format!("{}, {}, from element {}", self.kind(), self.distribution, self.fill.range().start)
     }

@@ -17,7 +17,7 @@ pub(super) fn marked(entry: &Entry<'_>, wide: bool) -> Result<Vec<u32>, Failure>
     Ok(words)
 }
 
-/// What naga writes of an entry point.
+/// The words that naga writes of an entry point.
 pub(super) fn written(entry: &Entry<'_>, wide: bool) -> Result<Vec<u32>, Failure> {
     let module = front::wgsl::parse_str(entry.wgsl).map_err(|e| e.emit_to_string(entry.wgsl))?;
     let capabilities = if wide { Capabilities::SHADER_INT64 } else { Capabilities::empty() };
@@ -36,7 +36,7 @@ pub(super) fn written(entry: &Entry<'_>, wide: bool) -> Result<Vec<u32>, Failure
             buffer: BoundsCheckPolicy::Restrict,
             ..Default::default()
         },
-        // What is read of it was written before.
+        // Workgroup memory that is read was written before.
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         // Each of the kernels' loops ends: it counts, takes a bit of a word away each time, or walks a permutation back.
         force_loop_bounding: false,
@@ -55,7 +55,7 @@ fn binding_map(bindings: &[u32]) -> spv::BindingMap {
     bindings.iter().enumerate().map(place).collect()
 }
 
-/// Whether an instruction is an operation that a compiler might combine: kernels have no others of f32.
+/// True if an instruction is an operation that a compiler might combine: kernels have no others of f32.
 fn is_marked(op: Op) -> bool {
     matches!(op, Op::FNegate | Op::FAdd | Op::FSub | Op::FMul | Op::VectorTimesScalar)
 }
@@ -110,8 +110,8 @@ pub(super) mod tests {
         marked(&entry, false).unwrap()
     }
 
-    /// What hands an f32 on as it is, or makes one without rounding: guards.rs reads that integers have at most 24 bits, and
-    /// that no function is called but `abs`.
+    /// True if an instruction hands an f32 on as it is, or makes one without rounding: guards.rs reads that integers have at most 24
+    /// bits, and that no function is called but `abs`.
     fn is_exact(op: Op) -> bool {
         let constants = matches!(op, Op::Constant | Op::ConstantComposite | Op::ConstantNull);
         let parts =

@@ -1,4 +1,4 @@
-//! What kernels take beside their parameters, where an element depends on its place in a matrix; `shaders/table.wgsl` reads it.
+//! The tables of kernels, where an element depends on its place in a matrix; `shaders/table.wgsl` reads them.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ impl std::hash::Hash for Table {
     }
 }
 
-/// Where a window's first element is, in rows of so many elements.
+/// The place of a window's first element, in rows of so many elements.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rows {
     pub len: u64,
@@ -103,10 +103,10 @@ fn tap(matrix: &Matrix) -> u32 {
     }
 }
 
-/// No recording has more values that the host draws.
+/// The largest number of values that the host draws for a recording.
 pub(super) const MOST_DRAWN: u64 = 1 << 22;
 
-/// Whether the host draws what this sampler does.
+/// True if the host draws this sampler's values.
 pub(super) fn is_drawn(sampler: &Sampler) -> bool {
     match sampler {
         Sampler::Values(values) => values.sequence().is_none(),

@@ -20,13 +20,13 @@ pub(super) const WORKGROUP: u64 = 64;
 const GROUP: u64 = 32;
 /// Elements per workgroup.
 const PER_WORKGROUP: u64 = WORKGROUP * GROUP;
-/// How many windows one dispatch can draw word by word, as in `shaders/write_words.wgsl`: 4 KiB of parameters, which a dispatch
-/// of a single window has to bind, too.
+/// The number of windows that one dispatch can draw word by word, as in `shaders/write_words.wgsl`: 4 KiB of parameters, which a
+/// dispatch of a single window has to bind, too.
 pub(super) const ROWS: usize = 28;
 /// Elements are counted with 32 bits inside a window; this leaves room for what rounding up adds.
 const MAX_WINDOW: u64 = 1 << 30;
 
-/// No more runs of elements are recorded of one fill: each has parameters of its own.
+/// The largest number of runs of elements that are recorded of one fill: each has parameters of its own.
 const MOST_RUNS: u64 = 1 << 20;
 
 /// The parameters of a dispatch, in the order of `Params` in `shaders/params.wgsl`.
@@ -138,7 +138,7 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
     Ok(split(fill, buffer.size(), offset, limits))
 }
 
-/// Whether `fill` can be written at `offset` into the buffer.
+/// A check that `fill` can be written at `offset` into the buffer.
 pub(super) fn check(fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
     let size = fill.dtype().size();
     if !buffer.usage().contains(BufferUsages::STORAGE) {
@@ -337,7 +337,7 @@ mod tests {
         }
     }
 
-    /// Where a device binds more than 32 bits can count, a window's place is still the fill's.
+    /// A window's place is still the fill's in a binding of more bytes than 32 bits can count.
     #[test]
     fn a_fill_may_lie_beyond_2_to_the_32_elements_of_a_buffer() {
         let limits = wgpu::Limits { max_storage_buffer_binding_size: 1 << 40, ..wgpu::Limits::defaults() };

@@ -1,4 +1,4 @@
-//! What stands behind each layer: a function and its slope, in f32 as networks compute them. `shaders/probe.wgsl` says the same.
+//! Activations: the functions behind layers, with their slopes, in f32 as networks compute them. `shaders/probe.wgsl` says the same.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use crate::error::quoted;
 use crate::names::Named;
 use crate::{Error, ErrorKind};
 
-/// What a network puts behind each layer.
+/// The function that a network puts behind each layer.
 ///
 /// | activation, and its other names | of z |
 /// | --- | --- |
@@ -63,7 +63,7 @@ const SELU_SCALE: f32 = 1.050_701;
 const SELU_ALPHA: f32 = 1.673_263_2;
 
 impl Activation {
-    /// What comes out.
+    /// The function's value.
     ///
     /// ```
     /// assert_eq!(fanin::probe::Activation::Softsign.value(-3.0), -0.75);
@@ -132,7 +132,7 @@ impl Activation {
         }
     }
 
-    /// Whether the slope's size is below 1 % of its largest, so that next to nothing passes back.
+    /// True if the slope's size is below 1 % of its largest, so that next to nothing passes back.
     ///
     /// For `relu` and its kin that is one whole side, on which a function is flat by design: [`flat`](Activation::flat).
     ///

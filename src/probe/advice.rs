@@ -29,13 +29,13 @@ pub enum Advice {
         to: f64,
         /// The scheme that came nearest, as text.
         nearest: String,
-        /// What was measured of it.
+        /// Its measurements.
         report: Box<Report>,
     },
 }
 
 impl Advice {
-    /// How many seeds have to hold.
+    /// The number of seeds that have to hold.
     pub const SEEDS: u64 = 3;
 }
 
@@ -78,20 +78,20 @@ impl Probe {
         Ok(Advice::Nothing { from, to, nearest, report: Box::new(report) })
     }
 
-    /// How many probes, each as large as this one, [`advice`](Probe::advice) runs at most.
+    /// The number of probes, each as large as this one, that [`advice`](Probe::advice) runs at most.
     pub fn most_probes(&self) -> u64 {
         // Two schemes that have a name, theory's gain, the search, and what it found.
         (2 + 1 + 1) * Advice::SEEDS + steps(self.depth, WIDE)
     }
 }
 
-/// How often a range of gains is halved until over all layers they differ by less than e; at least once.
+/// The number of times that a range of gains is halved until over all layers they differ by less than e; at least once.
 fn steps(depth: u64, factor: f64) -> u64 {
     let range = 2.0 * factor.ln() * depth.clamp(2, 10_000) as f64;
     ((range.ln() / LN_2).ceil() as u64).max(1)
 }
 
-/// Of a gain four digits.
+/// The scheme of a gain, in four digits.
 fn scaled(gain: f64) -> String {
     format!("he_normal:gain={}", Number(format!("{gain:.3e}").parse().unwrap_or(gain)))
 }
@@ -106,7 +106,7 @@ impl<E: From<Error>, R: Fn(&Probe) -> Result<Report, E>> Search<'_, R> {
         Ok(self.probe.clone().with_scheme(scheme.parse()?))
     }
 
-    /// Whether theory, where it speaks of such layers, has gradients change by less than ten times, and nothing else break.
+    /// True if theory has gradients change by less than ten times and nothing else break, or does not speak of such layers.
     fn may_hold(&self, scheme: &str) -> Result<bool, E> {
         let activation = self.probe.activation();
         let is_right = |layer: &Expected| {
@@ -159,16 +159,16 @@ impl<E: From<Error>, R: Fn(&Probe) -> Result<Report, E>> Search<'_, R> {
     }
 }
 
-/// Which share of activations may be saturated.
+/// The share of activations that may be saturated.
 fn limit(activation: Activation) -> f64 {
     (1.0 + activation.flat()) / 2.0
 }
 
-/// How far activations and gradients grow, and how far they shrink, as logarithms of factors: something breaks at 100. A gain that is too
+/// The growth of activations and gradients, and their shrinking, as logarithms of factors: something breaks at 100. A gain that is too
 /// large saturates, too.
 fn strain(activation: Activation, report: &Report) -> (f64, f64) {
     let sizes = report.layers.iter().flat_map(|layer| [layer.rms(), layer.gradient_std]);
-    // What is no number passed what f32 holds.
+    // A size that is no number passed the largest f32.
     let sizes = sizes.map(|size| if size.is_nan() { f64::INFINITY } else { size.ln() });
     let (mut large, mut small): (f64, f64) = (0.0, 0.0);
     for size in sizes {

@@ -23,7 +23,7 @@ pub(super) struct Cpu {
     next: Vec<f32>,
 }
 
-/// No thread has less to multiply.
+/// The least number of products for a thread.
 const LEAST_PRODUCTS: u64 = 1 << 20;
 
 impl Cpu {

@@ -146,7 +146,7 @@ impl<'a> Gpu<'a> {
         [u64::from(self.params.width), 1]
     }
 
-    /// What was measured of each unit.
+    /// The measurements of each unit.
     fn measured<T: bytemuck::Pod>(&self) -> Result<Vec<T>, Error> {
         let bytes = self.filler.read_back(&self.measured)?;
         let size = size_of::<T>();
@@ -262,17 +262,17 @@ impl<'a> Matrix<'a> {
         Ok((squares / (self.rows * self.columns) as f64).sqrt())
     }
 
-    /// It times a vector.
+    /// The product of the matrix and a vector.
     pub fn forth(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
         Ok(self.rows_times(x)?.into_iter().step_by(2).collect())
     }
 
-    /// Its transpose times a vector.
+    /// The product of its transpose and a vector.
     pub fn back(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
         self.product(&self.back, x, self.columns.div_ceil(TILE), self.columns)
     }
 
-    /// Of each row its product with a vector, and with itself.
+    /// The product of each row with a vector, and with itself.
     fn rows_times(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
         self.product(&self.forth, x, self.rows.min(MOST_ROWS), 2 * self.rows)
     }
@@ -315,7 +315,7 @@ fn submit(
     })?
 }
 
-/// Whether a device binds buffers of so many bytes.
+/// A check that a device binds buffers of so many bytes.
 fn bindable(filler: &GpuFiller, bytes: u64) -> Result<(), Error> {
     let limits = filler.device().limits();
     let most = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);

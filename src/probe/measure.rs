@@ -3,10 +3,10 @@
 use super::{Histogram, Input, Layer, Probe};
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
 
-/// How many bins a histogram has.
+/// The number of bins of a histogram.
 pub const BINS: usize = 24;
 
-/// What a backend measures of one unit's pre-activations and activations over the batch. The kernel writes the same numbers.
+/// The measurements of one unit's pre-activations and activations over the batch. The kernel writes the same numbers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Unit {
@@ -16,13 +16,13 @@ pub(super) struct Unit {
     pub std: f32,
     pub low: f32,
     pub high: f32,
-    /// How many are saturated, exactly zero, or no number that f32 holds.
+    /// The number of saturated values; then of those that are exactly zero, and of those that f32 does not hold.
     pub saturated: f32,
     pub zeros: f32,
     pub lost: f32,
 }
 
-/// What a backend measures of one unit's gradients with respect to its pre-activations.
+/// The measurements of one unit's gradients with respect to its pre-activations.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, bytemuck::Pod, bytemuck::Zeroable)]
 pub(super) struct Slope {
@@ -31,7 +31,7 @@ pub(super) struct Slope {
     pub lost: f32,
 }
 
-/// What computes. All of it stays there: what comes back is some numbers a unit. Layers are counted from 0.
+/// The device that computes. All of it stays there: only some numbers a unit come back. Layers are counted from 0.
 pub(super) trait Backend {
     /// Takes the inputs, `[width, batch]`.
     fn input(&mut self, input: &Fill) -> Result<(), Error>;
@@ -45,7 +45,7 @@ pub(super) trait Backend {
     fn backward(&mut self, layer: usize, above: &Fill, scale: f32) -> Result<Vec<Slope>, Error>;
 }
 
-/// What is drawn.
+/// The distributions and sizes of a probe's fills.
 pub(super) struct Draws {
     weight: Distribution,
     bias: Distribution,
@@ -79,7 +79,7 @@ impl Draws {
         distribution.fill(shape, Stream::named(self.seed, &name), Dtype::F32)
     }
 
-    /// By names as PyTorch numbers them.
+    /// The weight of a layer, by PyTorch's numbers of layers.
     fn weight(&self, layer: usize) -> Result<Fill, Error> {
         self.fill(&self.weight, format!("layer.{layer}.weight"), &[self.width, self.width])
     }
@@ -121,7 +121,7 @@ pub(super) fn measure(probe: &Probe, draws: &Draws, backend: &mut dyn Backend) -
         }
         layers.push(of_layer);
     }
-    // What the last gradient was scaled by, over all layers, and its deviation: as they are, gradients may pass beyond f32.
+    // The scale of the last gradient, over all layers, and its deviation: as they are, gradients may pass beyond f32.
     let (mut scaled, mut last) = (0, std_of(&backend.top(depth - 1, &draws.gradient()?)?));
     let top = last;
     let relative = |std: f64, scaled: i32| if std == 0.0 { 0.0 } else { std / top * 2f64.powi(-scaled) };
@@ -177,14 +177,14 @@ fn moments(parts: impl Iterator<Item = (f32, f32)> + Clone) -> (f64, f64) {
     (mean, variance.sqrt())
 }
 
-/// In which bin a value is.
+/// The bin of a value.
 pub(super) fn bin(value: f32, low: f32, high: f32) -> usize {
-    // Where all are the same, they are in the middle.
+    // Values that are all the same are in the middle.
     let at = if high > low { (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0) } else { 0.5 };
     ((at * BINS as f32) as usize).min(BINS - 1)
 }
 
-/// No memory for it.
+/// The error of a probe that has no memory.
 pub(super) fn no_memory(probe: &Probe) -> Error {
     let bytes = format!("{} bytes", probe.bytes());
     Error::new(ErrorKind::Memory, "what the probe takes", bytes, "what this machine can allocate")

@@ -1,5 +1,5 @@
-//! Whether an initialisation is healthy: a batch is sent through layers drawn by a scheme, and a gradient back. With the feature
-//! `probe`.
+//! A check of whether an initialisation is healthy: a batch is sent through layers drawn by a scheme, and a gradient back. With the
+//! feature `probe`.
 //!
 //! A network of equal square layers, each a weight matrix, a bias and an [`Activation`], takes a batch of inputs of variance 1, and
 //! at its top a gradient of deviation 1. Each layer's numbers are in a [`Layer`]; beside them stands what mean-field [`Theory`]
@@ -45,7 +45,7 @@ use crate::gpu::GpuFiller;
 use crate::names::{Named, as_text};
 use crate::{Error, ErrorKind, Scheme};
 
-/// What the inputs are, with mean 0 and variance 1.
+/// The distribution of the inputs, with mean 0 and variance 1.
 ///
 /// ```
 /// assert_eq!("uniform".parse::<fanin::probe::Input>()?, fanin::probe::Input::Uniform);
@@ -83,11 +83,11 @@ pub struct Probe {
     seed: u64,
 }
 
-/// No batch is larger: a dispatch has so many workgroups.
+/// The largest batch: a dispatch has so many workgroups.
 const MOST_BATCH: u64 = 1 << 20;
-/// No probe takes more memory.
+/// The most memory of a probe, in bytes.
 const MOST_BYTES: u128 = 16 << 30;
-/// No network has more layers or units: their product is a number.
+/// The most layers or units of a network: their product is a number.
 const MOST: u64 = 1 << 32;
 
 impl Probe {
@@ -202,7 +202,7 @@ impl Probe {
         Probe { scheme, ..self }
     }
 
-    /// What draws the weights.
+    /// The scheme of the weights.
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -213,7 +213,7 @@ impl Probe {
         self.scheme
     }
 
-    /// What stands behind each layer.
+    /// The function behind each layer.
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -223,21 +223,21 @@ impl Probe {
         self.activation
     }
 
-    /// How many layers there are.
+    /// The number of layers.
     ///
     /// See [`with_depth`](Probe::with_depth) for an example.
     pub const fn depth(&self) -> u64 {
         self.depth
     }
 
-    /// How many units a layer has.
+    /// The number of units of a layer.
     ///
     /// See [`with_width`](Probe::with_width) for an example.
     pub const fn width(&self) -> u64 {
         self.width
     }
 
-    /// How many inputs there are.
+    /// The number of inputs.
     ///
     /// See [`with_batch`](Probe::with_batch) for an example.
     pub const fn batch(&self) -> u64 {
@@ -251,7 +251,7 @@ impl Probe {
         self.seed
     }
 
-    /// How much memory it takes: all layers' pre-activations, and one layer's weights.
+    /// The memory that it takes, in bytes: all layers' pre-activations, and one layer's weights.
     ///
     /// ```
     /// # use fanin::probe::{Activation, Probe};
@@ -263,7 +263,7 @@ impl Probe {
         4 * (width * batch * (depth + 2) + width * width)
     }
 
-    /// Whether it can be run, but for what memory there is.
+    /// A check that it can be run, but for the memory that there is.
     ///
     /// # Errors
     /// Those of [`Scheme::distribution_of_fans`] and [`Distribution::fill`](crate::Distribution::fill); [`ErrorKind::Memory`] where it would take more
@@ -279,7 +279,7 @@ impl Probe {
         self.draws().map(|_| ())
     }
 
-    /// What mean-field theory expects; nothing where weights or biases have another mean than 0, of which it does not speak.
+    /// The expectation of mean-field theory; nothing where weights or biases have another mean than 0, of which it does not speak.
     ///
     /// # Errors
     /// Those of [`check`](Probe::check).
@@ -358,7 +358,7 @@ impl Probe {
         self.report(&draws, &mut backend)
     }
 
-    /// What is drawn, of a probe that can be.
+    /// The fills of the probe, after a check that it can be run.
     fn draws(&self) -> Result<Draws, Error> {
         if self.bytes() > MOST_BYTES {
             return Err(too_large(self));
@@ -389,7 +389,7 @@ fn too_large(probe: &Probe) -> Error {
     Error::new(ErrorKind::Memory, "what the probe takes", bytes, format!("at most {MOST_BYTES}"))
 }
 
-/// What was measured, and what was expected.
+/// The measurements of a probe, the expectations, and the verdict.
 ///
 /// See [the module](crate::probe) for an example.
 #[derive(Clone, Debug, PartialEq)]
@@ -397,13 +397,13 @@ fn too_large(probe: &Probe) -> Error {
 pub struct Report {
     /// The layers, from the input on.
     pub layers: Vec<Layer>,
-    /// What mean-field theory expects; nothing where it does not speak of such weights.
+    /// The expectation of mean-field theory; nothing where it does not speak of such weights.
     pub theory: Option<Theory>,
-    /// Whether it is healthy.
+    /// The verdict: healthy, or what breaks.
     pub verdict: Verdict,
 }
 
-/// What was measured of a layer, over its units and the batch. Where numbers passed what f32 holds, none are left: NaN.
+/// The measurements of a layer, over its units and the batch. They are NaN where numbers passed what f32 holds.
 ///
 /// ```
 /// use fanin::probe::{Activation, Probe};
@@ -418,22 +418,22 @@ pub struct Report {
 pub struct Layer {
     /// The mean of pre-activations.
     pub pre_mean: f64,
-    /// Their standard deviation.
+    /// The standard deviation of pre-activations.
     pub pre_std: f64,
     /// The mean of activations.
     pub mean: f64,
-    /// Their standard deviation.
+    /// The standard deviation of activations.
     pub std: f64,
     /// The share of activations that are [saturated](Activation::is_saturated).
     pub saturated: f64,
     /// The share of activations that are exactly zero.
     pub zero: f64,
-    /// How many units are zero for the whole batch.
+    /// The number of units that are zero for the whole batch.
     pub dead: u64,
     /// The standard deviation of the gradient with respect to the pre-activation, relative to that of the last layer; 0 where the
     /// last layer's is 0.
     pub gradient_std: f64,
-    /// How activations are distributed.
+    /// The distribution of activations.
     pub histogram: Histogram,
 }
 
@@ -446,8 +446,8 @@ impl Layer {
     }
 }
 
-/// How often values are in each of [`BINS`] equal parts of a range: of a bounded activation all that it can give, else from the least to
-/// the largest.
+/// The number of values in each of [`BINS`] equal parts of a range: of a bounded activation all that it can give, else from the least
+/// to the largest.
 ///
 /// ```
 /// use fanin::probe::{Activation, Probe};
@@ -460,11 +460,11 @@ impl Layer {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Histogram {
-    /// Where it begins.
+    /// The beginning of the range.
     pub low: f32,
-    /// Where it ends.
+    /// The end of the range.
     pub high: f32,
-    /// How many values are in each bin.
+    /// The number of values in each bin.
     pub counts: [u64; BINS],
 }
 

@@ -29,12 +29,12 @@ pub struct Spectrum {
     pub rms: f64,
 }
 
-/// How many steps are taken at most. Of a random matrix, whose values crowd at the edges, the two are then found to a few thousandths
-/// of the largest.
+/// The largest number of steps. Of a random matrix, whose values crowd at the edges, the two are then found to a few thousandths of the
+/// largest.
 const STEPS: usize = 64;
 
 impl Spectrum {
-    /// Of a matrix in row-major order.
+    /// The extreme singular values of a matrix in row-major order.
     ///
     /// By G. Golub and W. Kahan's bidiagonalisation, 1965, of 64 steps at most: each is two products with the matrix. The largest is
     /// found from below, the smallest from above, both exactly where the matrix has fewer rows or columns than that, or is an isometry.
@@ -84,7 +84,7 @@ impl Spectrum {
         extremes(rows, columns, (squares / matrix.len() as f64).sqrt(), forth, back)
     }
 
-    /// Of a matrix that a device draws, multiplies and keeps: what comes to the host is vectors.
+    /// The extreme singular values of a matrix that a device draws, multiplies and keeps: only vectors come to the host.
     ///
     /// # Errors
     /// [`ErrorKind::Slice`] if the fill has not so many elements; [`ErrorKind::DeviceLimit`] and [`ErrorKind::Device`].
@@ -117,7 +117,7 @@ impl Spectrum {
         extremes(rows, columns, rms, |x| matrix.forth(x), |x| matrix.back(x))
     }
 
-    /// What is expected of a large matrix of independent elements of this deviation and mean 0: the edges of V. Marchenko and L.
+    /// The expected values of a large matrix of independent elements of this deviation and mean 0: the edges of V. Marchenko and L.
     /// Pastur's distribution, 1967, std (sqrt(rows) +- sqrt(columns)).
     ///
     /// See [`Spectrum`] for an example.
@@ -127,7 +127,7 @@ impl Spectrum {
     }
 }
 
-/// From the shorter side, so that what the other one has more is not found as zeros.
+/// The extremes from the shorter side, so that what the other one has more is not found as zeros.
 fn extremes(
     rows: usize,
     columns: usize,
@@ -138,7 +138,7 @@ fn extremes(
     if rows < columns { lanczos(rows, rms, back, forth) } else { lanczos(columns, rms, forth, back) }
 }
 
-/// From products with a matrix of so many columns, and with its transpose.
+/// The extremes from products with a matrix of so many columns, and with its transpose.
 fn lanczos(
     columns: usize,
     rms: f64,
@@ -183,7 +183,7 @@ fn lanczos(
     Ok(Spectrum { largest: at(squares.len() - 1), smallest: at(0), rms })
 }
 
-/// How many eigenvalues are below x, by Sturm's sequence.
+/// The number of eigenvalues below x, by Sturm's sequence.
 fn below(squares: &[f64], beside: &[f64], x: f64) -> usize {
     let (mut count, mut pivot) = (0, 1.0);
     for (at, square) in squares.iter().enumerate() {

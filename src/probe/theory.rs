@@ -1,10 +1,9 @@
-//! What theory expects of a network that is infinitely wide.
+//! Mean-field theory: the expectation of a network that is infinitely wide.
 
 use super::Activation;
 use crate::arithmetic::special;
 
-/// Whether small differences of inputs die out, stay, or grow on their way through the layers, and with them gradients on their
-/// way back.
+/// The fate of small differences of inputs on their way through the layers, and with them of gradients on their way back.
 ///
 /// ```
 /// use fanin::probe::{Activation, Phase, Probe};
@@ -17,11 +16,11 @@ use crate::arithmetic::special;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Phase {
-    /// They die out: chi is below 1.
+    /// Differences die out: chi is below 1.
     Ordered,
-    /// They stay: chi is 1, to a hundredth.
+    /// Differences stay: chi is 1, to a hundredth.
     Critical,
-    /// They grow: chi is above 1.
+    /// Differences grow: chi is above 1.
     Chaotic,
 }
 
@@ -35,9 +34,9 @@ impl std::fmt::Display for Phase {
     }
 }
 
-/// What mean-field theory expects where weights and biases have mean 0 and layers are infinitely wide. B. Poole et al., "Exponential
-/// expressivity in deep neural networks through transient chaos", 2016, <https://arxiv.org/abs/1606.05340>; S. Schoenholz et al.,
-/// "Deep information propagation", 2017, <https://arxiv.org/abs/1611.01232>.
+/// The expectation of mean-field theory where weights and biases have mean 0 and layers are infinitely wide. B. Poole et al.,
+/// "Exponential expressivity in deep neural networks through transient chaos", 2016, <https://arxiv.org/abs/1606.05340>; S. Schoenholz
+/// et al., "Deep information propagation", 2017, <https://arxiv.org/abs/1611.01232>.
 ///
 /// With q the variance of a layer's pre-activations, the next layer's is `q' = var_w E phi(sqrt(q) z)^2 + var_b`, where z is standard
 /// normal, var_w the weights' variance times fan_in, and var_b the biases' variance. On the way back a squared gradient grows by
@@ -53,19 +52,19 @@ impl std::fmt::Display for Phase {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Theory {
-    /// What is expected of each layer.
+    /// The expectation of each layer.
     pub layers: Vec<Expected>,
     /// The variance of pre-activations that more layers would tend to; 0 or infinite where they vanish or explode.
     pub fixed_point: f64,
     /// The factor of a squared gradient, from layer to layer, at the fixed point.
     pub chi: f64,
-    /// How many layers change a squared gradient by a factor of e, at the fixed point: 1 / |ln chi|.
+    /// The number of layers that change a squared gradient by a factor of e, at the fixed point: 1 / |ln chi|.
     pub depth_scale: f64,
-    /// What that means.
+    /// The phase that this means.
     pub phase: Phase,
 }
 
-/// What theory expects of a layer.
+/// The expectation of one layer.
 ///
 /// See [`Theory`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -88,7 +87,7 @@ const CRITICAL: f64 = 0.01;
 const SETTLED: f64 = 1e-9;
 
 impl Theory {
-    /// For a network of so many layers, on inputs of variance 1.
+    /// The theory of a network of so many layers, on inputs of variance 1.
     pub(super) fn new(activation: Activation, var_w: f64, var_b: f64, depth: usize) -> Theory {
         let means = Means::new(activation);
         let mut layers = Vec::with_capacity(depth.min(1 << 20));
@@ -150,7 +149,7 @@ impl Theory {
     }
 }
 
-/// Where the variance goes from here.
+/// The variance that layers tend to from here.
 fn fixed_point(means: &Means, var_w: f64, var_b: f64, from: f64) -> f64 {
     let next = |q: f64| var_w * means.square(q) + var_b;
     let mut q = from;
@@ -165,7 +164,7 @@ fn fixed_point(means: &Means, var_w: f64, var_b: f64, from: f64) -> f64 {
         }
     }
     let falls = next(q) < q;
-    // What still falls after a thousand layers ends at 0 if what is near 0 does not rise.
+    // A variance that still falls after a thousand layers ends at 0 if one near 0 does not rise.
     let small = 1e-12;
     if q < 1e-30 || (falls && next(small) <= small * (1.0 + 1e-6)) {
         0.0
@@ -176,7 +175,7 @@ fn fixed_point(means: &Means, var_w: f64, var_b: f64, from: f64) -> f64 {
     }
 }
 
-/// Between these f32 holds whatever a root of q makes.
+/// The bounds of q between which f32 holds whatever a root of q makes.
 const SMALL: f64 = 1e-50;
 const LARGE: f64 = 1e50;
 
@@ -185,7 +184,7 @@ pub(super) struct Means {
     activation: Activation,
     /// Points, and their parts of the normal distribution.
     points: Vec<(f64, f64)>,
-    /// From where to where the function is saturated.
+    /// The ranges in which the function is saturated.
     saturated: Vec<(f64, f64)>,
 }
 
@@ -242,7 +241,7 @@ impl Means {
     }
 }
 
-/// From where to where a function is saturated.
+/// The ranges in which a function is saturated.
 fn saturated(activation: Activation) -> Vec<(f64, f64)> {
     let is = |z: f64| activation.is_saturated(z as f32);
     let mut ranges = Vec::new();
@@ -344,7 +343,7 @@ mod tests {
         assert!(far.pre_std > 1e60 && far.pre_std.is_finite(), "{far:?}");
     }
 
-    /// With the gain that is said to hold, theory's own gradients do.
+    /// Theory's own gradients hold with the gain that is said to hold.
     #[test]
     fn gains_that_hold_are_found() {
         for activation in all() {

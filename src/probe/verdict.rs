@@ -1,10 +1,10 @@
-//! Whether a network is healthy, by what was measured.
+//! The verdict on a network's health, by what was measured.
 
 use std::fmt;
 
 use super::{Activation, Layer};
 
-/// What became of gradients on their way back.
+/// The fate of gradients on their way back.
 ///
 /// ```
 /// assert_eq!(fanin::probe::Gradients::Hold.to_string(), "hold");
@@ -12,11 +12,11 @@ use super::{Activation, Layer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Gradients {
-    /// In some layer they are below 1/100 of the last layer's.
+    /// Gradients of some layer are below 1/100 of the last layer's.
     Vanish,
     /// Neither.
     Hold,
-    /// In some layer they are above 100 times the last layer's.
+    /// Gradients of some layer are above 100 times the last layer's.
     Explode,
 }
 
@@ -30,7 +30,7 @@ impl fmt::Display for Gradients {
     }
 }
 
-/// Whether a network is healthy. Layers are counted from 1.
+/// The verdict on a network's health. Layers are counted from 1.
 ///
 /// ```
 /// use fanin::probe::{Activation, Probe};
@@ -50,17 +50,17 @@ pub struct Verdict {
     pub vanishes: Option<u64>,
     /// The first layer whose activations explode: their rms is above 100 times the input's, or passes what f32 holds.
     pub explodes: Option<u64>,
-    /// What became of gradients.
+    /// The fate of gradients.
     pub gradients: Gradients,
-    /// Where that shows, on the way back: the layer nearest to the last one.
+    /// The layer that shows it: on the way back, the one nearest to the last layer.
     pub gradients_break: Option<u64>,
 }
 
-/// How much smaller or larger counts as vanished or exploded.
+/// The factor that counts as vanished or exploded.
 const FACTOR: f64 = 100.0;
 
 impl Verdict {
-    /// Whether nothing breaks.
+    /// True if nothing breaks.
     ///
     /// See its text for an example: [`Verdict`] says "holds" then.
     pub const fn holds(&self) -> bool {
@@ -71,7 +71,7 @@ impl Verdict {
         let first = |is: &dyn Fn(&Layer) -> bool| layers.iter().position(is).map(|at| at as u64 + 1);
         let last = |is: &dyn Fn(&Layer) -> bool| layers.iter().rposition(is).map(|at| at as u64 + 1);
         let vanished = last(&|layer| layer.gradient_std < 1.0 / FACTOR);
-        // What is no number passed what f32 holds.
+        // A deviation that is no number passed the largest f32.
         let exploded = last(&|layer| layer.gradient_std > FACTOR || layer.gradient_std.is_nan());
         let (gradients, gradients_break) = match (vanished, exploded) {
             (None, None) => (Gradients::Hold, None),

@@ -80,7 +80,7 @@ pub(super) fn jax(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, 
             // Beyond, the dtype's own arithmetic has no window left.
             require(lower < f32::INFINITY, "low", low, "a number of sigmas from the mean that the dtype holds")?;
             require(upper > f32::NEG_INFINITY, "high", high, "a number of sigmas from the mean that the dtype holds")?;
-            // What `ordinary` asks of the bounds holds for what is made of them, too.
+            // The demand of `ordinary` on the bounds is also one on their error functions.
             for (value, name, bound) in [(from, "low", low), (to, "high", high)] {
                 let allowed = "the mean, or 2^-60 sigmas from it or more, in JAX's streams";
                 require(value == 0.0 || value.abs() >= 2f32.powi(-60), name, bound, allowed)?;
@@ -111,7 +111,7 @@ struct JaxWindow {
 }
 
 impl JaxWindow {
-    /// What is allowed, where JAX's own values are no truncated normal.
+    /// A check that JAX's own values are a truncated normal; the error is what is allowed.
     fn check(&self) -> Result<(), String> {
         let JaxWindow { dtype, low, high, from, to } = *self;
         let (bits, reach) = match dtype {
@@ -133,7 +133,7 @@ impl JaxWindow {
             ));
         }
         let apart = (width * 2f64.powi(-bits)).max(step(1.0));
-        // What is next to 1 lies less than a sigma from the bound that 1 becomes.
+        // The number next to 1 lies less than a sigma from the bound that 1 becomes.
         let is_far = |bound: f32| special::erf((f64::from(bound.abs()) - 1.0) / std::f64::consts::SQRT_2) > 1.0 - apart;
         let last = in_dtype(dtype, (width * (1.0 - 2f64.powi(-bits)) + f64::from(from)) as f32);
         if (from == -1.0 && is_far(low)) || (last == 1.0 && is_far(high)) {
@@ -183,7 +183,7 @@ fn placed(dtype: Dtype, location: f32, scale: f32) -> Placed {
     Placed { location, scale, last: dtype.max() as f32 }
 }
 
-/// From `from` to `to`, which nothing but a uniform's own bounds can have too far apart.
+/// Uniform numbers from `from` to `to`, which nothing but a uniform's own bounds can have too far apart.
 fn from_to(dtype: Dtype, from: f32, to: f32, placed: Placed) -> Result<JaxUniform, Error> {
     let range = in_dtype(dtype, to - from);
     require(range.is_finite(), "high", to.into(), WIDTH)?;

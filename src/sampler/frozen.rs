@@ -31,7 +31,7 @@ fn distributions() -> Vec<Distribution> {
         truncated(0.0, 1e-30, -1e-30, 3e-29),
     ];
     distributions.push(truncated(-1e9, 1.0, 0.0, infinite));
-    // Where normal proposals are accepted with 0.48, and a hair to either side: Phi(z) = 0.74, and 0.52.
+    // The edges at which normal proposals are accepted with 0.48, and a hair to either side: Phi(z) = 0.74, and 0.52.
     for edge in [0.643_345_405_392_917f64, 0.050_153_583_464_733_614] {
         for z in [edge.next_down(), edge, edge.next_up(), edge - 1e-12, edge + 1e-12] {
             let window = if edge > 0.5 { truncated(0.0, 1.0, -z, z) } else { truncated(0.0, 1.0, z, infinite) };

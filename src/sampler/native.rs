@@ -12,7 +12,7 @@ use crate::{Distribution, Dtype, Error, ErrorKind, Structure};
 /// test searches for the worst one. Half a normal is drawn by the normal: a GPU has half as much to do for such a candidate.
 const NORMAL_ACCEPTANCE: f64 = 0.48;
 
-/// What draws one of fanin's own streams, or a constant of any.
+/// The sampler of a distribution in fanin's own streams, or of a constant in any.
 pub(super) fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
     match *distribution {
         Distribution::Constant { value } => {
@@ -48,7 +48,7 @@ pub(super) fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sample
             fits(Dtype::F32, "mean", mean)?;
             fits(Dtype::F32, "std", std)?;
             let bounds = within(dtype, low, high, false)?;
-            // What is drawn is the f32 inside f32's bounds, rounded, in every dtype.
+            // The value is the f32 inside f32's bounds, rounded, in every dtype.
             let window = within(Dtype::F32, low, high, false)?;
             Ok(truncated_normal(mean, std, low, high, bounds, window))
         }
@@ -125,7 +125,7 @@ impl Values {
         }
     }
 
-    /// What a word of the stream becomes.
+    /// The value of a word of the stream.
     pub fn of_word(&self, word: u32) -> f32 {
         self.held(self.distribution.of_uniform((f64::from(word) + 0.5) / 2f64.powi(32)))
     }
@@ -295,7 +295,7 @@ mod tests {
                 .map(|k| -width.min(8.0) / 2.0 + f64::from(k) / 50.0)
                 .chain([20.0, 1e3, 1e6, 4e7, 2e8, 1e9, 1e12, 1e30]);
             for (i, a) in starts.enumerate() {
-                // Whose distances are rounded in different ways.
+                // Four deviations, whose distances are rounded in different ways.
                 let std = [1.0, 3.6589, 0.02, 1e-7 / 3.0][i % 4];
                 let window = Window { a, b: a + width, mirrored: false };
                 let normal = normal_acceptance(&window);

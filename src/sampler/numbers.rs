@@ -8,7 +8,7 @@ use super::parameters::{
 
 macro_rules! kernels {
     ($($kernel:ident = $name:literal,)*) => {
-        /// Which kernel.
+        /// The kernels.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Kernel {
             $($kernel,)*
@@ -19,7 +19,7 @@ macro_rules! kernels {
             #[cfg(test)]
             pub const ALL: &[Kernel] = &[$(Kernel::$kernel,)*];
 
-            /// Whether it takes a table beside its parameters.
+            /// True if it takes a table beside its parameters.
             pub const fn has_table(self) -> bool {
                 matches!(self, Kernel::Lookup | Kernel::Identity | Kernel::Sparse)
             }
@@ -52,7 +52,7 @@ kernels! {
     Sparse = "sparse",
 }
 
-/// The numbers of all kernels, in the order of `Numbers` in `shaders/params.wgsl`. What each is, its kernel's own type says.
+/// The numbers of all kernels, in the order of `Numbers` in `shaders/params.wgsl`. Each kernel's own type says what they are.
 #[derive(Clone, Copy, Debug, PartialEq, Default, Pod, Zeroable)]
 #[repr(C)]
 pub(crate) struct Numbers {

@@ -1,4 +1,4 @@
-//! What kernels work with: f32 numbers, by kernel.
+//! The parameters of kernels: f32 numbers, by kernel.
 
 use crate::matrix::Taps;
 use crate::number::Number;
@@ -30,14 +30,14 @@ pub(crate) enum Sampler {
     Orthogonal(Orthogonal),
     Identity(Identity),
     Sparse(Sparse),
-    /// What the host works out, for a device as well.
+    /// Values that the host works out, for a device as well.
     Values(Values),
     /// PyTorch's generator; the host draws it, for a device as well.
     Torch(Distribution),
 }
 
 impl Sampler {
-    /// Whether anything of it depends on the stream.
+    /// True if anything of it depends on the stream.
     pub fn is_random(&self) -> bool {
         match self {
             Sampler::Constant(_) | Sampler::Identity(_) => false,
@@ -57,7 +57,7 @@ pub(crate) struct Orthogonal {
 }
 
 impl Orthogonal {
-    /// Whether each matrix is made of the random words of its own elements: others have vectors of other lengths than their normals lie
+    /// True if each matrix is made of the random words of its own elements. Others have vectors of other lengths than their normals lie
     /// apart, or other taps beside them.
     pub fn has_words_of_its_own(&self) -> bool {
         self.matrix.taps() == Taps::One && self.matrix.longer().is_multiple_of(4)
@@ -69,7 +69,7 @@ impl Orthogonal {
 pub(crate) struct Identity {
     /// The value's bits.
     pub word: u32,
-    /// How many outputs a group has.
+    /// The number of outputs of a group.
     pub per_group: u64,
     pub matrix: Matrix,
 }
@@ -97,7 +97,7 @@ pub(crate) struct Values {
 pub(crate) struct Line {
     /// Uniform: the middle. Normal: the mean. Exponential proposal: the bound nearest to the mode.
     pub location: f32,
-    /// What `location` lost when it was rounded to f32.
+    /// The part of `location` that was lost when it was rounded to f32.
     pub offset: f32,
     /// Uniform: half the width, per 2^31. Normal: the standard deviation times `RADIUS_UNIT`. Exponential proposal: the signed mean
     /// distance.
@@ -107,10 +107,10 @@ pub(crate) struct Line {
     pub last: f32,
     /// `location` and `scale` are in units of this power of two, which is 1 unless they are very small or very large.
     pub unit: f32,
-    /// In those units, what is as large as the largest f32, and what is smaller than the smallest normal one.
+    /// The bounds of f32 in those units: the largest number, and the smallest normal one.
     pub limit: f32,
     pub tiny: f32,
-    /// What the kernel has to [ask](asks).
+    /// The steps that the kernel has to [ask](asks) for.
     pub asks: u32,
 }
 
@@ -137,7 +137,7 @@ pub(crate) struct ByExponential {
     /// the mass beyond the far bound.
     pub mass_per_step: f32,
     pub beyond: f32,
-    /// At distance e a proposal is accepted with log-probability (e (slope - curve e) - peak) / 2.
+    /// The terms of the log-probability of acceptance at distance e: (e (slope - curve e) - peak) / 2.
     pub slope: f32,
     pub curve: f32,
     pub peak: f32,
@@ -164,7 +164,7 @@ pub(crate) struct TensorFlow {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct JaxUniform {
     pub placed: Placed,
-    /// Where uniform values begin, and how wide they reach, in two parts, the first of which has 12 bits.
+    /// The beginning of uniform values, and their width in two parts, the first of which has 12 bits.
     pub from: f32,
     pub coarse: f32,
     pub fine: f32,
@@ -178,7 +178,7 @@ pub(crate) struct JaxNormal {
     pub high: f32,
 }
 
-/// What a kernel has to ask, a bit each: pipelines are compiled for it. The bits of `asks` in `shaders/rounding.wgsl`.
+/// The steps that a kernel has to ask for, a bit each: pipelines are compiled for them. The bits of `asks` in `shaders/rounding.wgsl`.
 pub(crate) mod asks {
     /// Distances are from somewhere else than 0.
     pub const LOCATION: u32 = 1;
@@ -186,7 +186,7 @@ pub(crate) mod asks {
     pub const OFFSET: u32 = 2;
     /// The working unit is not 1.
     pub const UNIT: u32 = 4;
-    /// What is drawn may lie outside the bounds, or round to it.
+    /// Values may lie outside the bounds, or round to them.
     pub const BOUNDS: u32 = 8;
     /// Exponential proposal: the window holds half of its mass or less, which words share out from the near bound on.
     pub const NARROW: u32 = 16;

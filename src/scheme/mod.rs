@@ -95,12 +95,12 @@ pub enum Scheme {
     Fixed(Distribution),
     /// A distribution whose variance is scaled to the fans.
     Scaled(VarianceScaling),
-    /// What depends on the shape itself.
+    /// A distribution that depends on the shape itself.
     Shaped(Shaped),
 }
 
 impl Scheme {
-    /// What this scheme draws into a weight of this shape. Shapes matter only to schemes that need fans.
+    /// The distribution of a weight of this shape. Shapes matter only to schemes that need fans.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`], as of [`Fans::from_shape`], if fans are needed; those of [`Distribution::check`].
@@ -121,7 +121,7 @@ impl Scheme {
         }
     }
 
-    /// What this scheme draws into a weight of these fans, whatever its shape.
+    /// The distribution of a weight of these fans, whatever its shape.
     ///
     /// # Errors
     /// Those of [`Distribution::check`]; [`ErrorKind::Shape`] for a scheme that needs the shape itself.
@@ -236,7 +236,7 @@ impl Scheme {
         Error::new(ErrorKind::Parameter, format!("the scheme for another {key}"), self, allowed)
     }
 
-    /// What is wrong whatever the fans and the shape.
+    /// A check of what is wrong whatever the fans and the shape.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self {
             Scheme::Shaped(shaped) => shaped.check(),
@@ -245,7 +245,7 @@ impl Scheme {
         }
     }
 
-    /// Whether the scheme needs fan_in or fan_out, and so a shape that has them.
+    /// True if the scheme needs fan_in or fan_out, and so a shape that has them.
     ///
     /// ```
     /// assert!("he_normal".parse::<fanin::Scheme>()?.needs_fans());
@@ -326,7 +326,7 @@ pub struct VarianceScaling {
     spread: Spread,
 }
 
-/// Which fan a variance is divided by.
+/// The fan that a variance is divided by.
 ///
 /// ```
 /// assert_eq!("fan_avg".parse::<fanin::scheme::FanMode>()?, fanin::scheme::FanMode::FanAvg);
@@ -400,7 +400,7 @@ impl VarianceScaling {
         self.scale
     }
 
-    /// Which fan.
+    /// The fan that the variance is divided by.
     pub const fn mode(&self) -> FanMode {
         self.mode
     }
@@ -410,7 +410,7 @@ impl VarianceScaling {
         self.spread
     }
 
-    /// What is drawn for these fans.
+    /// The distribution for these fans.
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`] where the scale is so small or so large that f64 does not hold the bounds or the deviation.

@@ -266,8 +266,8 @@ pub const fn dirac(groups: u64) -> Scheme {
     Scheme::Shaped(Shaped::Dirac { groups })
 }
 
-/// Of each input's outputs `ceil(sparsity * outputs)` are zero, which ones a keyed permutation says, the others N(0, std^2). J.
-/// Martens, "Deep learning via Hessian-free optimization", ICML 2010; PyTorch's `sparse_`.
+/// N(0, std^2), but zero for `ceil(sparsity * outputs)` of each input's outputs, which a keyed permutation chooses. J. Martens, "Deep
+/// learning via Hessian-free optimization", ICML 2010; PyTorch's `sparse_`.
 ///
 /// ```
 /// use fanin::{Dtype, Layout, Stream, cpu, scheme};
@@ -298,7 +298,7 @@ pub const fn arange(start: f64, step: f64, axis: i64) -> Scheme {
     Scheme::Shaped(Shaped::Sequence { start, until: Until::Step(step), function: Function::Linear, axis })
 }
 
-/// From `start` to `end` along a dimension, evenly.
+/// Evenly spaced values from `start` to `end` along a dimension.
 ///
 /// ```
 /// let scheme = fanin::scheme::linspace(0.0, 1.0, -1);

@@ -24,16 +24,16 @@ use crate::{Distribution, Error, ErrorKind, Layout, Matrix, elements};
 pub enum Shaped {
     /// `gain` times orthonormal rows or columns of the weight as a matrix, outputs by all else ([`Matrix::of`]).
     Orthogonal {
-        /// How long the orthonormal vectors are.
+        /// The length of the orthonormal vectors.
         gain: f64,
-        /// Whether a side may be longer than 2^16.
+        /// True if a side may be longer than 2^16.
         large: bool,
     },
     /// The same of outputs by inputs at a convolution's middle tap ([`Matrix::at_centre`]), zero at the others.
     DeltaOrthogonal {
-        /// How long the orthonormal vectors are.
+        /// The length of the orthonormal vectors.
         gain: f64,
-        /// Whether a side may be longer than 2^16.
+        /// True if a side may be longer than 2^16.
         large: bool,
     },
     /// `gain` on the diagonal of a matrix.
@@ -43,12 +43,12 @@ pub enum Shaped {
     },
     /// 1 at a convolution's middle tap (of an even number, the one behind the middle, as PyTorch has it), from each group's inputs to its first outputs.
     Dirac {
-        /// How many groups; where it is 1, those of the layout.
+        /// The number of groups; where it is 1, those of the layout.
         groups: u64,
     },
     /// Normal but for some zeros in each column.
     Sparse {
-        /// Which part of each input's outputs is zero.
+        /// The part of each input's outputs that is zero, from 0 to 1.
         sparsity: f64,
         /// The standard deviation of the others.
         std: f64,
@@ -57,16 +57,16 @@ pub enum Shaped {
     Sequence {
         /// Its argument at index 0.
         start: f64,
-        /// How it goes on.
+        /// The step or the end of the sequence.
         until: Until,
-        /// What is taken of it.
+        /// The function of the sequence's numbers that gives the elements.
         function: Function,
-        /// Along which dimension; negative numbers count from the last one, -1.
+        /// The dimension; negative numbers count from the last one, -1.
         axis: i64,
     },
 }
 
-/// How a sequence goes on.
+/// The step or the end of a sequence.
 ///
 /// ```
 /// use fanin::{Layout, scheme};
@@ -78,16 +78,16 @@ pub enum Shaped {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Until {
-    /// By so much with each index.
+    /// The step from one index to the next.
     Step(f64),
-    /// To this at the last index.
+    /// The argument at the last index.
     End(f64),
-    /// To this at the index behind the last.
+    /// The argument at the index behind the last.
     Before(f64),
 }
 
 impl Shaped {
-    /// What is wrong whatever the shape.
+    /// A check of what is wrong whatever the shape.
     pub(super) fn check(&self) -> Result<(), Error> {
         match *self {
             Shaped::Dirac { groups } => self.resolve(&[groups.max(1), 1, 1], Layout::OUT_IN).map(|_| ()),
@@ -100,7 +100,7 @@ impl Shaped {
         }
     }
 
-    /// What it is for a weight of this shape.
+    /// The distribution of a weight of this shape.
     pub(super) fn resolve(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
         let groups = self.groups(layout)?;
         let structure = match *self {
@@ -152,7 +152,7 @@ impl Shaped {
         Ok(Distribution::Structured(structure))
     }
 
-    /// Into how many groups a weight of this layout falls, for a scheme that knows of groups.
+    /// The number of groups of a weight of this layout, for a scheme that knows of groups.
     fn groups(&self, layout: Layout) -> Result<u64, Error> {
         let (said, wrong) =
             (layout.groups(), |value, allowed| Err(Error::new(ErrorKind::Shape, "groups", value, allowed)));
@@ -163,7 +163,7 @@ impl Shaped {
                 let value = format!("{groups} in the scheme {self} and {said} in the layout {layout}");
                 wrong(value, "the same in both, or in one of them alone")
             }
-            // Where an element is along its axis is the same in any layout.
+            // The place of an element along its axis is the same in any layout.
             Shaped::Sequence { .. } => Ok(1),
             _ if said != 1 => {
                 let value = format!("{said} in the layout {layout}, for the scheme {self}");

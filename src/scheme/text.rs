@@ -9,7 +9,7 @@ use crate::matrix::{Matrix, Taps};
 use crate::names::{nearest, plain};
 use crate::structure::{Function, Structure};
 
-/// What a text may begin with.
+/// The names that a text may begin with.
 #[derive(Clone, Copy, PartialEq)]
 enum Name {
     Zeros,
@@ -282,7 +282,7 @@ impl<'a> Keys<'a> {
         text.parse().map_err(|_| self.wrong("axis", text, "a whole number"))
     }
 
-    /// Where matrices lie, if it is said: of a scheme that is resolved.
+    /// The places of matrices, if they are said: of a scheme that is resolved.
     fn matrix(&mut self) -> Result<Option<Matrix>, Error> {
         let Some(rows) = self.count("rows")? else { return Ok(None) };
         let columns = self.count("columns")?.ok_or_else(|| self.wrong("columns", "", "a whole number beside rows"))?;

@@ -21,19 +21,19 @@ use crate::say;
 /// for 0.2 before it counts. A software adapter says nothing about a GPU.
 #[derive(clap::Args)]
 pub struct Bench {
-    /// What to time beside the CPU: as for `init`.
+    /// The device to time beside the CPU: as for `init`.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
-    /// How many elements each fill has.
+    /// The number of elements of each fill.
     #[arg(long, value_name = "N", default_value_t = 1 << 24, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     size: u64,
-    /// How many runs the median is taken of.
+    /// The number of runs that the median is taken of.
     #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     runs: u32,
-    /// How many threads the CPU draws with [default: one per core].
+    /// The number of threads that the CPU draws with [default: one per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
-    /// Whose streams to time; several may be given, with commas between.
+    /// The streams to time, by their framework; several may be given, with commas between.
     #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', default_value = "native")]
     stream: Vec<Kind>,
     /// Print a JSON list of rows instead of a table.
@@ -41,7 +41,7 @@ pub struct Bench {
     json: bool,
 }
 
-/// The first is the plain fill that the others are held against.
+/// The first is the plain fill, which the others are compared with.
 const DISTRIBUTIONS: [(&str, Distribution); 4] = [
     ("constant", Distribution::Constant { value: 1.0 }),
     ("uniform", Distribution::Uniform { low: -1.0, high: 1.0 }),
@@ -49,7 +49,7 @@ const DISTRIBUTIONS: [(&str, Distribution); 4] = [
     ("truncated_normal", Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: -2.0, high: 2.0 }),
 ];
 
-/// What is timed of a stream: its name, and a seed.
+/// The seed of the stream to time.
 fn seed_of(kind: Kind) -> Result<Seed, Failure> {
     Ok(match kind {
         Kind::Native => Seed::Native(42),
@@ -216,10 +216,10 @@ impl Bench {
     }
 }
 
-/// How long a row runs before it is timed.
+/// The time for which a row runs before it is timed.
 const WARM_UP: Duration = Duration::from_millis(200);
-/// How long a GPU works before its first row: its clock is slow while there is nothing to do (an H100's by a factor of five), and takes
-/// a second to rise.
+/// The time for which a GPU works before its first row: its clock is slow while there is nothing to do (an H100's by a factor of five),
+/// and takes a second to rise.
 const WAKE_UP: Duration = Duration::from_secs(2);
 
 /// The median of `runs` timings, after those of the first 0.2 seconds.

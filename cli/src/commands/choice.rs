@@ -1,4 +1,4 @@
-//! Which rules a command goes by.
+//! The choice of a command's rules.
 
 use std::path::PathBuf;
 
@@ -16,10 +16,10 @@ pub struct Choice {
     /// weight, gamma or scale of a norm; a running variance) and at 0 otherwise [default: glorot_uniform]
     #[arg(long, value_parser = crate::commands::options::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
     scheme: Option<Scheme>,
-    /// What the dimensions of a weight mean, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in
-    /// (MLX), depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions
-    /// and :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M. With PATTERN= before it, for tensors of
-    /// such names, as in --layout "*.experts.*=batch_out_in"; the first that fits. [default: out_in]
+    /// The meaning of a weight's dimensions, for --scheme: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in (MLX),
+    /// depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions and
+    /// :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M. With PATTERN= before it, for tensors of such
+    /// names, as in --layout "*.experts.*=batch_out_in"; the first that fits. [default: out_in]
     #[arg(long, value_name = "[PATTERN=]LAYOUT", value_parser = layout_of, conflicts_with_all = ["rules", "preset"])]
     layout: Vec<(Option<String>, Layout)>,
     /// Rules, a TOML file: which scheme each tensor takes; or a plan, a JSON file.
@@ -34,7 +34,7 @@ fn presets() -> String {
     format!("Rules that come with fanin: {}; or auto, by the tensors' names", names.join(", "))
 }
 
-/// What to say of a layout that is given with a scheme that asks for none.
+/// The warning about a layout that is given with a scheme that asks for none.
 pub fn passed_over(scheme: &Scheme) -> Option<String> {
     let is_asked = match scheme {
         Scheme::Fixed(_) => false,
@@ -59,26 +59,26 @@ fn layout_of(text: &str) -> Result<(Option<String>, Layout), String> {
             Err(e) => first = first.or(Some(e)),
         }
     }
-    // What begins as a layout is one.
+    // A text that begins as a layout is one.
     let name = text.split(':').next().unwrap_or_default().trim();
     let is_layout = name.parse::<Layout>().is_ok() || ["axes", "fans"].contains(&name.trim_end_matches("_transposed"));
     Err(first.filter(|_| !is_layout).unwrap_or(failed).to_string())
 }
 
 impl Choice {
-    /// Whether anything was said.
+    /// True if anything was said.
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || !self.layout.is_empty() || self.rules.is_some() || self.preset.is_some()
     }
 
-    /// What to say of what one scheme for all draws, although the names are not those of weights.
+    /// The warning about tensors that one scheme for all draws, although their names are not those of weights.
     pub fn doubtful(&self, planned: &[Planned], has_own: bool) -> Option<String> {
         if self.rules.is_some() || self.preset.is_some() || (has_own && !self.is_given()) {
             return None;
         }
         let is_weight =
             |name: &str| ["weight", "kernel", "embed"].iter().any(|part| name.to_lowercase().contains(part));
-        // What its rules have a pattern of its own for is not drawn by the scheme, and a constant by none.
+        // The scheme draws no tensor for which its rules have a pattern of its own, and no scheme draws a constant.
         let by_scheme = |p: &&Planned| {
             p.rule.as_ref().is_some_and(|met| met.pattern == "*")
                 && p.draw.as_ref().is_some_and(|draw| !matches!(draw.distribution, Distribution::Constant { .. }))
@@ -93,7 +93,7 @@ impl Choice {
         })
     }
 
-    /// What to say of rules that no tensor met, where they were written for this model: presets and --scheme are for any.
+    /// The warning about rules that no tensor met, where they were written for this model: presets and --scheme are for any.
     pub fn unmet(&self, unmet: &[Met]) -> Option<String> {
         if self.rules.is_some() && !unmet.is_empty() {
             let rule = |met: &Met| format!("line {} ({})", met.line, met.pattern);

@@ -65,7 +65,7 @@ enum Outcome {
     Closed(Failure),
     /// The test did not come to its end.
     Broken(Failure),
-    /// How kernels kept their rounding, and why it is not by the language, where it could have been.
+    /// The outcome, the rounding of the kernels, and why it is not by the language, where it could have been.
     Tested(SelfTest, Rounding, Option<String>),
 }
 
@@ -84,7 +84,7 @@ impl Outcome {
         if let Outcome::Tested(test, ..) = self { Some(test) } else { None }
     }
 
-    /// Why there is no test, in words that stand after the device's name.
+    /// The reason why there is no test, in words that stand after the device's name.
     fn trouble(&self) -> Option<String> {
         match self {
             Outcome::Closed(e) => Some(format!("cannot be opened: {}", e.message)),
@@ -93,7 +93,7 @@ impl Outcome {
         }
     }
 
-    /// How kernels keep their rounding, and why not by the language, where they could.
+    /// The rounding of the kernels, and why it is not by the language, where it could be.
     fn rounding(&self) -> Option<(String, Option<&str>)> {
         match self {
             Outcome::Tested(_, rounding, refused) => Some((rounding.to_string(), refused.as_deref())),

@@ -46,9 +46,9 @@ pub struct Fill {
     /// f32, f16, bf16
     #[arg(long, default_value = "f32", value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Dtype,
-    /// What the dimensions of a weight mean: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in (MLX),
-    /// depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions and
-    /// :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M.
+    /// The meaning of a weight's dimensions: out_in (PyTorch), in_out (Keras, JAX, GPT-2's Conv1D), out_kernel_in (MLX), depthwise
+    /// (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions and :groups=N;
+    /// axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M.
     /// [default: out_in]
     #[arg(long, value_name = "LAYOUT", value_parser = crate::commands::options::parse::<Layout>)]
     layout: Option<Layout>,
@@ -135,7 +135,7 @@ impl Fill {
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
         let part = part.into_iter().collect();
         let recipe = Recipe { draw, alone: true, part };
-        // Whether it can be drawn is known before a device is opened.
+        // A fill that cannot be drawn is refused before a device is opened.
         let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
         let shape = recipe.shape();
         let engine = Engine::choose(device)?;
@@ -191,17 +191,17 @@ impl Fill {
     }
 }
 
-/// What came out.
+/// The elements in a few numbers.
 struct Look {
     summary: Summary,
     first: Vec<f32>,
 }
 
 impl Look {
-    /// How many of the first values are shown.
+    /// The number of first values that are shown.
     const FIRST: u64 = 8;
 
-    /// Of what is drawn twice and not kept: memory does not grow with the shape.
+    /// The numbers of elements that are drawn twice and not kept: memory does not grow with the shape.
     fn at(fill: &fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<Look, Failure> {
         let dtype = file_dtype(fill.dtype()).map_err(Failure::input)?;
         let first_ones = fill.split_at(Self::FIRST).0;
@@ -221,7 +221,7 @@ impl Look {
     }
 }
 
-/// That it is drawn.
+/// The progress of the drawing.
 fn shown(engine: &Engine, fill: &fanin::Fill, name: &str, chunk: u64, bytes: u64) -> ProgressBar {
     let bar = progress::bar(bytes);
     progress::show(&bar, &progress::draws(engine.name(), fill, name, chunk));

@@ -30,16 +30,16 @@ use crate::say;
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
-/// Which tensors there are, and how they start, is said by a model's config.json, as transformers makes it; or a list says which, and a
-/// preset, rules, or one scheme for all say how. Integer tensors of a list are kept out of the file, and listed; a configuration's
-/// are zero. The file is written beside its name and renamed when it is complete.
+/// A model's config.json, as transformers makes it, says which tensors there are, and how they start. Or a list says which, and a
+/// preset, rules, or one scheme for all say how. Integer tensors of a list are kept out of the file, and listed; a configuration's are
+/// zero. The file is written beside its name and renamed when it is complete.
 ///
 /// Many processes can draw a model together, each its part, without talking to one another: under mpirun, torchrun or srun
 /// each finds its rank in the environment.
 ///
-/// With --base, what a checkpoint has of the model is copied bit by bit, also what is not drawn, and only the rest is drawn. A tensor
-/// that grew along its first dimension, such as an embedding of more words, keeps the rows that are there; the new ones are those
-/// that the whole tensor would have for the seed. Nothing is converted, and the checkpoint itself is not replaced.
+/// With --base, tensors that a checkpoint has are copied bit by bit, also those that are not drawn, and only the rest is drawn. A
+/// tensor that grew along its first dimension, such as an embedding of more words, keeps the rows that are there; the new ones are
+/// those that the whole tensor would have for the seed. Nothing is converted, and the checkpoint itself is not replaced.
 #[derive(clap::Args)]
 pub struct Init {
     /// The model: its config.json, or a folder that holds one; a JSON list of tensors (name -> {dtype, shape}); a .safetensors file,
@@ -52,12 +52,12 @@ pub struct Init {
     source: Source,
     #[command(flatten)]
     choice: Choice,
-    /// Copy what this checkpoint has of the model's tensors, and draw the rest alone: a .safetensors file, or the
+    /// Copy the model's tensors from this checkpoint where it has them, and draw the rest alone: a .safetensors file, or the
     /// .safetensors.index.json of a sharded one.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
-    /// What stands before the model's names in the base, such as `student.`; what wrappers put there (`_orig_mod.`, `module.`,
-    /// `model.`, `base_model.model.`, `_fsdp_wrapped_module.` and the like) is found where no name is the model's.
+    /// The prefix of the model's names in the base, such as `student.`; prefixes of wrappers (`_orig_mod.`, `module.`, `model.`,
+    /// `base_model.model.`, `_fsdp_wrapped_module.` and the like) are found where no name is the model's.
     #[arg(long, value_name = "PREFIX", requires = "base")]
     base_prefix: Option<String>,
     /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
@@ -69,16 +69,16 @@ pub struct Init {
     /// Go on with what an interrupted run of the same command left.
     #[arg(long)]
     resume: bool,
-    /// How much memory to draw with at most, such as 16MiB; no more than the default is of use.
+    /// The most memory to draw with, such as 16MiB; no more than the default is of use.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     memory: u64,
     /// This process's number among those that draw the model together, from 0 on [default: what the launcher says]
     #[arg(long, value_name = "I")]
     rank: Option<u64>,
-    /// How many processes draw the model together, at most 2^20 [default: what the launcher says, else 1]
+    /// The number of processes that draw the model together, at most 2^20 [default: what the launcher says, else 1]
     #[arg(long, value_name = "N")]
     world_size: Option<u64>,
-    /// How they share it: tensor (whole tensors); the number of a dimension (a slice of each tensor along it, cut as
+    /// The way in which they share it: tensor (whole tensors); the number of a dimension (a slice of each tensor along it, cut as
     /// torch.chunk does; tensors without it are whole in every file); or rules (each tensor as its rule's split says, and whole in
     /// every file where it says none) [default: tensor; rules with --mesh]
     #[arg(long, value_name = "SPLIT")]
@@ -127,7 +127,7 @@ impl Init {
             }
         };
         let model = self.source.read(&self.model)?;
-        // What a plan does not draw lies beside it, by the plan's own names.
+        // The values of tensors that a plan does not draw lie beside it, by the plan's own names.
         let values = model.own.as_ref().and_then(|own| own.values.clone());
         if let (Some(base), Some(values)) = (&self.base, &values) {
             let (base, values) = (base.display(), values.display());
@@ -343,7 +343,7 @@ impl Init {
                 draw.stream = place;
             }
             let recipe = Recipe::planned(draw);
-            // What cannot be drawn is said before anything is.
+            // A tensor that cannot be drawn is refused before any is.
             recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
             plan.parts.extend(part.map(|part| (tensor.name.clone(), part)));
             plan.tensors.push(Tensor { name: tensor.name, dtype, recipe, split: planned.split });
@@ -354,7 +354,7 @@ impl Init {
     }
 }
 
-/// Where tensors are in PyTorch's sequence.
+/// The places of tensors in PyTorch's sequence.
 impl Init {
     fn places(
         &self,
@@ -385,7 +385,7 @@ impl Init {
     }
 }
 
-/// What to say of tensors that the model does not have.
+/// The note about tensors that the model does not have.
 fn left_out(base: &Base, model: &[header::Tensor]) -> Option<String> {
     let here: HashSet<_> = model.iter().map(|tensor| tensor.name.as_str()).collect();
     let names: Vec<_> = base.names().filter(|name| !here.contains(name)).collect();
@@ -393,7 +393,7 @@ fn left_out(base: &Base, model: &[header::Tensor]) -> Option<String> {
     (!names.is_empty()).then(|| format!("not copied from {base}, as the model has none such: {}", names.join(", ")))
 }
 
-/// What to say of tensors that the rules tie to others, of which the base has these alone.
+/// The note about tensors that the rules tie to others, of which the base has these alone.
 fn untied(tensors: &[Tensor], parts: &BTreeMap<String, Part>) -> Option<String> {
     let is_untied = |t: &&Tensor| !parts.contains_key(&t.name) && parts.contains_key(&t.recipe.draw.stream);
     let of = |t: &Tensor| format!("{} (of {})", t.name, t.recipe.draw.stream);
@@ -419,19 +419,19 @@ fn contents(tensors: Vec<Tensor>, mut parts: BTreeMap<String, Part>) -> Result<V
 }
 
 struct Plan {
-    /// What is drawn, if only in part.
+    /// The tensors that are drawn, if only in part.
     tensors: Vec<Tensor>,
-    /// What is copied, if only in part.
+    /// The tensors that are copied, if only in part.
     parts: BTreeMap<String, Part>,
     /// Integers of a configuration's model, which are zero.
     buffers: Vec<header::Tensor>,
     /// Integer tensors.
     kept_out: Vec<String>,
     skipped: Vec<String>,
-    /// What people should know of the choice.
+    /// The notes on the choice, for people.
     notes: Vec<String>,
     rules: String,
     digest: String,
-    /// Of a model that was described by one.
+    /// The configuration of a model that was described by one.
     config: Option<Config>,
 }

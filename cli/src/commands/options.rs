@@ -5,7 +5,7 @@ use clap::Args;
 use crate::draw::seed;
 use crate::failure::Failure;
 
-/// What `init` and `fill` share.
+/// The options that `init` and `fill` share.
 #[derive(Args)]
 pub struct Common {
     /// The seed: 0 to 2^64 - 1; for keras, jax and jax-nn -2^63 to 2^63 - 1, for tensorflow two such, --seed=S0,S1.
@@ -13,12 +13,12 @@ pub struct Common {
     /// threads of each.
     #[arg(long, value_name = "N", default_value = "0", allow_hyphen_values = true)]
     seed: String,
-    /// Whose random values are drawn: fanin's own, or what another framework gives for this seed. In a model, each tensor has a
-    /// seed of its own, made of this one and its name; but for PyTorch's, which a model has one of, and in the order of its plan.
+    /// The framework whose random values are drawn for this seed, or fanin's own. In a model, each tensor has a seed of its own, made
+    /// of this one and its name. With PyTorch's the model has one seed, and its tensors are drawn in the order of its plan.
     #[arg(long, alias = "generator", value_enum, ignore_case = true, default_value_t = seed::Kind::Native)]
     stream: seed::Kind,
-    /// What draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name
-    /// as `fanin devices` prints them. Whichever it is, the bits are the same.
+    /// The device that draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name as
+    /// `fanin devices` prints them. Every device draws the same bits.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
     /// Print a JSON object instead of text.

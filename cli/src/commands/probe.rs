@@ -23,13 +23,13 @@ use crate::say;
 /// Says whether an initialisation is healthy: whether layers saturate, activations vanish, gradients vanish or explode.
 ///
 /// A batch of inputs of variance 1 is sent through equal square layers that the scheme draws, and a gradient of deviation 1 back from
-/// the top; on a GPU weights are drawn where they are multiplied. Beside what was measured stands what mean-field theory expects of
-/// layers that are infinitely wide. An activation is saturated where its slope is below 1 % of its largest; for relu and its kin that
-/// is one side by design.
+/// the top; on a GPU weights are drawn where they are multiplied. The measurements stand beside the expectations of mean-field theory
+/// for layers that are infinitely wide. An activation is saturated where its slope is below 1 % of its largest; for relu and its kin
+/// that is one side by design.
 ///
-/// Of a whole model, a config.json, a list of tensors or a checkpoint, it says of each matrix its gain, variance times fan_in, beside
-/// the one that keeps gradients before such an activation, and its largest and smallest singular values beside those expected of a
-/// random matrix; a matrix whose gain is eight times that of the middle one, or less than an eighth, stands out.
+/// For a whole model, given as a config.json, a list of tensors or a checkpoint, it measures each matrix. It prints the gain, variance
+/// times fan_in, beside the one that keeps gradients before such an activation, and the largest and smallest singular values beside
+/// those expected of a random matrix. A matrix whose gain is eight times that of the middle one, or less than an eighth, stands out.
 ///
 /// Examples: fanin probe glorot_normal --activation relu
 ///           fanin probe normal:std=0.01 --compare standard --compare lecun_normal --svg probe.svg
@@ -40,28 +40,29 @@ pub struct Probe {
     /// The scheme of the weights, NAME[:key=value,...], or a model, as for init
     #[arg(value_name = "SCHEME|MODEL", value_parser = subject)]
     subject: Subject,
-    /// linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign [default: tanh; of a model linear]
+    /// The activation: linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign [default: tanh; of a model
+    /// linear]
     #[arg(long, value_name = "NAME", value_parser = parse::<Activation>)]
     activation: Option<Activation>,
-    /// How many layers [default: 20]
+    /// The number of layers [default: 20]
     #[arg(long, value_name = "N")]
     depth: Option<u64>,
-    /// How many units each layer has, and the input [default: 512]
+    /// The number of units of each layer, and of the input [default: 512]
     #[arg(long, value_name = "N")]
     width: Option<u64>,
-    /// How many inputs [default: 256]
+    /// The number of inputs [default: 256]
     #[arg(long, value_name = "N")]
     batch: Option<u64>,
     /// The scheme of the biases, which have their weight's fans, as in PyTorch [default: zeros]
     #[arg(long, value_name = "SCHEME", value_parser = parse::<Scheme>)]
     bias: Option<Scheme>,
-    /// What the inputs are, with mean 0 and variance 1: normal, uniform [default: normal]
+    /// The distribution of the inputs, with mean 0 and variance 1: normal, uniform [default: normal]
     #[arg(long, value_name = "NAME", value_parser = parse::<Input>)]
     input: Option<Input>,
     /// The seed: 0 to 2^64 - 1 [default: 0]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// What draws and multiplies: as for init. Numbers agree to what f32 rounds.
+    /// The device that draws and multiplies: as for init. Numbers agree to what f32 rounds.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
     /// Another scheme, to stand beside the first; several may be given.
@@ -79,14 +80,14 @@ pub struct Probe {
     choice: Choice,
 }
 
-/// What is probed.
+/// The subject of a probe.
 #[derive(Clone, Debug)]
 enum Subject {
     Scheme(Given),
     Model(PathBuf),
 }
 
-/// What names a file, or is one, is a model: no scheme's name is a path.
+/// The subject that a text names: a model if it names a file, or is one, as no scheme's name is a path.
 fn subject(text: &str) -> Result<Subject, String> {
     let path = PathBuf::from(text);
     let is_path = text.contains(['/', '\\']) || path.extension().is_some_and(|e| e == "json" || e == "safetensors");
@@ -115,7 +116,7 @@ struct Probed {
     probe: fanin::probe::Probe,
     device: String,
     report: Report,
-    /// What would hold, where something breaks.
+    /// The advice, where something breaks.
     advice: Option<Advice>,
 }
 
@@ -219,7 +220,7 @@ impl Probe {
     }
 }
 
-/// Of a search that takes a while, how long.
+/// A note of how long a search takes, if it takes a while.
 fn say_how_long(probe: &fanin::probe::Probe, seconds_of_one: f64) {
     let probes = probe.most_probes();
     let seconds = probes as f64 * seconds_of_one;
@@ -279,7 +280,8 @@ impl Probed {
     }
 }
 
-/// What --json prints. Numbers beyond f32, and what theory does not speak of, are null; a seed is text, as in all JSON of fanin's.
+/// The object that --json prints. Numbers beyond f32, and those of which theory does not speak, are null; a seed is text, as in all
+/// JSON of fanin's.
 #[derive(Serialize)]
 struct Json {
     scheme: String,

@@ -46,7 +46,7 @@ impl RulesOf {
         let (rules, name) = self.choice.rules(&tensors, own.map(|own| own.rules))?;
         let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
         let planned = plan.tensors();
-        // What is planned may not be there to be drawn, such as a zero row.
+        // A planned tensor may be impossible to draw, such as one whose zero row is not there.
         let cannot = |p: &Planned| {
             let draw = p.draw.as_ref()?;
             draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|e| e.to_string())

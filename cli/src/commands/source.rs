@@ -13,10 +13,10 @@ use crate::files::texts::toml;
 
 #[derive(clap::Args)]
 pub struct Source {
-    /// Of a configuration, another value: KEY=VALUE, JSON or text, such as num_hidden_layers=2. Repeatable.
+    /// Another value of a configuration: KEY=VALUE, JSON or text, such as num_hidden_layers=2. Repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
-    /// Of a configuration, an architecture of your own, a TOML file: which tensors there are, and how they start
+    /// An architecture of your own for a configuration, a TOML file: which tensors there are, and how they start
     #[arg(long, value_name = "ARCHITECTURE.toml")]
     architecture: Option<PathBuf>,
 }
@@ -32,20 +32,20 @@ pub struct Model {
     pub own: Option<Own>,
 }
 
-/// What a configuration or a plan says beside its tensors.
+/// The contents of a configuration or a plan beside its tensors.
 pub struct Own {
     /// The architecture's rules, or a plan's, and what they are called.
     pub rules: (Rules, String),
-    /// With what was set; a plan has none.
+    /// The configuration with the values that were set; a plan has none.
     pub config: Option<Config>,
-    /// Where a plan has the values of what is not drawn.
+    /// The file in which a plan has the values of tensors that are not drawn.
     pub values: Option<PathBuf>,
     /// In which order PyTorch draws a plan's tensors.
     pub order: Option<Order>,
 }
 
 impl Source {
-    /// Whether anything was said.
+    /// True if anything was said.
     pub fn is_given(&self) -> bool {
         !self.set.is_empty() || self.architecture.is_some()
     }
@@ -68,7 +68,7 @@ impl Source {
         };
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
         let wrong = |e: fanin::Error| failed(&format!("{e:#}"));
-        // Whose architecture it is may be set too.
+        // The names of the configuration's architecture may be set too.
         for (key, value) in self.set.iter().filter(|(key, _)| ["architectures", "model_type"].contains(&key.as_str())) {
             config.set(key, value).map_err(wrong)?;
         }
@@ -99,7 +99,7 @@ impl Source {
         Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: Some(config), values: None, order: None }) })
     }
 
-    /// What is said of a configuration, where there is none.
+    /// The error of options for a configuration, where there is none.
     fn refused(&self, path: &Path, what: &str) -> Result<(), Failure> {
         if !self.is_given() {
             return Ok(());

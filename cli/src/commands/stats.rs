@@ -15,9 +15,9 @@ use crate::files::summary::{BINS, Summary, size_of};
 use crate::files::{model, regular};
 use crate::say;
 
-/// Prints each tensor's mean, standard deviation, extremes, zeros, and numbers that are none, with a histogram; and the mean
-/// and the standard deviation of what it was drawn from, if the file, or rules that are given, say so. Of what was copied, if only
-/// in part, nothing is expected.
+/// Prints each tensor's mean, standard deviation, extremes, zeros, and numbers that are none, with a histogram; and the mean and the
+/// standard deviation of what it was drawn from, if the file, or rules that are given, say so. Nothing is expected of a tensor that was
+/// copied, if only in part.
 #[derive(clap::Args)]
 pub struct Stats {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
@@ -29,7 +29,7 @@ pub struct Stats {
     json: bool,
 }
 
-/// Whether one distribution is expected of the whole, but for rows of zeros.
+/// True if one distribution is expected of the whole, but for rows of zeros.
 fn is_one(draw: &Draw) -> bool {
     draw.parts.iter().all(fanin::rules::Part::is_zero_row)
 }
@@ -39,7 +39,7 @@ impl Stats {
         let shards = model::shards(&self.checkpoint, true)?;
         let (mut expected, mut copied) = (BTreeMap::new(), HashSet::new());
         for header in shards.iter().map(|shard| &shard.header) {
-            // What cannot be read says nothing; `verify` says what is wrong with it.
+            // A file that cannot be read says nothing; `verify` says what is wrong with it.
             let said = header.provenance.as_deref().and_then(|text| Provenance::read(text).ok());
             for (tensor, _) in &header.tensors {
                 if said.as_ref().is_some_and(|p| p.copied.contains_key(&tensor.name)) {

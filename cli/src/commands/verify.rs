@@ -29,42 +29,42 @@ use report::{NotDrawn, Origin, Outcome, Report};
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///
-/// Seed and rules are those that the file says it was made with, unless others are given. A file's own words prove only that it
-/// agrees with itself; what proves more is a seed and rules that are given, or a SHA-256 from elsewhere.
+/// Seed and rules are those that the file says it was made with, unless others are given. A file's own words prove only that it agrees
+/// with itself; a seed and rules that are given prove more, or a SHA-256 from elsewhere.
 ///
-/// Each tensor that is not compared is named: integers, which are not drawn; what rules that are given skip; and floats other than
-/// F32, F16 and BF16, and tensors of another value contract, for which the checkpoint is not verified.
+/// Each tensor that is not compared is named: integers, which are not drawn; tensors that given rules skip; and floats other than F32,
+/// F16 and BF16, and tensors of another value contract, for which the checkpoint is not verified.
 ///
-/// What `init --base` copied is compared by its SHA-256, also with --sample, and named. That digest is the file's own word,
+/// Tensors that `init --base` copied are compared by their SHA-256, also with --sample, and named. That digest is the file's own word,
 /// whatever rules are given; with --base it is compared with what the base has.
 ///
-/// Where all tensors were compared as a whole and are the same, the SHA-256 of their bytes is printed: of all that is behind the
-/// header in the file, or in the files of an index one after the other in the order of their names.
+/// If all tensors were compared as a whole and are the same, the SHA-256 of their bytes is printed: of all that is behind the header in
+/// the file, or in the files of an index one after the other in the order of their names.
 ///
-/// Exit codes, as of diff: 0 the same, 1 different, 2 and more trouble: wrong input, what cannot be compared, a file that cannot be
-/// read, a device that fails.
+/// Exit codes, as of diff: 0 the same, 1 different, 2 and more trouble: wrong input, a tensor that cannot be compared, a file that
+/// cannot be read, a device that fails.
 #[derive(clap::Args)]
 pub struct Verify {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
     checkpoint: PathBuf,
     #[command(flatten)]
     choice: Choice,
-    /// What the file's copied tensors were copied from.
+    /// The checkpoint that the file's copied tensors were copied from.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
-    /// What stands before their names there, as for init.
+    /// The prefix of their names there, as for init.
     #[arg(long, value_name = "PREFIX", requires = "base")]
     base_prefix: Option<String>,
     /// The seed [default: what the file says]
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     seed: Option<String>,
-    /// Whose random values they are, as for init, where a seed is given [default: what the file says, else native]
+    /// The framework whose random values they are, as for init, where a seed is given [default: what the file says, else native]
     #[arg(long, value_enum, ignore_case = true, requires = "seed")]
     stream: Option<Kind>,
     /// Compare only about so many values of each tensor, in runs that are spread over it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
-    /// What draws: as for init.
+    /// The device that draws: as for init.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
     /// Print a JSON object instead of text.
@@ -94,18 +94,18 @@ impl Made {
         Ok(Made { shard, provenance })
     }
 
-    /// What it says of how a tensor was drawn.
+    /// The file's words on how a tensor was drawn.
     fn words(&self, tensor: &str) -> Option<&Words> {
         self.provenance.as_ref()?.tensors.get(tensor)
     }
 
-    /// What it says was copied of a tensor.
+    /// The file's words on what was copied of a tensor.
     fn copied(&self, tensor: &str) -> Option<&Copied> {
         self.provenance.as_ref()?.copied.get(tensor)
     }
 }
 
-/// How a tensor is drawn, or what it is where it is not.
+/// The recipe of a tensor, or its outcome where it is not drawn.
 fn plan(tensor: &Tensor, words: Option<&Words>, given: Option<&Given>) -> Result<(Recipe, Dtype), Outcome> {
     let holds = tensor.dtype;
     if is_integer(holds) {
@@ -288,7 +288,7 @@ impl Verify {
         Ok(())
     }
 
-    /// By the rules that were given: of the tensors that `init` plans.
+    /// The plan of the given rules for the tensors that `init` plans.
     fn given(&self, made: &[Made]) -> Result<Given, Failure> {
         let all = made.iter().flat_map(|made| made.shard.header.tensors.iter().map(move |(tensor, _)| (made, tensor)));
         // Rules are for whole tensors: of a part, what the file says of the whole.

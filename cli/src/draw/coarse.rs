@@ -1,14 +1,14 @@
-//! What a dtype makes of a distribution, where it is too coarse or too short for it.
+//! The notes on a distribution for which a dtype is too coarse or too short.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use fanin::{Distribution, Dtype, Scheme, Structure};
 
-/// No smaller difference of deviations is told.
+/// The smallest difference of deviations that is told.
 const TOLD: f64 = 0.01;
 
-/// What to say of it, if the deviation that comes out is not the one that is meant.
+/// The note on a distribution, if the deviation that comes out is not the one that is meant.
 pub fn note(distribution: &Distribution, dtype: Dtype) -> Option<String> {
     if let Some(note) = empty(distribution) {
         return Some(note);
@@ -21,7 +21,7 @@ pub fn note(distribution: &Distribution, dtype: Dtype) -> Option<String> {
     differs.then(|| format!("{distribution} has a std of {meant:.4e}, and in {dtype} {comes:.4e} comes out"))
 }
 
-/// What to say of a sparse matrix whose every column is zero, though less was asked for: of few outputs, the zeros are rounded up.
+/// The note on a sparse matrix whose every column is zero, though less was asked for: of few outputs, the zeros are rounded up.
 fn empty(distribution: &Distribution) -> Option<String> {
     match distribution {
         Distribution::Structured(Structure::Sparse { sparsity, std, .. })
@@ -35,7 +35,7 @@ fn empty(distribution: &Distribution) -> Option<String> {
     }
 }
 
-/// Whether the dtype's values are much closer than the distribution is wide, and reach as far. (Most are; what comes out takes a
+/// True if the dtype's values are much closer than the distribution is wide, and reach as far. (Most are; the values themselves take a
 /// moment to work out.)
 fn is_fine(distribution: &Distribution, dtype: Dtype) -> bool {
     let (std, largest) = match *distribution {

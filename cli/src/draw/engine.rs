@@ -1,4 +1,4 @@
-//! What draws: the CPU twin, or an adapter of this machine.
+//! The device that draws: the CPU twin, or an adapter of this machine.
 
 use std::cell::OnceCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -61,7 +61,7 @@ impl Engine {
         Gpu::open(adapter).map(|gpu| Engine::Gpu(Box::new(gpu)))
     }
 
-    /// What draws, for people.
+    /// The name of the device, for people.
     pub fn name(&self) -> &str {
         match self {
             Engine::Cpu => "CPU",
@@ -69,7 +69,7 @@ impl Engine {
         }
     }
 
-    /// How many bytes to draw at once with so much memory, of which three or four chunks are taken. On the CPU few enough that
+    /// The number of bytes to draw at once with so much memory, of which three or four chunks are taken. On the CPU few enough that
     /// they are still in its caches when they are handed over; on a GPU enough that a submission is worth it.
     pub fn chunk(&self, memory: u64) -> u64 {
         let most = match self {
@@ -94,7 +94,7 @@ impl Engine {
     }
 }
 
-/// What is drawn at once: fills one after the other, and their bytes.
+/// Fills that are drawn at once, one after the other, and their bytes.
 struct Chunk {
     fills: Vec<Fill>,
     bytes: u64,
@@ -105,7 +105,7 @@ struct Chunks<I> {
     fills: I,
     rest: Option<Fill>,
     most: u64,
-    /// Whether what is not worth cutting makes a chunk of its own, however long.
+    /// True if a fill that is not worth cutting makes a chunk of its own, however long.
     grow: bool,
 }
 
@@ -171,7 +171,7 @@ fn draw_on_cpu(
             })
             .map_err(|e| Failure::other(format!("a second thread cannot be started: {e}")))?;
         for chunk in std::iter::once(first).chain(chunks) {
-            // Where the taker has failed, there is nothing left to do.
+            // Nothing is left to do once the taker has failed.
             let Ok(mut buffer) = empty.recv() else { break };
             drawn(&chunk, &mut buffer)?;
             if drawn_to.send((buffer, chunk.bytes)).is_err() {
@@ -202,11 +202,11 @@ pub struct Gpu {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub filler: GpuFiller,
-    /// What the device has reported and nobody was told yet: the first of it.
+    /// The first of the errors that the device has reported and nobody was told yet.
     fault: Arc<Mutex<Option<String>>>,
     /// Made when first drawn with.
     buffers: OnceCell<Buffers>,
-    /// Whether nobody asked for it by name, so that the CPU draws what it cannot.
+    /// True if nobody asked for it by name, so that the CPU draws what it cannot.
     is_first_choice: bool,
     /// Set once that was said.
     said: OnceCell<()>,
@@ -296,7 +296,7 @@ impl Gpu {
         self.filler.self_test().map_err(|e| self.failed(e))
     }
 
-    /// What the device drew, or, where it draws other bits than the CPU and nobody asked for it by name, what the CPU draws.
+    /// The device's bytes, or the CPU's if the device draws other bits and nobody asked for it by name.
     pub fn or_cpu<T>(
         &self,
         drawn: Result<T, fanin::Error>,
@@ -435,7 +435,7 @@ fn parts<'a>(labels: &'a [String], text: &str) -> impl Iterator<Item = &'a str> 
     })
 }
 
-/// Whether it is more than a program on this CPU.
+/// True if it is more than a program on this CPU.
 pub fn is_hardware(adapter: &Adapter) -> bool {
     adapter.get_info().device_type != DeviceType::Cpu
 }
@@ -471,7 +471,7 @@ mod tests {
         assert!(of("v w x y z").is_empty());
     }
 
-    /// What the device reports while the program draws is a failure with the adapter's name, and no panic; so is a device that
+    /// An error that the device reports while the program draws is a failure with the adapter's name, and no panic; so is a device that
     /// is gone, before the first draw or between two.
     #[test]
     fn what_a_device_reports_is_a_failure() {

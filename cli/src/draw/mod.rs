@@ -1,4 +1,4 @@
-//! What is drawn, by whom, and which part of it.
+//! The drawing: its recipes, its devices, and the part of it that is this process's.
 
 pub(crate) mod coarse;
 pub(crate) mod engine;

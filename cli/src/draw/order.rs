@@ -6,15 +6,15 @@ use fanin::torch::{Draw, Place};
 use fanin::{Distribution, Dtype, Layout, Scheme};
 use serde::Deserialize;
 
-/// What PyTorch's generator draws while a model is built.
+/// The draws of PyTorch's generator while a model is built.
 pub struct Order {
     pub draws: Vec<Operation>,
-    /// What seeds it within.
+    /// The code that seeds it within.
     pub reseeded: Option<String>,
     pub tensors: BTreeMap<String, Drawn>,
 }
 
-/// How a tensor is drawn there.
+/// The way in which a tensor is drawn there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Drawn {
     /// By the operation of this number, each element by its own.
@@ -36,7 +36,7 @@ pub struct Operation {
     strided: bool,
     #[serde(default)]
     then: u64,
-    /// Why it is not known how many words it takes.
+    /// The reason why it is not known how many words it takes.
     cause: Option<String>,
 }
 
@@ -72,7 +72,7 @@ impl Operation {
         format!("{} of {} elements: {e:#}", self.name, self.elements)
     }
 
-    /// Whether it draws this tensor, each element by its own.
+    /// A check that it draws this tensor, each element by its own.
     fn check(&self, wanted: &Wanted) -> Result<(), String> {
         let Wanted { name, dtype, elements, distribution } = wanted;
         let differs = |what: &str, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
@@ -100,7 +100,7 @@ impl Operation {
 }
 
 impl Order {
-    /// Where each of these tensors begins: the text of its place, by its name.
+    /// The place at which each of these tensors begins, as text, by its name.
     pub fn places(&self, start: Place, wanted: &[Wanted]) -> Result<BTreeMap<String, String>, String> {
         if let Some(seeding) = &self.reseeded {
             return Err(format!(

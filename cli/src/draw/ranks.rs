@@ -1,4 +1,4 @@
-//! Which part of a model this process draws. There is no communication: a rank knows its part from its number.
+//! The part of a model that this process draws. There is no communication: a rank knows its part from its number.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
@@ -17,10 +17,10 @@ pub struct Rank {
     pub world_size: u64,
 }
 
-/// No model is drawn by more processes together.
+/// The most processes that draw a model together.
 const MAX_WORLD_SIZE: u64 = 1 << 20;
 
-/// What launchers say a process's rank and their number are: torchrun, Open MPI, MPICH and Intel MPI, Slurm.
+/// The variables in which launchers say a process's rank and the number of ranks: torchrun, Open MPI, MPICH and Intel MPI, Slurm.
 const LAUNCHERS: [(&str, &str); 4] = [
     ("RANK", "WORLD_SIZE"),
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
@@ -29,7 +29,7 @@ const LAUNCHERS: [(&str, &str); 4] = [
 ];
 
 impl Rank {
-    /// What the user says, or else the launcher, or else the only one.
+    /// The rank that the user says, or else the launcher, or else the only one.
     pub fn of(rank: Option<u64>, world_size: Option<u64>) -> Result<Rank, Failure> {
         let of = |rank, world_size, from: &str| {
             if world_size > MAX_WORLD_SIZE {
@@ -68,12 +68,12 @@ impl Rank {
     }
 }
 
-/// How a model is shared out.
+/// The way in which a model is shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
     /// Each tensor to one rank.
     Tensors,
-    /// Of each tensor a slice along this dimension to each rank.
+    /// A slice of each tensor along this dimension for each rank.
     Along(usize),
     /// Each tensor as its rule says.
     Rules,
@@ -115,7 +115,7 @@ impl std::str::FromStr for Mesh {
 }
 
 impl Mesh {
-    /// Whether it is one of all these ranks.
+    /// A check that it is one of all these ranks.
     pub fn check(&self, rank: Rank) -> Result<(), Failure> {
         let ranks = self.0.iter().try_fold(1u64, |all, (_, size)| all.checked_mul(*size));
         if ranks == Some(rank.world_size) {
@@ -191,7 +191,7 @@ pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split, mesh: Option<&Mesh>
     }
 }
 
-/// Of these tensors, those that a rank has: the largest first, each to the rank that has least.
+/// The tensors of these that a rank has: the largest first, each to the rank that has least.
 fn whole<'a>(tensors: impl IntoIterator<Item = &'a Tensor>, rank: Rank) -> HashSet<String> {
     let mut order: Vec<_> = tensors.into_iter().map(|t| (Reverse(t.bytes()), &t.name)).collect();
     order.sort();

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draw::seed::Seed;
 
-/// No tensor has more dimensions, as in the library's lists.
+/// The most dimensions of a tensor, as in the library's lists.
 const MAX_DIMENSIONS: usize = 256;
 
 /// A tensor of a file.
@@ -17,7 +17,7 @@ pub struct Tensor {
     pub name: String,
     pub dtype: Dtype,
     pub recipe: Recipe,
-    /// How ranks share it, if its rule says so.
+    /// The way in which ranks share it, if its rule says so.
     pub split: Option<Split>,
 }
 
@@ -31,13 +31,13 @@ impl Tensor {
     }
 }
 
-/// What a tensor of a file draws: all but the seed and the dtype.
+/// The recipe of a file's tensor: all but the seed and the dtype.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
     pub draw: Draw,
-    /// Whether it has the seed alone, and is no tensor of a model.
+    /// True if it has the seed alone, and is no tensor of a model.
     pub alone: bool,
-    /// What of it is in the file, if not all: each is a part of the one before.
+    /// The part of it that is in the file, if not all: each is a part of the one before.
     pub part: Vec<Part>,
 }
 
@@ -113,7 +113,7 @@ impl Recipe {
         shape
     }
 
-    /// What is in the file.
+    /// The fill of the part that is in the file.
     pub fn fill(&self, seed: Seed, dtype: Dtype) -> Result<Fill, String> {
         let of = |e: fanin::Error| format!("{e:#}");
         let whole = self.draw.fill_of(self.stream(seed)?, dtype).map_err(of)?;
@@ -142,7 +142,7 @@ impl Recipe {
         }
     }
 
-    /// Of a tensor of this name and shape in the file.
+    /// The recipe of a tensor of this name and shape in the file.
     pub fn from_words(words: &Words, name: &str, shape: &[u64]) -> Result<Recipe, String> {
         let distribution = resolved(&words.scheme)?;
         let whole = words.whole.clone().unwrap_or_else(|| shape.to_vec());
@@ -208,7 +208,7 @@ fn resolved(scheme: &str) -> Result<Distribution, String> {
 mod tests {
     use super::*;
 
-    /// What a file says of 2^59 empty runs, in words that are all allowed.
+    /// A file's words on 2^59 empty runs, all of which are allowed.
     #[test]
     fn empty_runs_are_not_walked() {
         let wholes: [&[u64]; 4] = [&[1 << 59, 2], &[1 << 58, 2, 2], &[1 << 59, 0, 2], &[0, 1 << 59, 2]];

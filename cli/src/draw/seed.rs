@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 
-/// Whose random words and values are drawn.
+/// The framework whose random words and values are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// fanin's own: each tensor by its name.
@@ -29,7 +29,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As it is written.
+    /// The name as it is written.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
     }
@@ -152,7 +152,7 @@ impl Seed {
         })
     }
 
-    /// What is said where a model's tensors have names alone.
+    /// The error of a model whose tensors have names alone.
     fn of_a_model(self) -> String {
         format!(
             "the stream is {}, of a model, allowed: fanin fill of one tensor; or --generator torch with a plan that says in which order \

@@ -17,24 +17,24 @@ use crate::files::run::Run;
 pub struct Base {
     pub path: PathBuf,
     tensors: BTreeMap<String, (Tensor, Run)>,
-    /// Those of which a file says that they are parts of larger ones.
+    /// The tensors of which a file says that they are parts of larger ones.
     parts: BTreeMap<String, Vec<u64>>,
 }
 
-/// What wrappers put before a module's names, one or more of them: torch.compile, DataParallel and DDP, Lightning, PEFT, DeepSpeed, and
-/// what trainers call their model.
+/// The prefixes that wrappers put before a module's names, one or more of them: torch.compile, DataParallel and DDP, Lightning, PEFT,
+/// DeepSpeed; and the names that trainers give their model.
 const WRAPPERS: &[&str] =
     &["_orig_mod.", "module.", "model.", "base_model.", "_forward_module.", "network.", "net.", "state_dict."];
 
-/// What FSDP, checkpointing of activations and torch.compile put into names anywhere, and no module is called.
+/// The words that FSDP, checkpointing of activations and torch.compile put into names anywhere, and no module is called.
 const WRAPPED: &[&str] = &["_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod."];
 
-/// What a checkpoint has of a tensor.
+/// The part of a tensor that a checkpoint has.
 #[derive(Debug)]
 pub struct Part {
     pub dtype: Dtype,
     pub shape: Vec<u64>,
-    /// How many of its rows there are, if not all.
+    /// The number of its rows that there are, if not all.
     pub rows: Option<u64>,
     pub run: Run,
 }
@@ -134,7 +134,7 @@ impl Base {
         ))
     }
 
-    /// What it is called.
+    /// The name of the base.
     pub fn name(&self) -> String {
         self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
@@ -152,7 +152,7 @@ impl Base {
         files
     }
 
-    /// What it has of a tensor of this name and shape, if anything: all of it, or its first rows.
+    /// The part that it has of a tensor of this name and shape, if anything: all of it, or its first rows.
     pub fn part(&self, name: &str, shape: &[u64]) -> Result<Option<Part>, String> {
         let Some((tensor, run)) = self.tensors.get(name) else { return Ok(None) };
         if let Some(whole) = self.parts.get(name) {
@@ -171,7 +171,7 @@ impl Base {
     }
 }
 
-/// What stands before names of the model, each with how often it does.
+/// The prefixes of the model's names, each with how often it is there.
 fn prefixes(names: &BTreeSet<String>, model: &HashSet<&str>) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
     for name in names {
@@ -183,7 +183,7 @@ fn prefixes(names: &BTreeSet<String>, model: &HashSet<&str>) -> BTreeMap<String,
     found
 }
 
-/// Whether it is made of what wrappers put before names.
+/// True if it is made of prefixes that wrappers put before names.
 fn is_of_wrappers(mut prefix: &str) -> bool {
     while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| prefix.strip_prefix(wrapper)) {
         prefix = rest;
@@ -201,17 +201,17 @@ impl Part {
         Err(format!("its dtype is {dtype} {by}, and {there} in {path}, allowed: the same, as nothing is converted"))
     }
 
-    /// What is wrong where its new rows are of a dtype that is not drawn.
+    /// The error of new rows of a dtype that is not drawn.
     pub fn undrawn(&self) -> String {
         format!("{}, and holds {}, which is not drawn, allowed: the same shape", self.grown(), self.dtype)
     }
 
-    /// How it became what it is in the model.
+    /// The change to what it is in the model.
     pub fn grown(&self) -> String {
         format!("it grew from the shape {:?} in {}", self.shape, self.run.path.display())
     }
 
-    /// What is said of it in the file that it is copied to.
+    /// The place of its bytes, and the words on it in the file that it is copied to.
     pub fn read(self) -> Result<(Run, Copied), Failure> {
         let sha256 = self.run.sha256()?;
         Ok((self.run, Copied { rows: self.rows, sha256 }))

@@ -1,6 +1,6 @@
-//! Writing safetensors files, a chunk at a time: what is written, and in which order.
+//! Writing safetensors files, a chunk at a time: their tensors, and the order of them.
 //!
-//! What is interrupted leaves the partial file alone, which `--resume` goes on with.
+//! An interrupted run leaves the partial file alone, which `--resume` goes on with.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -22,19 +22,19 @@ use crate::files::provenance::Provenance;
 use crate::files::regular;
 use crate::progress;
 
-/// How to write.
+/// The manner of writing.
 pub struct Manner {
-    /// Go on with what an interrupted run left.
+    /// True to go on with the file that an interrupted run left.
     pub resume: bool,
-    /// Files of at most so many bytes of tensors, with an index.
+    /// The most bytes of tensors of a file, if there are several, with an index.
     pub shard: Option<u64>,
-    /// How many bytes are drawn at once.
+    /// The number of bytes that are drawn at once.
     pub chunk: u64,
     /// Files that are read meanwhile, and may not be replaced.
     pub read: Vec<PathBuf>,
 }
 
-/// What was written.
+/// The result of writing.
 pub struct Written {
     pub values: u64,
     pub bytes: u64,
@@ -42,10 +42,10 @@ pub struct Written {
     pub files: usize,
 }
 
-/// As many files as their names have digits for.
+/// The most files, by the digits in their names.
 const MAX_FILES: usize = 99_999;
 
-/// How much of the end of a partial file is not trusted.
+/// The part at the end of a partial file that is not trusted.
 const WRITTEN_AGAIN: u64 = 8 << 20;
 
 /// Draws and copies the tensors and writes them to `path`, or to shards named after it.
@@ -132,7 +132,7 @@ pub fn write_text(path: &Path, text: &[u8]) -> Result<(), Failure> {
     partial.finish()
 }
 
-/// Whether it is a parameter to transformers, which counts no buffers: integers, and the running statistics of norms.
+/// True if it is a parameter to transformers, which counts no buffers: integers, and the running statistics of norms.
 fn is_parameter(tensor: &Content) -> bool {
     let last = tensor.name.rsplit('.').next().unwrap_or_default();
     !is_integer(tensor.dtype) && !["running_mean", "running_var"].contains(&last)

@@ -1,4 +1,4 @@
-//! Whether a tensor's bytes in a file are those that are drawn.
+//! The comparison of a tensor's bytes in a file with those that are drawn.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
 
-/// What was found.
+/// The findings of a comparison.
 #[derive(Default, Serialize)]
 pub struct Found {
     /// The first element that differs.
@@ -22,14 +22,14 @@ pub struct Found {
 }
 
 impl Found {
-    /// Of what differs.
+    /// The text of the differences.
     pub fn to_text(&self) -> String {
         let Found { first, different, compared } = self;
         format!("{different} of {compared} values differ, the first is element {}", first.unwrap_or_default())
     }
 }
 
-/// Where a tensor is.
+/// The place of a tensor in a file.
 pub struct Stored<'a> {
     pub file: &'a File,
     pub path: &'a Path,

@@ -12,7 +12,7 @@ use crate::files::header::{self, file_dtype};
 use crate::files::provenance::Copied;
 use crate::files::run::Run;
 
-/// A tensor to write: what is copied comes first, what is neither copied nor drawn is zero.
+/// A tensor to write: copied elements come first; those that are neither copied nor drawn are zero.
 #[derive(Debug)]
 pub struct Content {
     pub name: String,
@@ -20,13 +20,13 @@ pub struct Content {
     pub shape: Vec<u64>,
     pub bytes: u64,
     pub copied: Option<(Run, Copied)>,
-    /// As a whole, although its begin may be copied.
+    /// The recipe of the whole, although its begin may be copied.
     pub drawn: Option<(Recipe, Dtype)>,
 }
 
-/// What is written one after the other.
+/// The pieces that are written one after the other.
 pub enum Piece<'a> {
-    /// But for so many bytes at the begin.
+    /// A copy but for so many bytes at the begin.
     Copied(&'a Run, &'a Copied, u64),
     Drawn(Box<Fill>),
     Zeros(u64),

@@ -1,4 +1,4 @@
-//! What a model's tensors are called, and their dtypes and shapes: a JSON list, or the header of a safetensors file.
+//! The names of a model's tensors, their dtypes and shapes: a JSON list, or the header of a safetensors file.
 
 use std::io::Read;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::failure::near;
 
-/// No larger header or list is read or written, as in the safetensors library.
+/// The largest header or list that is read or written, as in the safetensors library.
 pub const MAX_HEADER: u64 = 100_000_000;
 
 /// One tensor of a model.
@@ -26,7 +26,7 @@ impl Tensor {
     }
 }
 
-/// What the header of a file says.
+/// The contents of a file's header.
 #[derive(Debug)]
 pub struct Header {
     /// The tensors, and where in the file each is: end to end, from the end of the header on.
@@ -118,7 +118,7 @@ fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
     }
 }
 
-/// Whether it holds no floats, so that nothing is drawn.
+/// True if it holds no floats, so that nothing is drawn.
 pub fn is_integer(dtype: Dtype) -> bool {
     use Dtype::*;
     matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)

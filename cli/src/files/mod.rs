@@ -1,4 +1,4 @@
-//! What reads files and what writes them.
+//! The reading and writing of files.
 
 pub(crate) mod base;
 pub(crate) mod checkpoint;

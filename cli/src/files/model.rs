@@ -22,7 +22,7 @@ pub struct Shard {
     pub header: Header,
 }
 
-/// What describes a model.
+/// The description of a model.
 pub enum Described {
     Tensors(Vec<Tensor>),
     Config(Config),
@@ -46,7 +46,7 @@ pub fn described(path: &Path) -> Result<Described, Failure> {
         Ok(config) if config.is_model() => Ok(Described::Config(config)),
         _ if plan::is_plan(&json) => plan::read(&json, path).map(Described::Plan).map_err(|e| failed(&e)),
         Ok(_) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
-        // What is too long for a config may be a list; what is no JSON is neither.
+        // A text too long for a config may be a list; one that is no JSON is neither.
         Err(error) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&format!("{error:#}; and {e}"))),
     }
 }
@@ -90,7 +90,7 @@ pub fn shards(path: &Path, whole: bool) -> Result<Vec<Shard>, Failure> {
     if let Some((name, file)) = weight_map.iter().find(|(name, _)| !found.contains(name.as_str())) {
         return Err(failed(&format!("tensor \"{name}\" is not in {file}")));
     }
-    // Who loads the files one by one takes all that is in them.
+    // A program that loads the files one by one takes all that is in them.
     match stray {
         Some((name, file)) if whole => {
             Err(failed(&format!("tensor \"{name}\" is in {file}, allowed: those that the index says are there")))
@@ -115,14 +115,14 @@ fn bounded(file: std::io::Result<File>, what: &str) -> Result<Vec<u8>, String> {
     if bytes.len() as u64 > MAX_HEADER {
         return Err(format!("the {what} is longer than {MAX_HEADER} bytes, allowed: at most that"));
     }
-    // What some editors begin a text with is none of it.
+    // The mark with which some editors begin a text is none of it.
     if bytes.starts_with("\u{feff}".as_bytes()) {
         bytes.drain(..3);
     }
     Ok(bytes)
 }
 
-/// Whether its name is that of a checkpoint, which holds tensors.
+/// True if its name is that of a checkpoint, which holds tensors.
 pub fn is_checkpoint(path: &Path) -> bool {
     is_index(path) || is_safetensors(path)
 }

@@ -21,7 +21,7 @@ pub struct Partial {
     file: File,
 }
 
-/// How often a file may be renamed by other processes between opening and locking it.
+/// The number of times that other processes may rename a file between its opening and its locking.
 const ATTEMPTS: u32 = 100;
 
 impl Partial {
@@ -56,7 +56,7 @@ impl Partial {
                 Err(TryLockError::Error(_)) | Ok(()) => {}
             }
             let written = Partial { path: path.to_path_buf(), partial: partial.clone(), file };
-            // Who had the lock before may have renamed it: then this is the finished file.
+            // The process that had the lock before may have renamed it: then this is the finished file.
             if written.is_there().map_err(|e| failed(&e))? {
                 regular::has_one_name(&written.file).map_err(|e| failed(&e))?;
                 return Ok(written);
@@ -69,7 +69,7 @@ impl Partial {
         &self.file
     }
 
-    /// Its name while it is written.
+    /// The name while it is written.
     pub fn partial_path(&self) -> &Path {
         &self.partial
     }
@@ -85,8 +85,8 @@ impl Partial {
         Partial::open(&self.path)
     }
 
-    /// Cuts off what follows these bytes, of a file that will have so many in the end. Where the file system cannot cut, what follows
-    /// stays until it is written over.
+    /// Cuts off the bytes after these, of a file that will have so many in the end. A file system that cannot cut keeps them until they
+    /// are written over.
     pub fn cut(&self, len: u64, end: u64) -> Result<(), Failure> {
         let there = self.file.metadata().map_err(|e| self.failed("fstat", e))?.len();
         match self.file.set_len(len) {
@@ -122,7 +122,7 @@ impl Partial {
         Failure::other(format!("{path}: {call}: {e}; what is done is in {partial}, see --resume"))
     }
 
-    /// Whether the name is still the name of this file.
+    /// True if the name is still the name of this file.
     fn is_there(&self) -> io::Result<bool> {
         match regular::open_to_write(&self.partial) {
             Ok(there) => Ok(Handle::from_file(there)? == Handle::from_file(self.file.try_clone()?)?),
@@ -148,7 +148,7 @@ pub fn replaceable(path: &Path) -> Result<(), Failure> {
     regular_or_none(fs::symlink_metadata(&partial)).map_err(|e| failed(&partial, e))
 }
 
-/// Its name while it is written.
+/// The name of a file while it is written.
 pub fn partial_path(path: &Path) -> PathBuf {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());

@@ -29,25 +29,25 @@ pub struct Plan {
 struct File {
     plan: u32,
     contract: u32,
-    /// Who made it, for people.
+    /// The program that made it, for people.
     #[serde(rename = "torch")]
     _torch: Option<String>,
     values: Option<String>,
-    /// Other names of a tensor, for who loads the checkpoint.
+    /// Other names of a tensor, for the program that loads the checkpoint.
     #[serde(default, rename = "aliases")]
     _aliases: BTreeMap<String, String>,
     #[serde(deserialize_with = "unique::map")]
     tensors: BTreeMap<String, Said>,
-    /// What PyTorch's generator draws while the model is built, in order; and what seeds it within.
+    /// The draws of PyTorch's generator while the model is built, in order; and the code that seeds it within.
     #[serde(default)]
     draws: Vec<Operation>,
     reseeded: Option<String>,
-    /// The version of who built the model, for people.
+    /// The version of the library that built the model, for people.
     #[serde(rename = "transformers")]
     _transformers: Option<String>,
 }
 
-/// What is said of a tensor: a scheme, or why it cannot be drawn; or nothing, where its values are given.
+/// The words on a tensor: a scheme, or why it cannot be drawn; or nothing, where its values are given.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Said {
@@ -58,11 +58,11 @@ struct Said {
     #[serde(default)]
     slices: Vec<Slice>,
     refuse: Option<String>,
-    /// Which of the draws it is.
+    /// The number of the draw.
     draw: Option<usize>,
 }
 
-/// Whether a JSON text is meant as a plan: no list of tensors has a number by this name, no configuration tensors.
+/// True if a JSON text is meant as a plan: no list of tensors has a number by this name, no configuration tensors.
 pub fn is_plan(json: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Mark {

@@ -1,4 +1,4 @@
-//! How a file was made: the value of "fanin" in its metadata.
+//! The provenance of a file: the value of "fanin" in its metadata.
 
 use std::collections::BTreeMap;
 
@@ -9,42 +9,42 @@ use crate::draw::recipe::Words;
 use crate::draw::seed::Seed;
 use crate::files::unique;
 
-/// How a file was made.
+/// The provenance of a file: how it was made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Provenance {
     /// The version that drew it.
     pub fanin: String,
     pub seed: Seed,
-    /// Where the rules come from, and the SHA-256 of their text.
+    /// The origin of the rules, and the SHA-256 of their text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules_sha256: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rank: Option<Rank>,
-    /// What the checkpoint is called that tensors were copied from.
+    /// The name of the checkpoint that tensors were copied from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// What was copied of which tensor.
+    /// The part of each tensor that was copied.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique::map")]
     pub copied: BTreeMap<String, Copied>,
-    /// What each tensor of the file draws.
+    /// The recipe of each tensor of the file.
     #[serde(default, deserialize_with = "unique::map")]
     pub tensors: BTreeMap<String, Words>,
 }
 
-/// What of a tensor was copied: all of it, or its first rows, those along the first dimension. The rest is drawn.
+/// The part of a tensor that was copied: all of it, or its first rows, those along the first dimension. The rest is drawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Copied {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
-    /// Of the bytes.
+    /// The digest of the bytes.
     pub sha256: String,
 }
 
 impl Copied {
-    /// How many bytes these are of a tensor of this shape, which has so many.
+    /// The number of these bytes, of a tensor of this shape, which has so many.
     pub fn bytes(&self, shape: &[u64], all: u64) -> Result<u64, String> {
         match (self.rows, shape.first()) {
             (None, _) => Ok(all),
@@ -74,7 +74,7 @@ impl Provenance {
         }
     }
 
-    /// From a file's metadata.
+    /// The provenance in a file's metadata.
     pub fn read(text: &str) -> Result<Provenance, String> {
         /// A file of contract 1, when one number stood for all kinds of streams.
         #[derive(Deserialize)]

@@ -26,7 +26,7 @@ pub fn open_to_write(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether these are names of one file that is there.
+/// True if these are names of one file that is there.
 pub fn is_same(a: &Path, b: &Path) -> bool {
     let handle = |path| open(path).and_then(same_file::Handle::from_file).ok();
     handle(a).is_some_and(|a| handle(b).is_some_and(|b| a == b))

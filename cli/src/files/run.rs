@@ -10,10 +10,10 @@ use sha2::{Digest, Sha256};
 use crate::failure::Failure;
 use crate::files::regular;
 
-/// How many bytes are read at once.
+/// The number of bytes that are read at once.
 const PIECE: u64 = 1 << 20;
 
-/// Where bytes are.
+/// The place of bytes in a file.
 #[derive(Clone, Debug)]
 pub struct Run {
     pub path: Arc<Path>,
@@ -25,7 +25,7 @@ impl Run {
         self.bytes.end - self.bytes.start
     }
 
-    /// Its first bytes.
+    /// The first bytes of the run.
     pub fn first(&self, len: u64) -> Run {
         Run {
             path: self.path.clone(),

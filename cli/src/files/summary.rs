@@ -1,4 +1,4 @@
-//! What a tensor holds, in a few numbers.
+//! The summary of a tensor: what it holds, in a few numbers.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -9,7 +9,7 @@ use safetensors::Dtype;
 
 pub const BINS: usize = 24;
 
-/// What takes bytes, also from another thread.
+/// A taker of bytes, also from another thread.
 pub type Take<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
 #[derive(Default)]
@@ -38,7 +38,7 @@ pub fn size_of(dtype: Dtype) -> Option<usize> {
 }
 
 impl Summary {
-    /// Of the elements of this dtype that `pass` hands over, some bytes at a time, without cutting one; it is called twice.
+    /// The summary of elements of this dtype that `pass` hands over, some bytes at a time, without cutting one; it is called twice.
     pub fn of<E>(dtype: Dtype, mut pass: impl FnMut(Take) -> Result<(), E>) -> Result<Summary, E> {
         let mut s = Summary { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Summary::default() };
         // The mean first, and then what is left of it: two passes lose no digits.
@@ -71,7 +71,7 @@ impl Summary {
         Ok(s)
     }
 
-    /// Of the elements of this dtype that are in these bytes of a file.
+    /// The summary of the elements of this dtype in these bytes of a file.
     pub fn of_file(mut file: &File, bytes: Range<u64>, dtype: Dtype) -> io::Result<Summary> {
         let mut buffer = vec![0; (bytes.end - bytes.start).min(1 << 20) as usize];
         Summary::of(dtype, |take| {

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::failure::Failure;
 
-/// No longer text is read.
+/// The longest text that is read.
 const MOST_TEXT: u64 = 10_000_000;
 
 /// Reads a person's TOML, which may come through a pipe.

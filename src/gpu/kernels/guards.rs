@@ -23,12 +23,11 @@ type Violation = String;
 
 struct Reader<'a> {
     module: &'a Module,
-    /// What is being asked about: a loop's variable may lead back to itself.
+    /// The values that are being asked about: a loop's variable may lead back to itself.
     asked: RefCell<HashSet<(*const Function, Handle<Expression>, usize)>>,
 }
 
-/// Where a function was called from, for its arguments: the caller, the call's arguments, and where the caller was called from.
-/// `None` is from anywhere.
+/// The call of a function, for its arguments: the caller, the call's arguments, and the caller's own call. `None` is from anywhere.
 type Context<'c> = Option<&'c Call<'c>>;
 
 struct Call<'c> {
@@ -50,7 +49,7 @@ impl<'a> Reader<'a> {
     fn violations(&self) -> BTreeSet<Violation> {
         let mut found = BTreeSet::new();
         for (name, function) in self.functions() {
-            // What is read from memory counts as hidden: so it must be when it goes there.
+            // A value read from memory counts as hidden: so it must be when it goes there.
             for (to, value) in stores(function) {
                 if root(function, to).is_none()
                     && self.is_float(function, value)
@@ -162,7 +161,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether an operation may take this: no compiler can see an f32 operation behind it.
+    /// True if an operation may take this: no compiler can see an f32 operation behind it.
     fn is_hidden(&self, context: Context<'_>, function: &Function, expression: Handle<Expression>) -> bool {
         let depth = std::iter::successors(context, |call| call.context).count();
         let asked = (std::ptr::from_ref(function), expression, depth);
@@ -229,7 +228,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether something holds for a function's argument: of this call, or of all.
+    /// True if something holds for a function's argument: of this call, or of all.
     fn of_arguments(
         &self,
         context: Context<'_>,
@@ -265,8 +264,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether an integer is more to a compiler than an f32's bits with another sign: a word, the result of integer
-    /// arithmetic, or with a zero or a sign in it that arrives at run time.
+    /// True if an integer is more to a compiler than an f32's bits with another sign: a word, the result of integer arithmetic, or one
+    /// with a zero or a sign in it that arrives at run time.
     fn is_opaque(&self, context: Context<'_>, function: &Function, expression: Handle<Expression>) -> bool {
         match function.expressions[expression] {
             Expression::As { expr, convert: None, .. } if self.is_float(function, expr) => {
@@ -303,7 +302,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What `params.sign` takes of a word.
+    /// True for the part that `params.sign` takes of a word.
     fn is_runtime_sign(&self, function: &Function, expression: Handle<Expression>) -> bool {
         let Expression::Binary { op: BinaryOperator::And, left, right } = function.expressions[expression] else {
             return false;

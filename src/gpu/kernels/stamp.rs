@@ -24,7 +24,7 @@ impl Stamp {
         Stamp { subject: format!("{proof}, {}", compilers.join(", ")), digest }
     }
 
-    /// Whether this very proof has passed before, and `FANIN_PROOFS=all` does not ask for it.
+    /// True if this very proof has passed before, and `FANIN_PROOFS=all` does not ask for it.
     pub fn is_kept(&self) -> bool {
         let asked_for = env::var_os("FANIN_PROOFS").is_some_and(|asked| asked == "all");
         let is_kept = !asked_for && kept().contains(&self.line());

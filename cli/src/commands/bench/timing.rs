@@ -1,4 +1,4 @@
-//! How long an adapter takes for a fill, for `fanin bench`.
+//! The time that an adapter takes for a fill, for `fanin bench`.
 
 use std::time::Instant;
 

@@ -12,7 +12,7 @@ use super::table::short;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Failed = Box<dyn std::error::Error>;
 
-/// What is neither paper nor a scheme's: whatever colour the reader's text has, which is set behind.
+/// The colour of all that is neither paper nor a scheme's: that of the reader's text, which is set behind.
 const INK: RGBColor = RGBColor(1, 1, 1);
 /// Told apart on white and on black, by most eyes.
 const SCHEMES: [RGBColor; 6] = [
@@ -68,7 +68,7 @@ fn text(size: u32, horizontal: HPos) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK).pos(Pos::new(horizontal, VPos::Center))
 }
 
-/// What was probed, and each scheme's colour.
+/// The title: the probed layers, and each scheme's colour.
 fn title(area: &Area<'_>, probed: &[Probed]) -> Result<(), Failed> {
     let Some(first) = probed.first() else { return Ok(()) };
     let probe = &first.probe;

@@ -20,11 +20,11 @@ use crate::files::summary::{for_each, size_of};
 use crate::files::{header, model};
 use crate::{progress, say};
 
-/// No larger matrix is multiplied: 1 GiB of floats.
+/// The largest matrix that is multiplied: 1 GiB of floats.
 const MOST_ELEMENTS: u64 = 1 << 28;
-/// What differs by more than this from the middle of all matrices stands out.
+/// The factor from the middle of all matrices beyond which a gain stands out.
 const STANDS_OUT: f64 = 8.0;
-/// What is that near to one value is an isometry.
+/// The distance from one value within which a matrix is an isometry.
 const ISOMETRY: f64 = 0.01;
 
 /// A matrix, and how many others are drawn as it is.
@@ -44,11 +44,11 @@ struct Row {
     expected_smallest: f64,
     isometry: bool,
     stands_out: bool,
-    /// Whether its gain is more than [`STANDS_OUT`] times the wanted one, or less than that part of it.
+    /// True if its gain is more than [`STANDS_OUT`] times the wanted one, or less than that part of it.
     is_far: bool,
 }
 
-/// What to measure: as a rule draws it, or as it lies in a file.
+/// A matrix to measure: as a rule draws it, or as it lies in a file.
 struct Matrix {
     name: String,
     like_it: usize,
@@ -184,12 +184,12 @@ impl Options<'_> {
         })
     }
 
-    /// On a GPU, what is drawn stays there, if it fits a buffer.
+    /// The spectrum of a matrix. On a GPU, a drawn matrix stays there, if it fits a buffer.
     fn spectrum(&self, matrix: &Matrix, engine: &Engine, rows: usize, columns: usize) -> Result<Spectrum, Failure> {
         if let (Values::Drawn(draw), Engine::Gpu(gpu)) = (&matrix.values, engine) {
             let fill = self.fill(draw)?;
             match Spectrum::on_gpu(&gpu.filler, &fill, rows, columns) {
-                // What is too large for one buffer is drawn in pieces, and multiplied here.
+                // A matrix too large for one buffer is drawn in pieces, and multiplied here.
                 Err(e) if e.kind() == ErrorKind::DeviceLimit => {}
                 measured => {
                     if let Some(spectrum) = gpu.or_cpu(measured.map(Some), || Ok(None))? {
@@ -208,7 +208,7 @@ impl Options<'_> {
         draw.fill_of(stream, Dtype::F32).map_err(Failure::input)
     }
 
-    /// What a matrix holds: drawn, or read.
+    /// The elements of a matrix: drawn, or read.
     fn values(&self, matrix: &Matrix, count: usize, engine: &Engine) -> Result<Vec<f32>, Failure> {
         let mut values = Vec::new();
         let no_memory = |_| Failure::other(format!("tensor \"{}\" does not fit this machine's memory", matrix.name));
@@ -263,7 +263,7 @@ impl Options<'_> {
     }
 }
 
-/// What to say of gains that are far from the wanted one, too large and too small.
+/// The notes on gains that are far from the wanted one, too large and too small.
 fn far(rows: &[Row]) -> Vec<String> {
     let all: usize = rows.iter().filter(|row| row.gain.is_some()).map(|row| row.like_it + 1).sum();
     let line = |what: &str, does: &str, is: fn(f64) -> bool| {
@@ -282,13 +282,13 @@ fn far(rows: &[Row]) -> Vec<String> {
     lines.into_iter().flatten().collect()
 }
 
-/// By its name, as models call them.
+/// True for an embedding by its name, as models call them.
 fn is_embedding(name: &str) -> bool {
     let name = name.to_lowercase();
     ["embed", "embd", "wte", "wpe"].iter().any(|part| name.contains(part))
 }
 
-/// Where a checkpoint's tensors lie; nothing of what is no checkpoint.
+/// The places of a checkpoint's tensors; none of a file that is no checkpoint.
 fn stored(path: &Path) -> Result<BTreeMap<String, (Run, safetensors::Dtype)>, Failure> {
     if !model::is_checkpoint(path) {
         return Ok(BTreeMap::new());

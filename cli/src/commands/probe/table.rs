@@ -4,7 +4,7 @@ use fanin::probe::{BINS, Histogram, Layer, Report};
 
 use crate::commands::stats::bars_of;
 
-/// How wide a terminal must be for all columns.
+/// The width of a terminal that shows all columns.
 const WIDE: usize = 142;
 
 /// Prints a line for each layer: of a terminal of less than 142 columns some numbers, and a histogram of half as many bins.

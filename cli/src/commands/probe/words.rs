@@ -93,7 +93,7 @@ fn theory(report: &Report) -> String {
     format!("theory: {phase}, chi {chi}: {scale}; pre-activations' variance tends to {ends}")
 }
 
-/// What was found to hold.
+/// The remedy that was found to hold.
 fn remedy(probe: &Probe, advice: &Advice) -> String {
     let (activation, depth) = (probe.activation(), probe.depth());
     match advice {
@@ -113,7 +113,7 @@ fn remedy(probe: &Probe, advice: &Advice) -> String {
     }
 }
 
-/// What breaks with the scheme that came nearest.
+/// The failure with the scheme that came nearest.
 fn broken(activation: Activation, report: &Report) -> String {
     let verdict = &report.verdict;
     let saturated = report.layers.iter().map(|layer| layer.saturated).fold(0.0, f64::max);

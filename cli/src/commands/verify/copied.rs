@@ -1,4 +1,4 @@
-//! Whether what was copied to a checkpoint is still there.
+//! The check that copied tensors are still those that were copied.
 
 use sha2::{Digest, Sha256};
 
@@ -8,12 +8,12 @@ use crate::files::header::Tensor;
 use crate::files::provenance::Copied;
 use crate::files::run::Run;
 
-/// What was found of a tensor that was copied, if only in part.
+/// The findings on a tensor that was copied, if only in part.
 #[derive(Default)]
 pub struct Found {
-    /// How many of its bytes were copied.
+    /// The number of its bytes that were copied.
     pub bytes: u64,
-    /// Why they are not those that were.
+    /// The reason why they are not those that were.
     pub wrong: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What became of a checkpoint that was verified, and how it is said.
+//! The report on a verified checkpoint, and its text.
 
 use serde::Serialize;
 
@@ -7,36 +7,36 @@ use crate::failure::Failure;
 use crate::files::compare::Found;
 use crate::say;
 
-/// What became of a checkpoint.
+/// The report on a checkpoint.
 #[derive(Default)]
 pub struct Report {
     pub checkpoint: String,
-    /// Whether these were given, and are not from the file's metadata.
+    /// True if these were given, and are not from the file's metadata.
     pub given_seed: bool,
     pub given_rules: bool,
-    /// What copied tensors were compared with, if not with the file's own digests.
+    /// The checkpoint that copied tensors were compared with, if not with the file's own digests.
     pub base: Option<String>,
     pub origin: Option<Origin>,
-    /// What drew it again.
+    /// The device that drew it again.
     pub device: String,
-    /// How many there are or should be, and of how many values were compared.
+    /// The number of tensors that there are or should be, and of values that were compared.
     pub tensors: usize,
     pub compared: usize,
     pub values: u64,
-    /// What was not drawn again, but compared as a whole.
+    /// The tensors that were not drawn again, but compared as a whole.
     pub copied: Vec<NotDrawn>,
     pub differences: Vec<Difference>,
     pub not_compared: Vec<NotCompared>,
-    /// Of the tensors' bytes, where all were compared.
+    /// The digest of the tensors' bytes, where all were compared.
     pub sha256: Option<String>,
 }
 
-/// What became of a tensor.
+/// The outcome of a tensor.
 pub enum Outcome {
     Compared(Found),
-    /// So many values are those that were copied.
+    /// The number of values that are those that were copied.
     Copied(u64),
-    /// It cannot be what it should be, for this reason.
+    /// The reason why it cannot be what it should be.
     Wrong(String),
     /// Nothing is said of it, for this reason, and whether the checkpoint is verified all the same.
     NotCompared {
@@ -81,7 +81,7 @@ impl Report {
         }
     }
 
-    /// Whether it is verified, and why not.
+    /// The verdict: verified, or why not.
     pub fn verdict(&self) -> Result<(), Failure> {
         let (of, tensors) = (&self.checkpoint, self.tensors);
         let (differ, refused) = (self.differences.len(), self.not_compared.iter().filter(|n| !n.harmless).count());
@@ -98,7 +98,7 @@ impl Report {
         }
     }
 
-    /// Whether anything was compared. What the file says of copies proves nothing of a seed or rules that are given.
+    /// True if anything was compared. The file's words on copies prove nothing of a seed or rules that are given.
     fn is_proved(&self) -> bool {
         let own_word = self.base.is_none() && (self.given_seed || self.given_rules);
         let copied = self.copied.iter().filter(|copied| copied.rows.is_none()).count();
@@ -173,7 +173,7 @@ impl Report {
     }
 }
 
-/// What a checkpoint is drawn from.
+/// The seed and the rules that a checkpoint is drawn from.
 #[derive(PartialEq)]
 pub struct Origin {
     pub seed: Seed,
@@ -212,12 +212,12 @@ pub struct NotDrawn {
 pub struct NotCompared {
     tensor: String,
     reason: String,
-    /// Whether the checkpoint is verified all the same.
+    /// True if the checkpoint is verified all the same.
     #[serde(skip)]
     harmless: bool,
 }
 
-/// What `--json` prints.
+/// The object that `--json` prints.
 #[derive(Serialize)]
 struct Json<'a> {
     checkpoint: &'a str,
@@ -235,7 +235,7 @@ struct Json<'a> {
     not_compared: &'a [NotCompared],
 }
 
-/// Where seed and rules are from, and what copied tensors were compared with: "given" or "metadata".
+/// The origins of seed and rules, and what copied tensors were compared with: "given" or "metadata".
 #[derive(Serialize)]
 struct By {
     seed: &'static str,

@@ -66,6 +66,8 @@ fn step<const FAST: bool>(words: &[u32; STEP], mean: f32, std: f32, out: &mut [f
 
 /// The natural logarithm of a number of (0, 1] that is no smaller than 2^-24: S. L. Moshier's Cephes, `logf`.
 #[inline(always)]
+// Constants as Cephes has them.
+#[allow(clippy::excessive_precision)]
 fn ln<const FAST: bool>(x: f32) -> f32 {
     let f = fused::<FAST>;
     let bits = x.to_bits();

@@ -57,7 +57,8 @@ impl Source {
                 self.refused(path, "a list of tensors")?;
                 return Ok(Model { tensors, own: None });
             }
-            Described::Plan(Plan { tensors, rules, values, order }) => {
+            Described::Plan(plan) => {
+                let Plan { tensors, rules, values, order } = *plan;
                 self.refused(path, "a plan")?;
                 let name = format!("plan {}", path.file_name().unwrap_or_default().to_string_lossy());
                 return Ok(Model {

@@ -26,7 +26,7 @@ pub struct Shard {
 pub enum Described {
     Tensors(Vec<Tensor>),
     Config(Config),
-    Plan(Plan),
+    Plan(Box<Plan>),
 }
 
 /// Reads a model's tensors in the order of the file, of `.safetensors` files the header alone; or its configuration, which a folder
@@ -44,7 +44,7 @@ pub fn described(path: &Path) -> Result<Described, Failure> {
     let json = bounded(File::open(path), "list").map_err(|e| failed(&e))?;
     match Config::from_json(&json) {
         Ok(config) if config.is_model() => Ok(Described::Config(config)),
-        _ if plan::is_plan(&json) => plan::read(&json, path).map(Described::Plan).map_err(|e| failed(&e)),
+        _ if plan::is_plan(&json) => plan::read(&json, path).map(Box::new).map(Described::Plan).map_err(|e| failed(&e)),
         Ok(_) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
         // A text too long for a config may be a list; one that is no JSON is neither.
         Err(error) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&format!("{error:#}; and {e}"))),

@@ -44,7 +44,7 @@ def values():
     ):
         timed(f"{name}, 2 10^7 of f32, torch", draw)
         drawn = _fanin.TorchDraw(scheme, n, "f32", True)
-        timed(f"{name}, 2 10^7 of f32, fanin", lambda: drawn.fill("42", [n], [(0, n)], out.data_ptr(), out.nbytes, 1))
+        timed(f"{name}, 2 10^7 of f32, fanin", lambda: drawn.fill("42", [n], [(0, n)], (out.data_ptr(), out.nbytes), 1))
 
 
 def large():
@@ -66,7 +66,7 @@ def large():
     def seek():
         out = torch.empty(16)
         for operation, place in zip(plan.operations, replay.places):
-            _fanin.TorchDraw("uniform:low=0.0,high=1.0", 16, "f32", True).fill(place, [16], [(0, 16)], out.data_ptr(), out.nbytes, 1)
+            _fanin.TorchDraw("uniform:low=0.0,high=1.0", 16, "f32", True).fill(place, [16], [(0, 16)], (out.data_ptr(), out.nbytes), 1)
 
     replay = Replay(plan, 42)
     replay.end()

@@ -79,7 +79,7 @@ impl Draw {
         threads: Option<usize>,
     ) -> PyResult<()> {
         let fill = self.block(block)?;
-        let Some(out) = memory(address, bytes, fill.byte_len())? else { return Ok(()) };
+        let Some(out) = bytes_at(address, bytes, fill.byte_len())? else { return Ok(()) };
         py.detach(|| drawn(&fill, out, threads)).map_err(error)
     }
 
@@ -123,7 +123,7 @@ pub fn block_of(fill: Fill, shape: &[u64], block: &[(u64, u64)]) -> PyResult<Fil
 }
 
 /// So many bytes at an address, if any are wanted.
-pub fn memory<'a>(address: usize, bytes: usize, wanted: u64) -> PyResult<Option<&'a mut [u8]>> {
+pub fn bytes_at<'a>(address: usize, bytes: usize, wanted: u64) -> PyResult<Option<&'a mut [u8]>> {
     if wanted != bytes as u64 {
         return Err(wrong("how many bytes there are", bytes, &format!("{wanted}, the block's")));
     }

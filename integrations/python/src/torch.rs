@@ -1,10 +1,10 @@
 //! PyTorch's own generator: places in its sequence, and tensors that one of its operations fills.
 
 use fanin::torch::{Draw, Place, ScalarType};
-use fanin::{Dtype, Fill, Layout, Scheme, Stream};
+use fanin::{Dtype, Layout, Scheme, Stream};
 use pyo3::prelude::*;
 
-use crate::draw::{block_of, drawn, memory};
+use crate::draw::{block_of, bytes_at, drawn};
 use crate::{error, wrong};
 
 /// An operation of PyTorch's that fills a tensor.
@@ -35,18 +35,17 @@ impl TorchDraw {
         Ok(py.detach(|| self.draw.after(place)).to_string())
     }
 
-    /// Draws a block of a tensor of this shape into so many bytes at an address, dense and in row-major order.
+    /// Draws a block of a tensor of this shape into memory, an address and so many bytes, dense and in row-major order.
     ///
     /// The caller owns the memory, which must be writable and live on until this returns.
-    #[pyo3(signature = (place, shape, block, address, bytes, threads=None))]
+    #[pyo3(signature = (place, shape, block, memory, threads=None))]
     fn fill(
         &self,
         py: Python<'_>,
         place: &str,
         shape: Vec<u64>,
         block: Vec<(u64, u64)>,
-        address: usize,
-        bytes: usize,
+        memory: (usize, usize),
         threads: Option<usize>,
     ) -> PyResult<()> {
         let place: Place = place.parse().map_err(error)?;
@@ -65,7 +64,8 @@ impl TorchDraw {
         let fill = block_of(fill, &shape, &block)?;
         let is_double = self.scalar == ScalarType::F64;
         let wanted = if is_double { 8 * fill.len() } else { fill.byte_len() };
-        let Some(out) = memory(address, bytes, wanted)? else { return Ok(()) };
+        let (address, bytes) = memory;
+        let Some(out) = bytes_at(address, bytes, wanted)? else { return Ok(()) };
         py.detach(|| {
             if !is_double {
                 return drawn(&fill, out, threads);

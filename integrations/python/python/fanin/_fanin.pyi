@@ -33,8 +33,7 @@ class TorchDraw:
         place: str,
         shape: list[int],
         block: list[tuple[int, int]],
-        address: int,
-        bytes: int,
+        memory: tuple[int, int],
         threads: int | None = None,
     ) -> None: ...
 

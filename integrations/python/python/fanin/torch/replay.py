@@ -100,7 +100,7 @@ class Replay:
         direct = out.device.type == "cpu" and out.dtype == node.dtype and out.is_contiguous()
         dense = out if direct else torch.empty(out.shape, dtype=node.dtype)
         draw, place = self._operation(node).draw(), self.place(node.operation)
-        draw.fill(place, list(shape), list(block), dense.data_ptr(), dense.nbytes, self.threads)
+        draw.fill(place, list(shape), list(block), (dense.data_ptr(), dense.nbytes), self.threads)
         if not direct:
             out.copy_(dense)
 

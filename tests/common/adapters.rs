@@ -32,11 +32,11 @@ pub fn adapters_with(change: impl Fn(Limits) -> Limits) -> Vec<Gpu> {
     let mut gpus = Vec::new();
     for adapter in found {
         let info = adapter.get_info();
-        // With all that is of use, by which kernels are drawn in other ways, and where there are 64-bit integers without any of it: the
-        // bits must be the same.
+        // Where there are 64-bit integers also with all that is of use, by which kernels are drawn in other ways: the bits must be the
+        // same. Not on SwiftShader, whose pipelines take long to prove: `fanin devices` does so.
         let wide = adapter.features() & wgpu::Features::SHADER_INT64;
         let useful = fanin::gpu::features(&adapter) | wide;
-        for features in if wide.is_empty() { vec![useful] } else { vec![useful, wgpu::Features::empty()] } {
+        for features in if wide.is_empty() { vec![wide] } else { vec![useful, wgpu::Features::empty()] } {
             let descriptor = wgpu::DeviceDescriptor {
                 required_features: features,
                 required_limits: change(adapter.limits()),

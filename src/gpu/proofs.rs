@@ -315,9 +315,9 @@ mod tests {
     fn by_the_language_each_pipeline_draws_the_same_bits() {
         let agrees = |name: &str, test: SelfTest| assert!(test.agrees(), "{name}: {:?}", test.into_result());
         for (name, filler) in by_the_language() {
-            // One way of writing is enough of those that take long.
+            // Of those that take long, normals alone: `fanin devices` has them draw all.
             let is_fast = name.starts_with("llvmpipe") || filler.device.adapter_info().device_type != DeviceType::Cpu;
-            let variants = variants().into_iter().filter(|variant| is_fast || variant.writes == Writes::Blocks);
+            let variants = variants().into_iter().filter(|variant| is_fast || variant.kernel == Kernel::Normal);
             for (at, variant) in variants.enumerate() {
                 // A cache for every other one.
                 let filler = match at % 2 {
@@ -326,7 +326,9 @@ mod tests {
                 };
                 agrees(&name, filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap());
             }
-            agrees(&name, filler.orthogonal_test(Dtype::F32, ByLanguage).unwrap());
+            if is_fast {
+                agrees(&name, filler.orthogonal_test(Dtype::F32, ByLanguage).unwrap());
+            }
             assert!(filler.refused_language().is_none());
         }
     }

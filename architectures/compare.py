@@ -4,7 +4,7 @@
     cargo build --release --workspace
     pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
     python3 architectures/compare.py                    # the cases below
-    python3 architectures/compare.py 'Qwen3*'           # some of them
+    python3 architectures/compare.py 'Qwen3*' 'GPT*'    # some of them
     python3 architectures/compare.py --counts > tests/golden/families.json
     python3 architectures/compare.py GPT2Model '{"n_embd": 96, "n_head": 3, "n_layer": 2, "n_positions": 64, "vocab_size": 300}'
 
@@ -511,13 +511,18 @@ def main():
         print("[\n" + ",\n".join(json.dumps(row) for row in rows.values()) + "\n]")
         return
     if len(sys.argv) > 1 and not hasattr(transformers, sys.argv[1]):
-        cases = [(name, {**common, **case}) for names, common, tried in CASES for name in names if fnmatch(name, sys.argv[1]) for case in tried]
+        named = [(name, common, tried) for names, common, tried in CASES for name in names if any(fnmatch(name, of) for of in sys.argv[1:])]
+        cases = [(name, {**common, **case}) for name, common, tried in named for case in tried]
     elif len(sys.argv) > 1:
         cases = [(sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}"))]
     else:
         cases = [(name, {**common, **case}) for names, common, tried in CASES for name in names for case in tried]
-    found = [compare(name, given) for name, given in cases]
-    counts = ", ".join(f"{found.count(what)} {what}" for what in ["right", "refused", "wrong"])
+    found = [(name, compare(name, given)) for name, given in cases]
+    results = ["right", "refused", "wrong"]
+    for name in dict.fromkeys(name for name, _ in found):
+        print(name, ", ".join(f"{found.count((name, what))} {what}" for what in results))
+    found = [what for _, what in found]
+    counts = ", ".join(f"{found.count(what)} {what}" for what in results)
     print(f"transformers {transformers.__version__}, PyTorch {torch.__version__}: {len(cases)} models: {counts}")
     sys.exit("wrong" in found)
 

@@ -99,6 +99,16 @@ impl Dtype {
         }
     }
 
+    /// The value of this dtype nearest to `x`, ties to even, for x that is finite and within its range.
+    #[inline(always)]
+    pub(crate) fn rounded(self, x: f32) -> f32 {
+        match self {
+            Dtype::F32 => x,
+            Dtype::F16 => rounding::in_f16(x),
+            Dtype::BF16 => rounding::in_bf16(x),
+        }
+    }
+
     /// Representable values around `x`, two on either side, with zero and the smallest normals
     /// where subnormals are left out.
     fn candidates_near(self, x: f64) -> Vec<f32> {

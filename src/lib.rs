@@ -85,11 +85,13 @@ mod rng;
 pub mod rules;
 mod sampler;
 pub mod scheme;
+mod seed;
 pub mod seeds;
 mod selection;
 mod shape;
 mod stream;
 mod structure;
+mod threads;
 mod threefry;
 pub mod torch;
 
@@ -105,6 +107,7 @@ pub use philox::philox4x32_10;
 #[cfg(feature = "rand")]
 pub use rng::StreamRng;
 pub use scheme::Scheme;
+pub use seed::Seed;
 pub use shape::{elements, shape};
 pub use stream::{JaxKey, Stream};
 pub use structure::{Function, Structure};

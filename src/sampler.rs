@@ -47,7 +47,7 @@ impl Sampler {
             (Origin::TensorFlow, _) => frameworks::tensorflow(distribution, dtype, stream.base),
             (Origin::Jax, _) => frameworks::jax(distribution, dtype),
             (Origin::JaxInitializers, _) => frameworks::jax_initializers(distribution, dtype),
-            (Origin::Torch(_) | Origin::TorchKey { .. } | Origin::TorchCuda { .. }, _) => {
+            (Origin::Torch(_) | Origin::TorchKey(_) | Origin::TorchCuda { .. }, _) => {
                 torch::check(distribution, dtype, stream)?;
                 Ok(Sampler::Torch(*distribution))
             }

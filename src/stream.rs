@@ -2,8 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::torch::{Cuda, Place, TorchKey};
-use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20, torch};
+use crate::torch::{Cuda, Place, Source, TorchKey};
+use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 
 /// The random words of one tensor: a pure function from a block number to four words.
 ///
@@ -43,7 +43,7 @@ use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20, torch};
 /// | `jax.nn.initializers.uniform(scale)(key, shape)` | the same, uniform from 0 to `scale` |
 /// | `jax.nn.initializers.normal(std)`, `truncated_normal(std, lower=a, upper=b)` | the same, normal of mean 0, truncated normal from `a * std` to `b * std` |
 /// | `jax.random.fold_in(key, d)`, `jax.random.split(key, n)[j]` | [`JaxKey::fold_in`], [`JaxKey::split`] |
-/// | `torch.manual_seed(s)`, and the first tensor after it on the CPU | [`Stream::torch(Place::new(s))`](Stream::torch); of later ones [`torch`] says the places |
+/// | `torch.manual_seed(s)`, and the first tensor after it on the CPU | [`Stream::torch(Place::new(s))`](Stream::torch); of later ones [`torch`](crate::torch) says the places |
 ///
 /// A truncated normal of JAX's is refused in windows where JAX's own values are none: `jax.random.truncated_normal` has f32 numbers alone
 /// between the error functions of the bounds, which are few from 3.5 sigmas on, and become 1, for which it gives the bound itself, 6
@@ -54,7 +54,7 @@ use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20, torch};
 /// they are the same everywhere, within 4 units in the last place or 4e-7 of what the frameworks drew on a CPU, and within one unit
 /// in f16 and bf16. TensorFlow's and JAX's uniform values may be `high` itself, by rounding, as they are there. Their parameters
 /// must be 0 or of a magnitude from 2^-60 to 2^60: the frameworks' own steps are followed, and beyond that one could be subnormal
-/// or infinite. Verified with TensorFlow 2.21, Keras 3.15 and JAX 0.10 (threefry2x32, partitionable). In f16, JAX's own values hang
+/// or infinite. Verified with TensorFlow 2.21, Keras 3.15 and JAX 0.10 (threefry2x32, partitionable). In f16, JAX's own values depend
 /// on its CPU wherever a window's width times a fraction of 10 bits is no f16: with half-precision arithmetic (AVX512-FP16) it
 /// rounds `fraction * width + low` once, as here, and without it the product, too.
 ///
@@ -91,7 +91,7 @@ pub(crate) enum Origin {
     /// PyTorch's generator on the CPU.
     Torch(TorchTensor),
     /// The keys of `torch.func._random`.
-    TorchKey { seed: u64, offset: u64 },
+    TorchKey(TorchKey),
     /// PyTorch's generator on CUDA; how many elements the tensor has as above.
     TorchCuda { seed: u64, offset: u64, card: Cuda, elements: Option<u64> },
 }
@@ -169,7 +169,7 @@ impl Stream {
             }
             Origin::TensorFlow => "TensorFlow",
             Origin::Jax | Origin::JaxInitializers => "JAX",
-            Origin::Torch(_) | Origin::TorchKey { .. } | Origin::TorchCuda { .. } => "PyTorch",
+            Origin::Torch(_) | Origin::TorchKey(_) | Origin::TorchCuda { .. } => "PyTorch",
         };
         let allowed = "fanin's own (Stream::named, numbered, from_key); keys of JAX have JaxKey::fold_in";
         Err(Error::new(ErrorKind::Stream, "the stream that is folded into", format!("{framework}'s"), allowed))
@@ -200,7 +200,7 @@ impl Stream {
             Origin::Jax => 1,
             Origin::JaxInitializers => 1,
             Origin::Torch(_) => 1,
-            Origin::TorchKey { .. } => 1,
+            Origin::TorchKey(_) => 1,
             Origin::TorchCuda { .. } => 1,
         }
     }
@@ -279,7 +279,7 @@ impl Stream {
         Stream { origin: Origin::JaxInitializers, ..Stream::jax(key) }
     }
 
-    /// The stream of a tensor that PyTorch's generator on the CPU fills, from this place of its sequence on: see [`torch`].
+    /// The stream of a tensor that PyTorch's generator on the CPU fills, from this place of its sequence on: see [`torch`](crate::torch).
     ///
     /// PyTorch's values depend on how many elements there are, so that only whole tensors and slices of them are drawn, no range alone:
     /// [`Distribution::fill`](crate::Distribution::fill). On a device they are drawn by the host.
@@ -346,8 +346,7 @@ impl Stream {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub const fn torch_key(key: TorchKey) -> Stream {
-        let [seed, offset] = key.data();
-        Stream { key: [0; 2], nonce: 0, base: 0, origin: Origin::TorchKey { seed, offset } }
+        Stream { key: [0; 2], nonce: 0, base: 0, origin: Origin::TorchKey(key) }
     }
 
     /// The stream of a tensor that PyTorch's generator on CUDA fills on this GPU, with a seed and an offset, a multiple of 4:
@@ -383,6 +382,18 @@ impl Stream {
         Ok(Stream { key: [0; 2], nonce: 0, base: 0, origin })
     }
 
+    /// The Philox words of PyTorch's, if it is a stream of its keys or of its generator on CUDA.
+    #[inline(always)]
+    pub(crate) fn torch_source(self) -> Option<Source> {
+        match self.origin {
+            Origin::TorchKey(key) => Some(Source::Key(key)),
+            Origin::TorchCuda { seed, offset, card, elements } => {
+                Some(Source::cuda(seed, offset, card, elements.unwrap_or(0)))
+            }
+            _ => None,
+        }
+    }
+
     /// The four words of one block: those of elements `4 block` to `4 block + 3`.
     ///
     /// Draws make attempts below 2^31; those from 2^31 on are kept for what streams are derived from. JAX's streams have no
@@ -403,8 +414,11 @@ impl Stream {
                 a ^ b
             });
         }
-        if matches!(self.origin, Origin::Torch(_) | Origin::TorchKey { .. } | Origin::TorchCuda { .. }) {
-            return torch::block(self, block);
+        if let Origin::Torch(tensor) = self.origin {
+            return tensor.place.block(block);
+        }
+        if let Some(source) = self.torch_source() {
+            return source.words(block);
         }
         philox4x32_10([block as u32, (block >> 32) as u32, self.base.wrapping_add(attempt), self.nonce], self.key)
     }

@@ -1,7 +1,8 @@
 //! The CPU twin: the same bits as the kernels, in memory of the host.
 //!
 //! A tensor is drawn in tiles of 1,024 elements (256 blocks of four), which is also the unit that a truncated normal
-//! shares spare candidates in. Each file here is the twin of the WGSL file of the same name.
+//! shares spare candidates in. Each kernel here is the twin of the WGSL file of the same name; the functions that they
+//! share are in `src/arithmetic`.
 
 // Loops over lanes index several arrays at once; iterators over them are not vectorised as surely.
 #![allow(clippy::needless_range_loop)]
@@ -14,7 +15,7 @@ use crate::arithmetic::math::two_sum;
 use crate::fill::Span;
 use crate::philox;
 use crate::sampler::{Line, Sampler, asks};
-use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream, torch};
+use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream, threads, torch};
 
 mod constant;
 mod identity;
@@ -25,7 +26,6 @@ mod past_cache;
 mod placing;
 pub(crate) mod sparse;
 mod tensorflow;
-pub(crate) mod threads;
 mod truncated_normal;
 mod uniform;
 pub(crate) mod values;

@@ -7,7 +7,8 @@ use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul, s};
 
 use super::measure::{BINS, Backend, Slope, Unit, bin, no_memory};
 use super::{Activation, Probe};
-use crate::cpu::{self, threads::share};
+use crate::cpu;
+use crate::threads::share;
 use crate::{Error, Fill};
 
 /// All layers' pre-activations, `[width, batch]` each, so that the batch of a unit lies together; the rest is overwritten.

@@ -63,7 +63,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "whisper",
 ];
 
-/// Which tensors a configuration's model has, and how they start: a TOML text, as `architectures/` has them, whose README says how
+/// The tensors of a configuration's model, and how they start: a TOML text, as `architectures/` has them, whose README says how
 /// they are written.
 ///
 /// ```
@@ -242,7 +242,7 @@ impl Architecture {
         self.rules.with(resolved.variables, within.collect())
     }
 
-    /// What each tensor draws.
+    /// The plan of a configuration's model: the draw of each tensor.
     ///
     /// # Errors
     /// Those of [`model`](Architecture::model) and [`Rules::plan`].

@@ -1,4 +1,4 @@
-//! What an architecture's text says: the keys of its configurations, and its tensors by formulas.
+//! Blueprints of architectures: the keys of their configurations, and their tensors by formulas.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +18,7 @@ const MOST_TENSORS: u64 = if cfg!(fuzzing) { 1_000 } else { 1_000_000 };
 /// No more formulas are worked out for a model's tensors.
 const MOST_FORMULAS: u64 = 8 * MOST_TENSORS;
 
-/// What the names and shapes of a model's tensors take.
+/// The most bytes of the names and shapes of a model's tensors.
 const MOST_BYTES: u64 = 256 * MOST_TENSORS;
 
 /// No tensor's name is longer.
@@ -56,16 +56,16 @@ pub(super) struct Submodel {
     pub config: String,
     /// Of these the first whose `model_type` that configuration has; the first of all, where it has none.
     pub classes: Vec<String>,
-    /// What the names of its tensors begin with.
+    /// The beginning of its tensors' names.
     pub prefix: String,
     pub when: Option<String>,
-    /// What its configuration leaves out.
+    /// The values of keys that its configuration leaves out.
     pub default: BTreeMap<String, Value>,
     /// Whether that configuration may be the model's own, where it has none such.
     pub flat: bool,
 }
 
-/// What a key of the configuration is where it says nothing.
+/// The value of a key that the configuration leaves out.
 #[derive(Clone, Debug)]
 pub(super) enum Key {
     Required(Kind),
@@ -109,7 +109,7 @@ pub(super) struct Group {
 pub(super) struct Resolved {
     pub config: Config,
     pub variables: Variables,
-    /// What stands in names.
+    /// The texts that stand in names.
     texts: BTreeMap<String, String>,
     /// Names for formulas.
     derived: BTreeMap<String, String>,
@@ -136,7 +136,7 @@ impl Key {
         }
     }
 
-    /// What a text stands for, if for a number.
+    /// The number that a text stands for, if it does.
     fn of_word(&self, value: Option<&Value>) -> Option<&Key> {
         match self {
             Key::Either { words, .. } => words.get(value?.as_str()?),
@@ -144,7 +144,7 @@ impl Key {
         }
     }
 
-    /// What it is of a key that has no value.
+    /// The value of a key that has none in the configuration.
     fn without(&self, is_null: bool) -> &Key {
         match self {
             Key::Either { missing, null, .. } => if is_null { null } else { missing }.without(is_null),
@@ -302,7 +302,7 @@ impl Blueprint {
         Ok(Resolved { config, variables, texts, derived: self.derived.clone(), within })
     }
 
-    /// What is peculiar to the class that the configuration names.
+    /// The words of the class that the configuration names.
     pub fn class(&self, config: &Config) -> Result<&BTreeMap<String, Value>, Error> {
         let known = || self.classes.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let Some(class) = class_of(config)? else {

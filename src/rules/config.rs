@@ -19,7 +19,7 @@ const NOT_FINITE: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 /// A text that begins so is such a number: the character is for private use.
 const MARK: char = '\u{f8ff}';
 
-/// What some editors begin a text with.
+/// The mark that some editors begin a text with.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A model's configuration, as `config.json` has it.
@@ -35,9 +35,9 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     values: Map<String, Value>,
-    /// Where it stands within another, `text_config.`; empty, if in none.
+    /// The path within another one, `text_config.`; empty, if it is in none.
     path: String,
-    /// What an architecture says of keys that have no value here.
+    /// An architecture's values of keys that have none here.
     defaults: Map<String, Value>,
 }
 
@@ -133,7 +133,7 @@ impl Config {
         self.said(key).filter(|value| !value.is_null()).or_else(|| self.defaults.get(key))
     }
 
-    /// What the JSON says, also of a key within another.
+    /// The value of a key in the JSON, also of one within another.
     fn said(&self, key: &str) -> Option<&Value> {
         let mut within = key.split('.');
         let first = self.values.get(key).or_else(|| self.values.get(within.next()?));
@@ -145,7 +145,7 @@ impl Config {
         format!("{}{key}", self.path)
     }
 
-    /// What errors call it.
+    /// The name of a key in errors, with its path.
     pub(super) fn called(&self) -> &str {
         self.path.strip_suffix('.').unwrap_or("the config")
     }
@@ -352,7 +352,7 @@ fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Re
     Ok(made)
 }
 
-/// What follows `== '` or `!= '`.
+/// The text behind `== '` or `!= '`.
 fn compared(text: &str) -> Option<(bool, &str)> {
     let (equal, text) = match text.strip_prefix("==") {
         Some(text) => (true, text),
@@ -361,7 +361,7 @@ fn compared(text: &str) -> Option<(bool, &str)> {
     Some((equal, text.trim_start().strip_prefix('\'')?))
 }
 
-/// Where the bracket closes that is open before this text.
+/// The place of the bracket that closes the one open before this text.
 fn closing(text: &str, open: char, close: char) -> Option<usize> {
     let mut depth = 0;
     for (at, c) in text.char_indices() {

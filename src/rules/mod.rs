@@ -180,7 +180,7 @@ pub struct Rules {
     within: Vec<(String, Rules)>,
 }
 
-/// What a preset knows its model by: a tensor of such a name, and of such a shape, if that is said.
+/// A mark by which a preset knows its model: a tensor of such a name, and of such a shape, if that is said.
 #[derive(Clone, Debug)]
 struct Mark {
     pattern: glob::Pattern,
@@ -381,7 +381,7 @@ impl Rules {
             .parse()
     }
 
-    /// What cannot be told by names, where these rules were [recognised](Rules::recognise): the text's `note`.
+    /// The questions that names cannot answer, where these rules were [recognised](Rules::recognise): the text's `note`.
     ///
     /// ```
     /// assert!(fanin::rules::Rules::preset("llama")?.note().unwrap().contains("Gemma 1"));
@@ -448,7 +448,7 @@ impl Rules {
         Ok(Plan { tensors: tensors.into_iter().flatten().collect(), unmet })
     }
 
-    /// What each tensor of the model draws, in the model's order.
+    /// The plan of a model: the draw of each tensor, in the model's order.
     ///
     /// # Errors
     /// [`ErrorKind::Unmatched`] with the tensors that meet no rule; [`ErrorKind::Model`] if a name stands twice;

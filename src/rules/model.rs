@@ -31,7 +31,7 @@ pub struct Tensor {
     pub shape: Vec<u64>,
     /// Its element type as safetensors has it, such as `F32` or `I64`, in whatever case, if it is known.
     pub dtype: Option<String>,
-    /// Where its bytes are in a safetensors file, from the end of the header on, if it is known.
+    /// The place of its bytes in a safetensors file, from the end of the header on, if it is known.
     pub data_offsets: Option<Range<u64>>,
     /// Whether it needs no rule, as its values are there already.
     pub optional: bool,
@@ -216,7 +216,7 @@ impl Model {
         self.tensors
     }
 
-    /// What stands under `__metadata__`.
+    /// The texts under `__metadata__`.
     ///
     /// See [`Model`] for an example.
     pub fn metadata(&self) -> &BTreeMap<String, String> {
@@ -231,7 +231,7 @@ pub(super) fn twice(name: &str) -> Error {
     error.allowing("each name once")
 }
 
-/// What a text says, in its order.
+/// The entries of a text, in its order.
 #[derive(Default)]
 struct List {
     entries: Vec<(String, Entry)>,

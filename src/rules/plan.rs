@@ -1,4 +1,4 @@
-//! What rules say of a model.
+//! Plans: the draw of each tensor of a model, by rules.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::error::quoted;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
 
-/// What rules say of a model, in the model's order.
+/// The plan of a model: the draw of each tensor by rules, in the model's order.
 ///
 /// ```
 /// use fanin::rules::{Rules, Tensor};
@@ -86,7 +86,7 @@ impl Plan {
     }
 }
 
-/// What rules say of a tensor.
+/// The plan of a tensor.
 ///
 /// See [`Plan`] for an example.
 #[derive(Clone, Debug, PartialEq)]
@@ -98,9 +98,9 @@ pub struct Planned {
     pub shape: Vec<u64>,
     /// The rule that it met; none, where it holds integers, of which no rule is asked, or is optional and met none.
     pub rule: Option<Met>,
-    /// What is drawn; nothing, where the rule says `skip`, or there is none, or it cannot be drawn and is optional.
+    /// The draw; nothing, where the rule says `skip`, or there is none, or it cannot be drawn and is optional.
     pub draw: Option<Draw>,
-    /// What its dimensions mean, where it is drawn.
+    /// The meaning of its dimensions, where it is drawn.
     pub layout: Option<Layout>,
     /// Its fans, or those of the tensor whose fans it takes; of a tensor in equal blocks those of a block; where there are any.
     pub fans: Option<Fans>,
@@ -153,9 +153,9 @@ impl fmt::Display for Split {
 pub struct Part {
     /// Along which dimension.
     pub dim: usize,
-    /// Which indices along it.
+    /// The indices along it.
     pub range: Range<u64>,
-    /// What is drawn there.
+    /// The distribution of its elements.
     pub distribution: Distribution,
 }
 
@@ -206,7 +206,7 @@ pub struct Met {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Draw {
-    /// What is drawn.
+    /// The distribution of all elements that no part has.
     pub distribution: Distribution,
     /// The tensor's dimensions.
     pub shape: Vec<u64>,

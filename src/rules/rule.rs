@@ -30,7 +30,7 @@ pub(super) struct Beside {
     pub is: Sibling,
 }
 
-/// What is asked of a tensor beside another.
+/// A demand on a tensor beside another one.
 #[derive(Clone, Debug)]
 pub(super) enum Sibling {
     Absent,
@@ -120,7 +120,7 @@ pub(super) type Shapes<'m> = HashMap<&'m str, &'m [u64]>;
 /// Of names that rules have for other tensors' streams, the tensors: each is looked for once, when a tensor has it.
 pub(super) type Streams<'a, 'm> = HashMap<&'a str, Result<&'m str, Error>>;
 
-/// What rules know of the model that they plan.
+/// The model that rules plan, as far as they know it.
 pub(super) struct OfModel<'a, 'm> {
     pub shapes: Shapes<'m>,
     pub variables: Variables,
@@ -332,7 +332,7 @@ fn no_dimension(thing: &'static str, dim: usize, shape: &[u64]) -> Error {
     Error::new(ErrorKind::Rules, thing, dim, allowed)
 }
 
-/// What formulas know of a tensor, beside what they know of the model.
+/// The words that formulas know of a tensor, beside those of the model.
 fn of_tensor(tensor: &Tensor, of_model: &Variables) -> Variables {
     let mut variables = of_model.clone();
     variables.insert("rank".into(), tensor.shape.len() as f64);
@@ -366,7 +366,7 @@ struct Resolved {
     fans: Option<Fans>,
 }
 
-/// What the scheme is for a weight of this shape.
+/// The scheme for a weight of this shape.
 fn resolve(scheme: &Text, layout: &Text, shape: &[u64], variables: &Variables) -> Result<Resolved, Error> {
     let of_layout = formula::evaluated(&layout.text, formula::LAYOUT_KEYS, variables);
     let layout: Layout = of_layout

@@ -31,10 +31,10 @@ const MOST_PARTS: usize = 64;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// Where the rules come from, for people.
+    /// The source of the rules, for people.
     #[serde(rename = "source")]
     _source: Option<String>,
-    /// What names cannot tell, for those whom `recognise` serves.
+    /// The questions that names cannot answer, for those whom `recognise` serves.
     note: Option<String>,
     #[serde(default)]
     recognise: Vec<Spanned<MarkText>>,
@@ -306,7 +306,7 @@ impl Reader {
     }
 }
 
-/// What reads texts with formulas.
+/// A reader of texts with formulas.
 struct Checked<'a> {
     reader: &'a Reader,
     examples: &'a [Variables],
@@ -432,7 +432,7 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
             Error::failed(ErrorKind::Rules, "the text", format!("cannot be read: {message}")),
         )
     })?;
-    let blueprint = blueprint(&reader, &mut file)?;
+    let blueprint = blueprint(&reader, text, &mut file)?;
     let dtype = reader.parsed::<Dtype>(file.dtype)?;
 
     let mut constants = BTreeMap::new();
@@ -567,7 +567,7 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
 }
 
 /// Takes what is an architecture's, and no rule's.
-fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Error> {
+fn blueprint(reader: &Reader, text: &str, file: &mut File) -> Result<Option<Blueprint>, Error> {
     if file.architectures.is_empty() {
         // Alone they would be passed over.
         let beside = [
@@ -593,18 +593,43 @@ fn blueprint(reader: &Reader, file: &mut File) -> Result<Option<Blueprint>, Erro
         Some(Types::Words(words)) => words.values().collect::<Vec<_>>(),
         _ => Vec::new(),
     };
-    let of_types: HashSet<&String> = of_types.into_iter().flat_map(BTreeMap::keys).collect();
-    let of_classes: HashSet<&String> = file.architectures.values().flat_map(BTreeMap::keys).collect();
-    for name in file.config.keys().chain(file.derived.keys()).chain(of_classes).chain(of_types) {
+    let of_types_said = of_types.len();
+    // How often each is said.
+    let count = |names: &mut dyn Iterator<Item = &'_ String>| {
+        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+        names.for_each(|name| *counts.entry(name.clone()).or_default() += 1);
+        counts
+    };
+    let of_types = count(&mut of_types.into_iter().flat_map(BTreeMap::keys));
+    let of_classes = count(&mut file.architectures.values().flat_map(BTreeMap::keys));
+    for name in file.config.keys().chain(file.derived.keys()).chain(of_classes.keys()).chain(of_types.keys()) {
         if !words.insert(name) {
             let error = Error::failed(ErrorKind::Rules, format!("the word {}", quoted(name)), "stands twice");
             return Err(error.allowing("one constant, count, key, name of [let], of a class or of a model_type"));
         }
     }
-    let count = file.config.len() + file.derived.len() + file.alias.len() + file.check.len();
+    let own = of_classes.len() + of_types.len();
+    let count = file.config.len() + file.derived.len() + file.alias.len() + file.check.len() + own;
     if count > MOST_WORDS {
-        let thing = "the number of an architecture's keys, other names, names and checks";
+        let thing = "the number of an architecture's keys, other names, names, checks and words of classes";
         return Err(Error::new(ErrorKind::Rules, thing, count, format!("at most {MOST_WORDS}")));
+    }
+    // Of a word that some classes say others have 0: a misspelt one would be nobody's, and the one that was meant 0.
+    let mut asked: BTreeMap<&str, usize> = BTreeMap::new();
+    for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')) {
+        *asked.entry(word).or_default() += 1;
+    }
+    let (classes, types) = (file.architectures.len(), of_types_said);
+    let some = |names: &BTreeMap<String, usize>, all: usize| {
+        let unasked = |(name, times): &(&String, &usize)| {
+            **times < all && asked.get(name.as_str()).is_none_or(|asked| asked <= *times)
+        };
+        names.iter().filter(|(name, _)| *name != "model_type").find(unasked).map(|(name, _)| name.clone())
+    };
+    if let Some(name) = some(&of_classes, classes).or_else(|| some(&of_types, types)) {
+        let error =
+            Error::failed(ErrorKind::Rules, format!("the word {}", quoted(&name)), "of a class is asked for nowhere");
+        return Err(error.allowing("words that a name has in braces, or a formula"));
     }
     let plain = |value: &Spanned<toml::Value>| {
         serde_json::to_value(value.as_ref()).map_err(|_| {

@@ -1,7 +1,6 @@
 //! The numbers of kernels that draw what other frameworks draw: in the dtype's own arithmetic, as they do.
 
 use super::parameters::{JaxNormal, JaxUniform, Placed, Sampler, TensorFlow, fits};
-use crate::arithmetic::rounding::{in_bf16, in_f16};
 use crate::arithmetic::special;
 use crate::error::require;
 use crate::{Distribution, Dtype, Error, ErrorKind};
@@ -196,10 +195,8 @@ const WIDTH: &str = "a bound whose distance from the other the dtype holds, in o
 
 fn in_dtype(dtype: Dtype, x: f32) -> f32 {
     match dtype {
-        Dtype::F32 => x,
         Dtype::F16 if x.abs() >= 65520.0 => f32::INFINITY.copysign(x),
-        Dtype::F16 if x.is_finite() => in_f16(x),
-        Dtype::BF16 if x.is_finite() => in_bf16(x),
+        _ if x.is_finite() => dtype.rounded(x),
         _ => x,
     }
 }

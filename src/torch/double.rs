@@ -9,7 +9,7 @@ pub(super) fn unit([high, low]: [u32; 2]) -> f64 {
     bits as f64 * (1.0 / 9_007_199_254_740_992.0)
 }
 
-/// Whose logarithm, sine and cosine.
+/// The logarithm, sine and cosine to draw with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Functions {
     /// fanin's own, the same everywhere: for what is rounded to f32.

@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::thread;
 
-use super::place::Place;
+use super::place::{END, Place};
 use super::tensor::{Cursors, Kind, Tensor};
 use crate::arithmetic::special;
-use crate::cpu::threads;
 use crate::error::require;
 use crate::names::{Named, as_text};
 use crate::shape::MAX_ELEMENTS;
-use crate::{Distribution, Dtype, Error, ErrorKind};
+use crate::stream::TorchTensor;
+use crate::{Distribution, Dtype, Error, ErrorKind, threads};
 
 /// An element type that PyTorch's generator draws: fanin's, and f64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,11 +91,14 @@ impl Draw {
         Draw { is_dense: false, ..self }
     }
 
-    /// The place after it.
+    /// The place after it; one of 2^64 - 1 words, which is none, where the sequence ends before.
     ///
     /// Of a truncated normal all values have to be drawn to know it, but where the bounds are farther than 5.77 standard deviations from the
     /// mean, which no value of blocks of 16 reaches.
     pub fn after(&self, place: Place) -> Place {
+        if check_end(&self.distribution, self.elements, place).is_err() {
+            return place.on(u64::MAX);
+        }
         let tensor = self.at(place);
         tensor.after(self.rounds(&tensor))
     }
@@ -103,7 +106,7 @@ impl Draw {
     /// The values of a range of its elements in f64, if it draws such.
     ///
     /// # Errors
-    /// [`ErrorKind::Dtype`] if it draws another element type; [`ErrorKind::Range`] for what is beyond its elements; [`ErrorKind::Slice`] if
+    /// [`ErrorKind::Dtype`] if it draws another element type; [`ErrorKind::Stream`] where the sequence ends before; [`ErrorKind::Range`] for what is beyond its elements; [`ErrorKind::Slice`] if
     /// the slice has another length; [`ErrorKind::Parameter`] for normals where the C library is not glibc, whose functions PyTorch's are.
     pub fn doubles(&self, place: Place, range: Range<u64>, out: &mut [f64]) -> Result<(), Error> {
         if self.scalar != ScalarType::F64 {
@@ -117,6 +120,7 @@ impl Draw {
             let allowed = format!("{}, the range's", range.end - range.start);
             return Err(Error::new(ErrorKind::Slice, "the slice's length", out.len(), allowed));
         }
+        check_end(&self.distribution, self.elements, place)?;
         self.at(place).doubles(range, &mut Cursors::default(), out);
         Ok(())
     }
@@ -140,7 +144,7 @@ impl Draw {
         if self.scalar == ScalarType::F64 {
             let mut cursors = Cursors::default();
             let mut left = tensor.rejected_doubles(0, None, &mut cursors);
-            while !left.is_empty() && rounds < super::MOST_ROUNDS {
+            while !left.is_empty() && rounds < MOST_ROUNDS {
                 left = tensor.rejected_doubles(rounds, Some(&left), &mut cursors);
                 rounds += 1;
             }
@@ -157,7 +161,7 @@ impl Draw {
             let range = part * share..((part + 1) * share).min(self.elements);
             let mut left = tensor.rejected(0, None, range.clone(), &mut cursors);
             *rounds = 1;
-            while !left.is_empty() && *rounds < super::MOST_ROUNDS {
+            while !left.is_empty() && *rounds < MOST_ROUNDS {
                 left = tensor.rejected(*rounds, Some(&left), range.clone(), &mut cursors);
                 *rounds += 1;
             }
@@ -166,15 +170,37 @@ impl Draw {
     }
 }
 
-/// Into so many parts a large truncated normal is cut.
+/// The number of parts that a large truncated normal is cut into.
 const PARTS: u64 = 64;
 
-/// Whether PyTorch draws a tensor of this as it is drawn here.
-pub(super) fn check(distribution: &Distribution, dtype: Dtype, elements: Option<u64>) -> Result<(), Error> {
-    let elements = elements.ok_or_else(super::of_a_range)?;
+/// An error unless PyTorch draws a tensor of this as it is drawn here.
+pub(super) fn check(distribution: &Distribution, dtype: Dtype, tensor: &TorchTensor) -> Result<(), Error> {
+    let elements = tensor.elements.ok_or_else(of_a_range)?;
     check_kind(distribution, Some(dtype))?;
-    check_size(distribution, elements)
+    check_size(distribution, elements)?;
+    check_end(distribution, elements, tensor.place)
 }
+
+pub(super) fn of_a_range() -> Error {
+    let allowed = "of a whole tensor, Distribution::fill, and slices of it: what PyTorch draws depends on how many elements there are";
+    Error::new(ErrorKind::Stream, "the stream", "PyTorch's, of a range of elements", allowed)
+}
+
+/// An error unless all words that a tensor might take are in the sequence.
+fn check_end(distribution: &Distribution, elements: u64, place: Place) -> Result<(), Error> {
+    let rounds = if matches!(distribution, Distribution::TruncatedNormal { .. }) { MOST_ROUNDS } else { 1 };
+    // Two words an element, and two blocks or a pair more.
+    let most = u128::from(rounds) * (2 * u128::from(elements) + 64);
+    if u128::from(place.words()) + most <= u128::from(END) {
+        return Ok(());
+    }
+    let value = format!("{place}, of {distribution} in {elements} elements");
+    let allowed = format!("one that {most} words before 2^63 follow, which they may take");
+    Err(Error::new(ErrorKind::Stream, "the place in PyTorch's sequence", value, allowed))
+}
+
+/// No truncated normal that is drawn takes as many rounds.
+pub(super) const MOST_ROUNDS: u64 = 1 << 12;
 
 pub(super) fn check_kind(distribution: &Distribution, kind: Kind) -> Result<(), Error> {
     let largest = kind.map_or(f64::MAX, Dtype::max);

@@ -1,4 +1,4 @@
-//! PyTorch's own generator on the CPU: what `torch.manual_seed(42)` gives, any part of it alone.
+//! PyTorch's own generators: the values of `torch.manual_seed(42)`, any part of them alone.
 //!
 //! PyTorch draws on the CPU by one generator, the Mersenne Twister, in the order of the program's operations. Where the words of an
 //! operation begin is known before it is drawn, so that any element of it can be drawn alone: a [`Place`] says where in the sequence, a
@@ -25,7 +25,7 @@
 //! uniform values, but for a fused rounding, and their words are the same. f64 normals are PyTorch's own C library's, and drawn where that is
 //! glibc.
 //!
-//! A truncated normal of which the window holds 0.3 of the normal or less is drawn by PyTorch in another way, whose acceptance hangs on a
+//! A truncated normal of which the window holds 0.3 of the normal or less is drawn by PyTorch in another way, whose acceptance depends on a
 //! logarithm of its library, and refused here.
 //!
 //! ```
@@ -44,91 +44,21 @@
 //! # Ok::<(), fanin::Error>(())
 //! ```
 
-use std::ops::Range;
-
 pub use draw::{Draw, ScalarType};
-pub use philox::{Cuda, TorchKey};
+pub(crate) use fill::{check, fill, values};
+pub(crate) use keys::Source;
+pub use keys::{Cuda, TorchKey};
 pub use place::Place;
 pub(crate) use tensor::Cursors;
-use tensor::Tensor;
-
-use crate::stream::Origin;
-use crate::{Distribution, Dtype, Element, Error, ErrorKind, Stream};
 
 mod double;
 mod draw;
+mod fill;
 mod fused;
+mod keys;
 mod leap;
 mod philox;
 mod place;
 mod single;
 mod tensor;
 mod twister;
-
-/// The words of a block of four; zero where no place is.
-pub(crate) fn block(stream: Stream, block: u64) -> [u32; 4] {
-    let Origin::Torch(tensor) = stream.origin else { return philox::words(stream, block) };
-    let place = tensor.place;
-    let mut words = [0; 4];
-    let at = block.checked_mul(4).and_then(|at| at.checked_add(place.words));
-    if let Some(at) = at.filter(|&at| at <= 1 << 63) {
-        let mut twister = twister::Twister::new(place.seed);
-        twister.seek(at);
-        twister.fill(&mut words);
-    }
-    words
-}
-
-/// No truncated normal that is drawn takes as many rounds.
-const MOST_ROUNDS: u64 = 1 << 12;
-
-/// Whether PyTorch draws this of a stream of its as it is drawn here.
-pub(crate) fn check(distribution: &Distribution, dtype: Dtype, stream: &Stream) -> Result<(), Error> {
-    match stream.origin {
-        Origin::Torch(tensor) => draw::check(distribution, dtype, tensor.elements),
-        _ => philox::check(distribution, dtype, stream),
-    }
-}
-
-fn of_a_range() -> Error {
-    let allowed = "of a whole tensor, Distribution::fill, and slices of it: what PyTorch draws depends on how many elements there are";
-    Error::new(ErrorKind::Stream, "the stream", "PyTorch's, of a range of elements", allowed)
-}
-
-/// The values of a range of a tensor, rounded to its dtype.
-pub(crate) fn values(
-    distribution: &Distribution,
-    stream: Stream,
-    dtype: Dtype,
-    range: Range<u64>,
-    cursors: &mut Cursors,
-    out: &mut [f32],
-) {
-    match stream.origin {
-        Origin::Torch(_) => Tensor::of(distribution, stream, dtype).values(range, cursors, out),
-        _ => philox::values(distribution, stream, dtype, range, out),
-    }
-}
-
-/// Draws a range of a tensor.
-pub(crate) fn fill<T: Element>(
-    distribution: &Distribution,
-    stream: Stream,
-    range: Range<u64>,
-    cursors: &mut Cursors,
-    out: &mut [T],
-) {
-    const MANY: usize = 4096;
-    let mut values = [0.0; MANY];
-    let (mut at, mut rest) = (range.start, out);
-    while at < range.end {
-        let end = range.end.min((at / MANY as u64 + 1) * MANY as u64);
-        let (part, after) = rest.split_at_mut((end - at) as usize);
-        let values = &mut values[..part.len()];
-        self::values(distribution, stream, T::DTYPE, at..end, cursors, values);
-        for (element, &value) in part.iter_mut().zip(&*values) {
-            *element = T::round(value);
-        }
-        (at, rest) = (end, after);
-    }
-}

@@ -27,6 +27,9 @@ pub struct Place {
     pub(super) spare: Spare,
 }
 
+/// The end of the sequence, as far as it is counted.
+pub(super) const END: u64 = 1 << 63;
+
 /// A normal value that is left of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Spare {
@@ -51,6 +54,18 @@ impl Place {
         Place { words: self.words.saturating_add(words), ..self }
     }
 
+    /// The four words of a block of the sequence from here on; zeros beyond its end.
+    pub(crate) fn block(self, block: u64) -> [u32; 4] {
+        let mut words = [0; 4];
+        let at = block.checked_mul(4).and_then(|at| at.checked_add(self.words));
+        if let Some(at) = at.filter(|&at| at <= END) {
+            let mut twister = Twister::new(self.seed);
+            twister.seek(at);
+            twister.fill(&mut words);
+        }
+        words
+    }
+
     /// The seed, of which PyTorch takes the low 32 bits.
     pub const fn seed(self) -> u64 {
         self.seed as u64
@@ -61,7 +76,7 @@ impl Place {
         self.words
     }
 
-    /// Where a generator stands whose `get_state()` this is, or `torch.get_rng_state()`: 5,056 bytes.
+    /// The place of a generator with this `get_state()`, or `torch.get_rng_state()`: 5,056 bytes.
     ///
     /// A state says its seed; the sequence is walked from there on, a second for some 5 billion words.
     ///
@@ -138,7 +153,7 @@ impl FromStr for Place {
         let read = || {
             let (seed, rest) = text.split_once('@').unwrap_or((text, "0"));
             let (words, spare) = rest.split_once(',').map_or((rest, None), |(words, spare)| (words, Some(spare)));
-            let words = words.trim().parse().ok().filter(|&words: &u64| words <= 1 << 63)?;
+            let words = words.trim().parse().ok().filter(|&words: &u64| words <= END)?;
             let spare = match spare.map(|spare| spare.split_once('=')) {
                 None => Spare::None,
                 Some(Some(("pair", at))) => {

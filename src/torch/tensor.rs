@@ -1,16 +1,16 @@
-//! What PyTorch's generator on the CPU fills a tensor with: any range of its elements.
+//! Tensors filled by PyTorch's generator on the CPU: any range of their elements.
 
 use std::ops::Range;
 
 use super::double::Functions;
+use super::draw::MOST_ROUNDS;
 use super::place::{Place, Spare};
 use super::single;
 use super::twister::Twister;
-use crate::arithmetic::rounding::{in_bf16, in_f16};
 use crate::stream::{Origin, TorchTensor};
 use crate::{Distribution, Dtype, Stream};
 
-/// What a dtype is to PyTorch's generator; `None` is f64.
+/// The element type to PyTorch's generator; `None` is f64.
 pub(super) type Kind = Option<Dtype>;
 
 /// A tensor that one operation fills: `uniform_`, `normal_`, `trunc_normal_`.
@@ -29,7 +29,7 @@ const BLOCK: u64 = 16;
 /// Elements that are worked on at once.
 const CHUNK: usize = 1024;
 
-/// Where the words are read: the sequence, once for each round of a truncated normal, so that ranges in order never go back.
+/// Readers of the sequence, one for each round of a truncated normal, so that ranges in order never go back.
 #[derive(Default)]
 pub(crate) struct Cursors {
     rounds: Vec<Twister>,
@@ -84,7 +84,7 @@ impl Tensor {
         }
     }
 
-    /// Where the words of a round begin, in blocks.
+    /// The first word of a round, in blocks.
     fn round(&self, round: u64) -> u64 {
         self.place.words + round * self.words_of_round()
     }
@@ -94,7 +94,7 @@ impl Tensor {
         if self.elements.is_multiple_of(BLOCK) { self.elements } else { self.elements - BLOCK }
     }
 
-    /// Where the words of the last 16 elements of a ragged tensor are in a round, in numbers.
+    /// The place in a round of the words of a ragged tensor's last 16 elements, in numbers.
     fn ragged(&self) -> u64 {
         if matches!(self.kind, None | Some(Dtype::F32)) { self.elements } else { self.elements / BLOCK * BLOCK }
     }
@@ -146,7 +146,7 @@ impl Tensor {
                 for (block, out) in self.blocks(range, out) {
                     let mut round = 0;
                     let len = (block.end - block.start) as usize;
-                    while round < super::MOST_ROUNDS && out.iter().any(|&x| is_out(x)) {
+                    while round < MOST_ROUNDS && out.iter().any(|&x| is_out(x)) {
                         round += 1;
                         self.normals(round, block.clone(), cursors, &mut spare[..len]);
                         for (x, &fresh) in out.iter_mut().zip(&spare).filter(|(x, _)| is_out(**x)) {
@@ -227,20 +227,13 @@ impl Tensor {
     }
 
     fn round_all(&self, out: &mut [f32]) {
-        match self.kind {
-            Some(Dtype::F16) => out.iter_mut().for_each(|x| *x = in_f16(*x)),
-            Some(Dtype::BF16) => out.iter_mut().for_each(|x| *x = in_bf16(*x)),
-            _ => {}
+        if let Some(dtype) = self.kind.filter(|&dtype| dtype != Dtype::F32) {
+            out.iter_mut().for_each(|x| *x = dtype.rounded(*x));
         }
     }
 
     fn rounded(&self, x: f32) -> f32 {
-        if x.is_finite() {
-            let mut x = [x];
-            self.round_all(&mut x);
-            return x[0];
-        }
-        x
+        self.kind.filter(|_| x.is_finite()).map_or(x, |dtype| dtype.rounded(x))
     }
 
     /// How many elements of a range are outside of a truncated normal's bounds after a round, given those that were before it: all at
@@ -276,7 +269,7 @@ impl Tensor {
     }
 }
 
-/// What is drawn in pairs, and f64.
+/// Values that are drawn in pairs, and f64.
 impl Tensor {
     /// Normal values of mean 0 and deviation 1, of the pairs of a round, by their places in the range.
     fn serial(
@@ -329,7 +322,7 @@ impl Tensor {
                 self.normal_doubles(0, range.clone(), cursors, out);
                 for (element, x) in range.zip(out) {
                     let mut round = 0;
-                    while round < super::MOST_ROUNDS && (*x < low || *x > high) {
+                    while round < MOST_ROUNDS && (*x < low || *x > high) {
                         round += 1;
                         self.normal_doubles(round, element..element + 1, cursors, std::slice::from_mut(x));
                     }

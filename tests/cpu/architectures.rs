@@ -863,6 +863,19 @@ fn what_is_no_architecture_is_said() {
         (format!("{class}[let]\nfan_in = '3'\n{rule}"), "the name of a constant or count is \"fan_in\""),
         (format!("{class}[config]\nrank = 3\n{rule}"), "line 4: the name of a constant or count is \"rank\""),
         (format!("{class}[config]\nx = {{ missing = 3 }}\n{rule}"), "line 4: a key is another table"),
+        (
+            format!(
+                "[architectures]\nA = {{ haed = 1 }}\nB = {{ head = 1 }}\n[[tensors]]\nwhen = 'head'\nlist = [['w']]\n{rule}"
+            ),
+            "the word \"haed\" of a class is asked for nowhere",
+        ),
+        (
+            format!(
+                "[architectures]\n{}{rule}",
+                (0..257).map(|i| format!("C{i} = {{ w{i} = 1 }}\n")).collect::<String>()
+            ),
+            "the number of an architecture's keys, other names, names, checks and words of classes is 257",
+        ),
     ] {
         let error = text.parse::<Architecture>().unwrap_err();
         assert!(error.kind() == ErrorKind::Rules && error.to_string().starts_with(says), "{error}");

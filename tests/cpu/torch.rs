@@ -163,6 +163,15 @@ fn what_pytorch_does_not_draw_so_is_refused() {
     assert!(stream.fold_in(0).unwrap_err().to_string().contains("PyTorch's"));
     assert!(Stream::torch_cuda(0, 2, Cuda::new(132, 2048).unwrap()).is_err());
     assert!(Cuda::new(0, 2048).is_err() && Cuda::new(132, 100).is_err() && "sms=1".parse::<Cuda>().is_err());
+    // Beyond the end of the sequence there is no place.
+    for words in [1 << 63, (1 << 63) - 64, u64::MAX] {
+        let end = Place::new(0).on(words);
+        let error = normal.fill(&[64], Stream::torch(end), Dtype::F32).unwrap_err();
+        assert!(error.to_string().starts_with("the place in PyTorch's sequence is "), "{error}");
+        let double = Draw::new(&normal, ScalarType::F64, 64).unwrap();
+        assert!(double.doubles(end, 0..4, &mut [0.0; 4]).is_err());
+        assert_eq!(double.after(end).words(), u64::MAX);
+    }
     let draw = Draw::new(&normal, ScalarType::F64, 64).unwrap();
     assert!(
         draw.doubles(Place::new(0), 0..65, &mut [0.0; 65]).is_err()

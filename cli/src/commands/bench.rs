@@ -5,11 +5,11 @@ mod timing;
 use std::time::{Duration, Instant};
 
 use fanin::torch::Place;
-use fanin::{Distribution, Dtype, Element, Fill, cpu};
+use fanin::{Distribution, Dtype, Element, Fill, Seed, cpu};
 use half::{bf16, f16};
 
 use crate::draw::engine::{Engine, Gpu};
-use crate::draw::seed::{Kind, Seed};
+use crate::draw::seed::Kind;
 use crate::failure::Failure;
 use crate::say;
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use fanin::rules::Draw;
 use fanin::torch::Place;
-use fanin::{Dtype, Layout, Scheme};
+use fanin::{Dtype, Layout, Scheme, Seed};
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
@@ -16,7 +16,6 @@ use crate::commands::stats::{bars, number, summary_json};
 use crate::draw::coarse;
 use crate::draw::engine::Engine;
 use crate::draw::recipe::{Part, Recipe, Tensor};
-use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::checkpoint::{self, Manner};
 use crate::files::content::Content;
@@ -101,7 +100,7 @@ impl Fill {
                 return Err(Failure::input(message));
             }
             (seed, Some(words)) => {
-                let kind = seed.kind().name();
+                let kind = seed.kind();
                 return Err(Failure::input(format!("--at is {words}, and the stream {kind}, allowed: --stream torch")));
             }
         };

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use bytesize::ByteSize;
-use fanin::Dtype;
 use fanin::rules::{Config, Planned};
 use fanin::torch::Place;
+use fanin::{Dtype, Seed};
 use safetensors::Dtype as FileDtype;
 
 use crate::commands::choice::Choice;
@@ -18,7 +18,6 @@ use crate::draw::engine::Engine;
 use crate::draw::order::{Order, Wanted};
 use crate::draw::ranks::{Mesh, Rank, Split, share};
 use crate::draw::recipe::{Recipe, Tensor};
-use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::base::{Base, Part};
 use crate::files::checkpoint::{self, Manner};

@@ -27,8 +27,8 @@ pub struct Common {
 }
 
 impl Common {
-    pub fn seed(&self) -> Result<seed::Seed, Failure> {
-        seed::Seed::parse(self.stream, &self.seed)
+    pub fn seed(&self) -> Result<fanin::Seed, Failure> {
+        seed::parse(self.stream, &self.seed)
     }
 }
 

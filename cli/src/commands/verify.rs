@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::commands::choice::Choice;
 use crate::draw::engine::Engine;
 use crate::draw::recipe::{Recipe, Words};
-use crate::draw::seed::{Kind, Seed};
+use crate::draw::seed::{self, Kind};
 use crate::failure::Failure;
 use crate::files::base::Base;
 use crate::files::compare::{Stored, compare};
@@ -196,9 +196,9 @@ impl Verify {
     ) -> Result<(), Failure> {
         let Made { shard, provenance } = made;
         let at = shard.path.display();
-        let own_kind = provenance.as_ref().map(|p| p.seed.kind());
+        let own_kind = provenance.as_ref().map(|p| seed::kind(p.seed));
         let kind = self.stream.or(own_kind).unwrap_or(Kind::Native);
-        let given_seed = self.seed.as_deref().map(|text| Seed::parse(kind, text)).transpose()?;
+        let given_seed = self.seed.as_deref().map(|text| seed::parse(kind, text)).transpose()?;
         let seed = given_seed.or(provenance.as_ref().map(|p| p.seed)).ok_or_else(|| {
             Failure::input(format!("{at} does not say its seed, allowed: --seed with --rules, --preset or --scheme"))
         })?;
@@ -254,7 +254,7 @@ impl Verify {
                 Ok((recipe, dtype)) => {
                     // Of another kind's streams, the file's contract says nothing.
                     let drawn = words.filter(|_| own_kind == Some(kind)).map(|words| words.contract);
-                    let ours = seed.contract();
+                    let ours = seed::contract(seed);
                     match (drawn, recipe.fill(seed, dtype)) {
                         (Some(drawn), _) if drawn != ours => Outcome::NotCompared {
                             reason: format!(

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use fanin::rules::{Draw, Split};
-use fanin::{Distribution, Dtype, Fill, Scheme, Stream};
+use fanin::{Distribution, Dtype, Fill, Scheme, Seed, Stream};
 use serde::{Deserialize, Serialize};
 
-use crate::draw::seed::Seed;
+use crate::draw::seed;
 
 /// The most dimensions of a tensor, as in the library's lists.
 const MAX_DIMENSIONS: usize = 256;
@@ -98,7 +98,7 @@ impl Recipe {
 
     pub fn stream(&self, seed: Seed) -> Result<Stream, String> {
         let name = &self.draw.stream;
-        if self.alone { seed.stream_alone(name) } else { seed.stream(name) }
+        if self.alone { seed.stream_alone(name).map_err(|e| e.to_string()) } else { seed::stream(seed, name) }
     }
 
     /// The dimensions in the file.
@@ -127,7 +127,7 @@ impl Recipe {
     pub fn to_words(&self, name: &str, seed: Seed) -> Words {
         Words {
             scheme: Scheme::from(self.draw.distribution).to_string(),
-            contract: seed.contract(),
+            contract: seed::contract(seed),
             // Of no meaning for streams by name.
             alone: self.alone && !matches!(seed, Seed::Native(_)),
             stream: (self.draw.stream != name).then(|| self.draw.stream.clone()),

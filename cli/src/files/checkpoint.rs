@@ -10,10 +10,9 @@ use std::path::{Path, PathBuf};
 use indicatif::ProgressBar;
 use safetensors::tensor::{Metadata, TensorInfo};
 
-use fanin::Fill;
+use fanin::{Fill, Seed};
 
 use crate::draw::engine::Engine;
-use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::content::{Content, Piece};
 use crate::files::header::{MAX_HEADER, is_integer};

@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 
-use fanin::{Dtype, Fill};
+use fanin::{Dtype, Fill, Seed};
 use safetensors::Dtype as FileDtype;
 
 use crate::draw::recipe::{Recipe, Tensor};
-use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::header::{self, file_dtype};
 use crate::files::provenance::Copied;

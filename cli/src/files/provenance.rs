@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use fanin::Seed;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::ranks::Rank;
 use crate::draw::recipe::Words;
-use crate::draw::seed::Seed;
 use crate::files::unique;
 
 /// The provenance of a file: how it was made.

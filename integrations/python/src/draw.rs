@@ -7,7 +7,6 @@ use fanin::{Dtype, Element, Fill, Layout, Scheme, cpu};
 use pyo3::prelude::*;
 use sha2::{Digest, Sha256};
 
-use crate::seed::Seed;
 use crate::{error, wrong};
 
 /// So many bytes are drawn at once where they are not kept.
@@ -38,7 +37,7 @@ impl Draw {
     ) -> PyResult<Draw> {
         let layout: Layout = layout.parse().map_err(error)?;
         let dtype: Dtype = dtype.parse().map_err(error)?;
-        let stream = Seed::parse(seed)?.stream(name)?;
+        let stream = crate::seed::stream(seed, name)?;
         let recipe = recipe(scheme, &shape, layout, name.unwrap_or_default(), slices)?;
         recipe.check_in(dtype).map_err(error)?;
         let fill = recipe.fill_of(stream, dtype).map_err(error)?;

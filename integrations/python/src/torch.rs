@@ -29,10 +29,10 @@ impl TorchDraw {
         Ok(TorchDraw { draw, scheme, scalar, elements, is_dense })
     }
 
-    /// The place after it, as a text.
-    fn after(&self, py: Python<'_>, place: &str) -> PyResult<String> {
+    /// The place so many words after it, as a text.
+    fn after(&self, py: Python<'_>, place: &str, then: u64) -> PyResult<String> {
         let place: Place = place.parse().map_err(error)?;
-        Ok(py.detach(|| self.draw.after(place)).to_string())
+        Ok(py.detach(|| self.draw.after(place)).on(then).to_string())
     }
 
     /// Draws a block of a tensor of this shape into memory, an address and so many bytes, dense and in row-major order.

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use fanin::probe::{Activation, Spectrum};
 use fanin::rules::{Draw, Planned};
-use fanin::{Distribution, Dtype, ErrorKind, Fans, elements};
+use fanin::{Distribution, Dtype, ErrorKind, Fans, Stream, elements};
 use serde::Serialize;
 
 use super::table::short;
 use crate::commands::choice::Choice;
 use crate::commands::source::{Model, Source};
 use crate::draw::engine::Engine;
-use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::header::{Tensor, is_integer};
 use crate::files::run::Run;
@@ -204,7 +203,7 @@ impl Options<'_> {
     }
 
     fn fill(&self, draw: &Draw) -> Result<fanin::Fill, Failure> {
-        let stream = Seed::Native(self.seed.unwrap_or(0)).stream(&draw.stream).map_err(Failure::input)?;
+        let stream = Stream::named(self.seed.unwrap_or(0), &draw.stream);
         draw.fill_of(stream, Dtype::F32).map_err(Failure::input)
     }
 

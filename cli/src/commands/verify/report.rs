@@ -1,8 +1,8 @@
 //! The report on a verified checkpoint, and its text.
 
+use fanin::Seed;
 use serde::Serialize;
 
-use crate::draw::seed::Seed;
 use crate::failure::Failure;
 use crate::files::compare::Found;
 use crate::say;

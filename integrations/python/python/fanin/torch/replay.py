@@ -40,8 +40,7 @@ class Replay:
             before = operations[len(self.places) - 1]
             if before.cause:
                 raise PlanError(f"how many numbers PyTorch draws for {before} is not known: {before.cause}")
-            place = before.draw().after(self.places[-1])
-            self.places.append(_on(place, before.then))
+            self.places.append(before.draw().after(self.places[-1], before.then))
         return self.places[number]
 
     def end(self) -> str:
@@ -140,14 +139,6 @@ def orthogonal(values: torch.Tensor, gain: float) -> torch.Tensor:
     q, r = torch.linalg.qr(flat.t() if is_wide else flat)
     q = q * torch.diag(r, 0).sign()
     return ((q.t() if is_wide else q).reshape(values.shape)) * gain
-
-
-def _on(place: str, words: int) -> str:
-    if words == 0:
-        return place
-    at, *spare = place.split(",")
-    seed = at.split("@")[0]
-    return ",".join([f"{seed}@{_fanin.torch_words(place) + words}", *spare])
 
 
 def _boxes(node: Written):

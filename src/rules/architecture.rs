@@ -86,7 +86,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
 pub struct Architecture {
     name: &'static str,
     rules: Rules,
-    pub(super) blueprint: Blueprint,
+    blueprint: Blueprint,
 }
 
 /// Reads the TOML text.
@@ -158,7 +158,7 @@ impl Architecture {
     }
 
     /// The one of fanin's own that has this class.
-    pub(super) fn of_class(class: &str) -> Result<Option<Architecture>, Error> {
+    fn of_class(class: &str) -> Result<Option<Architecture>, Error> {
         for (name, text) in ARCHITECTURES.iter().filter(|(_, text)| text.contains(class)) {
             let architecture = Architecture { name, ..text.parse()? };
             if architecture.blueprint.classes.contains_key(class) {
@@ -224,7 +224,7 @@ impl Architecture {
     ///
     /// See [`Architecture`] for an example.
     pub fn model(&self, config: &Config) -> Result<Model, Error> {
-        Model::new(self.blueprint.tensors(&Blueprint::resolve(self, config)?)?)
+        Model::new(self.blueprint.tensors(&self.resolved(config)?)?)
     }
 
     /// The rules, with this configuration's numbers.
@@ -234,12 +234,12 @@ impl Architecture {
     ///
     /// See [`Architecture`] for an example.
     pub fn rules(&self, config: &Config) -> Result<Rules, Error> {
-        Ok(self.rules_of(Blueprint::resolve(self, config)?))
+        Ok(with_numbers(&self.rules, self.resolved(config)?))
     }
 
-    fn rules_of(&self, resolved: Resolved) -> Rules {
-        let within = resolved.within.into_iter().map(|of| (of.prefix, of.architecture.rules_of(of.resolved)));
-        self.rules.with(resolved.variables, within.collect())
+    fn resolved(&self, config: &Config) -> Result<Resolved, Error> {
+        let find = |class: &str| Ok(Architecture::of_class(class)?.map(|of| (of.rules, of.blueprint)));
+        self.blueprint.resolve(&self.rules, config, find)
     }
 
     /// The plan of a configuration's model: the draw of each tensor.
@@ -251,6 +251,12 @@ impl Architecture {
     pub fn plan(&self, config: &Config) -> Result<Plan, Error> {
         self.rules(config)?.plan(self.model(config)?.tensors())
     }
+}
+
+/// Rules with the numbers of a configuration, and those of its submodels with theirs.
+fn with_numbers(rules: &Rules, resolved: Resolved) -> Rules {
+    let within = resolved.within.into_iter().map(|of| (of.prefix, with_numbers(&of.rules, of.resolved)));
+    rules.with(resolved.variables, within.collect())
 }
 
 impl Plan {

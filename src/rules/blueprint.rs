@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::architecture::Architecture;
+use super::Rules;
 use super::config::{Config, number, shown, value};
 use super::formula::Variables;
 use super::model::Tensor;
@@ -119,9 +119,13 @@ pub(super) struct Resolved {
 /// A submodel with its configuration.
 pub(super) struct Within {
     pub prefix: String,
-    pub architecture: Architecture,
+    pub rules: Rules,
+    blueprint: Blueprint,
     pub resolved: Resolved,
 }
+
+/// Finds the rules and the blueprint of a class among fanin's own architectures.
+pub(super) type Find = fn(&str) -> Result<Option<(Rules, Blueprint)>, Error>;
 
 impl Key {
     pub fn kind(&self) -> Kind {
@@ -169,12 +173,12 @@ impl Blueprint {
         keys.chain(self.derived.keys()).chain(of_classes).map(String::as_str)
     }
 
-    /// All that a configuration leaves out, by the blueprint of this architecture, whose submodels may be classes of its own.
-    pub fn resolve(own: &Architecture, given: &Config) -> Result<Resolved, Error> {
-        own.blueprint.resolve_at(own, given, 0)
+    /// A configuration with all that it leaves out. Submodels may be classes of the same text, which has these rules.
+    pub fn resolve(&self, rules: &Rules, given: &Config, find: Find) -> Result<Resolved, Error> {
+        self.resolve_at(rules, given, find, 0)
     }
 
-    fn resolve_at(&self, own: &Architecture, given: &Config, depth: usize) -> Result<Resolved, Error> {
+    fn resolve_at(&self, rules: &Rules, given: &Config, find: Find, depth: usize) -> Result<Resolved, Error> {
         if depth > DEEPEST {
             let allowed = format!("at most {DEEPEST}");
             return Err(Error::new(ErrorKind::Config, "the number of models within one another", "more", allowed));
@@ -259,7 +263,18 @@ impl Blueprint {
             {
                 continue;
             }
-            let of = submodel.resolve(own, &config, &texts, depth)?;
+            let own_or_found = |class: &str| match self.classes.contains_key(class) {
+                true => Ok((rules.clone(), self.clone())),
+                false => find(class)?.ok_or_else(|| {
+                    let error =
+                        Error::failed(ErrorKind::Config, "the architecture", format!("has the submodel {class}"));
+                    error.allowing("a class of its own, or of fanin's architectures")
+                }),
+            };
+            let prefix = with_words(&submodel.prefix, &texts, &Variables::new())?;
+            let (inner, rules, blueprint) = submodel.chosen(&config, own_or_found)?;
+            let resolved = blueprint.resolve_at(&rules, &inner, find, depth + 1)?;
+            let of = Within { prefix, rules, blueprint, resolved };
             let words = of.resolved.variables.iter();
             variables.extend(words.map(|(word, value)| (format!("{}.{word}", submodel.config), *value)));
             within.push(of);
@@ -327,7 +342,7 @@ impl Blueprint {
         let dtype = dtype(&resolved.config)?;
         let mut made = Made { tensors: Vec::new(), rounds: 0, formulas: 0, bytes: 0 };
         for within in &resolved.within {
-            let tensors = within.architecture.blueprint.tensors(&within.resolved);
+            let tensors = within.blueprint.tensors(&within.resolved);
             for tensor in tensors.map_err(|e| e.at(format_args!("the submodel {}", within.prefix)))? {
                 made.push(Tensor { name: format!("{}{}", within.prefix, tensor.name), ..tensor })?;
             }
@@ -351,32 +366,20 @@ impl Blueprint {
 }
 
 impl Submodel {
-    fn resolve(
+    /// Its configuration, and the rules and the blueprint of the class that the configuration has.
+    fn chosen(
         &self,
-        own: &Architecture,
         config: &Config,
-        texts: &BTreeMap<String, String>,
-        depth: usize,
-    ) -> Result<Within, Error> {
-        let architecture = |class: &str| match own.blueprint.classes.contains_key(class) {
-            true => Ok(own.clone()),
-            false => Architecture::of_class(class)?.ok_or_else(|| {
-                let error = Error::failed(ErrorKind::Config, "the architecture", format!("has the submodel {class}"));
-                error.allowing("a class of its own, or of fanin's architectures")
-            }),
-        };
-        let dtype = config.get("dtype").or_else(|| config.get("torch_dtype"));
+        find: impl Fn(&str) -> Result<(Rules, Blueprint), Error>,
+    ) -> Result<(Config, Rules, Blueprint), Error> {
         let kind_key = format!("{}.model_type", self.config);
         let kind = config.get(&kind_key).and_then(Value::as_str);
         let mut types = Vec::new();
         for class in &self.classes {
-            let architecture = architecture(class)?;
-            let known = architecture.blueprint.types_of(class);
+            let (rules, blueprint) = find(class)?;
+            let known = blueprint.types_of(class);
             if kind.is_none_or(|kind| known.is_empty() || known.contains(&kind)) {
-                let inner = config.within(self, class, dtype)?;
-                let resolved = architecture.blueprint.resolve_at(&architecture, &inner, depth + 1)?;
-                let prefix = with_words(&self.prefix, texts, &Variables::new())?;
-                return Ok(Within { prefix, architecture, resolved });
+                return Ok((config.within(&self.config, self.flat, &self.default, class)?, rules, blueprint));
             }
             types.extend(known.into_iter().map(String::from));
         }

@@ -1,10 +1,10 @@
 //! A model's configuration: the `config.json` beside a checkpoint.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::blueprint::Submodel;
 use super::formula::{self, Variables};
 use crate::error::quoted;
 use crate::number::Number;
@@ -150,16 +150,21 @@ impl Config {
         self.path.strip_suffix('.').unwrap_or("the config")
     }
 
-    /// That of a model within the model, of this class.
-    pub(super) fn within(&self, submodel: &Submodel, class: &str, dtype: Option<&Value>) -> Result<Config, Error> {
-        let key = &submodel.config;
+    /// The configuration under a key, or, if it is flat, this one, of a model of this class within the model.
+    pub(super) fn within(
+        &self,
+        key: &str,
+        is_flat: bool,
+        defaults: &BTreeMap<String, Value>,
+        class: &str,
+    ) -> Result<Config, Error> {
         let (mut values, path) = match self.get(key) {
             Some(Value::Object(values)) => (values.clone(), self.named(key) + "."),
-            None if submodel.flat => (self.values.clone(), self.path.clone()),
+            None if is_flat => (self.values.clone(), self.path.clone()),
             None => (Map::new(), self.named(key) + "."),
             Some(other) => return Err(not_nested(&self.named(key), other)),
         };
-        for (key, value) in &submodel.default {
+        for (key, value) in defaults {
             values.entry(key.clone()).or_insert_with(|| value.clone());
         }
         if self.get(key).is_none() {
@@ -167,6 +172,7 @@ impl Config {
         }
         values.insert("architectures".into(), vec![class].into());
         // All of a model is in one.
+        let dtype = self.get("dtype").or_else(|| self.get("torch_dtype"));
         values.remove("torch_dtype");
         values.insert("dtype".into(), dtype.cloned().unwrap_or(Value::Null));
         Ok(Config::of(values, path))

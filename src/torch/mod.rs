@@ -45,7 +45,9 @@
 //! ```
 
 pub use draw::{Draw, ScalarType};
-pub(crate) use fill::{check, fill, values};
+#[cfg(feature = "gpu")]
+pub(crate) use fill::values;
+pub(crate) use fill::{check, fill};
 pub(crate) use keys::Source;
 pub use keys::{Cuda, TorchKey};
 pub use place::Place;

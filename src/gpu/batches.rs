@@ -3,42 +3,42 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
-use wgpu::Buffer;
-
+use super::features::Rounding;
 use super::kernels::{Variant, Writes};
-use super::tables::Table;
+use super::program::Program;
+use super::recording::{Dispatch, Slot, Step};
 use super::windows::{Params, ROWS, Window};
 
 /// The properties that the windows of a dispatch share.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Common {
+struct Common {
     /// Dispatches of one level touch none of the same words, and come after those of all levels before.
-    pub level: u32,
-    pub buffer: Buffer,
-    pub binding: Range<u64>,
-    pub variant: Variant,
-    pub workgroups: u32,
-    pub table: Option<Table>,
+    level: u32,
+    buffer: Slot,
+    binding: Range<u64>,
+    variant: Variant,
+    workgroups: u32,
+    table: Option<Slot>,
 }
 
 /// One dispatch: its windows' parameters.
 #[derive(Debug)]
-pub(super) struct Batch {
-    pub common: Common,
-    pub rows: Vec<Params>,
+struct Batch {
+    common: Common,
+    rows: Vec<Params>,
 }
 
 /// The dispatches of all windows so far.
 #[derive(Debug, Default)]
 pub(super) struct Batches {
-    touched: HashMap<Buffer, Touched>,
+    touched: HashMap<Slot, Touched>,
     /// The batches that take more windows, by these properties.
     open: HashMap<Common, usize>,
     batches: Vec<Batch>,
 }
 
 impl Batches {
-    pub fn add(&mut self, buffer: &Buffer, window: &Window) {
+    pub fn add(&mut self, buffer: &Slot, window: &Window) {
         let common = Common {
             level: self.touched.entry(buffer.clone()).or_default().level(window.words()),
             buffer: buffer.clone(),
@@ -67,12 +67,25 @@ impl Batches {
     }
 
     /// The dispatches in the order in which they must run, those that share bindings beside one another.
-    pub fn in_order(mut self) -> Vec<Batch> {
+    pub fn dispatches(mut self, rounding: Rounding) -> Vec<Step> {
         self.batches.sort_by(|a, b| {
             let [a, b] = [a, b].map(|Batch { common: c, .. }| (c.level, &c.buffer, c.binding.start));
             a.cmp(&b)
         });
-        self.batches
+        self.batches.into_iter().map(|batch| Step::Dispatch(batch.dispatch(rounding))).collect()
+    }
+}
+
+impl Batch {
+    fn dispatch(self, rounding: Rounding) -> Dispatch {
+        let Batch { common: Common { buffer, binding, variant, workgroups, table, .. }, rows } = self;
+        let table = table.map(|table| (table, None));
+        Dispatch {
+            program: Program::Draw(variant, rounding),
+            parameters: bytemuck::cast_slice(&rows).to_vec(),
+            buffers: std::iter::once((buffer, Some(binding))).chain(table).collect(),
+            groups: [workgroups, rows.len() as u32],
+        }
     }
 }
 

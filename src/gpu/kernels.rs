@@ -15,7 +15,7 @@ mod stamp;
 
 /// The way in which a dispatch writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Writes {
+pub(crate) enum Writes {
     /// Word by word, at any place.
     Words,
     /// A block as one vector, which must lie on a multiple of its size; whole workgroups of them, so that nothing needs to
@@ -29,7 +29,7 @@ pub(super) enum Writes {
 
 /// A pipeline's kernel: what it draws, what it has to ask (`sampler::asks`), in which dtype, and how it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Variant {
+pub(crate) struct Variant {
     pub kernel: Kernel,
     pub asks: u32,
     pub dtype: Dtype,
@@ -43,6 +43,7 @@ impl Variant {
     }
 
     /// The numbers of the WGSL's bindings: parameters, elements, and a table where the kernel has one.
+    #[cfg(test)]
     pub fn bindings(self) -> &'static [u32] {
         if self.kernel.has_table() { &[0, 1, 2] } else { &[0, 1] }
     }

@@ -30,11 +30,15 @@
 mod arena;
 mod batches;
 mod compile;
+mod engine;
 mod features;
 mod kernels;
 mod orthogonal;
-mod pipelines;
+pub(crate) mod plan;
+pub(crate) mod program;
 mod proofs;
+pub(crate) mod recording;
+mod run;
 mod scopes;
 mod self_test;
 #[cfg(not(target_family = "wasm"))]
@@ -42,30 +46,23 @@ mod spirv;
 mod tables;
 mod windows;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-
 pub use arena::Arena;
 pub use wgpu;
-use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline, Device, PipelineCache, Queue};
+use wgpu::{Buffer, BufferUsages, CommandEncoder, Device, PipelineCache, Queue};
 
 use crate::cpu::TILE;
 use crate::sampler::Sampler;
-use crate::{Error, ErrorKind, Fill};
-use batches::{Batch, Batches, Common};
+use crate::{Error, Fill};
+use engine::Engine;
 pub use features::{Rounding, features};
 use kernels::Writes;
-use pipelines::Pipelines;
+use plan::{Given, Planning};
+use program::Program;
 use proofs::Proofs;
-pub(crate) use scopes::scoped;
+use recording::Step;
+use run::Run;
 pub use self_test::{Check, SelfTest};
-use tables::Table;
 use windows::Limits;
-
-/// Bytes of a buffer of parameters, which many dispatches share.
-const PARAMETERS: usize = 4 << 20;
-/// The number of runs of elements that `submit_all` submits at once.
-const RUNS_PER_SUBMISSION: u64 = 1 << 14;
 
 /// Draws fills into buffers of one device.
 ///
@@ -102,12 +99,8 @@ const RUNS_PER_SUBMISSION: u64 = 1 << 14;
 /// ```
 #[derive(Debug)]
 pub struct GpuFiller {
-    device: Device,
-    queue: Queue,
+    engine: Engine,
     limits: Limits,
-    pipelines: Pipelines,
-    /// Pipelines of other kernels than those that draw, by their labels.
-    others: Mutex<HashMap<String, ComputePipeline>>,
     proofs: Proofs,
     /// Elements of one submission of `submit_all`, at most.
     submission: u64,
@@ -186,9 +179,7 @@ impl GpuFiller {
     fn with_proofs(device: &Device, queue: &Queue, proofs: Proofs) -> Result<GpuFiller, Error> {
         let limits = Limits::new(&device.limits())?;
         scopes::belongs(device, queue)?;
-        let (pipelines, others) = (Pipelines::new(device)?, Mutex::default());
-        let (device, queue) = (device.clone(), queue.clone());
-        Ok(GpuFiller { device, queue, limits, pipelines, others, proofs, submission: 1 << 28 })
+        Ok(GpuFiller { engine: Engine::new(device, queue), limits, proofs, submission: 1 << 28 })
     }
 
     /// This filler, with a cache that the program keeps: pipelines compiled from now on are looked up and kept in it.
@@ -208,7 +199,7 @@ impl GpuFiller {
     /// ```
     #[must_use]
     pub fn with_pipeline_cache(self, cache: &PipelineCache) -> GpuFiller {
-        GpuFiller { pipelines: self.pipelines.with_cache(cache), ..self }
+        GpuFiller { engine: self.engine.with_cache(cache), ..self }
     }
 
     /// This filler, whose [`submit_all`](GpuFiller::submit_all) draws at most so many elements in one submission: 2^28 unless told,
@@ -241,8 +232,9 @@ impl GpuFiller {
     pub fn prepare<'a>(&self, fills: impl IntoIterator<Item = &'a Fill>) -> Result<(), Error> {
         for fill in fills {
             if !fill.orthogonals().is_empty() {
-                let rounding = self.prove_orthogonal(fill.dtype())?;
-                orthogonal::prepare(self, rounding)?;
+                for program in orthogonal::programs(self.prove_orthogonal(fill.dtype())?)? {
+                    self.engine.pipeline(&program)?;
+                }
             }
             for sampler in fill.samplers() {
                 // Elements beside matrices are zero.
@@ -250,7 +242,7 @@ impl GpuFiller {
                 for &writes in Writes::of(sampler.kernel(), fill.dtype()) {
                     let variant = windows::variant(sampler, fill.dtype(), writes);
                     let rounding = self.prove_all([variant], [fill])?;
-                    self.pipelines.get(&self.device, variant, rounding)?;
+                    self.engine.pipeline(&Program::Draw(variant, rounding))?;
                 }
             }
         }
@@ -285,29 +277,12 @@ impl GpuFiller {
     /// The device that it draws on.
     #[cfg(feature = "probe")]
     pub(crate) fn device(&self) -> &Device {
-        &self.device
+        &self.engine.device
     }
 
-    /// The device's queue.
-    #[cfg(feature = "probe")]
-    pub(crate) fn queue(&self) -> &Queue {
-        &self.queue
-    }
-
-    /// A pipeline of another kernel than those that draw, compiled when it is first asked for.
-    pub(crate) fn compiled(
-        &self,
-        label: &str,
-        compile: impl FnOnce() -> Result<ComputePipeline, Error>,
-    ) -> Result<ComputePipeline, Error> {
-        let others = || self.others.lock().unwrap_or_else(PoisonError::into_inner);
-        let compiled = others().get(label).cloned();
-        if let Some(pipeline) = compiled {
-            return Ok(pipeline);
-        }
-        // Others may compile meanwhile.
-        let pipeline = compile()?;
-        Ok(others().entry(label.into()).or_insert(pipeline).clone())
+    /// The buffer's bytes, once the device has written them.
+    pub(crate) fn read_back(&self, buffer: &Buffer) -> Result<Vec<u8>, Error> {
+        self.engine.read_back(buffer)
     }
 
     /// A buffer of this device that holds so many bytes, rounded up to whole words, with the usage `STORAGE` beside these.
@@ -328,11 +303,7 @@ impl GpuFiller {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn create_buffer(&self, label: &str, bytes: u64, usages: BufferUsages) -> Result<Buffer, Error> {
-        let size = bytes.checked_next_multiple_of(4).unwrap_or(bytes);
-        let (label, usage) = (Some(label), usages | BufferUsages::STORAGE);
-        scoped(&self.device, &format!("a buffer of {size} bytes"), || {
-            self.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
-        })
+        self.engine.buffer(label, bytes, usages | BufferUsages::STORAGE)
     }
 
     /// Records one fill: its first element goes to `offset` bytes into the buffer.
@@ -373,37 +344,38 @@ impl GpuFiller {
     ///
     /// See [`Target`] for an example.
     pub fn record_all(&self, encoder: &mut CommandEncoder, targets: &[Target<'_>]) -> Result<(), Error> {
-        let steps = self.steps(targets, None)?;
-        self.record_steps(encoder, steps)
+        let given = Given::new(targets.iter().map(|target| target.buffer));
+        let steps = self.at_once(targets, &given, None)?;
+        Run::new(&self.engine, given.buffers()).record(encoder, &steps)
     }
 
-    /// All that targets take, in order: nothing is recorded before all that can fail is done. Pipelines are proved first, but for
-    /// those of a proof itself, which says how they keep their rounding.
-    fn steps(&self, targets: &[Target<'_>], unproved: Option<Rounding>) -> Result<Vec<Step>, Error> {
-        let (mut steps, mut batches) = (Vec::new(), Batches::default());
-        let dispatches = |batches: Batches| {
-            let prove = || self.prove_all(batches.variants(), targets.iter().map(|target| target.fill));
-            let rounding = unproved.map_or_else(prove, Ok)?;
-            self.dispatches(batches, rounding)
-        };
-        for target in targets {
-            self.add(&mut batches, target)?;
-            for orthogonal in target.fill.orthogonals() {
-                let rounding = unproved.map_or_else(|| self.prove_orthogonal(target.fill.dtype()), Ok)?;
-                steps.extend(dispatches(std::mem::take(&mut batches))?.map(Step::Pass));
-                steps.extend(orthogonal::Job::new(self, rounding, orthogonal, target)?.all()?);
-            }
-        }
-        steps.extend(dispatches(batches)?.map(Step::Pass));
+    /// The steps of all targets, as one recording.
+    fn at_once(&self, targets: &[Target<'_>], given: &Given, unproved: Option<Rounding>) -> Result<Vec<Step>, Error> {
+        self.check(targets)?;
+        let mut steps = Vec::new();
+        self.plan(targets, given, Planning { most: None, unproved }, |group| {
+            steps.extend(group);
+            Ok(())
+        })?;
         Ok(steps)
     }
 
-    /// Adds all of a target but orthogonal matrices, in whose place are zeros.
-    fn add(&self, batches: &mut Batches, Target { fill, buffer, offset }: &Target<'_>) -> Result<(), Error> {
-        for window in windows::plan(fill, buffer, *offset, &self.limits)? {
-            batches.add(buffer, &window);
+    /// A check of what can be said of targets before anything is planned.
+    fn check(&self, targets: &[Target<'_>]) -> Result<(), Error> {
+        for target in targets {
+            windows::check(target.fill, target.buffer, target.offset)?;
+            for orthogonal in target.fill.orthogonals() {
+                orthogonal::check(orthogonal, &self.limits)?;
+            }
         }
         Ok(())
+    }
+
+    /// Draws targets, and then does these steps, with the buffers that are given.
+    pub(crate) fn submit_with(&self, targets: &[Target<'_>], given: &Given, then: Vec<Step>) -> Result<(), Error> {
+        let mut steps = self.at_once(targets, given, None)?;
+        steps.extend(then);
+        Run::new(&self.engine, given.buffers()).submit(steps, u64::MAX)
     }
 
     /// Records one fill and submits it to the device's queue.
@@ -411,7 +383,8 @@ impl GpuFiller {
     /// # Errors
     /// Those of [`record`](GpuFiller::record), and [`ErrorKind::Device`] where the buffer is mapped or destroyed; nothing is drawn then.
     pub fn submit(&self, fill: &Fill, buffer: &Buffer, offset: u64) -> Result<(), Error> {
-        self.submit_recorded(|encoder| self.record(encoder, fill, buffer, offset))
+        let targets = [Target::new(fill, buffer, offset)];
+        self.submit_with(&targets, &Given::new([buffer]), Vec::new())
     }
 
     /// Draws many fills in as many submissions to the device's queue as it takes: none has more elements than
@@ -436,238 +409,10 @@ impl GpuFiller {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn submit_all(&self, targets: &[Target<'_>]) -> Result<(), Error> {
-        for target in targets {
-            windows::check(target.fill, target.buffer, target.offset)?;
-            for orthogonal in target.fill.orthogonals() {
-                orthogonal::check(self, orthogonal)?;
-            }
-        }
-        let mut rest = targets;
-        while !rest.is_empty() {
-            // Those up to the next that has orthogonal matrices, which are cut in a way of their own.
-            let last = rest.iter().position(|target| !target.fill.orthogonals().is_empty());
-            let (first, after) = rest.split_at(last.map_or(rest.len(), |last| last + 1));
-            let orthogonal = last.map(|last| &rest[last]);
-            let rounding = orthogonal.map(|target| self.prove_orthogonal(target.fill.dtype())).transpose()?;
-            self.submit_parts(first)?;
-            for (target, rounding) in orthogonal.into_iter().zip(rounding) {
-                for orthogonal in target.fill.orthogonals() {
-                    self.submit_orthogonal(&orthogonal::Job::new(self, rounding, orthogonal, target)?)?;
-                }
-            }
-            rest = after;
-        }
-        Ok(())
-    }
-
-    /// All but orthogonal matrices, in whose place are zeros.
-    fn submit_parts(&self, targets: &[Target<'_>]) -> Result<(), Error> {
+        self.check(targets)?;
+        let given = Given::new(targets.iter().map(|target| target.buffer));
+        let mut run = Run::new(&self.engine, given.buffers());
         let most = self.submission;
-        let mut parts = targets.iter().flat_map(|target| parts(target, most)).peekable();
-        while parts.peek().is_some() {
-            let (mut elements, mut runs, mut batch) = (0, 0, Vec::new());
-            while let Some(Part { fill, .. }) = parts.peek() {
-                let full = fill.len() > most - elements || fill.most_spans() > RUNS_PER_SUBMISSION.saturating_sub(runs);
-                if full && !batch.is_empty() {
-                    break;
-                }
-                elements += fill.len();
-                runs += fill.most_spans();
-                batch.extend(parts.next());
-            }
-            let mut batches = Batches::default();
-            for part in &batch {
-                self.add(&mut batches, &part.target())?;
-            }
-            let rounding = self.prove_all(batches.variants(), batch.iter().map(|part| &part.fill))?;
-            self.submit_recorded(|encoder| self.record_batches(encoder, batches, rounding))?;
-        }
-        Ok(())
+        self.plan(targets, &given, Planning { most: Some(most), unproved: None }, |steps| run.submit(steps, most))
     }
-
-    fn submit_orthogonal(&self, job: &orthogonal::Job<'_>) -> Result<(), Error> {
-        for panel in job.panels() {
-            let mut steps = job.panel(panel)?.into_iter().peekable();
-            while steps.peek().is_some() {
-                let (mut work, mut batch) = (0u64, Vec::new());
-                while let Some(step) = steps.peek()
-                    && (batch.is_empty() || work.saturating_add(step.work()) <= self.submission)
-                {
-                    work += step.work();
-                    batch.extend(steps.next());
-                }
-                self.submit_recorded(|encoder| self.record_steps(encoder, batch))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn submit_recorded(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>) -> Result<(), Error> {
-        scoped(&self.device, "the submission", || {
-            let mut encoder =
-                self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin") });
-            record(&mut encoder)?;
-            self.queue.submit([encoder.finish()]);
-            Ok(())
-        })?
-    }
-
-    /// Dispatches, with their parameters in few buffers, if there are any.
-    fn dispatches(&self, batches: Batches, rounding: Rounding) -> Result<Option<Vec<Dispatch>>, Error> {
-        let mut tables = HashMap::new();
-        let mut dispatches = Vec::new();
-        let mut bindings = Vec::new();
-        let mut bytes = Vec::new();
-        let mut waiting = Vec::new();
-        let mut batches = batches.in_order().into_iter().peekable();
-        while let Some(Batch { common, rows }) = batches.next() {
-            let pipeline = self.pipelines.get(&self.device, common.variant, rounding)?;
-            let offset = bytes.len() as u32;
-            dispatches.push((pipeline, [common.workgroups, rows.len() as u32], offset, bindings.len() + waiting.len()));
-            bytes.extend_from_slice(bytemuck::cast_slice(&rows));
-            bytes.resize(bytes.len().next_multiple_of(self.pipelines.alignment()), 0);
-            let full = bytes.len() >= PARAMETERS;
-            // Neighbours in one buffer share their bindings.
-            let bound = |common: &Common| (common.buffer.clone(), common.binding.clone(), common.table.clone());
-            let shares = |next: &Batch| bound(&next.common) == bound(&common);
-            if full || !batches.peek().is_some_and(shares) {
-                waiting.push(bound(&common));
-            }
-            if full || batches.peek().is_none() {
-                let parameters = self.pipelines.parameters(&self.device, &bytes)?;
-                bytes.clear();
-                for (buffer, binding, table) in waiting.drain(..) {
-                    let table = table.map(|table| self.table(table, &mut tables)).transpose()?;
-                    bindings.push(self.pipelines.bindings(
-                        &self.device,
-                        &parameters,
-                        &buffer,
-                        binding,
-                        table.as_ref(),
-                    )?);
-                }
-            }
-        }
-        let with_bindings = |(pipeline, groups, offset, at): (_, _, _, usize)| {
-            let bindings: &BindGroup = &bindings[at];
-            Dispatch { pipeline, bindings: bindings.clone(), offset: Some(offset), groups }
-        };
-        Ok((!dispatches.is_empty()).then(|| dispatches.into_iter().map(with_bindings).collect()))
-    }
-
-    /// A table on the device; one of the host goes there once.
-    fn table(&self, table: Table, known: &mut HashMap<*const u32, (Arc<[u32]>, Buffer)>) -> Result<Buffer, Error> {
-        let words = match table {
-            Table::Device(buffer) => return Ok(buffer),
-            Table::Host(words) => words,
-        };
-        if let Some((_, buffer)) = known.get(&words.as_ptr()) {
-            return Ok(buffer.clone());
-        }
-        let bytes: &[u8] = bytemuck::cast_slice(&words);
-        if bytes.len() as u64 > self.limits.binding() {
-            let allowed = format!("at most {} on this device", self.limits.binding());
-            return Err(Error::new(ErrorKind::DeviceLimit, "the bytes of a table of values", bytes.len(), allowed));
-        }
-        let buffer = self.pipelines.holding(&self.device, bytes, bytes.len(), BufferUsages::STORAGE)?;
-        known.insert(words.as_ptr(), (words, buffer.clone()));
-        Ok(buffer)
-    }
-
-    /// Records what has been made ready.
-    fn record_steps(&self, encoder: &mut CommandEncoder, steps: Vec<Step>) -> Result<(), Error> {
-        if steps.is_empty() {
-            return Ok(());
-        }
-        scoped(&self.device, "recording", || {
-            for step in &steps {
-                match step {
-                    Step::Pass(dispatches) => {
-                        let descriptor = wgpu::ComputePassDescriptor { label: Some("fanin"), timestamp_writes: None };
-                        let mut pass = encoder.begin_compute_pass(&descriptor);
-                        for Dispatch { pipeline, bindings, offset, groups: [x, y] } in dispatches {
-                            pass.set_pipeline(pipeline);
-                            pass.set_bind_group(0, bindings, offset.as_slice());
-                            pass.dispatch_workgroups(*x, *y, 1);
-                        }
-                    }
-                    Step::Copy { from, to, bytes } => encoder.copy_buffer_to_buffer(from, 0, to, 0, *bytes),
-                    Step::Clear { buffer, from, bytes } => encoder.clear_buffer(buffer, *from, Some(*bytes)),
-                }
-            }
-        })
-    }
-
-    fn record_batches(&self, encoder: &mut CommandEncoder, batches: Batches, rounding: Rounding) -> Result<(), Error> {
-        let steps = self.dispatches(batches, rounding)?.map(Step::Pass);
-        self.record_steps(encoder, steps.into_iter().collect())
-    }
-}
-
-/// The steps that are recorded, one after the other.
-enum Step {
-    /// Dispatches in one pass.
-    Pass(Vec<Dispatch>),
-    /// A buffer's beginning from another one's.
-    Copy { from: Buffer, to: Buffer, bytes: u64 },
-    /// Zeros.
-    Clear { buffer: Buffer, from: u64, bytes: u64 },
-}
-
-impl Step {
-    /// About how many elements would take as long to draw.
-    fn work(&self) -> u64 {
-        let of = |dispatch: &Dispatch| dispatch.groups.iter().map(|&groups| u64::from(groups)).product::<u64>();
-        match self {
-            Step::Pass(dispatches) => dispatches.iter().map(of).sum::<u64>().saturating_mul(2 * TILE),
-            Step::Copy { .. } | Step::Clear { .. } => 0,
-        }
-    }
-}
-
-struct Dispatch {
-    pipeline: ComputePipeline,
-    bindings: BindGroup,
-    /// The place of its parameters in their buffer, where bindings are shared.
-    offset: Option<u32>,
-    groups: [u32; 2],
-}
-
-/// Some of a target's elements.
-struct Part<'a> {
-    fill: Fill,
-    buffer: &'a Buffer,
-    offset: u64,
-}
-
-impl Part<'_> {
-    fn target(&self) -> Target<'_> {
-        Target { fill: &self.fill, buffer: self.buffer, offset: self.offset }
-    }
-}
-
-/// A target in parts of at most so many elements, a tile or more, and of few runs; where elements follow one another, they are cut
-/// where tiles begin.
-fn parts<'a>(target: &Target<'a>, most: u64) -> impl Iterator<Item = Part<'a>> + use<'a> {
-    let Target { fill, buffer, offset } = *target;
-    let (mut rest, mut offset) = (fill.clone(), offset);
-    let most = if fill.samplers().any(tables::is_drawn) { most.min(tables::MOST_DRAWN) } else { most };
-    std::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| {
-            let spans = rest.most_spans();
-            let len = if rest.len() <= most && spans <= RUNS_PER_SUBMISSION {
-                rest.len()
-            } else if rest.runs() == 1 && spans <= RUNS_PER_SUBMISSION {
-                let start = rest.range().start;
-                (start + most) / TILE * TILE - start
-            } else {
-                (rest.len() / spans).saturating_mul(RUNS_PER_SUBMISSION).clamp(1, most)
-            };
-            let (fill, after) = rest.split_at(len);
-            let part = Part { offset, buffer, fill };
-            offset += part.fill.byte_len();
-            rest = after;
-            part
-        })
-    })
 }

@@ -3,15 +3,13 @@
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
-use wgpu::{BindGroup, Buffer, BufferUsages, ComputePipeline, Device};
 
 use super::batches::Batches;
-use super::compile::{self, Entry};
 use super::features::Rounding;
-use super::kernels::Writes;
-use super::tables::{HEAD, Rows, Table, of_vectors};
-use super::windows::{Split, Window};
-use super::{Dispatch, GpuFiller, Step, Target, kernels, scoped};
+use super::program::Program;
+use super::recording::{Dispatch, Slot, Step};
+use super::tables::{HEAD, Rows, of_vectors};
+use super::windows::{Limits, Split, Window, plan};
 use crate::cpu::orthogonal::{BLOCK, Geometry};
 use crate::matrix::Taps;
 use crate::sampler::{Orthogonal, Sampler};
@@ -44,8 +42,8 @@ pub(super) struct Params {
 }
 
 /// A kernel of the shader: its entry point, and which of the buffers it binds, by the shader's numbers.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Kernel(pub &'static str, pub &'static [u32]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Kernel(pub &'static str, pub &'static [u32]);
 
 pub(super) const BEND: Kernel = Kernel("bend", &[1, 2]);
 pub(super) const TURN: Kernel = Kernel("turn", &[1, 2, 3]);
@@ -59,53 +57,57 @@ pub(super) const SUBTRACT: Kernel = Kernel("subtract", &[4, 5, 10]);
 pub(super) const KERNELS: [Kernel; 8] = [BEND, TURN, START, SUMS, HALVES, TRIANGLE, TRANSFORM, SUBTRACT];
 
 /// The bindings of the shader that are only read.
-const READ_ONLY: [u32; 2] = [4, 6];
+pub(super) const READ_ONLY: [u32; 2] = [4, 6];
 
 /// Scratch memory, which each block and each part of a matrix uses again.
-struct Scratch {
-    drawn: Buffer,
-    ends: Buffer,
-    reflections: Buffer,
-    vectors: Buffer,
-    lanes: Buffer,
-    products: Buffer,
-    t: Buffer,
-    through: Buffer,
+#[derive(Clone, Copy)]
+enum Scratch {
+    Normals,
+    Ends,
+    Reflections,
+    Vectors,
+    Lanes,
+    Products,
+    Triangle,
+    Through,
 }
 
 impl Scratch {
-    fn new(filler: &GpuFiller, geometry: &Geometry, places: u64) -> Result<Scratch, Error> {
-        let (padded, block) = (geometry.padded as u64, BLOCK as u64);
-        let places_or_block = places.max(block);
-        let make = |label: &str, floats: u64| {
-            filler.create_buffer(&format!("fanin {label}"), 4 * floats, BufferUsages::COPY_DST)
-        };
-        Ok(Scratch {
-            drawn: make("normals", block * geometry.stride())?,
-            ends: make("ends of reflections", 2 * block)?,
-            reflections: make("reflections", block * padded)?,
-            vectors: make("vectors", HEAD as u64 + places * padded)?,
-            lanes: make("lanes", places_or_block * block * block)?,
-            products: make("products", places_or_block * block)?,
-            t: make("triangle", block * block)?,
-            through: make("products through T", places * block)?,
-        })
+    const fn slot(self) -> Slot {
+        Slot::Scratch(self as usize)
     }
 
-    fn binding(&self, number: u32, rows: &Buffer) -> Buffer {
-        match number {
-            1 => &self.drawn,
-            2 => &self.ends,
-            3 | 4 => &self.reflections,
-            5 => &self.vectors,
+    /// Those of a kernel's binding; `rows` are the vectors or the reflections.
+    const fn bound(binding: u32, rows: Scratch) -> Scratch {
+        match binding {
+            1 => Scratch::Normals,
+            2 => Scratch::Ends,
+            3 | 4 => Scratch::Reflections,
+            5 => Scratch::Vectors,
             6 => rows,
-            7 => &self.lanes,
-            8 => &self.products,
-            9 => &self.t,
-            _ => &self.through,
+            7 => Scratch::Lanes,
+            8 => Scratch::Products,
+            9 => Scratch::Triangle,
+            _ => Scratch::Through,
         }
-        .clone()
     }
+}
+
+/// The memory for so many vectors at once.
+fn allocations(geometry: &Geometry, places: u64) -> [Step; 8] {
+    let (padded, block) = (geometry.padded as u64, BLOCK as u64);
+    let places_or_block = places.max(block);
+    [
+        (Scratch::Normals, block * geometry.stride()),
+        (Scratch::Ends, 2 * block),
+        (Scratch::Reflections, block * padded),
+        (Scratch::Vectors, HEAD as u64 + places * padded),
+        (Scratch::Lanes, places_or_block * block * block),
+        (Scratch::Products, places_or_block * block),
+        (Scratch::Triangle, block * block),
+        (Scratch::Through, places * block),
+    ]
+    .map(|(scratch, floats)| Step::Allocate { scratch: scratch as usize, bytes: 4 * floats })
 }
 
 /// Vectors of one matrix that are worked on together.
@@ -117,41 +119,38 @@ pub(super) struct Panel {
 }
 
 /// The sizes of these matrices, and how many vectors are worked on at once, if the device can.
-pub(super) fn check(filler: &GpuFiller, orthogonal: &Orthogonal) -> Result<(Geometry, u64), Error> {
+pub(super) fn check(orthogonal: &Orthogonal, limits: &Limits) -> Result<(Geometry, u64), Error> {
     let geometry = Geometry::new(orthogonal);
     let lacks = |limit: &str, value: u64, needed: u64| {
         let allowed = format!("at least {needed} for orthogonal matrices of {} columns or rows", geometry.len);
         Err(Error::new(ErrorKind::DeviceLimit, format!("the device's limit {limit}"), value, allowed))
     };
-    let buffers = filler.device.limits().max_storage_buffers_per_shader_stage.into();
-    if buffers < 3 {
-        return lacks("max_storage_buffers_per_shader_stage", buffers, 3);
+    if limits.buffers() < 3 {
+        return lacks("max_storage_buffers_per_shader_stage", limits.buffers(), 3);
     }
-    let (places, block) = (places(filler, &geometry), 4 * (BLOCK * geometry.padded) as u64);
-    if places == 0 || block > filler.limits.binding() {
-        return lacks("max_storage_buffer_binding_size", filler.limits.binding(), block.max(1 << 17));
+    let (places, block) = (places(&geometry, limits), 4 * (BLOCK * geometry.padded) as u64);
+    if places == 0 || block > limits.binding() {
+        return lacks("max_storage_buffer_binding_size", limits.binding(), block.max(1 << 17));
     }
     Ok((geometry, places))
 }
 
 /// The number of vectors that are worked on at once.
-fn places(filler: &GpuFiller, geometry: &Geometry) -> u64 {
-    let most = MOST.min(filler.limits.binding());
-    let by_vectors = most / 4 / geometry.padded as u64;
-    let by_lanes = most / 4 / (BLOCK * BLOCK) as u64;
+fn places(geometry: &Geometry, limits: &Limits) -> u64 {
+    let most = MOST.min(limits.binding()) / 4;
+    let by_vectors = (most - HEAD as u64) / geometry.padded as u64;
+    let by_lanes = most / (BLOCK * BLOCK) as u64;
     by_vectors.min(by_lanes).min(MOST_PLACES).min(geometry.count as u64)
 }
 
-/// The elements of some orthogonal matrices that a fill has, on their way into a buffer in which it has zeros there.
+/// The elements of some orthogonal matrices that a fill has, on their way to where it goes.
 pub(super) struct Job<'a> {
-    filler: &'a GpuFiller,
     rounding: Rounding,
     orthogonal: &'a Orthogonal,
     geometry: Geometry,
     split: Split<'a>,
-    buffer: &'a Buffer,
+    buffer: Slot,
     offset: u64,
-    scratch: Scratch,
     /// The runs, in the order of matrices.
     runs: Vec<Run>,
     panels: Vec<Panel>,
@@ -159,53 +158,48 @@ pub(super) struct Job<'a> {
 
 const UNIT: Distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
 
-/// Compiles what matrices take.
-pub(super) fn prepare(filler: &GpuFiller, rounding: Rounding) -> Result<(), Error> {
-    for kernel in KERNELS {
-        pipeline(filler, kernel, rounding)?;
-    }
+/// The kernels that matrices take: those of reflections, and what draws their normals.
+pub(super) fn programs(rounding: Rounding) -> Result<Vec<Program>, Error> {
     let unit = Sampler::new(&UNIT, Dtype::F32, &Stream::numbered(0, 0))?;
-    for &writes in Writes::of(unit.kernel(), Dtype::F32) {
-        filler.pipelines.get(&filler.device, super::windows::variant(&unit, Dtype::F32, writes), rounding)?;
-    }
-    Ok(())
+    let draws = super::kernels::Writes::of(unit.kernel(), Dtype::F32).iter();
+    let draws = draws.map(|&writes| Program::Draw(super::windows::variant(&unit, Dtype::F32, writes), rounding));
+    Ok(KERNELS.map(|kernel| Program::Reflect(kernel, rounding)).into_iter().chain(draws).collect())
 }
 
 /// The largest number of blocks of reflections that are recorded at once.
 const MOST_BLOCKS: usize = 1 << 14;
 
 impl<'a> Job<'a> {
+    /// The job for a fill that goes to this byte offset of a buffer of so many bytes.
     pub fn new(
-        filler: &'a GpuFiller,
         rounding: Rounding,
         orthogonal: &'a Orthogonal,
-        target: &Target<'a>,
+        fill: &'a Fill,
+        (buffer, buffer_size, offset): (Slot, u64, u64),
+        limits: &'a Limits,
     ) -> Result<Job<'a>, Error> {
-        let Target { fill, buffer, offset } = *target;
-        super::windows::check(fill, buffer, offset)?;
-        let (geometry, places) = check(filler, orthogonal)?;
+        let (geometry, places) = check(orthogonal, limits)?;
         let runs = runs(fill, orthogonal);
         let panels = panels(&runs, &orthogonal.matrix, places);
-        // As much as the largest one takes.
-        let places = panels.iter().map(|panel| panel.numbers.end - panel.numbers.start).max().unwrap_or(1);
-        let scratch = Scratch::new(filler, &geometry, places)?;
-        let split = Split { fill, buffer_size: buffer.size(), limits: &filler.limits };
-        Ok(Job { filler, rounding, orthogonal, geometry, split, buffer, offset, scratch, runs, panels })
+        let split = Split { fill, buffer_size, limits };
+        Ok(Job { rounding, orthogonal, geometry, split, buffer, offset, runs, panels })
     }
 
-    /// All steps, if they are few enough to be recorded at once.
-    pub fn all(&self) -> Result<Vec<Step>, Error> {
+    /// A check that its steps are few enough to be recorded at once.
+    pub fn check_at_once(&self) -> Result<(), Error> {
         let blocks: usize = self.panels.iter().map(|panel| panel.blocks()).sum();
         if blocks > MOST_BLOCKS {
             let allowed = format!("at most {MOST_BLOCKS} in one recording; submit_all makes several");
             let thing = "how many blocks of 32 reflections an orthogonal matrix takes";
             return Err(Error::new(ErrorKind::Shape, thing, blocks, allowed));
         }
-        let mut steps = Vec::new();
-        for panel in &self.panels {
-            steps.extend(self.panel(panel)?);
-        }
-        Ok(steps)
+        Ok(())
+    }
+
+    /// The memory that all panels use, as much as the largest one takes.
+    pub fn allocations(&self) -> [Step; 8] {
+        let places = self.panels.iter().map(|panel| panel.numbers.end - panel.numbers.start).max();
+        allocations(&self.geometry, places.unwrap_or(1))
     }
 
     /// Vectors that are worked on together, to be drawn one panel after the other.
@@ -213,14 +207,14 @@ impl<'a> Job<'a> {
         &self.panels
     }
 
-    /// All steps of a panel.
+    /// All steps of a panel: its vectors, and then the elements that they are.
     pub fn panel(&self, panel: &Panel) -> Result<Vec<Step>, Error> {
         let mut steps = self.vectors(panel)?;
         let mut batches = Batches::default();
         for window in &self.windows(panel) {
-            batches.add(self.buffer, window);
+            batches.add(&self.buffer, window);
         }
-        steps.extend(self.filler.dispatches(batches, self.rounding)?.map(Step::Pass));
+        steps.extend(batches.dispatches(self.rounding));
         Ok(steps)
     }
 }
@@ -361,53 +355,34 @@ fn panels(runs: &[Run], of: &Matrix, places: u64) -> Vec<Panel> {
 impl Job<'_> {
     /// Works out a panel's vectors.
     fn vectors(&self, panel: &Panel) -> Result<Vec<Step>, Error> {
-        let Job { filler, rounding, geometry, scratch, .. } = self;
+        let Job { rounding, geometry, .. } = self;
         let (padded, places) = (geometry.padded as u64, panel.numbers.end - panel.numbers.start);
         let head = of_vectors(&self.orthogonal.matrix, panel.numbers.start as u32, places as u32, padded as u32);
-        let head = bytemuck::cast_slice(&head);
-        let from = filler.pipelines.holding(&filler.device, head, head.len(), BufferUsages::COPY_SRC)?;
-        let (vectors, bytes) = (scratch.vectors.clone(), 4 * HEAD as u64);
+        let (vectors, end) = (Scratch::Vectors.slot(), 4 * HEAD as u64);
         let mut steps = vec![
-            Step::Copy { from, to: vectors.clone(), bytes },
-            Step::Clear { buffer: vectors, from: bytes, bytes: 4 * places * padded },
+            Step::Upload { to: vectors.clone(), words: head.into() },
+            Step::Clear { buffer: vectors, bytes: end..end + 4 * places * padded },
         ];
-        // Of each block two tables: of the vectors, and of the reflections themselves.
-        let size = size_of::<Params>().next_multiple_of(filler.pipelines.alignment());
-        let mut parameters = vec![0u8; panel.blocks() * 2 * size];
-        for block in 0..panel.blocks() {
-            for (i, params) in tables(geometry, panel, block).iter().enumerate() {
-                parameters[(2 * block + i) * size..][..size_of::<Params>()].copy_from_slice(bytemuck::bytes_of(params));
-            }
-        }
-        let parameters =
-            filler.pipelines.holding(&filler.device, &parameters, parameters.len(), BufferUsages::UNIFORM)?;
-        // The same bindings serve all blocks.
-        let of_first = of_block(&tables(geometry, panel, 0)[0]);
-        let bind = |Work { kernel, of_reflections, .. }: &Work| {
-            let rows = if *of_reflections { &scratch.reflections } else { &scratch.vectors };
-            let pipeline = pipeline(filler, *kernel, *rounding)?;
-            bound(filler, *kernel, pipeline, &parameters, |number| scratch.binding(number, rows))
-        };
-        let known = of_first.iter().map(bind).collect::<Result<Vec<_>, _>>()?;
         for block in (0..panel.blocks()).rev() {
-            let [params, _] = tables(geometry, panel, block);
+            let tables = tables(geometry, panel, block);
             let first = geometry.normals(panel.matrix, block * BLOCK);
-            let range = first..first + u64::from(params.count) * geometry.stride();
+            let range = first..first + u64::from(tables[0].count) * geometry.stride();
             let normals = Fill::new(&UNIT, self.split.fill.stream, Dtype::F32, range)?;
             let mut batches = Batches::default();
-            for window in super::windows::plan(&normals, &scratch.drawn, 0, &filler.limits)? {
-                batches.add(&scratch.drawn, &window);
+            for window in plan(&normals, 4 * BLOCK as u64 * geometry.stride(), 0, self.split.limits)? {
+                batches.add(&Scratch::Normals.slot(), &window);
             }
-            let mut pass = filler.dispatches(batches, *rounding)?.unwrap_or_default();
-            for (Work { of_reflections, groups, .. }, (pipeline, bindings)) in of_block(&params).iter().zip(&known) {
-                pass.push(Dispatch {
-                    pipeline: pipeline.clone(),
-                    bindings: bindings.clone(),
-                    offset: Some(((2 * block + usize::from(*of_reflections)) * size) as u32),
+            steps.extend(batches.dispatches(*rounding));
+            steps.extend(of_block(&tables[0]).map(|Work { kernel, of_reflections, groups, .. }| {
+                let rows = if of_reflections { Scratch::Reflections } else { Scratch::Vectors };
+                let slot = |&binding: &u32| (Scratch::bound(binding, rows).slot(), None);
+                Step::Dispatch(Dispatch {
+                    program: Program::Reflect(kernel, *rounding),
+                    parameters: bytemuck::bytes_of(&tables[usize::from(of_reflections)]).to_vec(),
+                    buffers: kernel.1.iter().map(slot).collect(),
                     groups: groups.map(|groups| groups as u32),
-                });
-            }
-            steps.push(Step::Pass(pass));
+                })
+            }));
         }
         Ok(steps)
     }
@@ -427,7 +402,7 @@ impl Job<'_> {
             let mut put = |part: Range<u64>| {
                 if !part.is_empty() {
                     let offset = self.offset + dtype.bytes(at + part.start - range.start);
-                    let table = (Table::Device(self.scratch.vectors.clone()), rows);
+                    let table = (Scratch::Vectors.slot(), rows);
                     self.split.span(&sampler, part, offset, Some(table), &mut windows);
                 }
             };
@@ -448,70 +423,11 @@ impl Job<'_> {
     }
 }
 
-/// A kernel with its buffers, of which parameters are bound anew for each block.
-fn bound(
-    filler: &GpuFiller,
-    kernel: Kernel,
-    pipeline: ComputePipeline,
-    parameters: &Buffer,
-    binding: impl Fn(u32) -> Buffer,
-) -> Result<(ComputePipeline, BindGroup), Error> {
-    let buffers: Vec<_> = kernel.1.iter().map(|&number| (number, binding(number))).collect();
-    let size = wgpu::BufferSize::new(size_of::<Params>() as u64);
-    let first = wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer: parameters, offset: 0, size });
-    let mut entries = vec![wgpu::BindGroupEntry { binding: 0, resource: first }];
-    let others = buffers.iter().map(|(binding, buffer)| (*binding, buffer.as_entire_binding()));
-    entries.extend(others.map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource }));
-    let bindings = scoped(&filler.device, "the buffers of a matrix cannot be bound", || {
-        let layout = &pipeline.get_bind_group_layout(0);
-        filler.device.create_bind_group(&wgpu::BindGroupDescriptor { label: Some("fanin"), layout, entries: &entries })
-    })?;
-    Ok((pipeline, bindings))
-}
-
-fn pipeline(filler: &GpuFiller, kernel: Kernel, rounding: Rounding) -> Result<ComputePipeline, Error> {
-    let text = || kernels::orthogonal(rounding);
-    filler.compiled(&label(kernel, rounding), || compile(&filler.device, kernel, rounding, &text()))
-}
-
-fn label(Kernel(name, _): Kernel, rounding: Rounding) -> String {
-    format!("fanin orthogonal {name}, rounded {rounding}")
-}
-
-/// Lets a kernel do nothing, as a compiler might that has its own ideas.
+/// The text of a kernel that does nothing, as of a compiler that has its own ideas.
 #[cfg(test)]
-pub(super) fn mistake(filler: &GpuFiller, kernel: Kernel, rounding: Rounding) {
+pub(super) fn mistaken(kernel: Kernel, rounding: Rounding) -> String {
     let entry = format!("fn {}(@builtin(global_invocation_id) invocation: vec3<u32>) {{", kernel.0);
-    let text = kernels::orthogonal(rounding);
+    let text = super::kernels::orthogonal(rounding);
     assert!(text.contains(&entry), "{entry}");
-    let text = text.replace(&entry, &format!("{entry} if invocation.x != 0xffffffffu {{ return; }}"));
-    filler.compiled(&label(kernel, rounding), || compile(&filler.device, kernel, rounding, &text)).unwrap();
-}
-
-fn compile(device: &Device, kernel: Kernel, rounding: Rounding, text: &str) -> Result<ComputePipeline, Error> {
-    let (label, Kernel(name, bindings)) = (label(kernel, rounding), kernel);
-    let entry = |binding, ty, has_dynamic_offset, size| wgpu::BindGroupLayoutEntry {
-        binding,
-        visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset, min_binding_size: wgpu::BufferSize::new(size) },
-        count: None,
-    };
-    let storage = |&number: &u32| {
-        entry(number, wgpu::BufferBindingType::Storage { read_only: READ_ONLY.contains(&number) }, false, 0)
-    };
-    let uniform = entry(0, wgpu::BufferBindingType::Uniform, true, size_of::<Params>() as u64);
-    let entries: Vec<_> = std::iter::once(uniform).chain(bindings.iter().map(storage)).collect();
-    let layout = scoped(device, &format!("the layout of {label}"), || {
-        let bindings = device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: Some(&label), entries: &entries });
-        device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some(&label),
-            bind_group_layouts: &[Some(&bindings)],
-            immediate_size: 0,
-        })
-    })?;
-    let numbers: Vec<u32> = entries.iter().map(|entry| entry.binding).collect();
-    let entry = Entry { wgsl: text, name, constants: &[], bindings: &numbers };
-    let setting = compile::Setting { label: &label, layout: &layout, cache: None };
-    compile::compile(device, rounding, &format!("the kernel {name} of orthogonal matrices"), &entry, &setting)
+    text.replace(&entry, &format!("{entry} if invocation.x != 0xffffffffu {{ return; }}"))
 }

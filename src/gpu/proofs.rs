@@ -6,9 +6,11 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::batches::Batches;
 use super::features::Rounding;
 use super::kernels::{Variant, Writes};
+use super::plan::{Given, parts};
+use super::run::Run;
 use super::self_test::{Check, Known, SelfTest, known_answers};
 use super::windows;
-use super::{GpuFiller, Target, parts};
+use super::{GpuFiller, Target};
 use crate::cpu::{self, TILE};
 use crate::sampler::{Sampler, Sparse};
 use crate::{Dtype, Error, Fill};
@@ -145,16 +147,17 @@ impl GpuFiller {
         };
         let offset = place * size;
         let buffer = self.scratch(fill.byte_len() + offset)?;
+        let given = Given::new([&buffer]);
         let (mut batches, mut written) = (Batches::default(), Vec::new());
-        for part in parts(&Target::new(&fill, &buffer, offset), most) {
-            let windows = windows::plan(&part.fill, &buffer, part.offset, &self.limits)?;
+        for part in parts(&Target::new(&fill, &buffer, offset), Some(most)) {
+            let windows = windows::plan(&part.fill, buffer.size(), part.offset, &self.limits)?;
             for window in windows.iter().filter(|window| window.variant == variant) {
-                batches.add(&buffer, window);
+                batches.add(&given.slot(&buffer), window);
                 // Of two phases, which touch every other group each, the first.
                 written.extend((window.params.phase == 0).then(|| window.bytes()));
             }
         }
-        self.submit_recorded(|encoder| self.record_batches(encoder, batches, rounding))?;
+        Run::new(&self.engine, given.buffers()).submit(batches.dispatches(rounding), u64::MAX)?;
         let (drawn, expected) = (self.read_back(&buffer)?, cpu::bytes(&fill)?);
         let name = format!("{}, written in {}", known.name(), variant.writes.name());
         let mut check = Check::compared(name, &[], &[], fill.dtype());
@@ -201,6 +204,8 @@ impl GpuFiller {
 #[cfg(test)]
 mod tests {
     use super::super::features::features;
+    use super::super::orthogonal;
+    use super::super::program::Program;
     use super::Rounding::{ByGuards, ByLanguage};
     use super::*;
     use crate::sampler::Kernel;
@@ -247,7 +252,7 @@ mod tests {
                 Kernel::Constant => Kernel::Uniform,
                 _ => Kernel::Constant,
             };
-            filler.pipelines.mistake(&filler.device, variant, ByGuards, by);
+            filler.engine.exchange(variant, ByGuards, by);
             let refused = prove().into_result().unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::SelfTest);
             assert!(refused.value().contains(variant.kernel.name()), "{variant:?}: {refused}");
@@ -316,12 +321,13 @@ mod tests {
         let agrees = |name: &str, test: SelfTest| assert!(test.agrees(), "{name}: {:?}", test.into_result());
         for (name, filler) in by_the_language() {
             // Of those that take long, normals alone: `fanin devices` has them draw all.
-            let is_fast = name.starts_with("llvmpipe") || filler.device.adapter_info().device_type != DeviceType::Cpu;
+            let is_fast =
+                name.starts_with("llvmpipe") || filler.engine.device.adapter_info().device_type != DeviceType::Cpu;
             let variants = variants().into_iter().filter(|variant| is_fast || variant.kernel == Kernel::Normal);
             for (at, variant) in variants.enumerate() {
                 // A cache for every other one.
                 let filler = match at % 2 {
-                    0 if filler.device.features().contains(wgpu::Features::PIPELINE_CACHE) => &cached(&filler),
+                    0 if filler.engine.device.features().contains(wgpu::Features::PIPELINE_CACHE) => &cached(&filler),
                     _ => &filler,
                 };
                 agrees(&name, filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap());
@@ -338,8 +344,8 @@ mod tests {
     fn cached(filler: &GpuFiller) -> GpuFiller {
         let descriptor = wgpu::PipelineCacheDescriptor { label: None, data: None, fallback: true };
         // SAFETY: there is no data.
-        let cache = unsafe { filler.device.create_pipeline_cache(&descriptor) };
-        GpuFiller::new(&filler.device, &filler.queue).unwrap().with_pipeline_cache(&cache)
+        let cache = unsafe { filler.engine.device.create_pipeline_cache(&descriptor) };
+        GpuFiller::new(&filler.engine.device, &filler.engine.queue).unwrap().with_pipeline_cache(&cache)
     }
 
     /// It is the marks that do it: without them lavapipe's compiler draws other bits with some pipelines, which are refused then. From the
@@ -351,7 +357,7 @@ mod tests {
         let refused: HashSet<_> = variants()
             .into_iter()
             .filter(|&variant| {
-                filler.pipelines.unmark(&filler.device, variant);
+                filler.engine.unmark(&Program::Draw(variant, ByLanguage));
                 !filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap().agrees()
             })
             .map(|variant| variant.kernel)
@@ -370,11 +376,17 @@ mod tests {
         assert!(filler.proofs.proved().contains(&Proof::Pipeline(variant, ByGuards)));
     }
 
+    /// Lets a kernel of orthogonal matrices do nothing.
+    fn mistake(filler: &GpuFiller, kernel: orthogonal::Kernel, rounding: Rounding) {
+        let program = Program::Reflect(kernel, rounding);
+        filler.engine.mistake(program, program, &orthogonal::mistaken(kernel, rounding));
+    }
+
     /// So it is of orthogonal matrices, and of what the self-test finds.
     #[test]
     fn a_kernel_of_orthogonal_matrices_that_is_refused_is_drawn_by_guards() {
         let (_, filler) = by_the_language().swap_remove(0);
-        super::super::orthogonal::mistake(&filler, super::super::orthogonal::SUMS, ByLanguage);
+        mistake(&filler, orthogonal::SUMS, ByLanguage);
         let orthogonal = "orthogonal".parse::<Scheme>().unwrap();
         let fill = orthogonal.fill(&[40, 40], Layout::OUT_IN, Stream::numbered(1, 2), Dtype::F32).unwrap();
         let buffer = buffer(&filler, &fill, 0);
@@ -390,7 +402,7 @@ mod tests {
         let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
         let fill = Fill::new(&normal, Stream::numbered(1, 2), Dtype::F16, 0..4096).unwrap();
         let variant = windows::variant(&fill.sampler, Dtype::F16, Writes::Blocks);
-        filler.pipelines.mistake(&filler.device, variant, ByGuards, Kernel::Uniform);
+        filler.engine.exchange(variant, ByGuards, Kernel::Uniform);
         let buffer = buffer(&filler, &fill, 0);
         for _ in 0..2 {
             let refused = filler.submit(&fill, &buffer, 0).unwrap_err();
@@ -405,9 +417,9 @@ mod tests {
     /// Products of reflections that are not the CPU's are refused.
     #[test]
     fn an_exchanged_kernel_of_orthogonal_matrices_is_refused() {
-        for kernel in super::super::orthogonal::KERNELS {
+        for kernel in orthogonal::KERNELS {
             let filler = filler();
-            super::super::orthogonal::mistake(&filler, kernel, ByGuards);
+            mistake(&filler, kernel, ByGuards);
             let refused = filler.prove_orthogonal(Dtype::F32).unwrap_err();
             assert_eq!(refused.kind(), ErrorKind::SelfTest, "{kernel:?}: {refused}");
         }

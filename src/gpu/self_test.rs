@@ -1,15 +1,14 @@
 //! Known answers on a device.
 
-use std::sync::mpsc;
-
 use sha2::{Digest, Sha256};
 use wgpu::{Buffer, BufferUsages};
 
 use super::batches::Batches;
 use super::features::Rounding;
 use super::kernels::Variant;
-use super::scopes::scoped;
-use super::{GpuFiller, Part, Target, parts, windows};
+use super::plan::{Given, Part, parts};
+use super::run::Run;
+use super::{GpuFiller, Target, windows};
 use crate::sampler::Sampler;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 
@@ -293,10 +292,11 @@ impl GpuFiller {
 
     /// Draws a target in parts of at most so many elements by pipelines that nobody has proved.
     pub(super) fn submit_unproved(&self, target: &Target<'_>, most: u64, rounding: Rounding) -> Result<(), Error> {
-        let parts: Vec<_> = parts(target, most).collect();
+        let parts: Vec<_> = parts(target, Some(most)).collect();
         let targets: Vec<_> = parts.iter().map(Part::target).collect();
-        let steps = self.steps(&targets, Some(rounding))?;
-        self.submit_recorded(|encoder| self.record_steps(encoder, steps))
+        let given = Given::new([target.buffer]);
+        let steps = self.at_once(&targets, &given, Some(rounding))?;
+        Run::new(&self.engine, given.buffers()).submit(steps, u64::MAX)
     }
 
     /// The words at any block, which no fill reaches.
@@ -311,12 +311,12 @@ impl GpuFiller {
         let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
         fill.sampler = sampler;
         let buffer = self.scratch(16)?;
-        let mut batches = Batches::default();
-        for mut window in windows::plan(&fill, &buffer, 0, &self.limits)? {
+        let (given, mut batches) = (Given::new([&buffer]), Batches::default());
+        for mut window in windows::plan(&fill, buffer.size(), 0, &self.limits)? {
             window.params.block = block;
-            batches.add(&buffer, &window);
+            batches.add(&given.slot(&buffer), &window);
         }
-        self.submit_recorded(|encoder| self.record_batches(encoder, batches, rounding))?;
+        Run::new(&self.engine, given.buffers()).submit(batches.dispatches(rounding), u64::MAX)?;
         let bytes = self.read_back(&buffer)?;
         Ok(std::array::from_fn(|i| {
             u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
@@ -325,33 +325,6 @@ impl GpuFiller {
 
     pub(super) fn scratch(&self, bytes: u64) -> Result<Buffer, Error> {
         self.create_buffer("fanin self-test", bytes, BufferUsages::COPY_SRC)
-    }
-
-    fn buffer(&self, size: u64, usage: BufferUsages) -> Result<Buffer, Error> {
-        let label = Some("fanin read-back");
-        scoped(&self.device, "a buffer to read back", || {
-            self.device.create_buffer(&wgpu::BufferDescriptor { label, size, usage, mapped_at_creation: false })
-        })
-    }
-
-    /// The buffer's bytes, once the device has written them.
-    pub(crate) fn read_back(&self, buffer: &Buffer) -> Result<Vec<u8>, Error> {
-        let failed = || Error::failed(ErrorKind::Device, "the device", "did not give its results back");
-        let copy = self.buffer(buffer.size(), BufferUsages::COPY_DST | BufferUsages::MAP_READ)?;
-        scoped(&self.device, "reading back", || {
-            let mut encoder = self.device.create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(buffer, 0, &copy, 0, buffer.size());
-            self.queue.submit([encoder.finish()]);
-            let (sender, receiver) = mpsc::channel();
-            copy.map_async(wgpu::MapMode::Read, .., move |result| {
-                // The receiver is there until the answer is.
-                let _ = sender.send(result);
-            });
-            self.device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed().because(e))?;
-            let answer = receiver.try_recv().map_err(|_| failed())?;
-            answer.map_err(|e| failed().because(e))?;
-            Ok(copy.get_mapped_range(..).map_err(|e| failed().because(e))?.to_vec())
-        })?
     }
 }
 
@@ -372,8 +345,7 @@ mod tests {
         let filler = GpuFiller::untested(&device, &queue).unwrap();
         let known = known_fills().unwrap();
         let normal = known.iter().find(|known| known.kind() == "normal f16").unwrap();
-        filler.pipelines.mistake(
-            &device,
+        filler.engine.exchange(
             windows::variant(&normal.fill.sampler, Dtype::F16, Writes::Blocks),
             Rounding::ByGuards,
             Kernel::Uniform,

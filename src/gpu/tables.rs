@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use wgpu::Buffer;
-
 use crate::cpu::sparse::half_bits;
 use crate::matrix::Taps;
 use crate::sampler::Sampler;
@@ -15,34 +13,6 @@ use crate::{Error, ErrorKind, Fill, Matrix};
 pub(super) const HEAD: usize = 8;
 /// Every element of a column is the matrix's.
 const ANY: u32 = u32::MAX;
-
-/// A table of the host, or one that a device has made.
-#[derive(Clone, Debug)]
-pub(super) enum Table {
-    Host(Arc<[u32]>),
-    Device(Buffer),
-}
-
-impl PartialEq for Table {
-    fn eq(&self, other: &Table) -> bool {
-        match (self, other) {
-            (Table::Host(a), Table::Host(b)) => Arc::ptr_eq(a, b),
-            (Table::Device(a), Table::Device(b)) => a == b,
-            _ => false,
-        }
-    }
-}
-
-impl Eq for Table {}
-
-impl std::hash::Hash for Table {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        match self {
-            Table::Host(words) => words.as_ptr().hash(state),
-            Table::Device(buffer) => buffer.hash(state),
-        }
-    }
-}
 
 /// The place of a window's first element, in rows of so many elements.
 #[derive(Clone, Copy, Debug)]

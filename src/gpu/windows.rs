@@ -7,9 +7,11 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::kernels::{Variant, Writes};
-use super::tables::{self, Rows, Table};
+use super::recording::Slot;
+use super::tables::{self, Rows};
 use crate::cpu::TILE;
 use crate::fill::Span;
+use crate::matrix::Taps;
 use crate::sampler::{Numbers, Sampler};
 use crate::torch::Cursors;
 use crate::{Dtype, Error, ErrorKind, Fill};
@@ -59,7 +61,7 @@ pub(super) struct Window {
     pub binding: Range<u64>,
     pub params: Params,
     pub workgroups: u32,
-    pub table: Option<Table>,
+    pub table: Option<Slot>,
 }
 
 pub(super) fn variant(sampler: &Sampler, dtype: Dtype, writes: Writes) -> Variant {
@@ -87,9 +89,15 @@ pub(super) struct Limits {
     binding: u64,
     alignment: u64,
     workgroups: u64,
+    buffers: u64,
 }
 
 impl Limits {
+    /// The number of buffers that a kernel may bind.
+    pub const fn buffers(&self) -> u64 {
+        self.buffers
+    }
+
     /// Bytes of a buffer that may be bound at once.
     pub const fn binding(&self) -> u64 {
         self.binding
@@ -121,13 +129,13 @@ impl Limits {
             // A binding starts at a whole block whatever the device allows.
             alignment: u64::from(limits.min_storage_buffer_offset_alignment).max(16),
             workgroups: limits.max_compute_workgroups_per_dimension.into(),
+            buffers: limits.max_storage_buffers_per_shader_stage.into(),
         })
     }
 }
 
-/// The dispatches that write `fill` at `offset` into the buffer, with zeros where it has orthogonal matrices.
-pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
-    check(fill, buffer, offset)?;
+/// The dispatches that write `fill` at `offset` into a buffer of this size, if they are few enough for one recording.
+pub(super) fn plan(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
     if fill.most_spans() > MOST_RUNS {
         let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
         return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
@@ -135,7 +143,7 @@ pub(super) fn plan(fill: &Fill, buffer: &Buffer, offset: u64, limits: &Limits) -
     if fill.samplers().any(tables::is_drawn) {
         tables::check_drawn(fill.len())?;
     }
-    Ok(split(fill, buffer.size(), offset, limits))
+    Ok(split(fill, buffer_size, offset, limits))
 }
 
 /// A check that `fill` can be written at `offset` into the buffer.
@@ -165,14 +173,18 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
     for Span { range, sampler } in fill.spans() {
         let len = range.end - range.start;
         let (sampler, table) = match sampler {
-            // Its matrices are put in their places.
+            // Its matrices are put in their places, beside which there may be zeros.
+            Sampler::Orthogonal(orthogonal) if orthogonal.matrix.taps() == Taps::One => {
+                offset += fill.dtype().bytes(len);
+                continue;
+            }
             Sampler::Orthogonal(_) => (&Sampler::Constant(0), None),
             _ if tables::is_drawn(sampler) => {
                 (sampler, Some(tables::drawn(fill, sampler, range.clone(), &mut cursors)))
             }
             _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| tables::of(sampler)).clone()),
         };
-        let table = table.map(|(words, rows)| (Table::Host(words), rows));
+        let table = table.map(|(words, rows)| (Slot::Words(words), rows));
         Split { fill, buffer_size, limits }.span(sampler, range, offset, table, &mut windows);
         offset += fill.dtype().bytes(len);
     }
@@ -193,7 +205,7 @@ impl Split<'_> {
         sampler: &Sampler,
         range: Range<u64>,
         offset: u64,
-        table: Option<(Table, Rows)>,
+        table: Option<(Slot, Rows)>,
         windows: &mut Vec<Window>,
     ) {
         let Split { fill, buffer_size, limits } = *self;
@@ -297,7 +309,7 @@ mod tests {
     /// Every element is written by exactly one window, to its own place, within its binding.
     #[test]
     fn windows_cover_the_range_once() {
-        let limits = Limits { binding: 1 << 16, alignment: 256, workgroups: 4 };
+        let limits = Limits { binding: 1 << 16, alignment: 256, workgroups: 4, buffers: 1 };
         let truncated = Distribution::truncated_at(0.0, 1.0, 2.0);
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
         for (distribution, dtype) in [(normal, Dtype::F32), (truncated, Dtype::F32), (normal, Dtype::BF16)] {

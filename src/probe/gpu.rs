@@ -1,10 +1,14 @@
 //! The probe on a GPU: kernels of `shaders/probe.wgsl`. Weights are drawn into the one buffer that the next product reads.
 
-use wgpu::{Buffer, BufferUsages, CommandEncoder, ComputePipeline};
+use std::sync::LazyLock;
 
 use super::measure::{BINS, Backend, Slope, Unit};
 use super::{Activation, Probe};
-use crate::gpu::{GpuFiller, scoped, wgpu};
+use crate::gpu::plan::Given;
+use crate::gpu::program::{Access, Other, Program};
+use crate::gpu::recording::{Dispatch, Step};
+use crate::gpu::wgpu::{Buffer, BufferUsages};
+use crate::gpu::{GpuFiller, Target};
 use crate::{Dtype, Error, ErrorKind, Fill};
 
 /// The same numbers as in the kernels.
@@ -20,40 +24,47 @@ struct Params {
     unused: [u32; 2],
 }
 
-/// A kernel's entry point, and which bindings it has.
-struct Kernel {
-    pipeline: ComputePipeline,
-    bindings: &'static [u32],
+/// The kernels' text.
+static WGSL: LazyLock<String> =
+    LazyLock::new(|| format!("const BINS = {BINS}u;\n{}", include_str!("../../shaders/probe.wgsl")));
+
+const WEIGHT: (u32, Access) = (1, Access::Read);
+const LAST: (u32, Access) = (2, Access::Read);
+const NEXT: (u32, Access) = (3, Access::Write);
+const PRE: (u32, Access) = (4, Access::Write);
+const BIAS: (u32, Access) = (5, Access::Read);
+const MEASURED: (u32, Access) = (6, Access::Write);
+const COUNTS: (u32, Access) = (7, Access::Write);
+
+/// A kernel of the text: its entry point, the value of a constant, and its bindings.
+fn kernel(name: &'static str, constant: Option<(&'static str, u32)>, bindings: &'static [(u32, Access)]) -> Program {
+    Program::Other(Other { name, wgsl: &WGSL, constant, parameters: size_of::<Params>(), bindings })
 }
 
-impl Kernel {
-    /// Records it on those of the buffers that it has bindings for.
-    fn record(&self, filler: &GpuFiller, encoder: &mut CommandEncoder, buffers: &[(u32, &Buffer)], groups: [u64; 2]) {
-        let of_kernel = buffers.iter().filter(|(binding, _)| self.bindings.contains(binding));
-        let entries: Vec<_> = of_kernel
-            .map(|&(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() })
-            .collect();
-        let layout = &self.pipeline.get_bind_group_layout(0);
-        let descriptor = wgpu::BindGroupDescriptor { label: Some("fanin probe"), layout, entries: &entries };
-        let bindings = filler.device().create_bind_group(&descriptor);
-        let mut pass = encoder
-            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: Some("fanin probe"), timestamp_writes: None });
-        pass.set_pipeline(&self.pipeline);
-        pass.set_bind_group(0, &bindings, &[]);
-        pass.dispatch_workgroups(groups[0] as u32, groups[1] as u32, 1);
-    }
+/// A run of a kernel, on those of the buffers that it has bindings for: each has its number.
+fn dispatch(program: &Program, params: &Params, given: &Given, buffers: &[(u32, &Buffer)], [x, y]: [u64; 2]) -> Step {
+    let buffer = |number: u32| buffers.iter().find(|(binding, _)| *binding == number);
+    let bindings = program.bindings().buffers.into_iter();
+    Step::Dispatch(Dispatch {
+        program: *program,
+        parameters: bytemuck::bytes_of(params).to_vec(),
+        buffers: bindings
+            .filter_map(|(number, ..)| buffer(number))
+            .map(|(_, buffer)| (given.slot(buffer), None))
+            .collect(),
+        groups: [x as u32, y as u32],
+    })
 }
 
 /// The probe's buffers and kernels.
 pub(super) struct Gpu<'a> {
     filler: &'a GpuFiller,
     params: Params,
-    uniform: Buffer,
-    forward: Kernel,
-    backward: Kernel,
-    count: Kernel,
-    product: Kernel,
-    transposed: Kernel,
+    forward: Program,
+    backward: Program,
+    count: Program,
+    product: Program,
+    transposed: Program,
     weight: Buffer,
     bias: Buffer,
     /// All layers' pre-activations.
@@ -84,9 +95,7 @@ impl<'a> Gpu<'a> {
             ));
         }
         let (activation, slope) = numbers(probe.activation);
-        let activation = [("activation", f64::from(activation))];
-        let transposed = |transposed| [("transposed", f64::from(u8::from(transposed)))];
-        let kernel = |name, constants: &[_], bindings| kernel(filler, name, constants, bindings);
+        let activation = Some(("activation", activation));
         let buffer = |name, elements, usage| buffer(filler, name, elements, usage);
         let none = BufferUsages::empty();
         let pre = (0..probe.depth).map(|_| buffer("pre-activations", width * batch, none));
@@ -101,12 +110,11 @@ impl<'a> Gpu<'a> {
                 high: 0.0,
                 unused: [0; 2],
             },
-            uniform: buffer("parameters", 8, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?,
-            forward: kernel("forward", &activation, &[0, 3, 4, 5, 6])?,
-            backward: kernel("backward", &activation, &[0, 3, 4, 6])?,
-            count: kernel("count", &[], &[0, 3, 7])?,
-            product: kernel("multiply", &transposed(false), &[0, 1, 2, 3])?,
-            transposed: kernel("multiply", &transposed(true), &[0, 1, 2, 3])?,
+            forward: kernel("forward", activation, &[NEXT, PRE, BIAS, MEASURED]),
+            backward: kernel("backward", activation, &[NEXT, PRE, MEASURED]),
+            count: kernel("count", None, &[NEXT, COUNTS]),
+            product: kernel("multiply", Some(("transposed", 0)), &[WEIGHT, LAST, NEXT]),
+            transposed: kernel("multiply", Some(("transposed", 1)), &[WEIGHT, LAST, NEXT]),
             weight: buffer("weight", width * width, none)?,
             // Zeros, as all new buffers hold, until something is drawn.
             bias: buffer("bias", width, none)?,
@@ -118,24 +126,26 @@ impl<'a> Gpu<'a> {
         })
     }
 
-    /// Records and submits some work, with the parameters as they are.
-    fn submit(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>) -> Result<(), Error> {
-        submit(self.filler, &self.uniform, &self.params, record)
+    /// The buffers of a layer, by the numbers of their bindings.
+    fn buffers(&self, layer: usize) -> [(u32, &Buffer); 7] {
+        [
+            (WEIGHT.0, &self.weight),
+            (LAST.0, &self.last),
+            (NEXT.0, &self.next),
+            (PRE.0, &self.pre[layer]),
+            (BIAS.0, &self.bias),
+            (MEASURED.0, &self.measured),
+            (COUNTS.0, &self.counts),
+        ]
     }
 
-    /// A kernel on the buffers of a layer.
-    fn run(&self, encoder: &mut CommandEncoder, kernel: &Kernel, layer: usize, groups: [u64; 2]) {
-        let all = [
-            (0, &self.uniform),
-            (1, &self.weight),
-            (2, &self.last),
-            (3, &self.next),
-            (4, &self.pre[layer]),
-            (5, &self.bias),
-            (6, &self.measured),
-            (7, &self.counts),
-        ];
-        kernel.record(self.filler, encoder, &all, groups);
+    /// Draws into buffers, and then runs kernels on those of a layer, each by so many workgroups, with the parameters as they are.
+    fn submit(&self, draw: &[(&Fill, &Buffer)], layer: usize, kernels: &[(&Program, [u64; 2])]) -> Result<(), Error> {
+        let buffers = self.buffers(layer);
+        let given = Given::new(buffers.iter().map(|(_, buffer)| *buffer));
+        let targets: Vec<_> = draw.iter().map(|(fill, buffer)| Target::new(fill, buffer, 0)).collect();
+        let run = |(program, groups): &(&Program, _)| dispatch(program, &self.params, &given, &buffers, *groups);
+        self.filler.submit_with(&targets, &given, kernels.iter().map(run).collect())
     }
 
     fn tiles(&self) -> [u64; 2] {
@@ -157,31 +167,25 @@ impl<'a> Gpu<'a> {
 
 impl Backend for Gpu<'_> {
     fn input(&mut self, input: &Fill) -> Result<(), Error> {
-        self.submit(|encoder| self.filler.record(encoder, input, &self.next, 0))
+        self.submit(&[(input, &self.next)], 0, &[])
     }
 
     fn forward(&mut self, layer: usize, weight: &Fill, bias: Option<&Fill>) -> Result<Vec<Unit>, Error> {
         std::mem::swap(&mut self.last, &mut self.next);
         self.params.scale = 1.0;
-        self.submit(|encoder| {
-            self.filler.record(encoder, weight, &self.weight, 0)?;
-            if let Some(bias) = bias {
-                self.filler.record(encoder, bias, &self.bias, 0)?;
-            }
-            self.run(encoder, &self.product, layer, self.tiles());
-            self.run(encoder, &self.forward, layer, self.units());
-            Ok(())
-        })?;
+        let bias = bias.map(|bias| (bias, &self.bias));
+        let draw: Vec<_> = std::iter::once((weight, &self.weight)).chain(bias).collect();
+        self.submit(&draw, layer, &[(&self.product, self.tiles()), (&self.forward, self.units())])?;
         self.measured()
     }
 
     fn histogram(&mut self, low: f32, high: f32) -> Result<[u64; BINS], Error> {
         (self.params.low, self.params.high) = (low, high);
-        self.submit(|encoder| {
-            encoder.clear_buffer(&self.counts, 0, None);
-            self.run(encoder, &self.count, 0, self.units());
-            Ok(())
-        })?;
+        let buffers = self.buffers(0);
+        let given = Given::new(buffers.iter().map(|(_, buffer)| *buffer));
+        let zeros = Step::Clear { buffer: given.slot(&self.counts), bytes: 0..self.counts.size() };
+        let count = dispatch(&self.count, &self.params, &given, &buffers, self.units());
+        self.filler.submit_with(&[], &given, vec![zeros, count])?;
         let bytes = self.filler.read_back(&self.counts)?;
         let mut counts = [0; BINS];
         for (count, bytes) in counts.iter_mut().zip(bytes.chunks_exact(size_of::<u32>())) {
@@ -191,23 +195,18 @@ impl Backend for Gpu<'_> {
     }
 
     fn top(&mut self, layer: usize, gradient: &Fill) -> Result<Vec<Slope>, Error> {
-        self.submit(|encoder| {
-            self.filler.record(encoder, gradient, &self.next, 0)?;
-            self.run(encoder, &self.backward, layer, self.units());
-            Ok(())
-        })?;
+        self.submit(&[(gradient, &self.next)], layer, &[(&self.backward, self.units())])?;
         self.measured()
     }
 
     fn backward(&mut self, layer: usize, above: &Fill, scale: f32) -> Result<Vec<Slope>, Error> {
         std::mem::swap(&mut self.last, &mut self.next);
         self.params.scale = scale;
-        self.submit(|encoder| {
-            self.filler.record(encoder, above, &self.weight, 0)?;
-            self.run(encoder, &self.transposed, layer, self.tiles());
-            self.run(encoder, &self.backward, layer, self.units());
-            Ok(())
-        })?;
+        self.submit(
+            &[(above, &self.weight)],
+            layer,
+            &[(&self.transposed, self.tiles()), (&self.backward, self.units())],
+        )?;
         self.measured()
     }
 }
@@ -217,9 +216,8 @@ pub(super) struct Matrix<'a> {
     filler: &'a GpuFiller,
     rows: u64,
     columns: u64,
-    forth: Kernel,
-    back: Kernel,
-    uniform: Buffer,
+    forth: Program,
+    back: Program,
     matrix: Buffer,
     vector: Buffer,
     measured: Buffer,
@@ -244,9 +242,8 @@ impl<'a> Matrix<'a> {
             filler,
             rows,
             columns,
-            forth: kernel(filler, "forth", &[], &[0, 1, 2, 6])?,
-            back: kernel(filler, "back", &[], &[0, 1, 2, 6])?,
-            uniform: buffer("parameters", 8, BufferUsages::UNIFORM | BufferUsages::COPY_DST)?,
+            forth: kernel("forth", None, &[WEIGHT, LAST, MEASURED]),
+            back: kernel("back", None, &[WEIGHT, LAST, MEASURED]),
             matrix: buffer("weight", fill.len(), BufferUsages::empty())?,
             vector: buffer("last", longer, BufferUsages::COPY_DST)?,
             measured: buffer("measured", 2 * longer, BufferUsages::COPY_SRC)?,
@@ -277,16 +274,15 @@ impl<'a> Matrix<'a> {
         self.product(&self.forth, x, self.rows.min(MOST_ROWS), 2 * self.rows)
     }
 
-    fn product(&self, kernel: &Kernel, x: &[f64], groups: u64, count: u64) -> Result<Vec<f64>, Error> {
-        let x: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+    fn product(&self, kernel: &Program, x: &[f64], groups: u64, count: u64) -> Result<Vec<f64>, Error> {
+        let x: Vec<u32> = x.iter().map(|&x| (x as f32).to_bits()).collect();
         let (width, batch) = (self.columns as u32, self.rows as u32);
         let params = Params { width, batch, scale: 1.0, slope: 0.0, low: 0.0, high: 0.0, unused: [0; 2] };
-        submit(self.filler, &self.uniform, &params, |encoder| {
-            self.filler.queue().write_buffer(&self.vector, 0, bytemuck::cast_slice(&x));
-            let buffers = [(0, &self.uniform), (1, &self.matrix), (2, &self.vector), (6, &self.measured)];
-            kernel.record(self.filler, encoder, &buffers, [groups, 1]);
-            Ok(())
-        })?;
+        let buffers = [(WEIGHT.0, &self.matrix), (LAST.0, &self.vector), (MEASURED.0, &self.measured)];
+        let given = Given::new(buffers.map(|(_, buffer)| buffer));
+        let upload = Step::Upload { to: given.slot(&self.vector), words: x.into() };
+        let multiply = dispatch(kernel, &params, &given, &buffers, [groups, 1]);
+        self.filler.submit_with(&[], &given, vec![upload, multiply])?;
         let bytes = self.filler.read_back(&self.measured)?;
         let numbers = bytes.chunks_exact(size_of::<f32>()).take(count as usize);
         Ok(numbers.map(|bytes| bytemuck::pod_read_unaligned::<f32>(bytes).into()).collect())
@@ -296,23 +292,6 @@ impl<'a> Matrix<'a> {
 /// A buffer of so many floats.
 fn buffer(filler: &GpuFiller, name: &str, elements: u64, usage: BufferUsages) -> Result<Buffer, Error> {
     filler.create_buffer(&format!("fanin probe {name}"), elements * F32, usage)
-}
-
-/// Records some work and submits it, with these parameters.
-fn submit(
-    filler: &GpuFiller,
-    uniform: &Buffer,
-    params: &Params,
-    record: impl FnOnce(&mut CommandEncoder) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let device = filler.device();
-    scoped(device, "the probe", || {
-        filler.queue().write_buffer(uniform, 0, bytemuck::bytes_of(params));
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("fanin probe") });
-        record(&mut encoder)?;
-        filler.queue().submit([encoder.finish()]);
-        Ok(())
-    })?
 }
 
 /// A check that a device binds buffers of so many bytes.
@@ -327,7 +306,7 @@ fn bindable(filler: &GpuFiller, bytes: u64) -> Result<(), Error> {
 }
 
 /// An activation in the kernels' numbers: which, and its slope below zero.
-fn numbers(activation: Activation) -> (u8, f32) {
+fn numbers(activation: Activation) -> (u32, f32) {
     match activation {
         Activation::Linear => (0, 0.0),
         Activation::Sigmoid => (1, 0.0),
@@ -340,36 +319,4 @@ fn numbers(activation: Activation) -> (u8, f32) {
         Activation::Silu => (8, 0.0),
         Activation::Softsign => (9, 0.0),
     }
-}
-
-/// The kernels' text.
-fn source() -> String {
-    format!("const BINS = {BINS}u;\n{}", include_str!("../../shaders/probe.wgsl"))
-}
-
-fn kernel(
-    filler: &GpuFiller,
-    name: &str,
-    constants: &[(&str, f64)],
-    bindings: &'static [u32],
-) -> Result<Kernel, Error> {
-    let device = filler.device();
-    let label = format!("fanin probe {name} {constants:?}");
-    let compile = || {
-        scoped(device, &format!("the kernel {name} of the probe does not compile"), || {
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(&label),
-                source: wgpu::ShaderSource::Wgsl(source().into()),
-            });
-            device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(&label),
-                layout: None,
-                module: &module,
-                entry_point: Some(name),
-                compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
-                cache: None,
-            })
-        })
-    };
-    Ok(Kernel { pipeline: filler.compiled(&label, compile)?, bindings })
 }

@@ -12,7 +12,7 @@ use super::stamp::Stamp;
 use super::{Rounding, Variant, Writes, source};
 use crate::cpu::orthogonal::Geometry;
 use crate::gpu::orthogonal;
-use crate::gpu::tables::Table;
+use crate::gpu::recording::Slot;
 use crate::gpu::windows::{self, Limits, Params, Window, split};
 use crate::sampler::{Kernel, Sampler};
 use crate::{Distribution, Dtype, Fill, JaxKey, Layout, Scheme, Stream, cpu};
@@ -278,7 +278,7 @@ fn jobs(kernel: Kernel) -> (Vec<u8>, Vec<u8>) {
                 dispatches.extend_from_slice(&binding.start.to_ne_bytes());
                 dispatches.extend_from_slice(bytemuck::bytes_of(&params));
                 let table: &[u8] = match &table {
-                    Some(Table::Host(words)) => bytemuck::cast_slice(words),
+                    Some(Slot::Words(words)) => bytemuck::cast_slice(words),
                     _ => &[],
                 };
                 dispatches.extend_from_slice(&(table.len() as u64).to_ne_bytes());

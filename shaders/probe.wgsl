@@ -1,10 +1,9 @@
 // A probe's layer there and back. No bits are promised here: unlike the kernels that draw, this takes roots, exponentials and sums
 // as the device makes them. Matrices are row-major, [unit, batch], so that the batch of a unit lies together.
 
-override activation: u32 = 0u;
 override transposed: bool = false;
 
-struct Params { width: u32, batch: u32, scale: f32, slope: f32, low: f32, high: f32, unused_0: u32, unused_1: u32 }
+struct Params { width: u32, batch: u32, scale: f32, slope: f32, low: f32, high: f32, activation: u32, unused: u32 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> weight: array<f32>;
@@ -268,7 +267,7 @@ fn bell(z: f32) -> f32 {
 }
 
 fn value_of(z: f32) -> f32 {
-    switch activation {
+    switch params.activation {
         case SIGMOID: { return sigmoid(z); }
         case TANH: {
             let e = expm1(-2.0 * abs(z));
@@ -286,7 +285,7 @@ fn value_of(z: f32) -> f32 {
 }
 
 fn slope_of(z: f32) -> f32 {
-    switch activation {
+    switch params.activation {
         case SIGMOID: { return sigmoid(z) * sigmoid(-z); }
         case TANH: {
             let e = exp(-2.0 * abs(z));
@@ -311,7 +310,7 @@ fn slope_of(z: f32) -> f32 {
 
 // 1 % of the largest slope.
 fn least_slope() -> f32 {
-    switch activation {
+    switch params.activation {
         case SIGMOID: { return 0.0025; }
         case LEAKY_RELU: { return 0.01 * max(1.0, abs(params.slope)); }
         case SELU: { return 0.01 * SELU_SCALE * SELU_ALPHA; }

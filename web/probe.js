@@ -14,18 +14,23 @@ const TILE = 64;
 const KERNELS = {
   forward: { entry: "forward", bindings: [0, 3, 4, 5, 6] },
   backward: { entry: "backward", bindings: [0, 3, 4, 6] },
-  multiply: { entry: "multiply", bindings: [0, 1, 2, 3] },
-  transposed: { entry: "multiply", bindings: [0, 1, 2, 3] },
+  multiply: { entry: "multiply", constants: { transposed: 0 }, bindings: [0, 1, 2, 3] },
+  transposed: { entry: "multiply", constants: { transposed: 1 }, bindings: [0, 1, 2, 3] },
 };
 
-async function pipelinesOf(gpu, activation) {
+// By the device, which compiles them once.
+const compiled = new WeakMap();
+
+function pipelinesOf(gpu) {
+  if (!compiled.has(gpu)) compiled.set(gpu, compile(gpu));
+  return compiled.get(gpu);
+}
+
+async function compile(gpu) {
   const code = `const BINS = ${BINS}u;\n${await gpu.file("probe")}`;
   const module = gpu.device.createShaderModule({ label: "probe", code });
-  const made = Object.entries(KERNELS).map(async ([name, { entry, bindings }]) => {
-    const constants = { activation: ACTIVATIONS.indexOf(activation), transposed: name === "transposed" ? 1 : 0 };
-    // Browsers want those alone that the entry point uses.
-    const used = entry === "multiply" ? ["transposed"] : ["activation"];
-    const compute = { module, entryPoint: entry, constants: Object.fromEntries(used.map((key) => [key, constants[key]])) };
+  const made = Object.entries(KERNELS).map(async ([name, { entry, constants, bindings }]) => {
+    const compute = { module, entryPoint: entry, constants };
     return [name, { pipeline: await gpu.device.createComputePipelineAsync({ layout: "auto", compute }), bindings }];
   });
   return Object.fromEntries(await Promise.all(made));
@@ -47,7 +52,7 @@ export async function probe(gpu, { weights, activation, depth, width, batch, see
   const { distribution, bytesOf } = weights;
   const sampler = bytesOf ? null : samplerOf(distribution, "f32");
   const unit = samplerOf({ kind: "normal", mean: 0, std: 1 }, "f32");
-  const kernels = await pipelinesOf(gpu, activation);
+  const kernels = await pipelinesOf(gpu);
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
   const used = [];
   const buffer = (size, usage) => {
@@ -79,6 +84,7 @@ export async function probe(gpu, { weights, activation, depth, width, batch, see
       params.setUint32(4, batch, true);
       params.setFloat32(8, scale, true);
       params.setFloat32(12, LEAKY, true);
+      params.setUint32(24, ACTIVATIONS.indexOf(activation), true);
       gpu.device.queue.writeBuffer(buffers.uniform, 0, params);
       await gpu.checked(() => {
         const encoder = gpu.device.createCommandEncoder();

@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::features::Rounding;
 use super::kernels::{Variant, Writes};
 use super::program::Program;
-use super::recording::{Dispatch, Slot, Step};
+use super::recording::{Dispatch, Step};
+use super::slot::Slot;
 use super::windows::{Params, ROWS, Window};
 
 /// The properties that the windows of a dispatch share.

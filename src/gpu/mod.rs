@@ -38,9 +38,11 @@ pub(crate) mod plan;
 pub(crate) mod program;
 mod proofs;
 pub(crate) mod recording;
+mod reflections;
 mod run;
 mod scopes;
 mod self_test;
+mod slot;
 #[cfg(not(target_family = "wasm"))]
 mod spirv;
 mod tables;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::features::Rounding;
 use super::kernels::{self, Variant};
-use super::orthogonal;
+use super::reflections;
 use super::tables::HEAD;
 use super::windows::{self, ROWS};
 
@@ -14,7 +14,7 @@ pub(crate) enum Program {
     /// Draws elements.
     Draw(Variant, Rounding),
     /// Sends vectors through reflections.
-    Reflect(orthogonal::Kernel, Rounding),
+    Reflect(reflections::Kernel, Rounding),
     /// Draws nothing, and rounds as the device does.
     #[cfg_attr(not(feature = "probe"), expect(dead_code))]
     Other(Other),
@@ -54,7 +54,7 @@ impl Program {
     pub fn name(&self) -> String {
         match self {
             Program::Draw(Variant { kernel, dtype, .. }, _) => format!("{} in {dtype}", kernel.name()),
-            Program::Reflect(orthogonal::Kernel(name, _), _) => format!("{name} of orthogonal matrices"),
+            Program::Reflect(reflections::Kernel(name, _), _) => format!("{name} of orthogonal matrices"),
             Program::Other(other) => format!("{} of the probe", other.name),
         }
     }
@@ -63,7 +63,7 @@ impl Program {
     pub fn entry(&self) -> &'static str {
         match self {
             Program::Draw(..) => "main",
-            Program::Reflect(orthogonal::Kernel(name, _), _) => name,
+            Program::Reflect(reflections::Kernel(name, _), _) => name,
             Program::Other(other) => other.name,
         }
     }
@@ -103,11 +103,11 @@ impl Program {
                 // Whether a dispatch has one window or many.
                 Bindings { parameters: ROWS * size_of::<windows::Params>(), buffers }
             }
-            Program::Reflect(orthogonal::Kernel(_, numbers), _) => {
+            Program::Reflect(reflections::Kernel(_, numbers), _) => {
                 let access =
-                    |number| if orthogonal::READ_ONLY.contains(&number) { Access::Read } else { Access::Write };
+                    |number| if reflections::READ_ONLY.contains(&number) { Access::Read } else { Access::Write };
                 let buffers = numbers.iter().map(|&number| (number, access(number), 0)).collect();
-                Bindings { parameters: size_of::<orthogonal::Params>(), buffers }
+                Bindings { parameters: size_of::<reflections::Params>(), buffers }
             }
             Program::Other(other) => {
                 let buffers = other.bindings.iter().map(|&(number, access)| (number, access, 0)).collect();

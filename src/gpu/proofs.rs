@@ -204,8 +204,8 @@ impl GpuFiller {
 #[cfg(test)]
 mod tests {
     use super::super::features::features;
-    use super::super::orthogonal;
     use super::super::program::Program;
+    use super::super::reflections;
     use super::Rounding::{ByGuards, ByLanguage};
     use super::*;
     use crate::sampler::Kernel;
@@ -377,16 +377,16 @@ mod tests {
     }
 
     /// Lets a kernel of orthogonal matrices do nothing.
-    fn mistake(filler: &GpuFiller, kernel: orthogonal::Kernel, rounding: Rounding) {
+    fn mistake(filler: &GpuFiller, kernel: reflections::Kernel, rounding: Rounding) {
         let program = Program::Reflect(kernel, rounding);
-        filler.engine.mistake(program, program, &orthogonal::mistaken(kernel, rounding));
+        filler.engine.mistake(program, program, &reflections::mistaken(kernel, rounding));
     }
 
     /// So it is of orthogonal matrices, and of what the self-test finds.
     #[test]
     fn a_kernel_of_orthogonal_matrices_that_is_refused_is_drawn_by_guards() {
         let (_, filler) = by_the_language().swap_remove(0);
-        mistake(&filler, orthogonal::SUMS, ByLanguage);
+        mistake(&filler, reflections::SUMS, ByLanguage);
         let orthogonal = "orthogonal".parse::<Scheme>().unwrap();
         let fill = orthogonal.fill(&[40, 40], Layout::OUT_IN, Stream::numbered(1, 2), Dtype::F32).unwrap();
         let buffer = buffer(&filler, &fill, 0);
@@ -417,7 +417,7 @@ mod tests {
     /// Products of reflections that are not the CPU's are refused.
     #[test]
     fn an_exchanged_kernel_of_orthogonal_matrices_is_refused() {
-        for kernel in orthogonal::KERNELS {
+        for kernel in reflections::KERNELS {
             let filler = filler();
             mistake(&filler, kernel, ByGuards);
             let refused = filler.prove_orthogonal(Dtype::F32).unwrap_err();

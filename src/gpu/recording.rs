@@ -1,22 +1,11 @@
 //! Recordings: the work of a device, in order, as plain data. `engine.rs` does it.
 
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::program::Program;
+use super::slot::Slot;
 use crate::cpu::TILE;
-
-/// A buffer, as a recording names it.
-#[derive(Clone, Debug)]
-pub(crate) enum Slot {
-    /// One of those that are given with the recording, by its number.
-    Given(usize),
-    /// Memory of the recording's own, by its number.
-    Scratch(usize),
-    /// Words of the host, which kernels only read.
-    Words(Arc<[u32]>),
-}
 
 /// One thing that a device does.
 #[derive(Clone, Debug)]
@@ -39,43 +28,6 @@ pub(crate) struct Dispatch {
     /// A buffer for each of the program's bindings, in their order, and its bytes that are bound if not all.
     pub buffers: Vec<(Slot, Option<Range<u64>>)>,
     pub groups: [u32; 2],
-}
-
-impl Slot {
-    /// What tells it from others; words are told apart by where they lie.
-    fn key(&self) -> (u8, usize) {
-        match self {
-            Slot::Given(number) => (0, *number),
-            Slot::Scratch(number) => (1, *number),
-            Slot::Words(words) => (2, words.as_ptr() as usize),
-        }
-    }
-}
-
-impl PartialEq for Slot {
-    fn eq(&self, other: &Slot) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Slot {}
-
-impl PartialOrd for Slot {
-    fn partial_cmp(&self, other: &Slot) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Slot {
-    fn cmp(&self, other: &Slot) -> std::cmp::Ordering {
-        self.key().cmp(&other.key())
-    }
-}
-
-impl Hash for Slot {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
-    }
 }
 
 impl Step {

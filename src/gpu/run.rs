@@ -7,8 +7,9 @@ use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline};
 
 use super::engine::Engine;
 use super::program::Bindings;
-use super::recording::{Dispatch, Slot, Step};
+use super::recording::{Dispatch, Step};
 use super::scopes::scoped;
+use super::slot::Slot;
 use crate::{Error, ErrorKind};
 
 /// Bytes of a buffer of parameters, which many dispatches share.

@@ -92,7 +92,7 @@ pub(super) mod tests {
 
     use super::super::features::Rounding;
     use super::super::kernels::{self, Variant, Writes, orthogonal, source};
-    use super::super::orthogonal::KERNELS;
+    use super::super::reflections::KERNELS;
     use super::*;
     use crate::Dtype;
     use crate::sampler::Kernel;

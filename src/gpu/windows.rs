@@ -7,7 +7,7 @@ use bytemuck::{Pod, Zeroable};
 use wgpu::{Buffer, BufferUsages};
 
 use super::kernels::{Variant, Writes};
-use super::recording::Slot;
+use super::slot::Slot;
 use super::tables::{self, Rows};
 use crate::cpu::TILE;
 use crate::fill::Span;

@@ -21,7 +21,8 @@ struct Params {
     slope: f32,
     low: f32,
     high: f32,
-    unused: [u32; 2],
+    activation: u32,
+    unused: u32,
 }
 
 /// The kernels' text.
@@ -95,7 +96,6 @@ impl<'a> Gpu<'a> {
             ));
         }
         let (activation, slope) = numbers(probe.activation);
-        let activation = Some(("activation", activation));
         let buffer = |name, elements, usage| buffer(filler, name, elements, usage);
         let none = BufferUsages::empty();
         let pre = (0..probe.depth).map(|_| buffer("pre-activations", width * batch, none));
@@ -108,10 +108,11 @@ impl<'a> Gpu<'a> {
                 slope,
                 low: 0.0,
                 high: 0.0,
-                unused: [0; 2],
+                activation,
+                unused: 0,
             },
-            forward: kernel("forward", activation, &[NEXT, PRE, BIAS, MEASURED]),
-            backward: kernel("backward", activation, &[NEXT, PRE, MEASURED]),
+            forward: kernel("forward", None, &[NEXT, PRE, BIAS, MEASURED]),
+            backward: kernel("backward", None, &[NEXT, PRE, MEASURED]),
             count: kernel("count", None, &[NEXT, COUNTS]),
             product: kernel("multiply", Some(("transposed", 0)), &[WEIGHT, LAST, NEXT]),
             transposed: kernel("multiply", Some(("transposed", 1)), &[WEIGHT, LAST, NEXT]),
@@ -277,7 +278,7 @@ impl<'a> Matrix<'a> {
     fn product(&self, kernel: &Program, x: &[f64], groups: u64, count: u64) -> Result<Vec<f64>, Error> {
         let x: Vec<u32> = x.iter().map(|&x| (x as f32).to_bits()).collect();
         let (width, batch) = (self.columns as u32, self.rows as u32);
-        let params = Params { width, batch, scale: 1.0, slope: 0.0, low: 0.0, high: 0.0, unused: [0; 2] };
+        let params = Params { width, batch, scale: 1.0, slope: 0.0, low: 0.0, high: 0.0, activation: 0, unused: 0 };
         let buffers = [(WEIGHT.0, &self.matrix), (LAST.0, &self.vector), (MEASURED.0, &self.measured)];
         let given = Given::new(buffers.map(|(_, buffer)| buffer));
         let upload = Step::Upload { to: given.slot(&self.vector), words: x.into() };

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::stamp::Stamp;
 use super::{Rounding, all, source};
-use crate::gpu::{orthogonal, spirv};
+use crate::gpu::{reflections, spirv};
 
 /// Where Debian and others have the driver.
 const DRIVER: &str = "/usr/share/vulkan/icd.d/radeon_icd.x86_64.json";
@@ -49,7 +49,7 @@ fn codes(rounding: Rounding, both: bool) -> impl Iterator<Item = (String, Vec<u3
         };
         (format!("{variant:?} {wide}"), code, "main")
     });
-    let of_reflections = orthogonal::KERNELS.iter().map(move |&orthogonal::Kernel(name, bindings)| {
+    let of_reflections = reflections::KERNELS.iter().map(move |&reflections::Kernel(name, bindings)| {
         let code = match rounding {
             Rounding::ByGuards => guarded(&super::orthogonal(rounding), name, &[]),
             Rounding::ByLanguage => spirv::tests::of_reflections(name, bindings),
@@ -201,7 +201,7 @@ fn amds_compiler_fuses_exact_products_alone() {
             total += count;
             wrong.extend(not_exact.into_iter().map(|code| format!("{family}, {name}: {code}")));
         }
-        assert_eq!(compiled, all(both).count() + orthogonal::KERNELS.len(), "{family}");
+        assert_eq!(compiled, all(both).count() + reflections::KERNELS.len(), "{family}");
         // That some are fused shows that they are found; of what is marked, ACO fuses next to none.
         let least = if rounding == Rounding::ByGuards { 100 } else { 0 };
         assert!(

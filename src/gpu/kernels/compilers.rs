@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::stamp::Stamp;
 use super::{Rounding, Variant, Writes, source};
 use crate::cpu::orthogonal::Geometry;
-use crate::gpu::orthogonal;
-use crate::gpu::recording::Slot;
+use crate::gpu::reflections;
+use crate::gpu::slot::Slot;
 use crate::gpu::windows::{self, Limits, Params, Window, split};
 use crate::sampler::{Kernel, Sampler};
 use crate::{Distribution, Dtype, Fill, JaxKey, Layout, Scheme, Stream, cpu};
@@ -293,22 +293,22 @@ fn jobs(kernel: Kernel) -> (Vec<u8>, Vec<u8>) {
 }
 
 /// The kernels of products of reflections, each with its buffers.
-const REFLECTIONS: [(orthogonal::Kernel, &[&str]); 8] = [
-    (orthogonal::BEND, &["drawn", "ends"]),
-    (orthogonal::TURN, &["drawn", "ends", "reflections"]),
-    (orthogonal::START, &["ends", "vectors"]),
-    (orthogonal::SUMS, &["across", "rows", "lanes"]),
-    (orthogonal::HALVES, &["lanes", "products"]),
-    (orthogonal::TRIANGLE, &["products", "t"]),
-    (orthogonal::TRANSFORM, &["products", "t", "through"]),
-    (orthogonal::SUBTRACT, &["across", "vectors", "through"]),
+const REFLECTIONS: [(reflections::Kernel, &[&str]); 8] = [
+    (reflections::BEND, &["drawn", "ends"]),
+    (reflections::TURN, &["drawn", "ends", "reflections"]),
+    (reflections::START, &["ends", "vectors"]),
+    (reflections::SUMS, &["across", "rows", "lanes"]),
+    (reflections::HALVES, &["lanes", "products"]),
+    (reflections::TRIANGLE, &["products", "t"]),
+    (reflections::TRANSFORM, &["products", "t", "through"]),
+    (reflections::SUBTRACT, &["across", "vectors", "through"]),
 ];
 
 /// A program that sends the vectors of a matrix through their reflections.
 fn program_of_reflections() -> String {
     let mut text = String::from("#include \"harness.hpp\"\n#ifdef FLUSH\n#include <immintrin.h>\n#endif\n");
     let mut run = String::new();
-    for (i, (orthogonal::Kernel(name, _), buffers)) in REFLECTIONS.iter().enumerate() {
+    for (i, (reflections::Kernel(name, _), buffers)) in REFLECTIONS.iter().enumerate() {
         let metal = translated(&super::orthogonal(Rounding::ByGuards), name, &[]);
         let mut arguments = String::new();
         let mut made = String::new();
@@ -336,7 +336,7 @@ fn program_of_reflections() -> String {
              static Params params; memcpy((void *)&params, job.params, sizeof(Params)); {made} {fields}\n\
              for (uint y = 0; y < job.y; y++) for (uint x = 0; x < job.x; x++) {name}(metal::uint3(x, y, 0), params{arguments}{sizes});\n\
              break; }}",
-            size_of::<orthogonal::Params>(),
+            size_of::<reflections::Params>(),
         );
     }
     // A file of sizes and dispatches; before a block's first one its normals.
@@ -356,7 +356,7 @@ fn program_of_reflections() -> String {
          switch (job.number) {{\n{run}}}\n}}\n\
          FILE *out = fopen(arguments[2], \"wb\");\n\
          return !out || fwrite(vectors + 32, 1, sizes[3] - 32, out) != sizes[3] - 32 || fclose(out);\n}}\n",
-        size = size_of::<orthogonal::Params>(),
+        size = size_of::<reflections::Params>(),
     );
     text
 }
@@ -369,19 +369,19 @@ fn reflections() -> (Vec<u8>, Vec<u8>) {
     let fill = scheme.fill(&SIDES, Layout::OUT_IN, stream, Dtype::F32).unwrap();
     let Sampler::Orthogonal(matrix) = &fill.sampler else { panic!("{fill:?}") };
     let geometry = Geometry::new(matrix);
-    let panel = orthogonal::Panel { matrix: 0, numbers: 0..SIDES[0] };
+    let panel = reflections::Panel { matrix: 0, numbers: 0..SIDES[0] };
     let (padded, places) = (geometry.padded as u64, SIDES[0]);
     let floats =
         [32 * geometry.stride(), 64, 32 * padded, 8 + places * padded, places * 1024, places * 32, 1024, places * 32];
     let mut file: Vec<u8> = floats.iter().flat_map(|floats| (4 * floats).to_ne_bytes()).collect();
     for block in (0..panel.blocks()).rev() {
-        let tables = orthogonal::tables(&geometry, &panel, block);
+        let tables = reflections::tables(&geometry, &panel, block);
         let unit = Distribution::Normal { mean: 0.0, std: 1.0 };
         let first = geometry.normals(0, 32 * block);
         let count = 32.min(SIDES[0] - 32 * block as u64);
         let normals = Fill::new(&unit, stream, Dtype::F32, first..first + count * geometry.stride()).unwrap();
         let mut normals = Some(cpu::bytes(&normals).unwrap());
-        for orthogonal::Work { kernel, of_reflections, groups, size } in orthogonal::of_block(&tables[0]) {
+        for reflections::Work { kernel, of_reflections, groups, size } in reflections::works(&tables[0]) {
             let number = REFLECTIONS.iter().position(|(known, _)| *known == kernel).unwrap();
             let normals = normals.take().unwrap_or_default();
             for word in [number as u32, of_reflections.into(), groups[0] as u32 * size, groups[1] as u32] {

@@ -1022,7 +1022,7 @@ def structures():
 def main():
     comparison = Comparison()
     ours = "\n".join(vectors())
-    text = "\n".join(lines_of("VALUES.md"))
+    text = "\n".join(lines_of("docs/VALUES.md"))
     begin = text.index("```text\n") + len("```text\n")
     theirs = text[begin : text.index("\n```", begin)]
     if "--vectors" in sys.argv:

@@ -108,7 +108,7 @@ async function show(coming) {
     tensors = plan.tensors;
     list();
     $("table").hidden = false;
-    say(`By the rules of architectures/${plan.architecture}.toml.`);
+    say(`By the rules of data/architectures/${plan.architecture}.toml.`);
     document.body.dataset.model = "done";
   } catch (error) {
     if (own !== turn) return;

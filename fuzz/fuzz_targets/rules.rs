@@ -11,11 +11,11 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 /// The first two layers of real models, which name their tensors in different ways, and tensors without fans.
 static MODEL: LazyLock<Vec<Tensor>> = LazyLock::new(|| {
     let lists = [
-        include_str!("../../models/gpt2.json"),
-        include_str!("../../models/llama-8b.json"),
-        include_str!("../../models/all-minilm-l6-v2.json"),
-        include_str!("../../models/vit-base.json"),
-        include_str!("../../models/resnet50.json"),
+        include_str!("../../data/models/gpt2.json"),
+        include_str!("../../data/models/llama-8b.json"),
+        include_str!("../../data/models/all-minilm-l6-v2.json"),
+        include_str!("../../data/models/vit-base.json"),
+        include_str!("../../data/models/resnet50.json"),
     ];
     let odd = [("", vec![]), ("a", vec![0, 3]), ("é/kernel", vec![3, 3, 1 << 31, 1 << 30])];
     lists

@@ -12,7 +12,7 @@ use crate::{Error, ErrorKind};
 
 macro_rules! architectures {
     ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../architectures/", $name, ".toml")))),*]
+        &[$(($name, include_str!(concat!("../../data/architectures/", $name, ".toml")))),*]
     };
 }
 
@@ -63,7 +63,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "whisper",
 ];
 
-/// The tensors of a configuration's model, and how they start: a TOML text, as `architectures/` has them, whose README says how
+/// The tensors of a configuration's model, and how they start: a TOML text, as `data/architectures/` has them, whose README says how
 /// they are written.
 ///
 /// ```

@@ -118,22 +118,22 @@ use crate::error::quoted;
 use crate::names::{plain, unknown};
 use crate::{Error, ErrorKind, Layout, Scheme};
 
-/// The rules that come with fanin: files of `presets/`, each of which says what it follows.
+/// The rules that come with fanin: files of `data/presets/`, each of which says what it follows.
 const PRESETS: &[(&str, &str)] = &[
-    ("gpt2", include_str!("../../presets/gpt2.toml")),
-    ("gemma", include_str!("../../presets/gemma.toml")),
-    ("llama", include_str!("../../presets/llama.toml")),
-    ("bert", include_str!("../../presets/bert.toml")),
-    ("roberta", include_str!("../../presets/roberta.toml")),
-    ("vit", include_str!("../../presets/vit.toml")),
-    ("resnet", include_str!("../../presets/resnet.toml")),
-    ("pytorch", include_str!("../../presets/pytorch.toml")),
-    ("keras", include_str!("../../presets/keras.toml")),
-    ("flax", include_str!("../../presets/flax.toml")),
-    ("burn", include_str!("../../presets/burn.toml")),
+    ("gpt2", include_str!("../../data/presets/gpt2.toml")),
+    ("gemma", include_str!("../../data/presets/gemma.toml")),
+    ("llama", include_str!("../../data/presets/llama.toml")),
+    ("bert", include_str!("../../data/presets/bert.toml")),
+    ("roberta", include_str!("../../data/presets/roberta.toml")),
+    ("vit", include_str!("../../data/presets/vit.toml")),
+    ("resnet", include_str!("../../data/presets/resnet.toml")),
+    ("pytorch", include_str!("../../data/presets/pytorch.toml")),
+    ("keras", include_str!("../../data/presets/keras.toml")),
+    ("flax", include_str!("../../data/presets/flax.toml")),
+    ("burn", include_str!("../../data/presets/burn.toml")),
 ];
 
-const SCHEME: &str = include_str!("../../presets/scheme.toml");
+const SCHEME: &str = include_str!("../../data/presets/scheme.toml");
 
 /// The patterns of one scheme's layouts have no more bytes together.
 const MOST_TEXT: usize = 1_000_000;

@@ -167,7 +167,7 @@ fn assert_bad_numbers_are_refused(class: &str, json: &str, required: &[&str], co
 const BERT: &str = r#"{"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
     "intermediate_size": 160, "max_position_embeddings": 80, "pad_token_id": 0}"#;
 
-// transformers 5.24 has the same of each, as architectures/compare.py asks it.
+// transformers 5.24 has the same of each, as data/architectures/compare.py asks it.
 #[test]
 fn bert_is_as_its_class_and_options_say() {
     const WORDS: &str = "embeddings.word_embeddings.weight";
@@ -818,7 +818,7 @@ fn published_models_have_their_tensors() {
             "torch_dtype": "bfloat16"}"#,
     );
     assert_eq!(parameters(&llama), 8_030_261_248);
-    let path = fanin_tests::repository().join("models/llama-8b.json");
+    let path = fanin_tests::repository().join("data/models/llama-8b.json");
     let published = fanin::rules::Model::from_json(&std::fs::read(path).unwrap()).unwrap();
     let all = |model: &fanin::rules::Model| -> BTreeMap<_, _> {
         model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype.clone()))).collect()

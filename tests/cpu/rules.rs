@@ -1061,7 +1061,7 @@ fn a_model_is_recognised_by_all_its_tensors() {
         ("resnet50", "resnet"),
         ("vit-base", "vit"),
     ] {
-        let text = std::fs::read(format!("{}/models/{list}.json", fanin_tests::repository().display())).unwrap();
+        let text = std::fs::read(format!("{}/data/models/{list}.json", fanin_tests::repository().display())).unwrap();
         assert_eq!(Rules::recognise(Model::from_json(&text).unwrap().tensors()).unwrap(), preset, "{list}");
     }
     let none = Rules::recognise(&listed(&[("weight", &[8, 8])])).unwrap_err().to_string();

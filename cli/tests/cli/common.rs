@@ -22,7 +22,7 @@ pub fn succeed(arguments: &[&str]) -> String {
 }
 
 pub fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/models")
 }
 
 pub fn path(path: &Path) -> &str {

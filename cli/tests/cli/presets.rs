@@ -9,7 +9,7 @@ use crate::common::models;
 use fanin::rules::{Model, Rules, Tensor};
 use fanin::{Layout, Scheme};
 
-/// The tensors of a model of `models/` that are no integers.
+/// The tensors of a model of `data/models/` that are no integers.
 fn model(name: &str) -> Vec<Tensor> {
     let text = fs::read(models().join(format!("{name}.json"))).unwrap();
     let mut tensors = Model::from_json(&text).unwrap().tensors().to_vec();

@@ -3,7 +3,7 @@
 
     cargo build --release --workspace
     pip install torch torchvision transformers keras tensorflow-cpu flax      # any of them
-    python3 presets/compare.py
+    python3 data/presets/compare.py
 
 Each tensor's mean and standard deviation must be within 6 standard errors of the preset's.
 """

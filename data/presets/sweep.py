@@ -3,8 +3,8 @@
 
     cargo build --release --workspace
     pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
-    python3 presets/sweep.py                            # all classes
-    python3 presets/sweep.py 'Gemma*' 'ViltModel'       # some of them
+    python3 data/presets/sweep.py                            # all classes
+    python3 data/presets/sweep.py 'Gemma*' 'ViltModel'       # some of them
 
 Each class is made small, from its configuration's defaults and a few smaller numbers, and started by its own _init_weights; `fanin rules
 --preset auto` is given the names and shapes that save_pretrained would write. Each tensor's mean and standard deviation must then be

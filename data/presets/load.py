@@ -3,7 +3,7 @@
 
     cargo build --release --workspace
     pip install torch transformers accelerate
-    python3 presets/load.py
+    python3 data/presets/load.py
 
 Run with PyTorch 2.15.0, accelerate 1.15.0 and safetensors 0.8.0, under transformers 4.57.6 and 5.24.0. The tensor lists are those of
 small models' own state dicts, as transformers saves them. For each model, as one file, as shards, and in bf16:
@@ -14,7 +14,7 @@ small models' own state dicts, as transformers saves them. For each model, as on
 - accelerate's `load_checkpoint_in_model` and `load_checkpoint_and_dispatch` take it, and the model's state dict has the file's bits,
   tied tensors too. (Transformers 5 renames ViT's tensors as it loads them, which accelerate does not, so that it is left out there.)
 
-By hand, files of models/gpt2.json and models/vit-base.json in f32 and bf16 were the same bits in candle 0.11.1, by
+By hand, files of data/models/gpt2.json and data/models/vit-base.json in f32 and bf16 were the same bits in candle 0.11.1, by
 `candle_core::safetensors::load` and by `VarBuilder::from_mmaped_safetensors`.
 """
 

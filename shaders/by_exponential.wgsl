@@ -1,6 +1,6 @@
 // Candidates of a truncated normal from an exponential cut to the window (Robert 1995,
 // https://doi.org/10.1007/BF00143942): the twin of `by_exponential` in
-// src/cpu/truncated_normal.rs.
+// src/kernel/truncated_normal.rs.
 
 // Whether the cut leaves half of the exponential's mass or less, which words then share out from the near bound on.
 const NARROW: u32 = 16u;

@@ -1,4 +1,4 @@
-// Candidates of a truncated normal from the normal itself: the twin of `by_normal` in src/cpu/truncated_normal.rs.
+// Candidates of a truncated normal from the normal itself: the twin of `by_normal` in src/kernel/truncated_normal.rs.
 
 fn value_of(d: f32, word: u32) -> f32 {
     if ((asks & LOCATION) == 0u) {

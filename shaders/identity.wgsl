@@ -1,4 +1,4 @@
-// Diagonals: the twin of src/cpu/identity.rs.
+// Diagonals: the twin of src/kernel/identity.rs.
 
 // Rows of a matrix, and of all taps that are matrices, of which the one from this row on counts.
 const ROWS: u32 = 3u;

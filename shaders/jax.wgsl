@@ -1,4 +1,4 @@
-// What `jax.random` draws from: the twin of src/cpu/jax.rs.
+// What `jax.random` draws from: the twin of src/kernel/jax.rs.
 
 // The words of a block's four elements, each of a counter of its own.
 fn jax_words(number: vec2<u32>) -> vec4<u32> {

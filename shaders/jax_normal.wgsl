@@ -1,4 +1,4 @@
-// `jax.random.normal` and `truncated_normal`: the twin of `fill_normal` in src/cpu/jax.rs.
+// `jax.random.normal` and `truncated_normal`: the twin of `fill_normal` in src/kernel/jax.rs.
 
 fn draw_block(count: u32) {
     let w = jax_words(block_at(count));

@@ -1,4 +1,4 @@
-// `jax.random.uniform`: the twin of `fill_uniform` in src/cpu/jax.rs.
+// `jax.random.uniform`: the twin of `fill_uniform` in src/kernel/jax.rs.
 
 fn draw_block(count: u32) {
     let w = jax_words(block_at(count));

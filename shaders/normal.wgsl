@@ -1,4 +1,4 @@
-// The normal distribution: the twin of src/cpu/normal.rs.
+// The normal distribution: the twin of src/kernel/normal.rs.
 
 fn value_of(distance: f32, word: u32) -> f32 {
     if ((asks & LOCATION) == 0u) {

@@ -26,7 +26,7 @@ struct Params {
     @align(16) numbers: Numbers,
 }
 
-// The order is that of `Numbers` in src/sampler/numbers.rs, which says what each is.
+// The order is that of `Numbers` in src/kernel/numbers.rs, which says what each is.
 struct Numbers {
     location: f32,
     offset: f32,

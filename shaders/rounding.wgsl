@@ -1,4 +1,4 @@
-// From the kernels' working values to elements: the twin of src/arithmetic/rounding.rs and src/cpu/placing.rs.
+// From the kernels' working values to elements: the twin of src/arithmetic/rounding.rs and src/kernel/line.rs.
 
 // By comparisons, since min and max may give either zero for 0 and -0.
 fn clamped(x: f32, low: f32, high: f32) -> f32 {
@@ -6,7 +6,7 @@ fn clamped(x: f32, low: f32, high: f32) -> f32 {
     return select(y, high, y > high);
 }
 
-// What a pipeline has to ask, a bit each: `asks` in src/sampler/parameters.rs. What it need not ask, it is compiled without.
+// What a pipeline has to ask, a bit each: `asks` in src/kernel/line.rs. What it need not ask, it is compiled without.
 override asks: u32 = 0u;
 const LOCATION: u32 = 1u;
 const OFFSET: u32 = 2u;

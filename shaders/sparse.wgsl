@@ -1,4 +1,4 @@
-// Normals with so many zeros for each input: the twin of src/cpu/sparse.rs.
+// Normals with so many zeros for each input: the twin of src/kernel/sparse.rs.
 
 const OUTPUTS: u32 = 3u;
 const ZEROS: u32 = 4u;

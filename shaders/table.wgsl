@@ -1,4 +1,4 @@
-// What kernels take beside their parameters, where an element hangs on its place in a matrix: src/gpu/tables.rs fills it.
+// What kernels take beside their parameters, where an element depends on its place in a matrix: src/kernel/table.rs has its words.
 
 @group(0) @binding(2) var<storage, read> table: array<u32>;
 

@@ -1,4 +1,4 @@
-// What TensorFlow's stateless random operations draw from: the twin of src/cpu/tensorflow.rs.
+// What TensorFlow's stateless random operations draw from: the twin of src/kernel/tensorflow.rs.
 
 // The words of a block; the third word of its counter is in `params.numbers.word`.
 fn tensorflow_words(number: vec2<u32>) -> vec4<u32> {

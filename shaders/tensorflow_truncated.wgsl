@@ -1,4 +1,4 @@
-// `tf.random.stateless_truncated_normal`: the twin of `fill_truncated` in src/cpu/tensorflow.rs.
+// `tf.random.stateless_truncated_normal`: the twin of `fill_truncated` in src/kernel/tensorflow.rs.
 
 // Four elements take their words from 256 blocks of their own, pair by pair, and keep what is within two sigmas.
 fn draw_block(count: u32) {

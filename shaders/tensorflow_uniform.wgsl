@@ -1,4 +1,4 @@
-// `tf.random.stateless_uniform`: the twin of `fill_uniform` in src/cpu/tensorflow.rs.
+// `tf.random.stateless_uniform`: the twin of `fill_uniform` in src/kernel/tensorflow.rs.
 
 // As many of the word's low bits as the dtype's fraction has.
 fn unit_in_dtype(word: u32) -> f32 {

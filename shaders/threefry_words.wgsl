@@ -1,4 +1,4 @@
-// Threefry's words themselves, for known answers: the twin of `fill_threefry` in src/cpu/words.rs.
+// Threefry's words themselves, for known answers: the twin of `Words::Threefry` in src/kernel/words.rs.
 
 fn draw_block(count: u32) {
     let number = block_at(count);

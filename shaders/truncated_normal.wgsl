@@ -1,4 +1,4 @@
-// The truncated normal by rejection: the twin of src/cpu/truncated_normal.rs.
+// The truncated normal by rejection: the twin of src/kernel/truncated_normal.rs.
 //
 // A rejected candidate is written all the same, and a spare one over it later: that costs less than to keep 32 values in
 // registers. `candidates`, in a file of its own for each proposal, draws four.

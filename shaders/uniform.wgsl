@@ -1,4 +1,4 @@
-// The uniform distribution: the twin of src/cpu/uniform.rs.
+// The uniform distribution: the twin of src/kernel/uniform.rs.
 
 // All 32 bits count: the product of the high half is exact, and what it leaves out is small beside it.
 fn value_of(word: u32) -> f32 {

@@ -132,7 +132,7 @@ impl Error {
     }
 
     /// The same, of another kind, which is the whole's.
-    pub(crate) fn of(mut self, kind: ErrorKind) -> Error {
+    pub(crate) fn with_kind(mut self, kind: ErrorKind) -> Error {
         self.0.kind = kind;
         self
     }

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 use std::ops::Range;
 
 use crate::error::dimensions;
-use crate::sampler::{Orthogonal, Sampler};
+use crate::kernel::{Orthogonal, Sampler, Twin};
 use crate::selection::Selection;
 use crate::shape::MAX_ELEMENTS;
 use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
@@ -154,7 +154,7 @@ impl Distribution {
                 return Err(Error::new(ErrorKind::Shape, "the tensor's shape", value, allowed));
             }
         }
-        Fill::of(self, stream.of_tensor(elements), dtype, Selection::whole(shape))
+        Fill::selected(self, stream.of_tensor(elements), dtype, Selection::whole(shape))
     }
 }
 
@@ -173,10 +173,15 @@ impl Fill {
     /// ```
     pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype, range: Range<u64>) -> Result<Fill, Error> {
         checked(&range, MAX_ELEMENTS)?;
-        Fill::of(distribution, stream, dtype, Selection::range(range))
+        Fill::selected(distribution, stream, dtype, Selection::range(range))
     }
 
-    fn of(distribution: &Distribution, stream: Stream, dtype: Dtype, selection: Selection) -> Result<Fill, Error> {
+    fn selected(
+        distribution: &Distribution,
+        stream: Stream,
+        dtype: Dtype,
+        selection: Selection,
+    ) -> Result<Fill, Error> {
         if let Distribution::Structured(structure) = distribution {
             once(structure, selection.hull().end)?;
         }
@@ -479,12 +484,12 @@ impl Fill {
     /// use fanin::{Dtype, Layout, Stream, scheme};
     ///
     /// let fill = |scheme: fanin::Scheme, shape: &[u64]| scheme.fill(shape, Layout::OUT_IN, Stream::named(42, "w"), Dtype::F32);
-    /// assert_eq!(fill(scheme::normal(0.0, 1.0), &[50000, 64])?.worthwhile(), 1);
+    /// assert_eq!(fill(scheme::normal(0.0, 1.0), &[50000, 64])?.efficient_len(), 1);
     /// // Rows that are longer than there are columns are drawn together.
-    /// assert_eq!(fill(scheme::orthogonal(1.0), &[50000, 64])?.worthwhile(), 50000 * 64);
+    /// assert_eq!(fill(scheme::orthogonal(1.0), &[50000, 64])?.efficient_len(), 50000 * 64);
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn worthwhile(&self) -> u64 {
+    pub fn efficient_len(&self) -> u64 {
         let of = |Orthogonal { matrix, .. }: &Orthogonal| {
             let rows = if matrix.rows() > matrix.columns() { matrix.rows() } else { matrix.rows().min(1024) };
             rows * matrix.row_len()

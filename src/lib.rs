@@ -71,6 +71,7 @@ mod gain;
 mod golden;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod kernel;
 mod layout;
 mod matrix;
 mod moments;
@@ -83,7 +84,6 @@ pub mod probe;
 mod rng;
 #[cfg(feature = "rules")]
 pub mod rules;
-mod sampler;
 pub mod scheme;
 mod seed;
 pub mod seeds;

@@ -79,7 +79,7 @@ impl Matrix {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn of(shape: &[u64], layout: Layout) -> Result<Matrix, Error> {
-        let Sides { outputs, inputs, kernel, outputs_first, .. } = Sides::of(shape, layout)?;
+        let Sides { outputs, inputs, kernel, outputs_first, .. } = Sides::new(shape, layout)?;
         let rest = inputs * kernel.iter().product::<u64>();
         let (rows, columns) = if outputs_first { (outputs, rest) } else { (rest, outputs) };
         Matrix::new(rows, columns, !outputs_first, Taps::One)
@@ -103,7 +103,8 @@ impl Matrix {
 
     /// The same at this tap along each of the kernel's dimensions.
     pub(crate) fn at_tap(shape: &[u64], layout: Layout, middle: fn(u64) -> u64) -> Result<Matrix, Error> {
-        let Sides { outputs, inputs, kernel, outputs_first, kernel_last, kernel_first, .. } = Sides::of(shape, layout)?;
+        let Sides { outputs, inputs, kernel, outputs_first, kernel_last, kernel_first, .. } =
+            Sides::new(shape, layout)?;
         let taps = match kernel.iter().product() {
             1 => Taps::One,
             _ if !kernel_last && !kernel_first => {
@@ -239,7 +240,7 @@ struct Sides {
 }
 
 impl Sides {
-    fn of(shape: &[u64], layout: Layout) -> Result<Sides, Error> {
+    fn new(shape: &[u64], layout: Layout) -> Result<Sides, Error> {
         elements(shape)?;
         let roles = layout.roles(shape).map_err(|why| none(shape, layout, &why))?;
         if shape.contains(&0) {

@@ -87,7 +87,7 @@ impl crate::names::Named for Function {
 crate::names::as_text!(Function);
 
 impl Function {
-    pub(crate) fn of(self, x: f64) -> f64 {
+    pub(crate) fn value(self, x: f64) -> f64 {
         match self {
             Function::Linear => x,
             Function::Log => special::ln(x),
@@ -141,7 +141,7 @@ impl Structure {
                 }
                 for index in [0, count - 1] {
                     let x = start + index as f64 * step;
-                    let y = function.of(x);
+                    let y = function.value(x);
                     let value = format!("{function} of {} at index {index}", Number(x));
                     if !y.is_finite() {
                         return Err(Error::new(ErrorKind::Parameter, "the sequence's value", value, "a finite number"));
@@ -197,7 +197,7 @@ impl Structure {
             Structure::Sequence { start, step, function, count, .. } => (start, step, function, count),
             _ => (0.0, 0.0, Function::Linear, 0),
         };
-        (0..count).map(move |index| function.of(start + index as f64 * step))
+        (0..count).map(move |index| function.value(start + index as f64 * step))
     }
 
     /// A check that a dtype holds the values that are not zero.

@@ -1,4 +1,4 @@
-// Distribution + dtype -> kernel and its numbers, as src/sampler/ has it; and streams, as src/stream.rs.
+// Distribution + dtype -> kernel and its numbers, as src/kernel/ has it; and streams, as src/stream.rs.
 
 import { wordsOf } from "./numbers.js";
 import { erfc, exp, expm1, exponent } from "./special.js";
@@ -93,7 +93,7 @@ function normalF32(x) {
   return Math.abs(nearest) >= F32_TINY ? nearest : 0;
 }
 
-// What a kernel has to ask, a bit each: `asks` in src/sampler/parameters.rs.
+// What a kernel has to ask, a bit each: `asks` in src/kernel/line.rs.
 const ASKS = { location: 1, offset: 2, unit: 4, bounds: 8, narrow: 16 };
 
 // What the radius of a normal is too large by, inverted: src/arithmetic/math.rs.

@@ -37,7 +37,7 @@ pub fn show(bar: &ProgressBar, what: &str) {
 
 /// A line on the device and the tensor that it draws, with the size of its pieces if they are larger than chunks.
 pub fn draws(engine: &str, fill: &Fill, name: &str, chunk: u64) -> String {
-    let bytes = fill.dtype().bytes(fill.worthwhile());
+    let bytes = fill.dtype().bytes(fill.efficient_len());
     let pieces = if bytes > chunk { format!(", in pieces of {}", bytesize::ByteSize(bytes)) } else { String::new() };
     format!("{engine} draws {name}{pieces}")
 }

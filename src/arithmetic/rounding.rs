@@ -1,4 +1,4 @@
-//! The rounding of f32 to 16 bits, to nearest, ties to even: with `src/cpu/placing.rs` the twin of `shaders/rounding.wgsl`.
+//! The rounding of f32 to 16 bits, to nearest, ties to even: with `src/kernel/line.rs` the twin of `shaders/rounding.wgsl`.
 
 /// The nearest value within bounds, by comparisons, since WGSL's min and max may give either zero for 0 and -0.
 #[inline(always)]

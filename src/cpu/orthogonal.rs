@@ -9,14 +9,16 @@
 //! with half of its diagonal (T. Joffrain et al., "Accumulating Householder transformations, revisited", ACM Transactions on
 //! Mathematical Software 32, 2006, <https://doi.org/10.1145/1141885.1141886>).
 
+// Loops over lanes index several arrays at once; iterators over them are not vectorised as surely.
+#![allow(clippy::needless_range_loop)]
+
 use std::ops::Range;
 
 use multiversion::multiversion;
 
-use super::{Generator, Piece, normal, threads};
 use crate::arithmetic::math::inverse_sqrt;
-use crate::sampler::{Orthogonal, Sampler};
-use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream};
+use crate::kernel::{Generator, Normal, Orthogonal, Piece, normal};
+use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream, threads};
 
 /// Reflections of a block, and the lanes that a sum is shared out among.
 pub(crate) const BLOCK: usize = 32;
@@ -232,11 +234,7 @@ impl Geometry {
         block.v.fill(0.0);
         let count = BLOCK.min(self.count - first);
         // N(0, 1) in f32.
-        let Ok(Sampler::Normal(unit)) = Sampler::new(
-            &crate::Distribution::Normal { mean: 0.0, std: 1.0 },
-            Dtype::F32,
-            &Stream::from_key([0; 2], 0),
-        ) else {
+        let Ok(Some(Normal { line: unit })) = Normal::new(0.0, 1.0, Dtype::F32) else {
             return;
         };
         for j in 0..count {

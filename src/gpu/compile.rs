@@ -91,7 +91,7 @@ fn passed_through(device: &Device, words: &[u32], entry: &Entry<'_>, setting: &S
     };
     // SAFETY: naga wrote the words, of one of the library's own texts, which it validated for what this device can do, for the layout
     // that its pipeline has, with every index kept within its buffer; marks forbid the driver liberties, and allow none. The device is on
-    // Vulkan, or no one asks for this way (`Rounding::of`).
+    // Vulkan, or no one asks for this way (`Rounding::best`).
     let module = unsafe { device.create_shader_module_passthrough(descriptor) };
     pipeline(device, &module, entry.name, &[], setting)
 }

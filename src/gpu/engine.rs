@@ -18,7 +18,7 @@ use super::kernels::Variant;
 use super::program::{Access, Bindings, Program};
 use super::scopes::scoped;
 #[cfg(test)]
-use crate::sampler::Kernel;
+use crate::kernel::Kernel;
 use crate::{Error, ErrorKind};
 
 /// A device, its queue and its compiled programs.
@@ -240,7 +240,8 @@ mod tests {
             };
             let engine = Engine::new(&device, &queue);
             let variant = Variant { kernel: Kernel::Normal, asks: 0, dtype: Dtype::F32, writes: Writes::Words };
-            let programs = [Rounding::ByGuards, Rounding::of(&device)].map(|rounding| Program::Draw(variant, rounding));
+            let programs =
+                [Rounding::ByGuards, Rounding::best(&device)].map(|rounding| Program::Draw(variant, rounding));
             for wrong in ["fn main() { let x = 1 + ; }", "@compute @workgroup_size(1) fn other() {}"] {
                 for program in programs {
                     let error = engine.compile(&program, wrong).unwrap_err();

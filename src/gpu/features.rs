@@ -53,7 +53,7 @@ pub enum Rounding {
 impl Rounding {
     /// The protection that a device can have.
     #[cfg(not(target_family = "wasm"))]
-    pub(super) fn of(device: &Device) -> Rounding {
+    pub(super) fn best(device: &Device) -> Rounding {
         let is_vulkan = device.adapter_info().backend == Backend::Vulkan;
         if is_vulkan && device.features().contains(Features::PASSTHROUGH_SHADERS) {
             Rounding::ByLanguage
@@ -64,7 +64,7 @@ impl Rounding {
 
     /// A browser takes no SPIR-V.
     #[cfg(target_family = "wasm")]
-    pub(super) fn of(_: &Device) -> Rounding {
+    pub(super) fn best(_: &Device) -> Rounding {
         Rounding::ByGuards
     }
 }

@@ -2,7 +2,7 @@
 
 use super::features::Rounding;
 use crate::Dtype;
-use crate::sampler::Kernel;
+use crate::kernel::{Kernel, wgsl};
 
 #[cfg(test)]
 mod amd;
@@ -27,7 +27,7 @@ pub(crate) enum Writes {
     Odd,
 }
 
-/// A pipeline's kernel: what it draws, what it has to ask (`sampler::asks`), in which dtype, and how it writes.
+/// A pipeline's kernel: what it draws, what it has to ask (`asks`), in which dtype, and how it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Variant {
     pub kernel: Kernel,
@@ -61,7 +61,7 @@ impl Writes {
     }
 
     /// The ways of writing that a kernel can need in a dtype.
-    pub const fn of(kernel: Kernel, dtype: Dtype) -> &'static [Writes] {
+    pub const fn needed(kernel: Kernel, dtype: Dtype) -> &'static [Writes] {
         match (kernel, dtype.size()) {
             // Its elements are numbered from the buffer's beginning on, where blocks begin.
             (Kernel::Constant, _) => &[Writes::Words, Writes::Blocks],
@@ -75,34 +75,6 @@ macro_rules! part {
     ($name:literal) => {
         include_str!(concat!("../../shaders/", $name, ".wgsl"))
     };
-}
-
-const BLOCKS: &str = part!("blocks");
-const TENSORFLOW: &str = part!("tensorflow");
-const THREEFRY: &str = part!("threefry");
-const JAX: &str = part!("jax");
-const REDRAW: &str = part!("truncated_normal");
-const PLACES: &str = part!("table");
-
-/// The texts in `shaders/` that are a kernel's own.
-fn parts(kernel: Kernel) -> &'static [&'static str] {
-    match kernel {
-        Kernel::Constant => &[part!("constant"), BLOCKS],
-        Kernel::Uniform => &[part!("uniform"), BLOCKS],
-        Kernel::Normal => &[part!("normal"), BLOCKS],
-        Kernel::TruncatedByNormal => &[part!("by_normal"), REDRAW],
-        Kernel::TruncatedByExponential => &[part!("by_exponential"), REDRAW],
-        Kernel::Words => &[part!("words"), BLOCKS],
-        Kernel::ThreefryWords => &[THREEFRY, part!("threefry_words"), BLOCKS],
-        Kernel::TensorFlowUniform => &[TENSORFLOW, part!("tensorflow_uniform"), BLOCKS],
-        Kernel::TensorFlowNormal => &[TENSORFLOW, part!("tensorflow_normal"), BLOCKS],
-        Kernel::TensorFlowTruncated => &[TENSORFLOW, part!("tensorflow_truncated"), BLOCKS],
-        Kernel::JaxUniform => &[THREEFRY, JAX, part!("jax_uniform"), BLOCKS],
-        Kernel::JaxNormal => &[THREEFRY, JAX, part!("jax_normal"), BLOCKS],
-        Kernel::Lookup => &[PLACES, part!("lookup"), BLOCKS],
-        Kernel::Identity => &[PLACES, part!("identity"), BLOCKS],
-        Kernel::Sparse => &[PLACES, part!("sparse"), BLOCKS],
-    }
 }
 
 /// The text that keeps the rounding of an f32 operation from the next one.
@@ -139,19 +111,19 @@ pub(super) fn source(variant: Variant, wide: bool, rounding: Rounding) -> String
         write,
         part!("tile"),
     ];
-    [&shared, parts(variant.kernel)].concat().join("\n")
+    [&shared, wgsl(variant.kernel)].concat().join("\n")
 }
 
 /// Every kernel that asks nothing, and those that may ask, asking all; without 64-bit integers, and with them, where `both` says so.
 #[cfg(test)]
 pub(super) fn all(both: bool) -> impl Iterator<Item = (Variant, bool)> {
-    use crate::sampler::asks;
+    use crate::kernel::asks;
     let asking = [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByNormal, Kernel::TruncatedByExponential];
     let everything = asks::LOCATION | asks::OFFSET | asks::UNIT | asks::BOUNDS | asks::NARROW;
     let kernels = Kernel::ALL.iter().map(|&kernel| (kernel, 0)).chain(asking.map(|kernel| (kernel, everything)));
     kernels.flat_map(move |(kernel, asks)| {
         Dtype::ALL.iter().flat_map(move |&dtype| {
-            Writes::of(kernel, dtype)
+            Writes::needed(kernel, dtype)
                 .iter()
                 .flat_map(move |&writes| [false, true].map(|wide| (Variant { kernel, asks, dtype, writes }, wide)))
                 .filter(move |(_, wide)| both || !wide)
@@ -169,7 +141,7 @@ mod tests {
         use naga::valid::{Capabilities, ValidationFlags, Validator};
         for &kernel in Kernel::ALL {
             for &dtype in Dtype::ALL {
-                for &writes in Writes::of(kernel, dtype) {
+                for &writes in Writes::needed(kernel, dtype) {
                     let text = source(Variant { kernel, asks: 0, dtype, writes }, false, Rounding::ByGuards);
                     let module =
                         naga::front::wgsl::parse_str(&text).unwrap_or_else(|e| panic!("{}", e.emit_to_string(&text)));

@@ -52,8 +52,7 @@ pub use arena::Arena;
 pub use wgpu;
 use wgpu::{Buffer, BufferUsages, CommandEncoder, Device, PipelineCache, Queue};
 
-use crate::cpu::TILE;
-use crate::sampler::Sampler;
+use crate::kernel::{Sampler, TILE, Twin};
 use crate::{Error, Fill};
 use engine::Engine;
 pub use features::{Rounding, features};
@@ -164,7 +163,7 @@ impl GpuFiller {
     /// [`ErrorKind::DeviceLimit`] if the device cannot run the kernels, for which WebGPU's default limits are enough;
     /// [`ErrorKind::Device`] if it fails, or if the queue is another device's.
     pub fn new(device: &Device, queue: &Queue) -> Result<GpuFiller, Error> {
-        GpuFiller::with_proofs(device, queue, Proofs::wanted(Rounding::of(device)))
+        GpuFiller::with_proofs(device, queue, Proofs::wanted(Rounding::best(device)))
     }
 
     /// A filler of this device's buffers, whatever the device draws: no pipeline is tested.
@@ -240,8 +239,8 @@ impl GpuFiller {
             }
             for sampler in fill.samplers() {
                 // Elements beside matrices are zero.
-                let sampler = if matches!(sampler, Sampler::Orthogonal(_)) { &Sampler::Constant(0) } else { sampler };
-                for &writes in Writes::of(sampler.kernel(), fill.dtype()) {
+                let sampler = if matches!(sampler, Sampler::Orthogonal(_)) { &Sampler::ZERO } else { sampler };
+                for &writes in Writes::needed(sampler.kernel(), fill.dtype()) {
                     let variant = windows::variant(sampler, fill.dtype(), writes);
                     let rounding = self.prove_all([variant], [fill])?;
                     self.engine.pipeline(&Program::Draw(variant, rounding))?;

@@ -8,11 +8,12 @@ use super::program::Program;
 use super::recording::{Dispatch, Step};
 use super::reflections::{KERNELS, Panel, Work, tables, works};
 use super::slot::Slot;
-use super::tables::{HEAD, Rows, of_vectors};
+use super::tables::of_vectors;
 use super::windows::{Limits, Split, Window, plan};
 use crate::cpu::orthogonal::{BLOCK, Geometry};
+use crate::kernel::table::{HEAD, Rows};
+use crate::kernel::{Orthogonal, Sampler, Twin};
 use crate::matrix::Taps;
-use crate::sampler::{Orthogonal, Sampler};
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Matrix, Stream};
 
 /// Bytes of the vectors that are worked on at once, where a device binds so many.
@@ -114,7 +115,7 @@ const UNIT: Distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
 /// The kernels that matrices take: those of reflections, and what draws their normals.
 pub(super) fn programs(rounding: Rounding) -> Result<Vec<Program>, Error> {
     let unit = Sampler::new(&UNIT, Dtype::F32, &Stream::numbered(0, 0))?;
-    let draws = super::kernels::Writes::of(unit.kernel(), Dtype::F32).iter();
+    let draws = super::kernels::Writes::needed(unit.kernel(), Dtype::F32).iter();
     let draws = draws.map(|&writes| Program::Draw(super::windows::variant(&unit, Dtype::F32, writes), rounding));
     Ok(KERNELS.map(|kernel| Program::Reflect(kernel, rounding)).into_iter().chain(draws).collect())
 }

@@ -11,7 +11,7 @@ use super::orthogonal::Job;
 use super::recording::Step;
 use super::slot::Slot;
 use super::{GpuFiller, Target, tables, windows};
-use crate::cpu::TILE;
+use crate::kernel::TILE;
 use crate::{Error, Fill};
 
 /// The number of runs of elements that are in one group.

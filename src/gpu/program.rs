@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::features::Rounding;
 use super::kernels::{self, Variant};
 use super::reflections;
-use super::tables::HEAD;
 use super::windows::{self, ROWS};
+use crate::kernel::table::HEAD;
 
 /// A kernel that a device can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

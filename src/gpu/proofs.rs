@@ -11,9 +11,8 @@ use super::run::Run;
 use super::self_test::{Check, Known, SelfTest, known_answers};
 use super::windows;
 use super::{GpuFiller, Target};
-use crate::cpu::{self, TILE};
-use crate::sampler::{Sampler, Sparse};
-use crate::{Dtype, Error, Fill};
+use crate::kernel::{Sampler, Sparse, TILE, Twin};
+use crate::{Dtype, Error, Fill, cpu};
 
 /// The proofs of a device.
 #[derive(Debug)]
@@ -99,7 +98,7 @@ impl GpuFiller {
                     fill.samplers().find(has)
                 };
                 // A constant's pipeline also draws the zeros in whose place matrices come.
-                let sampler = fills.clone().into_iter().find_map(drawn_by).copied().unwrap_or(Sampler::Constant(0));
+                let sampler = fills.clone().into_iter().find_map(drawn_by).copied().unwrap_or(Sampler::ZERO);
                 self.prove(variant, rounding, &sampler)?.into_result()?;
                 self.proofs.proved().insert(proof);
             }
@@ -208,7 +207,7 @@ mod tests {
     use super::super::reflections;
     use super::Rounding::{ByGuards, ByLanguage};
     use super::*;
-    use crate::sampler::Kernel;
+    use crate::kernel::Kernel;
     use crate::{Distribution, ErrorKind, Layout, Scheme, Stream};
     use wgpu::DeviceType;
 
@@ -235,7 +234,7 @@ mod tests {
                 continue;
             }
             let (kernel, dtype) = (known.fill.sampler.kernel(), known.fill.dtype());
-            for &writes in Writes::of(kernel, dtype) {
+            for &writes in Writes::needed(kernel, dtype) {
                 if dtype == Dtype::F32 || writes == Writes::Odd || kernel == Kernel::Constant {
                     variants.insert(windows::variant(&known.fill.sampler, dtype, writes));
                 }
@@ -243,7 +242,7 @@ mod tests {
         }
         assert!(variants.len() > 80, "{}", variants.len());
         for variant in variants {
-            let prove = || filler.prove(variant, ByGuards, &Sampler::Constant(0)).unwrap();
+            let prove = || filler.prove(variant, ByGuards, &Sampler::ZERO).unwrap();
             let proof = prove();
             assert!(proof.agrees() && proof.checks.iter().all(|check| check.values > 1000), "{variant:?}: {proof:?}");
             let by = match variant.kernel {
@@ -308,7 +307,7 @@ mod tests {
         let mut variants = HashSet::new();
         for Known { fill, .. } in known_answers().unwrap() {
             if !matches!(fill.sampler, Sampler::Orthogonal(_)) && fill.dtype() == Dtype::F32 {
-                let ways = Writes::of(fill.sampler.kernel(), Dtype::F32).iter();
+                let ways = Writes::needed(fill.sampler.kernel(), Dtype::F32).iter();
                 variants.extend(ways.map(|&writes| windows::variant(&fill.sampler, Dtype::F32, writes)));
             }
         }
@@ -330,7 +329,7 @@ mod tests {
                     0 if filler.engine.device.features().contains(wgpu::Features::PIPELINE_CACHE) => &cached(&filler),
                     _ => &filler,
                 };
-                agrees(&name, filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap());
+                agrees(&name, filler.prove(variant, ByLanguage, &Sampler::ZERO).unwrap());
             }
             if is_fast {
                 agrees(&name, filler.orthogonal_test(Dtype::F32, ByLanguage).unwrap());
@@ -358,7 +357,7 @@ mod tests {
             .into_iter()
             .filter(|&variant| {
                 filler.engine.unmark(&Program::Draw(variant, ByLanguage));
-                !filler.prove(variant, ByLanguage, &Sampler::Constant(0)).unwrap().agrees()
+                !filler.prove(variant, ByLanguage, &Sampler::ZERO).unwrap().agrees()
             })
             .map(|variant| variant.kernel)
             .collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::program::Program;
 use super::slot::Slot;
-use crate::cpu::TILE;
+use crate::kernel::TILE;
 
 /// One thing that a device does.
 #[derive(Clone, Debug)]

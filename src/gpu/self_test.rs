@@ -9,7 +9,7 @@ use super::kernels::Variant;
 use super::plan::{Given, Part, parts};
 use super::run::Run;
 use super::{GpuFiller, Target, windows};
-use crate::sampler::Sampler;
+use crate::kernel::{Sampler, Twin, Words};
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 
 /// Random123's known answers for philox4x32-10: counter, key, words.
@@ -261,7 +261,7 @@ impl GpuFiller {
             let name = |place| format!("philox4x32-10 known answer {i} on the {place}");
             let [low, high, attempt, nonce] = counter;
             let stream = Stream::from_key(key, nonce);
-            let drawn = self.known_answer(Sampler::Words(attempt), stream, [low, high], rounding)?;
+            let drawn = self.known_answer(Sampler::Words(Words::Philox(attempt)), stream, [low, high], rounding)?;
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::philox4x32_10(counter, key), &words);
         }
@@ -269,7 +269,7 @@ impl GpuFiller {
             let name = |place| format!("threefry2x32-20 known answer {i} on the {place}");
             let [high, low] = counter;
             let stream = Stream::from_key(key, 0);
-            let drawn = self.known_answer(Sampler::ThreefryWords, stream, [low, high], rounding)?;
+            let drawn = self.known_answer(Sampler::Words(Words::Threefry), stream, [low, high], rounding)?;
             check(name("device"), &drawn, &words);
             check(name("CPU"), &crate::threefry2x32_20(counter, key), &words);
         }
@@ -332,7 +332,7 @@ impl GpuFiller {
 mod tests {
     use super::super::kernels::Writes;
     use super::*;
-    use crate::sampler::Kernel;
+    use crate::kernel::Kernel;
 
     /// A device that draws something else with one kernel, in one dtype and one way of writing, is refused, and the error says
     /// with which.

@@ -95,7 +95,7 @@ pub(super) mod tests {
     use super::super::reflections::KERNELS;
     use super::*;
     use crate::Dtype;
-    use crate::sampler::Kernel;
+    use crate::kernel::Kernel;
 
     /// The words that the language's way hands to a device: of a kernel, and of one of products of reflections.
     pub fn of_variant(variant: Variant, wide: bool) -> Vec<u32> {

@@ -8,11 +8,11 @@ use wgpu::{Buffer, BufferUsages};
 
 use super::kernels::{Variant, Writes};
 use super::slot::Slot;
-use super::tables::{self, Rows};
-use crate::cpu::TILE;
+use super::tables;
 use crate::fill::Span;
+use crate::kernel::table::{Rows, Table};
+use crate::kernel::{Numbers, Sampler, TILE, Twin};
 use crate::matrix::Taps;
-use crate::sampler::{Numbers, Sampler};
 use crate::torch::Cursors;
 use crate::{Dtype, Error, ErrorKind, Fill};
 
@@ -178,13 +178,13 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
                 offset += fill.dtype().bytes(len);
                 continue;
             }
-            Sampler::Orthogonal(_) => (&Sampler::Constant(0), None),
+            Sampler::Orthogonal(_) => (&Sampler::ZERO, None),
             _ if tables::is_drawn(sampler) => {
                 (sampler, Some(tables::drawn(fill, sampler, range.clone(), &mut cursors)))
             }
-            _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| tables::of(sampler)).clone()),
+            _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| sampler.table()).clone()),
         };
-        let table = table.map(|(words, rows)| (Slot::Words(words), rows));
+        let table = table.map(|Table { words, rows }| (Slot::Words(words), rows));
         Split { fill, buffer_size, limits }.span(sampler, range, offset, table, &mut windows);
         offset += fill.dtype().bytes(len);
     }

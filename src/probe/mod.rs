@@ -373,7 +373,7 @@ impl Probe {
     fn report(&self, draws: &Draws, backend: &mut dyn measure::Backend) -> Result<Report, Error> {
         let layers = measure(self, draws, backend)?;
         let theory = self.theory_of(draws)?;
-        let verdict = Verdict::of(self.activation, &layers);
+        let verdict = Verdict::judged(self.activation, &layers);
         Ok(Report { layers, theory, verdict })
     }
 }

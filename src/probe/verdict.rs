@@ -67,7 +67,7 @@ impl Verdict {
         matches!((self.saturates, self.vanishes, self.explodes, self.gradients), (None, None, None, Gradients::Hold))
     }
 
-    pub(super) fn of(activation: Activation, layers: &[Layer]) -> Verdict {
+    pub(super) fn judged(activation: Activation, layers: &[Layer]) -> Verdict {
         let first = |is: &dyn Fn(&Layer) -> bool| layers.iter().position(is).map(|at| at as u64 + 1);
         let last = |is: &dyn Fn(&Layer) -> bool| layers.iter().rposition(is).map(|at| at as u64 + 1);
         let vanished = last(&|layer| layer.gradient_std < 1.0 / FACTOR);

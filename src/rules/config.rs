@@ -60,10 +60,10 @@ impl Config {
             let error = Error::failed(ErrorKind::Config, "the config", "cannot be read");
             error.allowing("a JSON object").because(e)
         })?;
-        Ok(Config::of(values, String::new()))
+        Ok(Config::at_path(values, String::new()))
     }
 
-    fn of(values: Map<String, Value>, path: String) -> Config {
+    fn at_path(values: Map<String, Value>, path: String) -> Config {
         Config { values, path, defaults: Map::new() }
     }
 
@@ -175,7 +175,7 @@ impl Config {
         let dtype = self.get("dtype").or_else(|| self.get("torch_dtype"));
         values.remove("torch_dtype");
         values.insert("dtype".into(), dtype.cloned().unwrap_or(Value::Null));
-        Ok(Config::of(values, path))
+        Ok(Config::at_path(values, path))
     }
 
     /// Whether it says that there is none.
@@ -255,7 +255,7 @@ pub(super) fn shown(value: &Value) -> String {
 /// `feed_forward_proj == 'gated-*'`; `depths[stage]`, `layer_types[layer] == 'full_attention'`, `len(depths)`,
 /// `has(mlp_only_layers, layer)`, `given(head_dim)`. Behind a dot is a key within another.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
-    let at = |e: Error| e.of(ErrorKind::Config);
+    let at = |e: Error| e.with_kind(ErrorKind::Config);
     formula::check_length(text).map_err(at)?;
     formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
 }

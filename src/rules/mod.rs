@@ -111,7 +111,7 @@ pub use architecture::Architecture;
 pub use config::Config;
 pub use model::{Model, Tensor};
 use plan::of_tensor;
-pub use plan::{Draw, Met, Part, Plan, Planned, Split};
+pub use plan::{Draw, Part, Plan, Planned, RuleLine, Split};
 use rule::{OfModel, Rule, fits};
 
 use crate::error::quoted;
@@ -482,7 +482,7 @@ impl Rules {
                 let found = self.rules.iter().find_map(|r| Some((r, r.matched(tensor, &of_model.shapes)?)));
                 match found.map(|(rule, pattern)| {
                     met.insert(rule.line);
-                    planned.rule = Some(Met { pattern: pattern.into(), line: rule.line });
+                    planned.rule = Some(RuleLine { pattern: pattern.into(), line: rule.line });
                     rule.plan(tensor, &mut of_model, &mut planned)
                 }) {
                     None if !tensor.optional => {
@@ -500,7 +500,7 @@ impl Rules {
             return Err(met_no_rule(&unmatched));
         }
         let unmet = self.rules.iter().filter(|rule| !met.contains(&rule.line));
-        let unmet = unmet.map(|rule| Met { pattern: rule.names[0].clone(), line: rule.line }).collect();
+        let unmet = unmet.map(|rule| RuleLine { pattern: rule.names[0].clone(), line: rule.line }).collect();
         Ok(Plan { tensors, unmet })
     }
 }

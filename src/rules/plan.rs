@@ -20,7 +20,7 @@ use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     pub(super) tensors: Vec<Planned>,
-    pub(super) unmet: Vec<Met>,
+    pub(super) unmet: Vec<RuleLine>,
 }
 
 impl Plan {
@@ -40,7 +40,7 @@ impl Plan {
     /// assert_eq!((plan.unmet().len(), plan.unmet()[0].line), (1, 1));
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn unmet(&self) -> &[Met] {
+    pub fn unmet(&self) -> &[RuleLine] {
         &self.unmet
     }
 
@@ -97,7 +97,7 @@ pub struct Planned {
     /// Its dimensions.
     pub shape: Vec<u64>,
     /// The rule that it met; none, where it holds integers, of which no rule is asked, or is optional and met none.
-    pub rule: Option<Met>,
+    pub rule: Option<RuleLine>,
     /// The draw; nothing, where the rule says `skip`, or there is none, or it cannot be drawn and is optional.
     pub draw: Option<Draw>,
     /// The meaning of its dimensions, where it is drawn.
@@ -185,7 +185,7 @@ impl Part {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Met {
+pub struct RuleLine {
     /// The pattern that the tensor's name has.
     pub pattern: String,
     /// The rule's line in the text, from 1 on.

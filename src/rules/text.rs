@@ -230,7 +230,7 @@ impl Reader {
     }
 
     fn at(&self, span: &Range<usize>, error: Error) -> Error {
-        error.of(ErrorKind::Rules).at(format_args!("line {}", self.line(span)))
+        error.with_kind(ErrorKind::Rules).at(format_args!("line {}", self.line(span)))
     }
 
     fn pattern(&self, span: &Range<usize>, text: &str) -> Result<glob::Pattern, Error> {

@@ -25,7 +25,7 @@ pub(crate) fn values(
     out: &mut [f32],
 ) {
     match stream.origin {
-        Origin::Torch(_) => Tensor::of(distribution, stream, dtype).values(range, cursors, out),
+        Origin::Torch(_) => Tensor::new(distribution, stream, dtype).values(range, cursors, out),
         _ => philox::values(distribution, stream, dtype, range, out),
     }
 }

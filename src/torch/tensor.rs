@@ -123,7 +123,7 @@ impl Tensor {
 /// f32, and what is rounded from it.
 impl Tensor {
     /// The whole tensor of a stream of PyTorch's.
-    pub fn of(distribution: &Distribution, stream: Stream, dtype: Dtype) -> Tensor {
+    pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype) -> Tensor {
         let Origin::Torch(TorchTensor { place, is_dense, elements: Some(elements) }) = stream.origin else {
             unreachable!("the sampler is made for whole tensors of such streams")
         };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use fanin::rules::{Met, Planned, Rules, Tensor};
+use fanin::rules::{Planned, RuleLine, Rules, Tensor};
 use fanin::scheme::Shaped;
 use fanin::{Distribution, Layout, Scheme};
 
@@ -94,9 +94,9 @@ impl Choice {
     }
 
     /// The warning about rules that no tensor met, where they were written for this model: presets and --scheme are for any.
-    pub fn unmet(&self, unmet: &[Met]) -> Option<String> {
+    pub fn unmet(&self, unmet: &[RuleLine]) -> Option<String> {
         if self.rules.is_some() && !unmet.is_empty() {
-            let rule = |met: &Met| format!("line {} ({})", met.line, met.pattern);
+            let rule = |met: &RuleLine| format!("line {} ({})", met.line, met.pattern);
             let rules = unmet.iter().map(rule).collect::<Vec<_>>().join(", ");
             return Some(format!("no tensor met the rules of {rules}"));
         }

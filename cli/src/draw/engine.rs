@@ -127,8 +127,8 @@ impl<I: Iterator<Item = Fill>> Iterator for Chunks<I> {
             let Some(fill) = self.rest.take().or_else(|| self.fills.next()) else { break };
             let size = fill.dtype().bytes(1);
             let mut room = if chunk.bytes.is_multiple_of(size) { (self.most - chunk.bytes) / size } else { 0 };
-            if self.grow && fill.worthwhile() > room {
-                room = if chunk.bytes == 0 { fill.worthwhile() } else { 0 };
+            if self.grow && fill.efficient_len() > room {
+                room = if chunk.bytes == 0 { fill.efficient_len() } else { 0 };
             }
             let (now, later) = fill.split_at(room);
             if !now.is_empty() {

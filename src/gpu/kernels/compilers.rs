@@ -14,7 +14,7 @@ use crate::cpu::orthogonal::Geometry;
 use crate::gpu::reflections;
 use crate::gpu::slot::Slot;
 use crate::gpu::windows::{self, Limits, Params, Window, split};
-use crate::sampler::{Kernel, Sampler};
+use crate::kernel::{Kernel, Sampler, Twin, Words};
 use crate::{Distribution, Dtype, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 
 /// A compiler, its options, and what the processor needs to run what it makes.
@@ -85,7 +85,7 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
         .collect();
     if matches!(kernel, Kernel::Words | Kernel::ThreefryWords) {
         let mut words = Fill::new(&distributions[0], streams[0], dtype, 0..1 << 40).unwrap();
-        words.sampler = if kernel == Kernel::Words { Sampler::Words(3) } else { Sampler::ThreefryWords };
+        words.sampler = Sampler::Words(if kernel == Kernel::Words { Words::Philox(3) } else { Words::Threefry });
         made.push(words);
     }
     // Whole blocks for the first half of each; single elements, in parts that are less than a workgroup's, for the second; past

@@ -10,7 +10,7 @@ use naga::{
 
 use super::{Rounding, Variant, Writes, source};
 use crate::Dtype;
-use crate::sampler::Kernel;
+use crate::kernel::Kernel;
 
 /// Exact products, which a sum may take bare: who calls `exact_product`, and why it is exact.
 const EXACT: [(&str, &str); 2] = [
@@ -460,7 +460,7 @@ fn texts() -> Vec<(&'static str, String)> {
             let text = move |&writes| {
                 (kernel.name(), source(Variant { kernel, asks: 0, dtype, writes }, false, Rounding::ByGuards))
             };
-            Writes::of(kernel, dtype).iter().map(text)
+            Writes::needed(kernel, dtype).iter().map(text)
         })
     };
     let reflections = ("orthogonal", super::orthogonal(Rounding::ByGuards));

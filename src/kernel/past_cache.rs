@@ -6,7 +6,7 @@
 use crate::Element;
 
 /// Fills of at least so many bytes are written past the caches.
-pub(super) const WORTHWHILE: usize = 16 << 20;
+pub(crate) const WORTHWHILE: usize = 16 << 20;
 
 /// Copies `from` to `to`, of the same length.
 #[cfg(target_arch = "x86_64")]

@@ -1,0 +1,144 @@
+//! Values that the host works out, each from its place or from a word. A device gets them from here, and looks them up.
+
+use std::ops::Range;
+
+use super::lanes::Piece;
+use super::line::{fits, normal_f32, within};
+#[cfg(any(feature = "gpu", test))]
+use super::numbers::{Kernel, Numbers};
+#[cfg(feature = "gpu")]
+use super::table::{ANY, Rows, Table};
+use super::twin::{Source, Twin};
+use crate::arithmetic::special;
+use crate::{Distribution, Dtype, Element, Error, Stream, Structure};
+
+/// The texts of `shaders/` that are the kernel's own.
+#[cfg(feature = "gpu")]
+pub(crate) const WGSL: &[&str] = &[
+    include_str!("../../shaders/table.wgsl"),
+    include_str!("../../shaders/lookup.wgsl"),
+    include_str!("../../shaders/blocks.wgsl"),
+];
+
+/// Values that the host works out in f64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Values {
+    /// A sequence, or what becomes of a uniform number.
+    pub distribution: Distribution,
+    /// The smallest and the largest value of the dtype within its bounds.
+    pub first: f32,
+    pub last: f32,
+}
+
+impl Values {
+    pub fn new(distribution: &Distribution, dtype: Dtype) -> Result<Values, Error> {
+        let last = dtype.max() as f32;
+        let (first, last) = match *distribution {
+            Distribution::LogUniform { low, high } => {
+                fits(dtype, "low", low)?;
+                fits(dtype, "high", high)?;
+                within(dtype, low, high, true)?
+            }
+            Distribution::LogOfUniform { low, high } => {
+                fits(dtype, "low", low)?;
+                fits(dtype, "high", high)?;
+                within(dtype, special::ln(low), special::ln(high), true)?
+            }
+            Distribution::InverseSoftplus { low, high, .. } => {
+                fits(dtype, "low", low)?;
+                fits(dtype, "high", high)?;
+                (-last, last)
+            }
+            Distribution::Structured(structure) => {
+                structure.check_in(dtype)?;
+                (-last, last)
+            }
+            _ => unreachable!("what kernels draw"),
+        };
+        Ok(Values { distribution: *distribution, first, last })
+    }
+
+    /// The f32 nearest to a value, with zero for what would be subnormal.
+    pub fn held(&self, value: f64) -> f32 {
+        let held = normal_f32(value);
+        if held < self.first {
+            self.first
+        } else if held > self.last {
+            self.last
+        } else {
+            held
+        }
+    }
+
+    /// A sequence's values, if it is one, and how many elements have each.
+    pub fn sequence(&self) -> Option<(impl Iterator<Item = f32>, u64)> {
+        match self.distribution {
+            Distribution::Structured(structure @ Structure::Sequence { inner, .. }) => {
+                let values = *self;
+                Some((structure.values().map(move |value| values.held(value)), inner))
+            }
+            _ => None,
+        }
+    }
+
+    /// The value of a word of the stream.
+    pub fn of_word(&self, word: u32) -> f32 {
+        self.held(self.distribution.of_uniform((f64::from(word) + 0.5) / 2f64.powi(32)))
+    }
+
+    /// The elements of a range, made of the stream's words.
+    pub fn drawn(&self, stream: Stream, range: Range<u64>) -> impl Iterator<Item = f32> {
+        range.map(move |element| self.of_word(stream.block(element / 4, 0)[(element % 4) as usize]))
+    }
+}
+
+impl Twin for Values {
+    #[cfg(any(feature = "gpu", test))]
+    fn kernel(&self) -> Kernel {
+        Kernel::Lookup
+    }
+
+    #[cfg(any(feature = "gpu", test))]
+    fn numbers(&self) -> Numbers {
+        // They are what they are.
+        Numbers { scale: 1.0, ..Numbers::default() }
+    }
+
+    #[cfg(feature = "gpu")]
+    fn table(&self) -> Option<Table> {
+        let (sequence, inner) = self.sequence()?;
+        let words: Vec<u32> = sequence.map(f32::to_bits).collect();
+        let len = words.len() as u64;
+        let head = [(len * inner) as u32, inner as u32, ANY, 0, 1, 0, len as u32, 0];
+        let words = head.into_iter().chain(words).collect();
+        Some(Table { words, rows: Rows { len: len * inner, count: 1, first: 0 } })
+    }
+
+    fn unit(&self) -> u64 {
+        1
+    }
+
+    fn is_random(&self) -> bool {
+        self.sequence().is_none()
+    }
+
+    fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {
+        let Piece { range, elements, .. } = piece;
+        let Some((sequence, inner)) = self.sequence() else {
+            for (element, value) in elements.iter_mut().zip(self.drawn(source.stream, range)) {
+                *element = T::round(value);
+            }
+            return;
+        };
+        // Only those that are wanted, where the range is shorter than a period.
+        let table: Vec<f32> = sequence.collect();
+        let mut rest = elements;
+        let mut at = range.start;
+        while !rest.is_empty() {
+            let count = rest.len().min((inner - at % inner).min(u64::from(u32::MAX)) as usize);
+            let (same, after) = rest.split_at_mut(count);
+            same.fill(T::round(table[(at / inner % table.len() as u64) as usize]));
+            (rest, at) = (after, at + count as u64);
+        }
+    }
+}

@@ -66,6 +66,8 @@ mod dtype;
 mod error;
 mod fan;
 mod fill;
+#[cfg(test)]
+mod frozen;
 mod gain;
 #[cfg(test)]
 mod golden;

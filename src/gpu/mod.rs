@@ -17,7 +17,7 @@
 //! Targets that share a word or overlap are written in the order in which they are given, each after the one before.
 //!
 //! # Orthogonal matrices
-//! The vectors are worked out in scratch memory of the device, made for each kind of matrix in a fill and given back when the commands
+//! The vectors are worked out in scratch memory of the device, which serves all matrices of a call and is given back when its commands
 //! are done: at most 64 MiB of vectors, as much of partial sums, and twice 32 vectors. A matrix whose vectors do not fit is drawn in
 //! parts, which use the same memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten
 //! for each 32 vectors, and about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many

@@ -306,3 +306,35 @@ impl Job<'_> {
         windows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Layout, Scheme};
+
+    /// The steps of a matrix are plain data: so many dispatches for each block of 32 reflections, and nothing is drawn to be drawn over.
+    #[test]
+    fn a_matrix_takes_as_many_dispatches_as_are_said() {
+        let limits = Limits::new(&wgpu::Limits::defaults()).unwrap();
+        for (shape, blocks, tap) in [(&[1024, 1024][..], 32, false), (&[64, 300], 2, false), (&[64, 64, 3, 3], 2, true)]
+        {
+            let scheme: Scheme = if tap { "delta_orthogonal" } else { "orthogonal" }.parse().unwrap();
+            let fill = scheme.fill(shape, Layout::OUT_IN, Stream::numbered(1, 2), Dtype::F32).unwrap();
+            let (size, zeros) = (fill.byte_len(), plan(&fill, fill.byte_len(), 0, &limits).unwrap());
+            assert_eq!(zeros.is_empty(), !tap, "{shape:?}");
+            let orthogonals = fill.orthogonals();
+            let [orthogonal] = orthogonals[..] else { panic!("{shape:?}") };
+            let place = (Slot::Given(0), size, 0);
+            let job = Job::new(Rounding::ByGuards, orthogonal, &fill, place, &limits).unwrap();
+            let [panel] = job.panels() else { panic!("{shape:?}") };
+            let steps = job.panel(panel).unwrap();
+            let by = |is: fn(&Program) -> bool| {
+                steps.iter().filter_map(Step::dispatch).filter(|dispatch| is(&dispatch.program)).count()
+            };
+            assert_eq!(panel.blocks(), blocks, "{shape:?}");
+            assert_eq!(by(|program| matches!(program, Program::Reflect(..))), 10 * blocks, "{shape:?}");
+            // Normals of each block, and what is looked up.
+            assert_eq!(by(|program| matches!(program, Program::Draw(..))), draws, "{shape:?}");
+        }
+    }
+}

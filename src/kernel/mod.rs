@@ -8,8 +8,6 @@
 #![allow(clippy::needless_range_loop)]
 
 mod constant;
-#[cfg(test)]
-mod frozen;
 mod identity;
 mod jax;
 mod lanes;

@@ -1,7 +1,7 @@
 //! The numbers of every kernel, frozen: what is worked out on the host is part of the value contract, and no host may work it
 //! out otherwise.
 
-use super::{Numbers, Sampler, Twin};
+use crate::kernel::{Numbers, Sampler, Twin};
 use crate::{Distribution, Dtype, JaxKey, Scheme, Stream};
 
 fn distributions() -> Vec<Distribution> {

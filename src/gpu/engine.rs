@@ -28,10 +28,18 @@ pub(super) struct Engine {
     pub queue: Queue,
     cache: Option<PipelineCache>,
     layouts: Mutex<HashMap<Bindings, Layouts>>,
-    pipelines: Mutex<HashMap<Program, ComputePipeline>>,
+    pipelines: Mutex<HashMap<Program, Compiled>>,
 }
 
-/// The layouts that all kernels of the same bindings share.
+/// A program that can be run.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    pub pipeline: ComputePipeline,
+    /// The layout of its bindings, which all programs of the same bindings share.
+    pub layout: BindGroupLayout,
+}
+
+/// The layouts that all programs of the same bindings share.
 #[derive(Clone, Debug)]
 struct Layouts {
     group: BindGroupLayout,
@@ -48,23 +56,22 @@ impl Engine {
         Engine { cache: Some(cache.clone()), ..self }
     }
 
-    /// A program's pipeline, compiled when it is first asked for; one that does not compile is compiled again when it is asked for
-    /// again.
-    pub fn pipeline(&self, program: &Program) -> Result<ComputePipeline, Error> {
-        let compiled = self.compiled().get(program).cloned();
-        if let Some(pipeline) = compiled {
-            return Ok(pipeline);
+    /// A program, compiled when it is first asked for; one that does not compile is compiled again when it is asked for again.
+    pub fn compiled(&self, program: &Program) -> Result<Compiled, Error> {
+        let compiled = self.pipelines().get(program).cloned();
+        if let Some(compiled) = compiled {
+            return Ok(compiled);
         }
         // Others may compile meanwhile.
-        let pipeline = self.compile(program, &program.wgsl(is_wide(&self.device)))?;
-        Ok(self.compiled().entry(*program).or_insert(pipeline).clone())
+        let compiled = self.compile(program, &program.wgsl(is_wide(&self.device)))?;
+        Ok(self.pipelines().entry(*program).or_insert(compiled).clone())
     }
 
-    fn compiled(&self) -> MutexGuard<'_, HashMap<Program, ComputePipeline>> {
+    fn pipelines(&self) -> MutexGuard<'_, HashMap<Program, Compiled>> {
         self.pipelines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn compile(&self, program: &Program, wgsl: &str) -> Result<ComputePipeline, Error> {
+    fn compile(&self, program: &Program, wgsl: &str) -> Result<Compiled, Error> {
         self.compile_by(program, wgsl, |entry, setting| {
             let what = format!("the kernel {}", program.name());
             compile::compile(&self.device, program.rounding(), &what, entry, setting)
@@ -76,13 +83,14 @@ impl Engine {
         program: &Program,
         wgsl: &str,
         compile: impl FnOnce(&Entry<'_>, &Setting<'_>) -> Result<ComputePipeline, Error>,
-    ) -> Result<ComputePipeline, Error> {
+    ) -> Result<Compiled, Error> {
         let bindings = program.bindings();
-        let layout = self.layouts(&bindings)?.pipeline;
+        let Layouts { group, pipeline: layout } = self.layouts(&bindings)?;
         let numbers: Vec<u32> = std::iter::once(0).chain(bindings.buffers.iter().map(|(number, ..)| *number)).collect();
         let label = format!("fanin {}", program.name());
         let entry = Entry { wgsl, name: program.entry(), constants: &program.constants(), bindings: &numbers };
-        compile(&entry, &Setting { label: &label, layout: &layout, cache: self.cache.as_ref() })
+        let pipeline = compile(&entry, &Setting { label: &label, layout: &layout, cache: self.cache.as_ref() })?;
+        Ok(Compiled { pipeline, layout: group })
     }
 
     /// The layouts of these bindings.
@@ -163,28 +171,28 @@ impl Engine {
         })?
     }
 
-    /// Buffers for these bindings: parameters, and then one for each.
+    /// A program's buffers: parameters, and then one for each of its bindings.
     pub fn group(
         &self,
-        bindings: &Bindings,
+        program: &Program,
+        layout: &BindGroupLayout,
         parameters: &Buffer,
         buffers: &[(Buffer, Option<Range<u64>>)],
     ) -> Result<BindGroup, Error> {
+        let bindings = program.bindings();
         let bind = |buffer, bytes: &Option<Range<u64>>| {
             let Range { start, end } = bytes.clone().unwrap_or_default();
-            wgpu::BindingResource::Buffer(BufferBinding {
-                buffer,
-                offset: start,
-                size: wgpu::BufferSize::new(end - start),
-            })
+            let size = wgpu::BufferSize::new(end - start);
+            wgpu::BindingResource::Buffer(BufferBinding { buffer, offset: start, size })
         };
         let resource = bind(parameters, &Some(0..bindings.parameters as u64));
         let first = wgpu::BindGroupEntry { binding: 0, resource };
-        let others = bindings.buffers.iter().zip(buffers);
-        let others = others
+        let others = bindings
+            .buffers
+            .iter()
+            .zip(buffers)
             .map(|(&(binding, ..), (buffer, bytes))| wgpu::BindGroupEntry { binding, resource: bind(buffer, bytes) });
         let entries: Vec<_> = std::iter::once(first).chain(others).collect();
-        let layout = &self.layouts(bindings)?.group;
         scoped(&self.device, "the buffer cannot be bound", || {
             let descriptor = wgpu::BindGroupDescriptor { label: Some("fanin"), layout, entries: &entries };
             self.device.create_bind_group(&descriptor)
@@ -195,7 +203,7 @@ impl Engine {
     #[cfg(test)]
     pub fn mistake(&self, program: Program, other: Program, wgsl: &str) {
         let wrong = self.compile(&other, wgsl).unwrap();
-        self.compiled().insert(program, wrong);
+        self.pipelines().insert(program, wrong);
     }
 
     /// Lets a kernel draw what another one should.
@@ -211,7 +219,7 @@ impl Engine {
         let text = program.wgsl(is_wide(&self.device));
         let compile = |entry: &Entry<'_>, setting: &Setting<'_>| compile::unmarked(&self.device, entry, setting);
         let pipeline = self.compile_by(program, &text, compile).unwrap();
-        self.compiled().insert(*program, pipeline);
+        self.pipelines().insert(*program, pipeline);
     }
 }
 
@@ -251,7 +259,7 @@ mod tests {
                 }
             }
             for program in programs {
-                engine.pipeline(&program).unwrap();
+                engine.compiled(&program).unwrap();
             }
         }
     }

@@ -234,7 +234,7 @@ impl GpuFiller {
         for fill in fills {
             if !fill.orthogonals().is_empty() {
                 for program in orthogonal::programs(self.prove_orthogonal(fill.dtype())?)? {
-                    self.engine.pipeline(&program)?;
+                    self.engine.compiled(&program)?;
                 }
             }
             for sampler in fill.samplers() {
@@ -243,7 +243,7 @@ impl GpuFiller {
                 for &writes in Writes::needed(sampler.kernel(), fill.dtype()) {
                     let variant = windows::variant(sampler, fill.dtype(), writes);
                     let rounding = self.prove_all([variant], [fill])?;
-                    self.engine.pipeline(&Program::Draw(variant, rounding))?;
+                    self.engine.compiled(&Program::Draw(variant, rounding))?;
                 }
             }
         }

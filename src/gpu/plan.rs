@@ -1,5 +1,6 @@
 //! Targets -> steps, in groups that are done one after the other.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::iter::Peekable;
 
@@ -28,10 +29,10 @@ impl Given {
     pub fn new<'b>(all: impl IntoIterator<Item = &'b Buffer>) -> Given {
         let (mut buffers, mut known) = (Vec::new(), HashMap::new());
         for buffer in all {
-            known.entry(buffer.clone()).or_insert_with(|| {
+            if buffers.last() != Some(buffer) && !known.contains_key(buffer) {
+                known.insert(buffer.clone(), buffers.len());
                 buffers.push(buffer.clone());
-                buffers.len() - 1
-            });
+            }
         }
         Given { buffers, known }
     }
@@ -84,7 +85,7 @@ impl GpuFiller {
                         batches.add(&slot, &window);
                     }
                 }
-                let prove = || self.prove_all(batches.variants(), group.iter().map(|part| &part.fill));
+                let prove = || self.prove_all(batches.variants(), group.iter().map(|part| part.fill.as_ref()));
                 let rounding = unproved.map_or_else(prove, Ok)?;
                 hand_over(batches.dispatches(rounding))?;
             }
@@ -125,7 +126,7 @@ fn group<'a>(parts: &mut Peekable<impl Iterator<Item = Part<'a>>>, most: Option<
 
 /// Some of a target's elements.
 pub(super) struct Part<'a> {
-    pub fill: Fill,
+    pub fill: Cow<'a, Fill>,
     pub buffer: &'a Buffer,
     pub offset: u64,
 }
@@ -140,17 +141,22 @@ impl Part<'_> {
 /// where tiles begin. As it is, where there is no most.
 pub(super) fn parts<'a>(target: &Target<'a>, most: Option<u64>) -> impl Iterator<Item = Part<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
-    let (mut rest, mut offset) = (fill.clone(), offset);
     let is_drawn = fill.samplers().any(tables::is_drawn);
     let most = most.map(|most| if is_drawn { most.min(tables::MOST_DRAWN) } else { most });
+    let (mut rest, mut offset) = ((!fill.is_empty()).then_some(Cow::Borrowed(fill)), offset);
     std::iter::from_fn(move || {
-        (!rest.is_empty()).then(|| {
-            let (fill, after) = rest.split_at(most.map_or(rest.len(), |most| part_len(&rest, most)));
-            let part = Part { offset, buffer, fill };
-            offset += part.fill.byte_len();
-            rest = after;
-            part
-        })
+        let left = rest.take()?;
+        let len = most.map_or(left.len(), |most| part_len(&left, most));
+        let fill = if len == left.len() {
+            left
+        } else {
+            let (fill, after) = left.split_at(len);
+            rest = Some(Cow::Owned(after));
+            Cow::Owned(fill)
+        };
+        let part = Part { offset, buffer, fill };
+        offset += part.fill.byte_len();
+        Some(part)
     })
 }
 

@@ -93,25 +93,34 @@ impl Program {
         }
     }
 
+    /// The bytes of its parameters: as many whether a dispatch that draws has one window or many.
+    pub fn parameters(&self) -> usize {
+        match self {
+            Program::Draw(..) => ROWS * size_of::<windows::Params>(),
+            Program::Reflect(..) => size_of::<reflections::Params>(),
+            Program::Other(other) => other.parameters,
+        }
+    }
+
     pub fn bindings(&self) -> Bindings {
+        let parameters = self.parameters();
         match self {
             Program::Draw(variant, _) => {
                 // The fewest bytes of the elements depend on how they are written.
                 let elements = (1, Access::Write, 0);
                 let table = variant.kernel.has_table().then_some((2, Access::Read, 4 * HEAD as u64));
                 let buffers = std::iter::once(elements).chain(table).collect();
-                // Whether a dispatch has one window or many.
-                Bindings { parameters: ROWS * size_of::<windows::Params>(), buffers }
+                Bindings { parameters, buffers }
             }
             Program::Reflect(reflections::Kernel(_, numbers), _) => {
                 let access =
                     |number| if reflections::READ_ONLY.contains(&number) { Access::Read } else { Access::Write };
                 let buffers = numbers.iter().map(|&number| (number, access(number), 0)).collect();
-                Bindings { parameters: size_of::<reflections::Params>(), buffers }
+                Bindings { parameters, buffers }
             }
             Program::Other(other) => {
                 let buffers = other.bindings.iter().map(|&(number, access)| (number, access, 0)).collect();
-                Bindings { parameters: other.parameters, buffers }
+                Bindings { parameters, buffers }
             }
         }
     }

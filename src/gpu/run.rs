@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use wgpu::{BindGroup, Buffer, BufferUsages, CommandEncoder, ComputePipeline};
+use wgpu::{BindGroup, BindGroupLayout, Buffer, BufferUsages, CommandEncoder, ComputePipeline};
 
-use super::engine::Engine;
-use super::program::Bindings;
+use super::engine::{Compiled, Engine};
 use super::recording::{Dispatch, Step};
 use super::scopes::scoped;
 use super::slot::Slot;
@@ -38,15 +37,17 @@ struct Bound {
     groups: [u32; 2],
 }
 
-/// The things that steps which are recorded together share.
+/// The buffers and groups that steps which are recorded together share.
 #[derive(Default)]
-struct Shared {
+struct Shared<'s> {
     words: HashMap<Slot, Buffer>,
-    groups: HashMap<Group, BindGroup>,
+    /// The last one, which neighbours share, and those of scratch memory, which come again and again.
+    last: Option<(Group<'s>, BindGroup)>,
+    groups: HashMap<Group<'s>, BindGroup>,
 }
 
-/// The properties of a bind group: its layout's bindings, the parameters, and the other buffers.
-type Group = (Bindings, Buffer, Vec<(Buffer, Option<Range<u64>>)>);
+/// The properties of a bind group: its layout, the buffer of parameters, and the other buffers.
+type Group<'s> = (BindGroupLayout, Buffer, &'s [(Slot, Option<Range<u64>>)]);
 
 impl<'a> Run<'a> {
     /// A run with the buffers that the recording is given.
@@ -111,7 +112,11 @@ impl<'a> Run<'a> {
         let (mut ready, mut shared) = (Vec::new(), Shared::default());
         for step in steps {
             match step {
-                Step::Allocate { scratch, bytes } => self.allocate(*scratch, *bytes)?,
+                Step::Allocate { scratch, bytes } => {
+                    self.allocate(*scratch, *bytes)?;
+                    // Their slots may name other buffers now.
+                    (shared.last, shared.groups) = (None, HashMap::new());
+                }
                 Step::Upload { to, words } => {
                     let bytes = bytemuck::cast_slice(words);
                     let from = self.engine.holding(bytes, bytes.len(), BufferUsages::COPY_SRC)?;
@@ -143,7 +148,7 @@ impl<'a> Run<'a> {
         while let Some(Dispatch { program, parameters, .. }) = dispatches.next() {
             offsets.push(bytes.len() as u32);
             // A binding may reach farther than what its dispatch has.
-            end = end.max(bytes.len() + program.bindings().parameters);
+            end = end.max(bytes.len() + program.parameters());
             bytes.extend_from_slice(parameters);
             bytes.resize(bytes.len().next_multiple_of(alignment), 0);
             if bytes.len() >= PARAMETERS || dispatches.peek().is_none() {
@@ -156,23 +161,30 @@ impl<'a> Run<'a> {
         Ok(places)
     }
 
-    fn bound(&self, dispatch: &Dispatch, parameters: Buffer, offset: u32, shared: &mut Shared) -> Result<Bound, Error> {
+    fn bound<'s>(
+        &self,
+        dispatch: &'s Dispatch,
+        parameters: Buffer,
+        offset: u32,
+        shared: &mut Shared<'s>,
+    ) -> Result<Bound, Error> {
         let Dispatch { program, buffers, groups, .. } = dispatch;
-        let pipeline = self.engine.pipeline(program)?;
+        let Compiled { pipeline, layout } = self.engine.compiled(program)?;
+        let key = (layout, parameters, &buffers[..]);
+        let last = shared.last.as_ref().filter(|(last, _)| *last == key).map(|(_, group)| group);
+        if let Some(group) = last.or_else(|| shared.groups.get(&key)) {
+            return Ok(Bound { pipeline, group: group.clone(), offset, groups: *groups });
+        }
         let mut bound = Vec::with_capacity(buffers.len());
         for (slot, bytes) in buffers {
             bound.push((self.buffer(slot, shared)?, bytes.clone()));
         }
-        let key = (program.bindings(), parameters, bound);
-        let group = match shared.groups.get(&key) {
-            Some(group) => group.clone(),
-            None => {
-                let (bindings, parameters, bound) = &key;
-                let group = self.engine.group(bindings, parameters, bound)?;
-                shared.groups.insert(key, group.clone());
-                group
-            }
-        };
+        let group = self.engine.group(program, &key.0, &key.1, &bound)?;
+        if buffers.iter().all(|(slot, _)| matches!(slot, Slot::Scratch(_))) {
+            shared.groups.insert(key, group.clone());
+        } else {
+            shared.last = Some((key, group.clone()));
+        }
         Ok(Bound { pipeline, group, offset, groups: *groups })
     }
 
@@ -187,7 +199,7 @@ impl<'a> Run<'a> {
     }
 
     /// The buffer that a slot names.
-    fn buffer(&self, slot: &Slot, shared: &mut Shared) -> Result<Buffer, Error> {
+    fn buffer(&self, slot: &Slot, shared: &mut Shared<'_>) -> Result<Buffer, Error> {
         let words = match slot {
             Slot::Given(number) => return Ok(self.given[*number].clone()),
             Slot::Scratch(number) => return Ok(self.scratch[number].clone()),

@@ -316,7 +316,8 @@ mod tests {
     #[test]
     fn a_matrix_takes_as_many_dispatches_as_are_said() {
         let limits = Limits::new(&wgpu::Limits::defaults()).unwrap();
-        for (shape, blocks, tap) in [(&[1024, 1024][..], 32, false), (&[64, 300], 2, false), (&[64, 64, 3, 3], 2, true)]
+        for (shape, blocks, draws, tap) in
+            [(&[1024, 1024][..], 32, 33, false), (&[64, 300], 2, 6, false), (&[64, 64, 3, 3], 2, 3, true)]
         {
             let scheme: Scheme = if tap { "delta_orthogonal" } else { "orthogonal" }.parse().unwrap();
             let fill = scheme.fill(shape, Layout::OUT_IN, Stream::numbered(1, 2), Dtype::F32).unwrap();

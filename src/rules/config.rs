@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::formula::{self, Variables};
+use super::expression::{Expression, Question, Scope, truth};
+use super::formula::{self, Variables, Words};
 use crate::error::quoted;
 use crate::number::Number;
 use crate::{Error, ErrorKind};
@@ -256,125 +257,86 @@ pub(super) fn shown(value: &Value) -> String {
 /// `has(mlp_only_layers, layer)`, `given(head_dim)`. Behind a dot is a key within another.
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.with_kind(ErrorKind::Config);
-    formula::check_length(text).map_err(at)?;
-    formula::number(&plain(text, config, variables, 0)?, variables).map_err(at)
+    let expression = Expression::read(text, true).map_err(at)?;
+    let words = Words { formula: text, variables };
+    formula::finite(text, expression.value(&Asked { config, words }).map_err(at)?).map_err(at)
 }
 
-/// The formula with the values of texts and lists in their places.
-fn plain(text: &str, config: &Config, variables: &Variables, depth: usize) -> Result<String, Error> {
-    let wrong = |allowed: &'static str| Error::new(ErrorKind::Config, "the formula", quoted(text), allowed);
-    if depth > 8 {
-        return Err(wrong("lists within lists to a depth of 8"));
+/// A configuration that a formula asks.
+struct Asked<'a> {
+    config: &'a Config,
+    words: Words<'a>,
+}
+
+impl Asked<'_> {
+    fn list(&self, key: &str) -> Result<&[Value], Error> {
+        match self.config.get(key) {
+            Some(Value::Array(list)) => Ok(list),
+            Some(other) => Err(Error::new(ErrorKind::Config, self.config.named(key), shown(other), "a list")),
+            None => Err(self.config.missing(key)),
+        }
     }
-    let list = |name: &str| match config.get(name) {
-        Some(Value::Array(list)) => Ok(list),
-        Some(other) => Err(Error::new(ErrorKind::Config, config.named(name), shown(other), "a list")),
-        None => Err(config.missing(name)),
-    };
-    let is = |key: &str, value: Option<&Value>, wanted: &str| {
-        let pattern = glob::Pattern::new(wanted).map_err(|e| wrong("a text or a pattern").because(e))?;
-        match value {
-            Some(Value::String(text)) => Ok(pattern.matches(text)),
-            // Of several texts one.
-            Some(Value::Array(texts)) if texts.iter().all(Value::is_string) => {
-                Ok(texts.iter().filter_map(Value::as_str).any(|text| pattern.matches(text)))
-            }
-            Some(other) => Err(Error::new(ErrorKind::Config, config.named(key), shown(other), "a text")),
-            None => Err(config.missing(key)),
+
+    /// An item of a list, and its name; of a number in a list's place, each.
+    fn item(&self, key: &str, index: f64, written: &str) -> Result<(String, &Value), Error> {
+        if let Some(one @ Value::Number(_)) = self.config.get(key) {
+            return Ok((self.config.named(key), one));
         }
-    };
-    let mut made = String::new();
-    let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-        let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-        let (word, after) = rest.split_at(end);
-        if !(c.is_ascii_alphabetic() || c == '_') {
-            let skip = end.max(c.len_utf8());
-            made += &rest[..skip];
-            rest = &rest[skip..];
-            continue;
-        }
-        let trimmed = after.trim_start();
-        if let Some(inner) = trimmed.strip_prefix('[') {
-            let close = closing(inner, '[', ']').ok_or_else(|| wrong("a ] for each ["))?;
-            let index = formula::number(&plain(&inner[..close], config, variables, depth + 1)?, variables)?;
-            let list = match config.get(word) {
-                // Of a number in a list's place, each item.
-                Some(one @ Value::Number(_)) => {
-                    made += &format!("({})", number(&config.named(word), one)?);
-                    rest = &inner[close + 1..];
-                    continue;
-                }
-                _ => list(word)?,
-            };
-            let item = (index >= 0.0 && index.fract() == 0.0).then(|| list.get(index as usize)).flatten();
-            let item = item.ok_or_else(|| {
-                let thing = format!("the place in {}, {},", config.named(word), quoted(&inner[..close]));
-                Error::new(ErrorKind::Config, thing, Number(index), format!("0 to below {}", list.len()))
-            })?;
-            rest = &inner[close + 1..];
-            match compared(rest.trim_start()) {
-                Some((equal, inner)) => {
-                    let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
-                    let is = is(&format!("{word}[{index}]"), Some(item), wanted)?;
-                    made += if is == equal { "1" } else { "0" };
-                    rest = after;
-                }
-                None => made += &format!("({})", number(&format!("{}[{index}]", config.named(word)), item)?),
+        let list = self.list(key)?;
+        let item = (index >= 0.0 && index.fract() == 0.0).then(|| list.get(index as usize)).flatten();
+        let named = self.config.named(key);
+        match item {
+            Some(item) => Ok((format!("{named}[{index}]"), item)),
+            None => {
+                let thing = format!("the place in {named}, {},", quoted(written));
+                Err(Error::new(ErrorKind::Config, thing, Number(index), format!("0 to below {}", list.len())))
             }
-        } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "len") {
-            let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
-            let name = inner[..close].trim();
-            let len = match config.get(name) {
+        }
+    }
+}
+
+impl Scope for Asked<'_> {
+    fn word(&self, word: &str) -> Result<f64, Error> {
+        self.words.word(word)
+    }
+
+    fn answer(&self, key: &str, question: &Question, number: Option<f64>) -> Result<f64, Error> {
+        match (question, number) {
+            (Question::Item(written), Some(index)) => {
+                let (name, item) = self.item(key, index, written)?;
+                self::number(&name, item)
+            }
+            (Question::Is { pattern, equal, written }, index) => {
+                let wanted = glob::Pattern::new(pattern).map_err(|e| {
+                    Error::new(ErrorKind::Config, "the formula", quoted(self.words.formula), "a text or a pattern")
+                        .because(e)
+                })?;
+                let (name, value) = match index {
+                    Some(index) => self.item(key, index, written)?,
+                    None => match self.config.get(key) {
+                        Some(value) => (self.config.named(key), value),
+                        None => return Err(self.config.missing(key)),
+                    },
+                };
+                let is = match value {
+                    Value::String(text) => wanted.matches(text),
+                    // Of several texts one.
+                    Value::Array(texts) if texts.iter().all(Value::is_string) => {
+                        texts.iter().filter_map(Value::as_str).any(|text| wanted.matches(text))
+                    }
+                    other => return Err(Error::new(ErrorKind::Config, name, shown(other), "a text")),
+                };
+                Ok(truth(is == *equal))
+            }
+            (Question::Length, _) => Ok(match self.config.get(key) {
                 // Names by their numbers, such as labels.
                 Some(Value::Object(entries)) => entries.len(),
                 Some(Value::Number(_)) => 1,
-                _ => list(name)?.len(),
-            };
-            made += &len.to_string();
-            rest = &inner[close + 1..];
-        } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "given") {
-            let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
-            made += if config.has(inner[..close].trim()) { "1" } else { "0" };
-            rest = &inner[close + 1..];
-        } else if let Some(inner) = trimmed.strip_prefix('(').filter(|_| word == "has") {
-            let close = closing(inner, '(', ')').ok_or_else(|| wrong("a ) for each ("))?;
-            let (name, formula) = inner[..close].split_once(',').ok_or_else(|| wrong("has(a list, a number)"))?;
-            let wanted = formula::number(&plain(formula, config, variables, depth + 1)?, variables)?;
-            let has = list(name.trim())?.iter().any(|item| item.as_f64() == Some(wanted));
-            made += if has { "1" } else { "0" };
-            rest = &inner[close + 1..];
-        } else if let Some((equal, inner)) = compared(trimmed) {
-            let (wanted, after) = inner.split_once('\'').ok_or_else(|| wrong("a ' at the end of a text"))?;
-            let is = is(word, config.get(word), wanted)?;
-            made += if is == equal { "1" } else { "0" };
-            rest = after;
-        } else {
-            made += word;
-            rest = after;
+                _ => self.list(key)?.len(),
+            } as f64),
+            (Question::Given, _) => Ok(truth(self.config.has(key))),
+            (Question::Has, wanted) => Ok(truth(self.list(key)?.iter().any(|item| item.as_f64() == wanted))),
+            (Question::Item(_), None) => unreachable!("an item has a number"),
         }
     }
-    Ok(made)
-}
-
-/// The text behind `== '` or `!= '`.
-fn compared(text: &str) -> Option<(bool, &str)> {
-    let (equal, text) = match text.strip_prefix("==") {
-        Some(text) => (true, text),
-        None => (false, text.strip_prefix("!=")?),
-    };
-    Some((equal, text.trim_start().strip_prefix('\'')?))
-}
-
-/// The place of the bracket that closes the one open before this text.
-fn closing(text: &str, open: char, close: char) -> Option<usize> {
-    let mut depth = 0;
-    for (at, c) in text.char_indices() {
-        if c == close && depth == 0 {
-            return Some(at);
-        }
-        depth += i32::from(c == open) - i32::from(c == close);
-    }
-    None
 }

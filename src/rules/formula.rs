@@ -2,52 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use exmex::{BinOp, Express, FlatEx, MakeOperators, MatchLiteral, Operator};
-
+use super::expression::{Expression, Question, Scope, failed, is_word};
 use crate::error::quoted;
 use crate::names::{Named, nearest, plain};
 use crate::number::Number;
 use crate::scheme::{FanMode, NUMBERS, Spread};
 use crate::{Error, ErrorKind, Nonlinearity};
-
-/// Arithmetic as IEEE 754 rounds it and as people read it: products and quotients, then sums and differences, from left to right.
-#[derive(Clone, Debug)]
-struct Arithmetic;
-
-impl MakeOperators<f64> for Arithmetic {
-    fn make<'a>() -> Vec<Operator<'a, f64>> {
-        // What commutes the parser would reorder.
-        let op = |apply, prio| BinOp { apply, prio, is_commutative: false };
-        vec![
-            Operator::make_bin("||", op(|a, b| truth(a != 0.0 || b != 0.0), 0)),
-            Operator::make_bin("&&", op(|a, b| truth(a != 0.0 && b != 0.0), 1)),
-            Operator::make_bin("==", op(|a, b| truth(a == b), 2)),
-            Operator::make_bin("!=", op(|a, b| truth(a != b), 2)),
-            Operator::make_bin("<=", op(|a, b| truth(a <= b), 2)),
-            Operator::make_bin(">=", op(|a, b| truth(a >= b), 2)),
-            Operator::make_bin("<", op(|a, b| truth(a < b), 2)),
-            Operator::make_bin(">", op(|a, b| truth(a > b), 2)),
-            Operator::make_bin("%", op(|a, b| a % b, 4)),
-            Operator::make_bin("*", op(|a, b| a * b, 4)),
-            Operator::make_bin("/", op(|a, b| a / b, 4)),
-            Operator::make_bin_unary("+", op(|a, b| a + b, 3), |a| a),
-            Operator::make_bin_unary("-", op(|a, b| a - b, 3), |a| -a),
-            Operator::make_unary("sqrt", f64::sqrt),
-            Operator::make_unary("floor", f64::floor),
-            Operator::make_unary("ceil", f64::ceil),
-            Operator::make_unary("!", |a| truth(a == 0.0)),
-        ]
-    }
-}
-
-/// As formulas count them.
-fn truth(holds: bool) -> f64 {
-    f64::from(u8::from(holds))
-}
-
-exmex::literal_matcher_from_pattern!(Decimal, r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?");
-
-type Formula = FlatEx<f64, Arithmetic, Decimal>;
 
 /// Words of formulas, and their values.
 pub(super) type Variables = BTreeMap<String, f64>;
@@ -110,16 +70,13 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn is_word(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '.'
-}
-
 /// The value of a formula.
 pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error> {
-    let parsed = read(formula)?;
-    let value_of = |word: &String| variables.get(word).copied().ok_or_else(|| unknown(formula, word, variables));
-    let values = parsed.var_names().iter().map(value_of).collect::<Result<Vec<_>, _>>()?;
-    let value = parsed.eval(&values).map_err(|e| failed(formula, "cannot be read").because(e))?;
+    finite(formula, Expression::read(formula, false)?.value(&Words { formula, variables })?)
+}
+
+/// A check that a formula's value is finite.
+pub(super) fn finite(formula: &str, value: f64) -> Result<f64, Error> {
     if value.is_finite() {
         return Ok(value);
     }
@@ -129,20 +86,32 @@ pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error>
 
 /// Whether a formula can be read, and has no words but these and dimensions', whatever its value.
 pub(super) fn check(formula: &str, variables: &Variables) -> Result<(), Error> {
-    let parsed = read(formula)?;
-    match parsed.var_names().iter().find(|word| !variables.contains_key(*word) && !is_dim(word)) {
+    let expression = Expression::read(formula, false)?;
+    match expression.unknown_word(&|word| variables.contains_key(word) || is_dim(word)) {
         Some(word) => Err(unknown(formula, word, variables)),
         None => Ok(()),
+    }
+}
+
+/// The words of a formula.
+pub(super) struct Words<'a> {
+    pub formula: &'a str,
+    pub variables: &'a Variables,
+}
+
+impl Scope for Words<'_> {
+    fn word(&self, word: &str) -> Result<f64, Error> {
+        self.variables.get(word).copied().ok_or_else(|| unknown(self.formula, word, self.variables))
+    }
+
+    fn answer(&self, _: &str, _: &Question, _: Option<f64>) -> Result<f64, Error> {
+        unreachable!("formulas are read without questions")
     }
 }
 
 /// Whether a word is a dimension's, `dim_0` and on.
 fn is_dim(word: &str) -> bool {
     word.strip_prefix("dim_").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-}
-
-fn failed(formula: &str, reason: &str) -> Error {
-    Error::failed(ErrorKind::Rules, format!("the formula {}", quoted(formula)), reason)
 }
 
 fn unknown(formula: &str, word: &str, variables: &Variables) -> Error {
@@ -152,38 +121,6 @@ fn unknown(formula: &str, word: &str, variables: &Variables) -> Error {
     let all = if all.is_empty() { "none".into() } else { all };
     let near = nearest(word, variables.keys().map(String::as_str));
     failed(formula, &format!("has \"{word}\", which is not defined")).near(near).allowing(all)
-}
-
-/// No formula is longer: the parser recurses.
-pub(super) fn check_length(formula: &str) -> Result<(), Error> {
-    if formula.len() > 1000 {
-        let thing = format!("the formula {}", quoted(formula));
-        return Err(Error::new(ErrorKind::Rules, thing, "longer than 1000 characters", "a shorter one"));
-    }
-    Ok(())
-}
-
-fn read(formula: &str) -> Result<Formula, Error> {
-    check_length(formula)?;
-    if let Some(c) = formula.chars().find(|&c| !is_word(c) && !"+-*/%()<>=!&| ".contains(c)) {
-        let error = failed(formula, &format!("has \"{}\"", c.escape_debug()));
-        return Err(error.allowing("+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses"));
-    }
-    Formula::parse_wo_compile(&braced(formula)).map_err(|e| failed(formula, "cannot be read").because(e))
-}
-
-/// The parser has words with dots in braces.
-fn braced(formula: &str) -> String {
-    let mut made = String::new();
-    let mut rest = formula;
-    while let Some(c) = rest.chars().next() {
-        let end = rest.find(|of| is_word(of) != is_word(c)).unwrap_or(rest.len());
-        let word = &rest[..end];
-        let is_key = !c.is_ascii_digit() && c != '.' && is_word(c) && word.contains('.');
-        made += &if is_key { format!("{{{word}}}") } else { word.to_string() };
-        rest = &rest[end..];
-    }
-    made
 }
 
 #[cfg(test)]

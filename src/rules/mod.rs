@@ -96,6 +96,7 @@
 mod architecture;
 mod blueprint;
 mod config;
+mod expression;
 mod formula;
 mod model;
 mod plan;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::formula::{self, Variables};
+use super::fp8;
 use crate::error::quoted;
 use crate::number::Number;
 use crate::{Error, ErrorKind};
@@ -92,6 +93,21 @@ impl Config {
         }
         values.insert(name.into(), value);
         Ok(())
+    }
+
+    /// The same without its `quantization_config`: that of the model before it is quantised.
+    ///
+    /// ```
+    /// # use fanin::rules::Config;
+    /// let config = Config::from_json(br#"{"quantization_config": {"quant_method": "fp8"}}"#)?;
+    /// assert!(config.has("quantization_config") && !config.unquantised().has("quantization_config"));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unquantised(&self) -> Config {
+        let mut config = self.clone();
+        config.values.remove(fp8::KEY);
+        config
     }
 
     /// Whether it names a model: a list of tensors is JSON too.

@@ -97,6 +97,7 @@ mod architecture;
 mod blueprint;
 mod config;
 mod formula;
+mod fp8;
 mod model;
 mod plan;
 mod rule;

@@ -804,6 +804,77 @@ fn what_would_change_tensors_is_refused() {
 }
 
 /// Llama 3 8B has the tensors of its published file, Mixtral 8x7B its published number of parameters.
+/// Of a quantised configuration the weights of linear layers are in blocks, but for the output's; what plans it unquantised refuses it.
+#[test]
+fn quantised_configurations_have_blocks_of_linear_layers() {
+    let fp8 = r#"{"quantization_config": {"quant_method": "fp8"}}"#;
+    let blocks = |class: &str, json: &str| {
+        let mut config = Config::from_json(json.as_bytes()).unwrap();
+        config.set("architectures", &format!("[\"{class}\"]")).unwrap();
+        Architecture::of(&config).unwrap().fp8_blocks(&config)
+    };
+    let names = |class: &str, keys: &str| {
+        blocks(class, &with(&with(DECODER, fp8), keys)).unwrap().into_keys().collect::<Vec<_>>()
+    };
+    let layers = names("LlamaForCausalLM", "{}");
+    assert_eq!(layers.len(), 7);
+    assert!(
+        layers.iter().all(|name| name.starts_with("model.layers.") && name.ends_with("_proj.weight")),
+        "{layers:?}"
+    );
+    assert_eq!(names("LlamaForCausalLM", r#"{"tie_word_embeddings": true}"#), layers);
+    assert_eq!(names("LlamaForSequenceClassification", "{}"), layers);
+    // As transformers has it, a layer that ends in a bias is no output.
+    let tokens = names("LlamaForTokenClassification", "{}");
+    assert_eq!((tokens.len(), tokens.last().unwrap().as_str()), (8, "score.weight"));
+    let without_bias = names("LlamaForTokenClassification", r#"{"token_classification_bias": false}"#);
+    assert_eq!(without_bias, layers);
+    assert!(names("LlamaModel", "{}").iter().all(|name| name.starts_with("layers.")));
+    let sizes = r#"{"quantization_config": {"quant_method": "fp8", "weight_block_size": [1, 300]}}"#;
+    assert!(blocks("Qwen3MoeForCausalLM", &with(DECODER, sizes)).unwrap().values().all(|block| *block == [1, 300]));
+    assert!(blocks("LlamaForCausalLM", DECODER).unwrap().is_empty());
+
+    let error = blocks("GemmaForCausalLM", &with(DECODER, fp8)).unwrap_err();
+    assert!(error.to_string().starts_with("quantization_config is not written of an architecture"), "{error}");
+    let own = Config::from_json(with(DECODER, fp8).as_bytes()).unwrap();
+    assert_eq!(own.unquantised(), Config::from_json(DECODER.as_bytes()).unwrap());
+    let other = r#"{"quantization_config": {"quant_method": "awq", "bits": 4}}"#;
+    let error = blocks("LlamaForCausalLM", &with(DECODER, other)).unwrap_err().to_string();
+    assert!(error.starts_with("quantization_config.quant_method is \"awq\", allowed: fp8 by blocks"), "{error}");
+    let twice = r#"{"compression_config": {"bits": 4}}"#;
+    assert!(
+        blocks("LlamaForCausalLM", &with(&with(DECODER, fp8), twice))
+            .unwrap_err()
+            .to_string()
+            .contains("compression_config")
+    );
+
+    let rules = "[[rule]]\nname = '*'\nscheme = 'zeros'";
+    let text = |linear: &str, dims: &str| {
+        format!("{linear}\n[architectures]\nA = {{}}\n[[tensors]]\nlist = [['w.weight', {dims}], ['b']]\n{rules}")
+    };
+    let of = |text: String| {
+        let mut config = Config::from_json(fp8.as_bytes()).unwrap();
+        config.set("architectures", "[\"A\"]").unwrap();
+        text.parse::<Architecture>().and_then(|architecture| architecture.fp8_blocks(&config))
+    };
+    assert_eq!(
+        of(text("linear = '*.weight'", "'8', '4'")).unwrap().into_iter().collect::<Vec<_>>(),
+        [("w.weight".into(), [128, 128])]
+    );
+    let error = of(text("linear = '*.weight'", "'2', '8', '4'")).unwrap_err().to_string();
+    assert!(
+        error.contains("the shape of w.weight") && error.contains("[2, 8, 4], allowed: rows and columns"),
+        "{error}"
+    );
+    for (linear, says) in [("linear = []", "empty"), ("linear = '['", "cannot be read"), ("linear = 1", "line 1")] {
+        let error = of(text(linear, "'8', '4'")).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    let error = format!("linear = 'w'\n{rules}").parse::<fanin::rules::Rules>().unwrap_err().to_string();
+    assert!(error.contains("has linear and no [architectures]"), "{error}");
+}
+
 #[test]
 fn published_models_have_their_tensors() {
     let model = |json: &str| {

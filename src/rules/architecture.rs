@@ -259,7 +259,10 @@ impl Architecture {
             let said = "is not written of an architecture that does not say which weights are those of linear layers";
             return Err(Error::failed(ErrorKind::Config, config.named(fp8::KEY), said).allowing(fp8::remedy(fp8::KEY)));
         }
-        fp8.blocks(self.model(&config.unquantised())?.tensors(), &self.blueprint.linear)
+        let resolved = self.resolved(&config.unquantised())?;
+        let is = |word: &str| resolved.variables.get(word).is_some_and(|value| *value != 0.0);
+        let tied = (is("lm_head") && is("tie_word_embeddings")).then_some("lm_head");
+        fp8.blocks(&self.blueprint.tensors(&resolved)?, &self.blueprint.linear, tied)
     }
 
     /// The rules, with this configuration's numbers.

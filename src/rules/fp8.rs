@@ -97,8 +97,20 @@ impl Fp8 {
     }
 
     /// The weights of these tensors that are quantised, each with its block: those of linear layers, whose names have such patterns, but
-    /// for the modules that are left as they are.
-    pub fn blocks(&self, tensors: &[Tensor], linear: &[glob::Pattern]) -> Result<BTreeMap<String, [u64; 2]>, Error> {
+    /// for the modules that are left as they are. A module whose weight is another's cannot be quantised alone.
+    pub fn blocks(
+        &self,
+        tensors: &[Tensor],
+        linear: &[glob::Pattern],
+        tied: Option<&str>,
+    ) -> Result<BTreeMap<String, [u64; 2]>, Error> {
+        if let (Some((key, kept)), Some(tied)) = (&self.kept, tied)
+            && !kept.iter().any(|kept| is_of(tied, kept))
+        {
+            let said = format!("does not name {tied}, whose weight is the embedding's");
+            let error = Error::failed(ErrorKind::Config, key.clone(), said);
+            return Err(error.allowing(format!("a list with {tied}, or tie_word_embeddings false")));
+        }
         // As transformers has it, where nothing is said: what makes the output, which comes last.
         let last = tensors.last().and_then(|last| last.name.strip_suffix(".weight")).map(String::from);
         let output = (String::new(), last.into_iter().collect());

@@ -849,6 +849,14 @@ fn quantised_configurations_have_blocks_of_linear_layers() {
             .contains("compression_config")
     );
 
+    let all = r#"{"quantization_config": {"quant_method": "fp8", "modules_to_not_convert": ["score"]}}"#;
+    let all = with(DECODER, all);
+    assert!(blocks("LlamaForCausalLM", &all).unwrap().contains_key("lm_head.weight"));
+    let tied = with(&all, r#"{"tie_word_embeddings": true}"#);
+    let error = blocks("LlamaForCausalLM", &tied).unwrap_err().to_string();
+    assert!(error.starts_with("quantization_config.modules_to_not_convert does not name lm_head"), "{error}");
+    assert_eq!(blocks("LlamaForSequenceClassification", &tied).unwrap().len(), 7);
+
     let rules = "[[rule]]\nname = '*'\nscheme = 'zeros'";
     let text = |linear: &str, dims: &str| {
         format!("{linear}\n[architectures]\nA = {{}}\n[[tensors]]\nlist = [['w.weight', {dims}], ['b']]\n{rules}")

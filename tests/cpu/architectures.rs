@@ -1155,3 +1155,37 @@ fn published_models_have_their_numbers_of_parameters() {
         assert_eq!(Some(parameters), model["parameters"].as_u64(), "{}", model["name"]);
     }
 }
+
+/// The published files of DeepSeek-V3 have 688,586,727,753 bytes: those of its tensors in fp8 by blocks, of one layer more, for a token further
+/// on, which is none of transformers', and of headers, which take some 130 bytes a tensor.
+#[test]
+fn deepseek_v3_in_fp8_has_the_bytes_that_are_published() {
+    let path = fanin_tests::repository().join("tests/golden/published.json");
+    let published: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let model = published.iter().find(|model| model["name"] == "DeepSeek-V3").unwrap();
+    let mut config = config(model);
+    let fp8 =
+        r#"{"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128]}"#;
+    config.set("quantization_config", fp8).unwrap();
+    let architecture = Architecture::of(&config).unwrap();
+    let blocks = architecture.fp8_blocks(&config).unwrap();
+    // In each layer attention's five and three; of 58, which have experts, of each of 256 more.
+    assert_eq!(blocks.len(), 61 * 8 + 58 * 256 * 3);
+    let (mut count, mut bytes) = (0, 0);
+    let mut add = |shape: &[u64], block: Option<&[u64; 2]>| {
+        let elements = shape.iter().product::<u64>();
+        count += 1 + u64::from(block.is_some());
+        bytes += block
+            .map_or(2 * elements, |block| elements + 4 * shape[0].div_ceil(block[0]) * shape[1].div_ceil(block[1]));
+    };
+    for tensor in architecture.model(&config.unquantised()).unwrap().tensors() {
+        let times = if tensor.name.starts_with("model.layers.60.") { 2 } else { 1 };
+        (0..times).for_each(|_| add(&tensor.shape, blocks.get(&tensor.name)));
+    }
+    for shape in [&[129280, 7168][..], &[129280, 7168], &[7168, 2 * 7168], &[7168], &[7168], &[7168]] {
+        add(shape, None);
+    }
+    assert_eq!(count, 91_991);
+    let of_headers = (688_586_727_753 - bytes) / count;
+    assert!((100..160).contains(&of_headers), "{bytes} bytes, {of_headers} a tensor are left");
+}

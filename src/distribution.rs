@@ -17,6 +17,12 @@ use crate::{Dtype, Error, ErrorKind, Structure, moments};
 /// ```
 pub const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
 
+/// No standard normal reaches it: the largest is sqrt(66 ln 2) = 6.7638, or, beside a location, 2^-10 of that more.
+pub(crate) const NORMAL_REACH: f64 = 6.78;
+
+/// No distance beyond the bound of a normal's tail reaches it, in standard deviations of the normal: the largest is 33 ln 2 = 22.87.
+const TAIL_REACH: f64 = 23.0;
+
 /// A distribution of weights, in absolute terms: what is left of a scheme once the fans are known.
 ///
 /// Parameters are f64; the numbers that a kernel works with are rounded from them once, on the host.
@@ -182,6 +188,38 @@ impl Distribution {
             | Distribution::LogOfUniform { .. }
             | Distribution::InverseSoftplus { .. } => self.by_quantiles().1,
             Distribution::Structured(structure) => structure.std(),
+        }
+    }
+
+    /// A bound on the magnitude of what is drawn: of a normal 6.78 standard deviations beyond its mean, of a window its bounds, of a
+    /// normal's tail without end 23 standard deviations beyond its begin. Rounding may exceed it in the last place. (Of normals in fewer than
+    /// 16 elements, PyTorch's streams reach 8.6 standard deviations.)
+    ///
+    /// ```
+    /// use fanin::Distribution;
+    ///
+    /// assert_eq!(Distribution::Normal { mean: 0.0, std: 2.0 }.reach(), 13.56);
+    /// assert_eq!(Distribution::TruncatedNormal { mean: 0.0, std: 1.0, low: -3.0, high: 2.0 }.reach(), 3.0);
+    /// ```
+    pub fn reach(&self) -> f64 {
+        match *self {
+            Distribution::Constant { value } => value.abs(),
+            Distribution::Uniform { low, high } => low.abs().max(high.abs()),
+            Distribution::Normal { mean, std } => mean.abs() + NORMAL_REACH * std,
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                let window = low.abs().max(high.abs());
+                if (low..=high).contains(&mean) {
+                    window.min(mean.abs() + NORMAL_REACH * std)
+                } else if window.is_finite() {
+                    window
+                } else {
+                    low.abs().min(high.abs()) + TAIL_REACH * std
+                }
+            }
+            Distribution::LogUniform { .. }
+            | Distribution::LogOfUniform { .. }
+            | Distribution::InverseSoftplus { .. } => self.of_uniform(0.0).abs().max(self.of_uniform(1.0).abs()),
+            Distribution::Structured(structure) => structure.reach(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::arithmetic::special;
+use crate::distribution::NORMAL_REACH;
 use crate::error::{finite, require};
 use crate::matrix::{LONG, LONGEST};
 use crate::number::Number;
@@ -177,6 +178,15 @@ impl Structure {
         }
     }
 
+    /// A bound on the magnitude of its elements.
+    pub(crate) fn reach(&self) -> f64 {
+        match *self {
+            Structure::Orthogonal { gain, .. } | Structure::Identity { gain, .. } => gain.abs(),
+            Structure::Sparse { std, .. } => NORMAL_REACH * std,
+            Structure::Sequence { .. } => self.values().fold(0.0, |most, y| y.abs().max(most)),
+        }
+    }
+
     /// The part of an identity's elements that are on its diagonals.
     fn ones(&self) -> f64 {
         let Structure::Identity { groups, matrix, .. } = *self else { return 0.0 };
@@ -206,7 +216,7 @@ impl Structure {
         let largest = match *self {
             Structure::Orthogonal { gain, .. } | Structure::Identity { gain, .. } => gain,
             Structure::Sparse { std, .. } => std,
-            Structure::Sequence { .. } => self.values().fold(0.0, |most: f64, y| most.max(y.abs())),
+            Structure::Sequence { .. } => self.reach(),
         };
         let typical = match *self {
             Structure::Orthogonal { gain, matrix } => gain / (matrix.longer() as f64).sqrt(),

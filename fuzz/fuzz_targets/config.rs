@@ -29,7 +29,14 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Some(text) => text.parse::<Architecture>(),
         None => Architecture::of(&config),
     };
-    let model = architecture.and_then(|architecture| Ok((architecture.model(&config)?, architecture)));
+    let quantised = architecture.and_then(|architecture| Ok((architecture.fp8_blocks(&config)?, architecture)));
+    let config = config.unquantised();
+    let model = quantised.and_then(|(blocks, architecture)| {
+        let model = architecture.model(&config)?;
+        let weights = model.tensors().iter().filter(|tensor| blocks.contains_key(&tensor.name));
+        assert_eq!(weights.filter(|tensor| tensor.shape.len() == 2).count(), blocks.len());
+        Ok((model, architecture))
+    });
     let (model, architecture) = match model {
         Ok(made) => made,
         Err(error) => {

@@ -1,9 +1,11 @@
 //! Architectures: which tensors a configuration's model has, and how they start.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::blueprint::{Blueprint, Resolved, class_of};
 use super::config::{Config, shown};
+use super::fp8::{self, Fp8};
 use super::model::Model;
 use super::plan::Plan;
 use super::{Rules, text};
@@ -225,6 +227,42 @@ impl Architecture {
     /// See [`Architecture`] for an example.
     pub fn model(&self, config: &Config) -> Result<Model, Error> {
         Model::new(self.blueprint.tensors(&self.resolved(config)?)?)
+    }
+
+    /// The weights that files of a quantised model have in fp8 (E4M3), each with the rows and columns of the blocks that share a scale; none,
+    /// if the configuration has no `quantization_config`. [`model`](Architecture::model) and [`plan`](Architecture::plan) are those of the
+    /// [unquantised](Config::unquantised) configuration.
+    ///
+    /// As transformers has it, a weight `w` of `rows` and `columns` has beside it an f32 tensor `w_scale_inv` of `ceil(rows / block rows)` and
+    /// `ceil(columns / block columns)`, which the numbers of each block are multiplied by. All weights of linear layers and experts are
+    /// quantised, but for those of `modules_to_not_convert` or, without it, the layer that makes the output.
+    ///
+    /// # Errors
+    /// Those of [`model`](Architecture::model); [`ErrorKind::Config`] for another quantisation than fp8 by blocks with dynamic activations,
+    /// and for an architecture that does not say which its linear layers are.
+    ///
+    /// ```
+    /// use fanin::rules::{Architecture, Config};
+    ///
+    /// let config = Config::from_json(br#"{
+    ///     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 320, "hidden_size": 64,
+    ///     "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
+    ///     "quantization_config": {"quant_method": "fp8", "weight_block_size": [32, 32]}
+    /// }"#)?;
+    /// let blocks = Architecture::of(&config)?.fp8_blocks(&config)?;
+    /// assert_eq!((blocks.len(), blocks["model.layers.0.self_attn.q_proj.weight"]), (2 * 7, [32, 32]));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fp8_blocks(&self, config: &Config) -> Result<BTreeMap<String, [u64; 2]>, Error> {
+        let Some(fp8) = Fp8::of(config)? else { return Ok(BTreeMap::new()) };
+        if self.blueprint.linear.is_empty() {
+            let said = "is not written of an architecture that does not say which weights are those of linear layers";
+            return Err(Error::failed(ErrorKind::Config, config.named(fp8::KEY), said).allowing(fp8::remedy(fp8::KEY)));
+        }
+        let resolved = self.resolved(&config.unquantised())?;
+        let is = |word: &str| resolved.variables.get(word).is_some_and(|value| *value != 0.0);
+        let tied = (is("lm_head") && is("tie_word_embeddings")).then_some("lm_head");
+        fp8.blocks(&self.blueprint.tensors(&resolved)?, &self.blueprint.linear, tied)
     }
 
     /// The rules, with this configuration's numbers.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::Rules;
 use super::config::{Config, number, shown, value};
 use super::formula::Variables;
+use super::fp8;
 use super::model::Tensor;
 use crate::error::quoted;
 use crate::number::Number;
@@ -46,6 +47,8 @@ pub(super) struct Blueprint {
     pub checks: Vec<String>,
     pub submodels: Vec<Submodel>,
     pub groups: Vec<Group>,
+    /// The names of linear layers' weights, and of experts': what may be quantised.
+    pub linear: Vec<glob::Pattern>,
 }
 
 /// A model within the model, of a configuration within the configuration: another architecture's, or a class of the same.
@@ -441,10 +444,10 @@ pub(super) fn class_of(config: &Config) -> Result<Option<&str>, Error> {
 
 fn dtype(config: &Config) -> Result<&'static str, Error> {
     // The second is the first's older name.
-    for key in ["quantization_config", "compression_config"] {
+    for key in [fp8::KEY, "compression_config"] {
         if let Some(value) = config.get(key) {
             let key = config.named(key);
-            let allowed = format!("null, for the model before it is quantised: with the program, --set {key}=null");
+            let allowed = fp8::remedy(&key);
             return Err(Error::new(ErrorKind::Config, key, shown(value), allowed));
         }
     }

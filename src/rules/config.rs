@@ -95,6 +95,21 @@ impl Config {
         Ok(())
     }
 
+    /// The same without its `quantization_config`: that of the model before it is quantised.
+    ///
+    /// ```
+    /// # use fanin::rules::Config;
+    /// let config = Config::from_json(br#"{"quantization_config": {"quant_method": "fp8"}}"#)?;
+    /// assert!(config.has("quantization_config") && !config.unquantised().has("quantization_config"));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn unquantised(&self) -> Config {
+        let mut config = self.clone();
+        config.values.remove(fp8::KEY);
+        config
+    }
+
     /// Whether it names a model: a list of tensors is JSON too.
     ///
     /// ```

@@ -98,6 +98,7 @@ mod blueprint;
 mod config;
 mod expression;
 mod formula;
+mod fp8;
 mod model;
 mod plan;
 mod rule;

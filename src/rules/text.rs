@@ -60,6 +60,7 @@ struct File {
     derived: BTreeMap<String, String>,
     #[serde(default)]
     check: Vec<String>,
+    linear: Option<Spanned<Names>>,
     #[serde(default)]
     submodel: Vec<Spanned<SubmodelText>>,
     #[serde(default)]
@@ -576,6 +577,7 @@ fn blueprint(reader: &Reader, text: &str, file: &mut File) -> Result<Option<Blue
             ("[alias]", !file.alias.is_empty()),
             ("[let]", !file.derived.is_empty()),
             ("check", !file.check.is_empty()),
+            ("linear", file.linear.is_some()),
             ("[[submodel]]", !file.submodel.is_empty()),
             ("[[tensors]]", !file.tensors.is_empty()),
         ];
@@ -655,8 +657,11 @@ fn blueprint(reader: &Reader, text: &str, file: &mut File) -> Result<Option<Blue
         Some(Types::Words(words)) => (words.keys().cloned().collect(), words),
         None => Default::default(),
     };
+    let linear =
+        file.linear.take().map(|names| reader.patterns(names, "the list of linear layers' weights")).transpose()?;
     let mut blueprint = Blueprint {
         model_types,
+        linear: linear.map(|(_, patterns)| patterns).unwrap_or_default(),
         aliases: std::mem::take(&mut file.alias),
         derived: std::mem::take(&mut file.derived),
         checks: std::mem::take(&mut file.check),

@@ -804,6 +804,85 @@ fn what_would_change_tensors_is_refused() {
 }
 
 /// Llama 3 8B has the tensors of its published file, Mixtral 8x7B its published number of parameters.
+/// Of a quantised configuration the weights of linear layers are in blocks, but for the output's; what plans it unquantised refuses it.
+#[test]
+fn quantised_configurations_have_blocks_of_linear_layers() {
+    let fp8 = r#"{"quantization_config": {"quant_method": "fp8"}}"#;
+    let blocks = |class: &str, json: &str| {
+        let mut config = Config::from_json(json.as_bytes()).unwrap();
+        config.set("architectures", &format!("[\"{class}\"]")).unwrap();
+        Architecture::of(&config).unwrap().fp8_blocks(&config)
+    };
+    let names = |class: &str, keys: &str| {
+        blocks(class, &with(&with(DECODER, fp8), keys)).unwrap().into_keys().collect::<Vec<_>>()
+    };
+    let layers = names("LlamaForCausalLM", "{}");
+    assert_eq!(layers.len(), 7);
+    assert!(
+        layers.iter().all(|name| name.starts_with("model.layers.") && name.ends_with("_proj.weight")),
+        "{layers:?}"
+    );
+    assert_eq!(names("LlamaForCausalLM", r#"{"tie_word_embeddings": true}"#), layers);
+    assert_eq!(names("LlamaForSequenceClassification", "{}"), layers);
+    // As transformers has it, a layer that ends in a bias is no output.
+    let tokens = names("LlamaForTokenClassification", "{}");
+    assert_eq!((tokens.len(), tokens.last().unwrap().as_str()), (8, "score.weight"));
+    let without_bias = names("LlamaForTokenClassification", r#"{"token_classification_bias": false}"#);
+    assert_eq!(without_bias, layers);
+    assert!(names("LlamaModel", "{}").iter().all(|name| name.starts_with("layers.")));
+    let sizes = r#"{"quantization_config": {"quant_method": "fp8", "weight_block_size": [1, 300]}}"#;
+    assert!(blocks("Qwen3MoeForCausalLM", &with(DECODER, sizes)).unwrap().values().all(|block| *block == [1, 300]));
+    assert!(blocks("LlamaForCausalLM", DECODER).unwrap().is_empty());
+
+    let error = blocks("GemmaForCausalLM", &with(DECODER, fp8)).unwrap_err();
+    assert!(error.to_string().starts_with("quantization_config is not written of an architecture"), "{error}");
+    let own = Config::from_json(with(DECODER, fp8).as_bytes()).unwrap();
+    assert_eq!(own.unquantised(), Config::from_json(DECODER.as_bytes()).unwrap());
+    let other = r#"{"quantization_config": {"quant_method": "awq", "bits": 4}}"#;
+    let error = blocks("LlamaForCausalLM", &with(DECODER, other)).unwrap_err().to_string();
+    assert!(error.starts_with("quantization_config.quant_method is \"awq\", allowed: fp8 by blocks"), "{error}");
+    let twice = r#"{"compression_config": {"bits": 4}}"#;
+    assert!(
+        blocks("LlamaForCausalLM", &with(&with(DECODER, fp8), twice))
+            .unwrap_err()
+            .to_string()
+            .contains("compression_config")
+    );
+
+    let all = r#"{"quantization_config": {"quant_method": "fp8", "modules_to_not_convert": ["score"]}}"#;
+    let all = with(DECODER, all);
+    assert!(blocks("LlamaForCausalLM", &all).unwrap().contains_key("lm_head.weight"));
+    let tied = with(&all, r#"{"tie_word_embeddings": true}"#);
+    let error = blocks("LlamaForCausalLM", &tied).unwrap_err().to_string();
+    assert!(error.starts_with("quantization_config.modules_to_not_convert does not name lm_head"), "{error}");
+    assert_eq!(blocks("LlamaForSequenceClassification", &tied).unwrap().len(), 7);
+
+    let rules = "[[rule]]\nname = '*'\nscheme = 'zeros'";
+    let text = |linear: &str, dims: &str| {
+        format!("{linear}\n[architectures]\nA = {{}}\n[[tensors]]\nlist = [['w.weight', {dims}], ['b']]\n{rules}")
+    };
+    let of = |text: String| {
+        let mut config = Config::from_json(fp8.as_bytes()).unwrap();
+        config.set("architectures", "[\"A\"]").unwrap();
+        text.parse::<Architecture>().and_then(|architecture| architecture.fp8_blocks(&config))
+    };
+    assert_eq!(
+        of(text("linear = '*.weight'", "'8', '4'")).unwrap().into_iter().collect::<Vec<_>>(),
+        [("w.weight".into(), [128, 128])]
+    );
+    let error = of(text("linear = '*.weight'", "'2', '8', '4'")).unwrap_err().to_string();
+    assert!(
+        error.contains("the shape of w.weight") && error.contains("[2, 8, 4], allowed: rows and columns"),
+        "{error}"
+    );
+    for (linear, says) in [("linear = []", "empty"), ("linear = '['", "cannot be read"), ("linear = 1", "line 1")] {
+        let error = of(text(linear, "'8', '4'")).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+    let error = format!("linear = 'w'\n{rules}").parse::<fanin::rules::Rules>().unwrap_err().to_string();
+    assert!(error.contains("has linear and no [architectures]"), "{error}");
+}
+
 #[test]
 fn published_models_have_their_tensors() {
     let model = |json: &str| {
@@ -1075,4 +1154,38 @@ fn published_models_have_their_numbers_of_parameters() {
         let parameters: u64 = tensors.tensors().iter().map(|tensor| tensor.shape.iter().product::<u64>()).sum();
         assert_eq!(Some(parameters), model["parameters"].as_u64(), "{}", model["name"]);
     }
+}
+
+/// The published files of DeepSeek-V3 have 688,586,727,753 bytes: those of its tensors in fp8 by blocks, of one layer more, for a token further
+/// on, which is none of transformers', and of headers, which take some 130 bytes a tensor.
+#[test]
+fn deepseek_v3_in_fp8_has_the_bytes_that_are_published() {
+    let path = fanin_tests::repository().join("tests/golden/published.json");
+    let published: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let model = published.iter().find(|model| model["name"] == "DeepSeek-V3").unwrap();
+    let mut config = config(model);
+    let fp8 =
+        r#"{"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128]}"#;
+    config.set("quantization_config", fp8).unwrap();
+    let architecture = Architecture::of(&config).unwrap();
+    let blocks = architecture.fp8_blocks(&config).unwrap();
+    // In each layer attention's five and three; of 58, which have experts, of each of 256 more.
+    assert_eq!(blocks.len(), 61 * 8 + 58 * 256 * 3);
+    let (mut count, mut bytes) = (0, 0);
+    let mut add = |shape: &[u64], block: Option<&[u64; 2]>| {
+        let elements = shape.iter().product::<u64>();
+        count += 1 + u64::from(block.is_some());
+        bytes += block
+            .map_or(2 * elements, |block| elements + 4 * shape[0].div_ceil(block[0]) * shape[1].div_ceil(block[1]));
+    };
+    for tensor in architecture.model(&config.unquantised()).unwrap().tensors() {
+        let times = if tensor.name.starts_with("model.layers.60.") { 2 } else { 1 };
+        (0..times).for_each(|_| add(&tensor.shape, blocks.get(&tensor.name)));
+    }
+    for shape in [&[129280, 7168][..], &[129280, 7168], &[7168, 2 * 7168], &[7168], &[7168], &[7168]] {
+        add(shape, None);
+    }
+    assert_eq!(count, 91_991);
+    let of_headers = (688_586_727_753 - bytes) / count;
+    assert!((100..160).contains(&of_headers), "{bytes} bytes, {of_headers} a tensor are left");
 }

@@ -220,8 +220,43 @@ fn any_parameters_are_refused_or_drawn_within_bounds() {
             _ => (-dtype.max(), dtype.max()),
         };
         assert!(values.iter().all(|x| low <= *x && *x <= high), "{distribution} {dtype}: {values:?}");
+        let reach = distribution.reach() * (1.0 + 1e-6) + f64::from(f32::MIN_POSITIVE);
+        let is_within = values.iter().all(|x| x.abs() <= reach);
+        assert!(dtype != Dtype::F32 || is_within, "{distribution} reaches {reach:e}: {values:?}");
     }
     assert!(drawn > 50_000 && refused > 50_000, "{drawn} drawn, {refused} refused");
+}
+
+/// No value is beyond a distribution's reach, and of 2^16 the largest is near it: 4.4 standard deviations of 6.78, or a window's end.
+#[test]
+fn distributions_reach_as_far_as_they_say() {
+    for text in [
+        "constant:value=-3",
+        "uniform:low=-2,high=1",
+        "normal:mean=-1,std=0.5",
+        "truncated_normal:std=2,low=-3,high=1",
+        "truncated_normal:std=0.02,low=-2,high=2",
+        "truncated_normal:mean=1,std=1,low=3,high=4",
+        "truncated_normal:mean=0,std=1,low=2",
+        "truncated_normal:mean=1,std=1,high=0.5",
+        "log_uniform:low=0.001,high=7",
+        "log_of_uniform:low=0.001,high=7",
+        "inverse_softplus:low=0.001,high=0.1,floor=1e-4",
+        "orthogonal:gain=2",
+        "identity:gain=-2",
+        "sparse:sparsity=0.5,std=0.1",
+        "arange:start=-5,step=0.01,count=256",
+    ] {
+        let fill = parse(text).fill(&[256, 256], Layout::OUT_IN, Stream::named(7, text), Dtype::F32);
+        let fill = fill.unwrap_or_else(|e| panic!("{text}: {e}"));
+        let reach = parse(text).distribution(&[256, 256], Layout::OUT_IN).unwrap().reach();
+        let largest = fanin_tests::draw::<f32>(&fill).into_iter().map(|x| f64::from(x.abs())).fold(0.0, f64::max);
+        assert!(largest <= reach * (1.0 + 1e-7), "{text}: {largest} is beyond {reach}");
+        // Of tails without end and large matrices, little comes near it.
+        let is_rare = ["orthogonal", "low=2", "high=0.5"].iter().any(|part| text.contains(part));
+        let least = if is_rare { 0.1 } else { 0.6 };
+        assert!(largest >= least * reach, "{text}: {largest} of {reach}");
+    }
 }
 
 /// What a dtype makes of a distribution: the deviation that comes out, and an error where nothing is left of it.

@@ -133,7 +133,7 @@ impl Fill {
         let draw = Draw::new(distribution, whole, self.name.as_str());
         let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
         let part = part.into_iter().collect();
-        let recipe = Recipe { draw, alone: true, part };
+        let recipe = Recipe { alone: true, part, ..Recipe::planned(draw) };
         // A fill that cannot be drawn is refused before a device is opened.
         let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
         let shape = recipe.shape();

@@ -15,6 +15,7 @@ use crate::commands::options::Common;
 use crate::commands::source::{Model, Source};
 use crate::draw::coarse::Coarse;
 use crate::draw::engine::Engine;
+use crate::draw::fp8;
 use crate::draw::order::{Order, Wanted};
 use crate::draw::ranks::{Mesh, Rank, Split, share};
 use crate::draw::recipe::{Recipe, Tensor};
@@ -59,7 +60,8 @@ pub struct Init {
     /// `base_model.model.`, `_fsdp_wrapped_module.` and the like) are found where no name is the model's.
     #[arg(long, value_name = "PREFIX", requires = "base")]
     base_prefix: Option<String>,
-    /// Draw all tensors in this dtype: f32, f16, bf16 [default: what the rules say, else each tensor's own]
+    /// Draw all tensors in this dtype: f32, f16, bf16; but what a configuration has in fp8 is so [default: what the rules say, else each
+    /// tensor's own]
     #[arg(long, value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Option<Dtype>,
     /// Write several files of at most so many bytes of tensors, such as 5GB, and their index; at most 99999 of them.
@@ -131,6 +133,14 @@ impl Init {
         if let (Some(base), Some(values)) = (&self.base, &values) {
             let (base, values) = (base.display(), values.display());
             return Err(Failure::input(format!("--base is {base}, and the plan has {values}, allowed: one of them")));
+        }
+        if let (Some(base), Some(tensor)) = (&self.base, model.tensors.iter().find(|tensor| tensor.block.is_some())) {
+            return Err(Failure::input(format!(
+                "--base is {}, and the configuration has {} in fp8, whose scales would be another model's, allowed: --base without a \
+                 quantization_config, which --set quantization_config=null takes away",
+                base.display(),
+                tensor.name
+            )));
         }
         let (base, renamed) = match &self.base {
             None => (values.as_deref().map(Base::open).transpose()?, None),
@@ -323,7 +333,14 @@ impl Init {
                 }
                 (part, Some(draw)) => (part, draw),
             };
+            if let (Some(_), Some(dtype)) = (tensor.block, draw.dtype) {
+                let message =
+                    "and the configuration has it in fp8, allowed: no dtype in its rule, or no quantization_config";
+                return Err(wrong(&format!("its dtype is {dtype} by its rule, {message}")));
+            }
             let dtype = match self.dtype.or(draw.dtype) {
+                // In one dtype, whatever the others are drawn in.
+                _ if tensor.block.is_some() => Dtype::F32,
                 Some(_) if tensor.dtype == FileDtype::C64 => {
                     return Err(wrong(&"its dtype is C64, which fanin does not draw"));
                 }
@@ -341,9 +358,19 @@ impl Init {
                 // PyTorch knows no names: the stream is a place.
                 draw.stream = place;
             }
-            let recipe = Recipe::planned(draw);
+            let recipe = match tensor.block {
+                Some(_) => fp8::weight(draw).map_err(|e| wrong(&e))?,
+                None => Recipe::planned(draw),
+            };
             // A tensor that cannot be drawn is refused before any is.
             recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
+            if let (Some([rows, columns]), Some(scale), [height, width]) =
+                (tensor.block, recipe.scale, &tensor.shape[..])
+            {
+                let shape = vec![height.div_ceil(rows), width.div_ceil(columns)];
+                let (name, recipe) = fp8::scales(&tensor.name, shape, scale);
+                plan.tensors.push(Tensor { name, dtype: Dtype::F32, recipe, split: planned.split.clone() });
+            }
             plan.parts.extend(part.map(|part| (tensor.name.clone(), part)));
             plan.tensors.push(Tensor { name: tensor.name, dtype, recipe, split: planned.split });
         }

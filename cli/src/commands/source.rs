@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fanin::rules::{Architecture, Config, Rules};
+use safetensors::Dtype as FileDtype;
 
 use crate::draw::order::Order;
 use crate::failure::{Failure, near};
@@ -94,9 +95,16 @@ impl Source {
             }
             config.set(key, value).map_err(wrong)?;
         }
-        let tensors = architecture.model(&config).map_err(wrong)?;
-        let tensors = header::of_model(tensors).map_err(|e| failed(&e))?;
-        let rules = architecture.rules(&config).map_err(wrong)?;
+        let mut blocks = architecture.fp8_blocks(&config).map_err(wrong)?;
+        let unquantised = config.unquantised();
+        let tensors = architecture.model(&unquantised).map_err(wrong)?;
+        let mut tensors = header::of_model(tensors).map_err(|e| failed(&e))?;
+        for tensor in &mut tensors {
+            if let Some(block) = blocks.remove(&tensor.name) {
+                (tensor.dtype, tensor.block) = (FileDtype::F8_E4M3, Some(block));
+            }
+        }
+        let rules = architecture.rules(&unquantised).map_err(wrong)?;
         Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: Some(config), values: None, order: None }) })
     }
 

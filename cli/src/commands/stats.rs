@@ -5,11 +5,14 @@ use std::path::PathBuf;
 
 use fanin::Distribution;
 use fanin::rules::Draw;
+use safetensors::Dtype;
 
 use crate::commands::choice::Choice;
+use crate::draw::fp8::SCALES;
 use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
-use crate::files::header::{Tensor, is_integer};
+use crate::files::header::{Tensor, is_integer, scaled};
+use crate::files::model::Shard;
 use crate::files::provenance::Provenance;
 use crate::files::summary::{BINS, Summary, size_of};
 use crate::files::{model, regular};
@@ -17,7 +20,8 @@ use crate::say;
 
 /// Prints each tensor's mean, standard deviation, extremes, zeros, and numbers that are none, with a histogram; and the mean and the
 /// standard deviation of what it was drawn from, if the file, or rules that are given, say so. Nothing is expected of a tensor that was
-/// copied, if only in part.
+/// copied, if only in part. Numbers of an fp8 weight (F8_E4M3) are multiplied by its scale, where all of its blocks have the same; others
+/// are told as they are, without their scales.
 #[derive(clap::Args)]
 pub struct Stats {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
@@ -37,6 +41,7 @@ fn is_one(draw: &Draw) -> bool {
 impl Stats {
     pub fn run(self) -> Result<(), Failure> {
         let shards = model::shards(&self.checkpoint, true)?;
+        let scales = scales(&shards)?;
         let (mut expected, mut copied) = (BTreeMap::new(), HashSet::new());
         for header in shards.iter().map(|shard| &shard.header) {
             // A file that cannot be read says nothing; `verify` says what is wrong with it.
@@ -60,7 +65,10 @@ impl Stats {
                 named if copied.contains(&tensor.name) => named.optional(),
                 named => named,
             };
-            let tensors: Vec<_> = all.filter(|t| !is_integer(t.dtype)).map(named).collect();
+            let is_scales =
+                |tensor: &Tensor| tensor.name.strip_suffix(SCALES).is_some_and(|of| scales.contains_key(of));
+            let is_drawn = |tensor: &&Tensor| !is_integer(tensor.dtype) && !is_scales(tensor);
+            let tensors: Vec<_> = all.filter(is_drawn).map(named).collect();
             let (rules, _) = self.choice.rules(&tensors, None)?;
             let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
             expected = rules
@@ -90,7 +98,10 @@ impl Stats {
             let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", shard.path.display()));
             let file = regular::open(&shard.path).map_err(failed)?;
             for (tensor, bytes) in &shard.header.tensors {
-                let expected = expected.get(&tensor.name);
+                let scale = scales.get(&tensor.name).copied().flatten();
+                // Nothing is expected of numbers without their scales.
+                let is_weight = tensor.dtype != Dtype::F8_E4M3 || scale.is_some();
+                let expected = expected.get(&tensor.name).filter(|_| is_weight);
                 if size_of(tensor.dtype).is_none() {
                     let reason = format!("it holds {}, which is not summarised", tensor.dtype);
                     if self.json {
@@ -104,10 +115,16 @@ impl Stats {
                     continue;
                 }
                 let summary = Summary::of_file(&file, bytes.clone(), tensor.dtype).map_err(failed)?;
+                let summary = summary.times(scale.unwrap_or(1.0));
                 if self.json {
-                    rows.push(&to_json(&summary, tensor, expected));
+                    rows.push(&to_json(&summary, tensor, scale, expected));
                 } else {
-                    say!("{}", to_line(&summary, tensor, expected));
+                    let times = match (is_weight, scale) {
+                        (false, _) => ", without its scales".into(),
+                        (true, Some(scale)) => format!(", times {}", number(scale)),
+                        (true, None) => String::new(),
+                    };
+                    say!("{}{times}", to_line(&summary, tensor, expected));
                 }
             }
         }
@@ -118,11 +135,28 @@ impl Stats {
     }
 }
 
-fn to_json(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> serde_json::Value {
+/// The scale of each fp8 weight that has scales beside it; none, where they are several.
+fn scales(shards: &[Shard]) -> Result<BTreeMap<String, Option<f64>>, Failure> {
+    let all = || shards.iter().flat_map(|shard| shard.header.tensors.iter().map(move |tensor| (shard, tensor)));
+    let scaled = scaled(all().map(|(_, (tensor, _))| tensor));
+    let mut scales = BTreeMap::new();
+    for (shard, (tensor, bytes)) in all() {
+        let Some(of) = tensor.name.strip_suffix(SCALES).filter(|of| scaled.contains(of)) else { continue };
+        let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", shard.path.display()));
+        let file = regular::open(&shard.path).map_err(failed)?;
+        let Summary { min, max, finite, count, .. } =
+            Summary::of_file(&file, bytes.clone(), tensor.dtype).map_err(failed)?;
+        scales.insert(of.to_string(), (min == max && finite == count).then_some(min));
+    }
+    Ok(scales)
+}
+
+fn to_json(s: &Summary, tensor: &Tensor, scale: Option<f64>, expected: Option<&Distribution>) -> serde_json::Value {
     let mut row = summary_json(s);
     row["tensor"] = tensor.name.as_str().into();
     row["dtype"] = tensor.dtype.to_string().into();
     row["shape"] = tensor.shape.as_slice().into();
+    row["scale"] = scale.into();
     row["distribution"] = expected.map(ToString::to_string).into();
     row["expected_mean"] = expected.map(|d| d.mean()).into();
     row["expected_std"] = expected.map(|d| d.std()).into();

@@ -10,16 +10,18 @@ use std::sync::Arc;
 
 use fanin::Dtype;
 use indicatif::ProgressBar;
+use safetensors::Dtype as FileDtype;
 use sha2::{Digest, Sha256};
 
 use crate::commands::choice::Choice;
 use crate::draw::engine::Engine;
+use crate::draw::fp8::{self, SCALES};
 use crate::draw::recipe::{Recipe, Words};
 use crate::draw::seed::{self, Kind};
 use crate::failure::Failure;
 use crate::files::base::Base;
 use crate::files::compare::{Stored, compare};
-use crate::files::header::{Tensor, is_integer, own_dtype};
+use crate::files::header::{Tensor, is_integer, own_dtype, scaled};
 use crate::files::model::{self, Shard};
 use crate::files::provenance::{Copied, Provenance};
 use crate::files::regular;
@@ -33,7 +35,7 @@ use report::{NotDrawn, Origin, Outcome, Report};
 /// with itself; a seed and rules that are given prove more, or a SHA-256 from elsewhere.
 ///
 /// Each tensor that is not compared is named: integers, which are not drawn; tensors that given rules skip; and floats other than F32,
-/// F16 and BF16, and tensors of another value contract, for which the checkpoint is not verified.
+/// F16, BF16 and, beside their scales, F8_E4M3, and tensors of another value contract, for which the checkpoint is not verified.
 ///
 /// Tensors that `init --base` copied are compared by their SHA-256, also with --sample, and named. That digest is the file's own word,
 /// whatever rules are given; with --base it is compared with what the base has.
@@ -124,9 +126,15 @@ fn plan(tensor: &Tensor, words: Option<&Words>, given: Option<&Given>) -> Result
         (None, Some(words)) => Recipe::from_words(words, &tensor.name, &tensor.shape).map_err(Outcome::Wrong)?,
         (None, None) => return Err(Outcome::Wrong("it is not among the tensors that were written".into())),
     };
-    let dtype = own_dtype(holds);
+    let dtype = match (recipe.scale, holds) {
+        (Some(_), FileDtype::F8_E4M3) => Ok(Dtype::F32),
+        (Some(_), _) => {
+            return Err(Outcome::Wrong(format!("it holds {holds}, and was written in fp8 by the metadata")));
+        }
+        (None, _) => own_dtype(holds),
+    };
     let dtype = dtype.map_err(|_| Outcome::NotCompared {
-        reason: format!("it holds {holds}, allowed: F32, F16, BF16"),
+        reason: format!("it holds {holds}, allowed: F32, F16, BF16, or F8_E4M3 with scales"),
         harmless: false,
     })?;
     Ok((recipe, dtype))
@@ -265,8 +273,9 @@ impl Verify {
                         },
                         (_, Err(reason)) => Outcome::Wrong(reason.to_string()),
                         (_, Ok(fill)) => {
-                            let stored = Stored { file: &file, path: &shard.path, start: bytes.start };
-                            let first = old.bytes / dtype.bytes(1);
+                            let start = bytes.start;
+                            let stored = Stored { file: &file, path: &shard.path, start, scale: recipe.scale };
+                            let first = old.bytes / recipe.size(dtype);
                             let runs = self.runs(first..elements(tensor));
                             let mut found = compare(&stored, &fill, &runs, engine, hash)?;
                             found.compared += first;
@@ -291,10 +300,13 @@ impl Verify {
     /// The plan of the given rules for the tensors that `init` plans.
     fn given(&self, made: &[Made]) -> Result<Given, Failure> {
         let all = made.iter().flat_map(|made| made.shard.header.tensors.iter().map(move |(tensor, _)| (made, tensor)));
+        let scaled = scaled(all.clone().map(|(_, tensor)| tensor));
+        let is_of = |tensor: &Tensor| tensor.name.strip_suffix(SCALES).is_some_and(|of| scaled.contains(of));
         // Rules are for whole tensors: of a part, what the file says of the whole.
         let mut parts = BTreeMap::new();
         let tensors: Vec<_> = all
-            .filter(|(_, tensor)| !is_integer(tensor.dtype))
+            .clone()
+            .filter(|(_, tensor)| !is_integer(tensor.dtype) && !is_of(tensor))
             .map(|(made, tensor)| {
                 let mut named = tensor.named_shape();
                 let words = made.words(&tensor.name);
@@ -314,13 +326,21 @@ impl Verify {
         let planned = rules.plan(&tensors).map_err(failed)?;
         let recipe = |p: fanin::rules::Planned| {
             let part = parts.remove(&p.name).unwrap_or_default();
-            (p.name, p.draw.map(|draw| Recipe { part, ..Recipe::planned(draw) }))
+            let of_draw =
+                |draw| if scaled.contains(p.name.as_str()) { fp8::weight(draw) } else { Ok(Recipe::planned(draw)) };
+            let recipe = p.draw.map(of_draw).transpose();
+            let recipe = recipe.map_err(|e| Failure::input(format!("tensor \"{}\": {e}", p.name)))?;
+            Ok((p.name, recipe.map(|recipe| Recipe { part, ..recipe })))
         };
-        Ok(Given {
-            rules: name,
-            digest: rules.digest(),
-            recipes: planned.into_tensors().into_iter().map(recipe).collect(),
-        })
+        let recipes = planned.into_tensors().into_iter().map(recipe);
+        let mut recipes: BTreeMap<_, _> = recipes.collect::<Result<_, Failure>>()?;
+        // What multiplies a weight follows from its rule.
+        for (_, tensor) in all.filter(|(_, tensor)| is_of(tensor)) {
+            let of = tensor.name.strip_suffix(SCALES).and_then(|of| Some((of, recipes.get(of)?.as_ref()?.scale?)));
+            let scales = of.map(|(of, scale)| fp8::scales(of, tensor.shape.clone(), scale).1);
+            recipes.insert(tensor.name.clone(), scales);
+        }
+        Ok(Given { rules: name, digest: rules.digest(), recipes })
     }
 
     /// The elements to compare of so many.

@@ -2,6 +2,7 @@
 
 pub(crate) mod coarse;
 pub(crate) mod engine;
+pub(crate) mod fp8;
 pub(crate) mod order;
 pub(crate) mod ranks;
 pub mod recipe;

@@ -26,8 +26,9 @@ impl Tensor {
         self.recipe.shape().iter().product()
     }
 
+    /// Bytes in the file.
     pub fn bytes(&self) -> u64 {
-        self.dtype.bytes(self.elements())
+        self.elements().saturating_mul(self.recipe.size(self.dtype))
     }
 }
 
@@ -39,6 +40,8 @@ pub struct Recipe {
     pub alone: bool,
     /// The part of it that is in the file, if not all: each is a part of the one before.
     pub part: Vec<Part>,
+    /// If the file has E4M3 numbers, what they are multiplied by.
+    pub scale: Option<f32>,
 }
 
 /// A part of a tensor: a slice along a dimension, or, without one, some of its elements in order.
@@ -70,6 +73,8 @@ pub struct Words {
     whole: Option<Vec<u64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     part: Option<Parts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<f32>,
 }
 
 /// A slice that has a distribution of its own.
@@ -93,12 +98,17 @@ enum Parts {
 impl Recipe {
     /// A whole tensor of a model by its rule.
     pub fn planned(draw: Draw) -> Recipe {
-        Recipe { draw, alone: false, part: Vec::new() }
+        Recipe { draw, alone: false, part: Vec::new(), scale: None }
     }
 
     pub fn stream(&self, seed: Seed) -> Result<Stream, String> {
         let name = &self.draw.stream;
         if self.alone { seed.stream_alone(name).map_err(|e| e.to_string()) } else { seed::stream(seed, name) }
+    }
+
+    /// Bytes of an element in the file, of what is drawn in this dtype.
+    pub fn size(&self, dtype: Dtype) -> u64 {
+        if self.scale.is_some() { 1 } else { dtype.bytes(1) }
     }
 
     /// The dimensions in the file.
@@ -139,6 +149,7 @@ impl Recipe {
                 [part] => Some(Parts::One(part.clone())),
                 parts => Some(Parts::Many(parts.to_vec())),
             },
+            scale: self.scale,
         }
     }
 
@@ -182,7 +193,12 @@ impl Recipe {
         if let Some(row) = words.zero_row {
             draw = draw.with_zero_row(row);
         }
-        let recipe = Recipe { draw, alone: words.alone, part: parts.to_vec() };
+        if let Some(scale) = words.scale.filter(|scale| !scale.is_normal() || *scale < 0.0) {
+            return Err(format!(
+                "the scale is {scale:e}, allowed: above 0, and a number that f32 holds to all its digits"
+            ));
+        }
+        let recipe = Recipe { draw, alone: words.alone, part: parts.to_vec(), scale: words.scale };
         if recipe.shape() != shape {
             return Err(format!("its shape is {shape:?}, and {:?} by the metadata", recipe.shape()));
         }

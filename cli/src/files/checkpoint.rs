@@ -13,6 +13,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use fanin::{Fill, Seed};
 
 use crate::draw::engine::Engine;
+use crate::draw::fp8;
 use crate::failure::Failure;
 use crate::files::content::{Content, Piece};
 use crate::files::header::{MAX_HEADER, is_integer};
@@ -323,9 +324,10 @@ fn append(
                     left -= now;
                 }
             }
-            Piece::Drawn(first) => {
-                let next = || match pieces.next_if(|(next, _)| matches!(next, Piece::Drawn(_)))? {
-                    (Piece::Drawn(fill), tensor) => Some((*fill, tensor)),
+            Piece::Drawn(first, scale) => {
+                let is_alike = |next: &Piece| matches!(next, Piece::Drawn(_, of_next) if *of_next == scale);
+                let next = || match pieces.next_if(|(next, _)| is_alike(next))? {
+                    (Piece::Drawn(fill, _), tensor) => Some((*fill, tensor)),
                     _ => None,
                 };
                 let fills = std::iter::once((*first, tensor)).chain(std::iter::from_fn(next));
@@ -333,7 +335,7 @@ fn append(
                     progress::show(bar, &progress::draws(engine.name(), fill, &tensor.name, manner.chunk));
                 };
                 let fills = fills.inspect(show).map(|(fill, _)| fill);
-                engine.draw(fills, manner.chunk, &mut write)?;
+                engine.draw(fills, manner.chunk, fp8::as_in_file(scale, &mut write))?;
             }
         }
     }

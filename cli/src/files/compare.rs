@@ -10,6 +10,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::draw::engine::Engine;
+use crate::draw::fp8;
 use crate::failure::Failure;
 
 /// The findings of a comparison.
@@ -34,6 +35,8 @@ pub struct Stored<'a> {
     pub file: &'a File,
     pub path: &'a Path,
     pub start: u64,
+    /// The scale of E4M3 numbers, if it has such.
+    pub scale: Option<f32>,
 }
 
 /// Compares runs of elements with what is drawn, and adds what is stored to a hash.
@@ -45,7 +48,7 @@ pub fn compare(
     hash: &mut Option<Sha256>,
 ) -> Result<Found, Failure> {
     let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", stored.path.display()));
-    let size = fill.dtype().bytes(1);
+    let size = if stored.scale.is_some() { 1 } else { fill.dtype().bytes(1) };
     let mut file = stored.file;
     let mut found = Found::default();
     let mut bytes = Vec::new();
@@ -53,7 +56,7 @@ pub fn compare(
         file.seek(SeekFrom::Start(stored.start + run.start * size)).map_err(failed)?;
         let some = fill.split_at(run.end).0.split_at(run.start).1;
         let mut at = run.start;
-        engine.draw(std::iter::once(some), engine.chunk(u64::MAX), |drawn| {
+        let take = |drawn: &[u8]| {
             bytes.resize(drawn.len(), 0);
             file.read_exact(&mut bytes).map_err(failed)?;
             if let Some(hash) = hash {
@@ -68,7 +71,8 @@ pub fn compare(
             }
             at += drawn.len() as u64 / size;
             Ok(())
-        })?;
+        };
+        engine.draw(std::iter::once(some), engine.chunk(u64::MAX), fp8::as_in_file(stored.scale, take))?;
         found.compared += at - run.start;
     }
     Ok(found)

@@ -27,13 +27,14 @@ pub struct Content {
 pub enum Piece<'a> {
     /// A copy but for so many bytes at the begin.
     Copied(&'a Run, &'a Copied, u64),
-    Drawn(Box<Fill>),
+    /// With the scale of E4M3 numbers, if it has such.
+    Drawn(Box<Fill>, Option<f32>),
     Zeros(u64),
 }
 
 impl Content {
     pub fn drawn(tensor: Tensor) -> Result<Content, Failure> {
-        let dtype = file_dtype(tensor.dtype);
+        let dtype = if tensor.recipe.scale.is_some() { Ok(FileDtype::F8_E4M3) } else { file_dtype(tensor.dtype) };
         let dtype = dtype.map_err(|e| Failure::input(format!("tensor \"{}\": {e}", tensor.name)))?;
         let (shape, bytes) = (tensor.recipe.shape(), tensor.bytes());
         Ok(Content { name: tensor.name, dtype, shape, bytes, copied: None, drawn: Some((tensor.recipe, tensor.dtype)) })
@@ -70,9 +71,9 @@ impl Content {
         }
         if let Some((recipe, dtype)) = &self.drawn {
             let fill = recipe.fill(seed, *dtype)?;
-            let (_, rest) = fill.split_at(skip.max(copied) / dtype.bytes(1));
+            let (_, rest) = fill.split_at(skip.max(copied) / recipe.size(*dtype));
             if !rest.is_empty() {
-                pieces.push(Piece::Drawn(Box::new(rest)));
+                pieces.push(Piece::Drawn(Box::new(rest), recipe.scale));
             }
         }
         if self.copied.is_none() && self.drawn.is_none() && skip < self.bytes {

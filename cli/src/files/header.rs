@@ -1,5 +1,6 @@
 //! The names of a model's tensors, their dtypes and shapes: a JSON list, or the header of a safetensors file.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::ops::Range;
 
@@ -7,6 +8,7 @@ use fanin::rules::Model;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
+use crate::draw::fp8::SCALES;
 use crate::failure::near;
 
 /// The largest header or list that is read or written, as in the safetensors library.
@@ -18,6 +20,8 @@ pub struct Tensor {
     pub name: String,
     pub dtype: Dtype,
     pub shape: Vec<u64>,
+    /// Of a weight that a configuration has in fp8, the rows and columns that share a scale.
+    pub block: Option<[u64; 2]>,
 }
 
 impl Tensor {
@@ -109,13 +113,27 @@ fn parsed(json: &[u8]) -> Result<Model, String> {
 fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
     let said = of.dtype.unwrap_or_default();
     match serde_json::from_value(said.as_str().into()) {
-        Ok(dtype) => Ok(Tensor { name: of.name, dtype, shape: of.shape }),
+        Ok(dtype) => Ok(Tensor { name: of.name, dtype, shape: of.shape, block: None }),
         Err(_) => Err(format!(
             "tensor \"{}\" has the dtype \"{said}\"{} allowed: safetensors' dtypes, such as F32, F16, BF16",
             of.name,
             near(&said, ["F32", "F16", "BF16", "F64"])
         )),
     }
+}
+
+/// The weights among these tensors that are in fp8 and have scales beside them.
+pub fn scaled<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> BTreeSet<&'a str> {
+    let (mut weights, mut scales) = (BTreeSet::new(), BTreeSet::new());
+    for tensor in tensors {
+        match (tensor.dtype, tensor.name.strip_suffix(SCALES)) {
+            (Dtype::F8_E4M3, _) => weights.insert(tensor.name.as_str()),
+            (Dtype::F32, Some(of)) => scales.insert(of),
+            _ => false,
+        };
+    }
+    weights.retain(|name| scales.contains(name));
+    weights
 }
 
 /// True if it holds no floats, so that nothing is drawn.

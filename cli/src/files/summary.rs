@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
+use float8::F8E4M3;
 use half::{bf16, f16};
 use safetensors::Dtype;
 
@@ -33,6 +34,7 @@ pub fn size_of(dtype: Dtype) -> Option<usize> {
         Dtype::F64 => Some(8),
         Dtype::F32 => Some(4),
         Dtype::F16 | Dtype::BF16 => Some(2),
+        Dtype::F8_E4M3 => Some(1),
         _ => None,
     }
 }
@@ -87,6 +89,12 @@ impl Summary {
         })
     }
 
+    /// The summary of the same elements, each times a number.
+    pub fn times(self, number: f64) -> Summary {
+        let (mean, squares) = (self.mean * number, self.squares * number * number);
+        Summary { mean, squares, min: self.min * number, max: self.max * number, ..self }
+    }
+
     pub fn std(&self) -> f64 {
         (self.squares / self.finite as f64).sqrt()
     }
@@ -100,6 +108,7 @@ pub fn for_each(dtype: Dtype, bytes: &[u8], mut f: impl FnMut(f64)) {
         f(match dtype {
             Dtype::F16 => f16::from_le_bytes(half()).to_f64(),
             Dtype::BF16 => bf16::from_le_bytes(half()).to_f64(),
+            Dtype::F8_E4M3 => F8E4M3::from_bits(element[0]).to_f64(),
             Dtype::F32 => f32::from_le_bytes([element[0], element[1], element[2], element[3]]).into(),
             _ => f64::from_le_bytes(element.try_into().unwrap_or_default()),
         });

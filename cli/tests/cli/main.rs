@@ -7,6 +7,7 @@ mod golden;
 mod base;
 mod checkpoints;
 mod config;
+mod fp8;
 mod hostile;
 mod plan;
 mod presets;

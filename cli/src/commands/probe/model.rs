@@ -116,6 +116,13 @@ impl Options<'_> {
         let at = self.path.display();
         let Model { tensors, own } = self.source.read(&self.path)?;
         let tensors: Vec<_> = tensors.into_iter().filter(|tensor| !is_integer(tensor.dtype)).collect();
+        if let Some(quantised) = tensors.iter().find(|tensor| tensor.block.is_some()) {
+            return Err(Failure::input(format!(
+                "{at}: the configuration has {} in fp8, which is not measured, allowed: the model before it is quantised, by --set \
+                 quantization_config=null",
+                quantised.name
+            )));
+        }
         let named: Vec<_> = tensors.iter().map(Tensor::named_shape).collect();
         let (rules, _) = self.choice.rules(&named, own.map(|own| own.rules))?;
         let plan = rules.plan(&named).map_err(|e| Failure::input(format!("{at}: {e:#}")))?;
@@ -125,7 +132,10 @@ impl Options<'_> {
             let is_matrix = shape.iter().filter(|d| **d > 1).count() > 1 && !shape.contains(&0);
             let (Some(fans), true) = (fans, is_matrix) else { continue };
             let values = match (stored.remove(&name), draw) {
-                (Some((run, dtype)), _) if size_of(dtype).is_some() => Values::Stored(run, dtype),
+                // Of fp8 the numbers alone are no weights.
+                (Some((run, dtype)), _) if size_of(dtype).is_some() && dtype != safetensors::Dtype::F8_E4M3 => {
+                    Values::Stored(run, dtype)
+                }
                 (None, Some(draw)) if !matches!(draw.distribution, Distribution::Constant { .. }) => {
                     Values::Drawn(Box::new(draw))
                 }

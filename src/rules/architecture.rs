@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::blueprint::{Blueprint, Resolved, class_of};
-use super::config::{Config, shown};
+use super::config::{Config, QUANTISATION, shown};
 use super::fp8::{self, Fp8};
 use super::model::Model;
 use super::plan::Plan;
@@ -257,7 +257,9 @@ impl Architecture {
         let Some(fp8) = Fp8::of(config)? else { return Ok(BTreeMap::new()) };
         if self.blueprint.linear.is_empty() {
             let said = "is not written of an architecture that does not say which weights are those of linear layers";
-            return Err(Error::failed(ErrorKind::Config, config.named(fp8::KEY), said).allowing(fp8::remedy(fp8::KEY)));
+            return Err(
+                Error::failed(ErrorKind::Config, config.named(QUANTISATION), said).allowing(fp8::remedy(QUANTISATION))
+            );
         }
         let resolved = self.resolved(&config.unquantised())?;
         let is = |word: &str| resolved.variables.get(word).is_some_and(|value| *value != 0.0);

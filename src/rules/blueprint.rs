@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Rules;
-use super::config::{Config, number, shown, value};
+use super::config::{Config, QUANTISATION, number, shown, value};
 use super::formula::Variables;
 use super::fp8;
 use super::model::Tensor;
@@ -444,7 +444,7 @@ pub(super) fn class_of(config: &Config) -> Result<Option<&str>, Error> {
 
 fn dtype(config: &Config) -> Result<&'static str, Error> {
     // The second is the first's older name.
-    for key in [fp8::KEY, "compression_config"] {
+    for key in [QUANTISATION, "compression_config"] {
         if let Some(value) = config.get(key) {
             let key = config.named(key);
             let allowed = fp8::remedy(&key);

@@ -11,6 +11,9 @@ use crate::error::quoted;
 use crate::number::Number;
 use crate::{Error, ErrorKind};
 
+/// The key of a configuration's quantisation.
+pub(super) const QUANTISATION: &str = "quantization_config";
+
 /// No longer one is read.
 const MOST_BYTES: usize = 10_000_000;
 
@@ -106,7 +109,7 @@ impl Config {
     #[must_use]
     pub fn unquantised(&self) -> Config {
         let mut config = self.clone();
-        config.values.remove(fp8::KEY);
+        config.values.remove(QUANTISATION);
         config
     }
 

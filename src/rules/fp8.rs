@@ -4,13 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::config::{Config, shown};
+use super::config::{Config, QUANTISATION as KEY, shown};
 use super::model::Tensor;
 use crate::error::quoted;
 use crate::{Error, ErrorKind};
-
-/// The key of a configuration's quantisation.
-pub(super) const KEY: &str = "quantization_config";
 
 /// The rows and columns of a block where none are said.
 const BLOCK: [u64; 2] = [128, 128];

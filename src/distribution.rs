@@ -4,8 +4,9 @@ use std::fmt;
 
 use crate::arithmetic::special;
 use crate::error::{finite, require};
+use crate::moments::{self, NORMAL_REACH};
 use crate::number::Number;
-use crate::{Dtype, Error, ErrorKind, Structure, moments};
+use crate::{Dtype, Error, ErrorKind, Structure};
 
 /// The standard deviation of N(0, 1) cut to [-2, 2].
 ///
@@ -16,9 +17,6 @@ use crate::{Dtype, Error, ErrorKind, Structure, moments};
 /// assert!((fanin::TRUNCATED_STD - 0.879_625_661_034_239_8).abs() < 1e-15);
 /// ```
 pub const TRUNCATED_STD: f64 = 0.879_625_661_034_239_8;
-
-/// No standard normal reaches it: the largest is sqrt(66 ln 2) = 6.7638, or, beside a location, 2^-10 of that more.
-pub(crate) const NORMAL_REACH: f64 = 6.78;
 
 /// No distance beyond the bound of a normal's tail reaches it, in standard deviations of the normal: the largest is 33 ln 2 = 22.87.
 const TAIL_REACH: f64 = 23.0;

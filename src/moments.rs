@@ -1,5 +1,8 @@
 //! The moments of a truncated standard normal, for people and tests; no draw depends on them.
 
+/// No standard normal reaches it: the largest is sqrt(66 ln 2) = 6.7638, or, beside a location, 2^-10 of that more.
+pub(crate) const NORMAL_REACH: f64 = 6.78;
+
 /// Mean and standard deviation of N(mean, std^2) cut to [low, high], by Simpson's rule on the part of the window that holds all but
 /// e^-50 of the mass; NaN for what is no window. Distances are taken from the window's most likely point, in units of the smaller of
 /// the standard deviation and the window, so that neither far tails nor narrow windows lose digits.

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use crate::arithmetic::special;
-use crate::distribution::NORMAL_REACH;
 use crate::error::{finite, require};
 use crate::matrix::{LONG, LONGEST};
+use crate::moments::NORMAL_REACH;
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Matrix};
 

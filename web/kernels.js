@@ -1,4 +1,4 @@
-// Kernels as WGSL: which parts of shaders/ make one up, as src/gpu/kernels.rs has it.
+// Kernels as WGSL: which parts of shaders/ make one up, as src/gpu/kernels.rs and src/kernel/ have it.
 
 import { SIZES } from "./sampler.js";
 

@@ -115,31 +115,30 @@ impl Sampler {
 
     pub fn new(distribution: &Distribution, dtype: Dtype, stream: &Stream) -> Result<Sampler, Error> {
         distribution.check()?;
-        let is_fixed = matches!(
-            distribution,
-            Distribution::Constant { .. }
-                | Distribution::Structured(Structure::Identity { .. } | Structure::Sequence { .. })
-        );
         match (stream.origin, distribution) {
-            (Origin::Native, _) => native(distribution, dtype),
-            _ if is_fixed => native(distribution, dtype),
-            (
+            (Origin::Native, _)
+            | (
                 _,
-                Distribution::LogUniform { .. }
-                | Distribution::LogOfUniform { .. }
-                | Distribution::InverseSoftplus { .. }
-                | Distribution::Structured(_),
-            ) => {
+                Distribution::Constant { .. }
+                | Distribution::Structured(Structure::Identity { .. } | Structure::Sequence { .. }),
+            ) => native(distribution, dtype),
+            (
+                origin,
+                Distribution::Uniform { .. } | Distribution::Normal { .. } | Distribution::TruncatedNormal { .. },
+            ) => match origin {
+                Origin::Native => native(distribution, dtype),
+                Origin::TensorFlow => TensorFlow::new(distribution, dtype, stream.base).map(Sampler::TensorFlow),
+                Origin::Jax => Jax::new(distribution, dtype).map(Sampler::Jax),
+                Origin::JaxInitializers => Jax::initializer(distribution, dtype).map(Sampler::Jax),
+                Origin::Torch(_) | Origin::TorchKey(_) | Origin::TorchCuda { .. } => {
+                    Torch::new(distribution, dtype, stream).map(Sampler::Torch)
+                }
+            },
+            _ => {
                 let allowed = "fanin's own (Stream::named, numbered, from_key): other frameworks draw this by libraries of linear \
                                algebra, in an order of their own, or not at all";
                 let value = format!("another framework's, for {distribution}");
                 Err(Error::new(ErrorKind::Parameter, "the stream", value, allowed))
-            }
-            (Origin::TensorFlow, _) => TensorFlow::new(distribution, dtype, stream.base).map(Sampler::TensorFlow),
-            (Origin::Jax, _) => Jax::new(distribution, dtype).map(Sampler::Jax),
-            (Origin::JaxInitializers, _) => Jax::initializer(distribution, dtype).map(Sampler::Jax),
-            (Origin::Torch(_) | Origin::TorchKey(_) | Origin::TorchCuda { .. }, _) => {
-                Torch::new(distribution, dtype, stream).map(Sampler::Torch)
             }
         }
     }

@@ -10,7 +10,7 @@
 //! CI draws 2^22 values each. The full set, whose result is in `benches/RESULTS.md`, draws 2^32 (2^34 for tails):
 //!
 //! ```text
-//! FANIN_TEST_LOG2=32 cargo test --release --test distribution --features rand -- --nocapture --test-threads=1
+//! FANIN_TEST_LOG2=32 cargo test --release -p fanin-tests --test cpu distribution -- --nocapture --test-threads=1
 //! ```
 //!
 //! Values come from the CPU twin; that GPUs draw the same bits is tested elsewhere.

@@ -47,7 +47,7 @@ fn the_public_api_is_the_one_that_is_kept() {
     assert!(
         kept == made,
         "the public API is not the one in tests/golden/public_api.txt. If it is meant to change, \
-         `FANIN_WRITE=1 cargo test --test public_api` writes it anew.\n{}{}",
+         `FANIN_WRITE=1 cargo test -p fanin-tests --test cpu public_api` writes it anew.\n{}{}",
         only(&kept, &made, "-"),
         only(&made, &kept, "+"),
     );

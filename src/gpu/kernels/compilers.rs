@@ -88,6 +88,7 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
         words.sampler = Sampler::Words(if kernel == Kernel::Words { Words::Philox(3) } else { Words::Threefry });
         made.push(words);
     }
+    assert!(!made.is_empty(), "no distribution above reaches {kernel:?}");
     // Whole blocks for the first half of each; single elements, in parts that are less than a workgroup's, for the second; past
     // element 2^34.
     let half = (VALUES / 2).div_ceil(made.len() as u64).next_multiple_of(2048);

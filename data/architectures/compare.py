@@ -3,20 +3,24 @@
 
     cargo build --release --workspace
     pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
-    python3 data/architectures/compare.py                    # the cases below
-    python3 data/architectures/compare.py 'Qwen3*' 'GPT*'    # some of them
-    python3 data/architectures/compare.py --counts > tests/golden/families.json
-    python3 data/architectures/compare.py GPT2Model '{"n_embd": 96, "n_head": 3, "n_layer": 2, "n_positions": 64, "vocab_size": 300}'
+    python3 architectures/compare.py                    # all classes
+    python3 architectures/compare.py 'Qwen3*' GPT2Model # those of these names
+    python3 architectures/compare.py --counts > tests/golden/families.json
+    python3 architectures/compare.py GPT2Model '{"n_embd": 96, "n_head": 3, "n_layer": 2, "n_positions": 64, "vocab_size": 300}'
 
-The plan must have the tensors that save_pretrained writes. Each tensor's mean and standard deviation must be within 6 standard errors of
-the plan's, its zero rows the plan's. What transformers refuses must be refused.
+Of each class at least 40 configurations are tried: the cases below, and pairs of them, by a fixed seed. The plan must have the tensors that
+save_pretrained writes. Each tensor's mean and standard deviation must be within 6 standard errors of the plan's, its zero rows the plan's.
+What transformers refuses must be refused. Of each class one line tells how many were tried, right, refused alike and wrong; what is wrong
+stands before it. RESULTS.md has what was found.
 """
 
+import itertools
 import json
 import logging
 import math
 import os
 import pathlib
+import random
 import subprocess
 import sys
 import tempfile
@@ -58,6 +62,9 @@ ENCODER = [
     {"pad_token_id": -1}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"is_decoder": True, "add_cross_attention": True},
     {"dtype": "bfloat16"}, {"vocab_size": 17, "max_position_embeddings": 9, "intermediate_size": 33},
     {"hidden_size": 65}, {"pad_token_id": 301}, {"add_cross_attention": True},
+    {"max_position_embeddings": 9}, {"type_vocab_size": 1}, {"vocab_size": 17}, {"intermediate_size": 33}, {"num_attention_heads": 8},
+    {"num_attention_heads": 1}, {"initializer_range": 1.5}, {"num_labels": 7}, {"num_hidden_layers": 1}, {"num_hidden_layers": 3},
+    {"hidden_size": 8, "num_attention_heads": 2}, {"dtype": "float16"}, {"hidden_act": "relu"}, {"hidden_act": "prelu"},
 ]
 # Of every decoder.
 GENERAL = [
@@ -111,7 +118,8 @@ IMAGES = {"hidden_size": 80, "intermediate_size": 120, "num_hidden_layers": 2, "
 TOWER = [
     {}, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"num_attention_heads": 2}, {"num_attention_heads": 3}, {"hidden_size": 160},
     {"intermediate_size": 33}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"initializer_factor": 0.5}, {"hidden_act": "gelu"},
-    {"attention_dropout": 0.1}, {"layer_norm_eps": 1e-3}, {"num_attention_heads": 1}, {"hidden_size": 66},
+    {"attention_dropout": 0.1}, {"layer_norm_eps": 1e-3}, {"num_attention_heads": 1}, {"hidden_size": 66}, {"num_hidden_layers": 1},
+    {"initializer_factor": 0.0}, {"initializer_range": 1.5}, {"hidden_act": "prelu"}, {"hidden_size": 40, "num_attention_heads": 4},
 ]
 PATCHES = [
     {"image_size": 16}, {"image_size": 29}, {"patch_size": 4}, {"patch_size": 6}, {"num_channels": 1}, {"image_size": 8}, {"image_size": [24, 32]},
@@ -151,6 +159,9 @@ CASES = [
       "DistilBertForTokenClassification", "DistilBertModel"], DISTILBERT, [
         {}, {"dim": 96, "n_heads": 3, "n_layers": 3}, {"tie_word_embeddings": False}, {"pad_token_id": None}, {"pad_token_id": 5},
         {"pad_token_id": -2}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"dtype": "float16"}, {"dim": 65}, {"n_layers": 0},
+        {"sinusoidal_pos_embds": True}, {"activation": "relu"}, {"activation": "prelu"}, {"hidden_dim": 33}, {"n_layers": 1}, {"vocab_size": 17},
+        {"max_position_embeddings": 9}, {"id2label": LABELS}, {"num_labels": 1}, {"num_labels": 3, "id2label": LABELS}, {"dtype": "bfloat16"},
+        {"n_heads": 1}, {"n_heads": 8}, {"pad_token_id": 301}, {"dim": 8, "n_heads": 2}, {"initializer_range": 1.5},
     ]),
     (["GPT2DoubleHeadsModel", "GPT2ForQuestionAnswering", "GPT2ForSequenceClassification", "GPT2ForTokenClassification", "GPT2LMHeadModel",
       "GPT2Model"], GPT2, [
@@ -298,23 +309,16 @@ CASES = [
       "AlbertForTokenClassification", "AlbertModel"], {**BERT, "embedding_size": 20}, [
         *ENCODER, {"num_hidden_groups": 2}, {"inner_group_num": 2}, {"num_hidden_groups": 2, "inner_group_num": 3, "num_hidden_layers": 4},
         {"embedding_size": 64}, {"hidden_act": "gelu"}, {"num_hidden_groups": 0}, {"inner_group_num": 0}, {"embedding_size": 33},
-        {"max_position_embeddings": 9}, {"type_vocab_size": 1}, {"classifier_dropout_prob": 0.2}, {"vocab_size": 17}, {"intermediate_size": 33},
-        {"num_attention_heads": 8}, {"num_attention_heads": 1}, {"initializer_range": 1.5}, {"num_labels": 7}, {"num_hidden_layers": 1},
-        {"hidden_size": 8, "num_attention_heads": 2}, {"dtype": "float16"},
+        {"classifier_dropout_prob": 0.2},
     ]),
     (["ElectraForCausalLM", "ElectraForMaskedLM", "ElectraForMultipleChoice", "ElectraForPreTraining", "ElectraForQuestionAnswering",
       "ElectraForSequenceClassification", "ElectraForTokenClassification", "ElectraModel"], {**BERT, "embedding_size": 20}, [
         *ENCODER, {"embedding_size": 64}, {"summary_use_proj": False}, {"summary_type": "last"}, {"summary_activation": "relu"},
-        {"embedding_size": 33}, {"max_position_embeddings": 9}, {"type_vocab_size": 1}, {"vocab_size": 17}, {"intermediate_size": 33},
-        {"num_attention_heads": 8}, {"num_attention_heads": 1}, {"initializer_range": 1.5}, {"num_labels": 7}, {"num_hidden_layers": 1},
-        {"hidden_size": 8, "num_attention_heads": 2}, {"dtype": "float16"}, {"classifier_dropout": 0.2}, {"summary_type": "attn"},
-        {"hidden_act": "relu"}, {"num_hidden_layers": 3},
+        {"embedding_size": 33}, {"classifier_dropout": 0.2}, {"summary_type": "attn"},
     ]),
     (["MPNetForMaskedLM", "MPNetForMultipleChoice", "MPNetForQuestionAnswering", "MPNetForSequenceClassification", "MPNetForTokenClassification",
       "MPNetModel"], BERT, [
-        *ENCODER, {"relative_attention_num_buckets": 8}, {"relative_attention_num_buckets": 64}, {"max_position_embeddings": 9}, {"vocab_size": 17},
-        {"intermediate_size": 33}, {"num_attention_heads": 8}, {"num_attention_heads": 1}, {"initializer_range": 1.5}, {"num_labels": 7},
-        {"num_hidden_layers": 1}, {"hidden_size": 8, "num_attention_heads": 2}, {"dtype": "float16"}, {"hidden_act": "relu"}, {"num_hidden_layers": 3},
+        *ENCODER, {"relative_attention_num_buckets": 8}, {"relative_attention_num_buckets": 64},
         {"hidden_size": 96, "num_attention_heads": 6}, {"relative_attention_num_buckets": 1}, {"vocab_size": 2}, {"vocab_size": 1},
         {"max_position_embeddings": 1}, {"layer_norm_eps": 1e-3},
     ]),
@@ -324,9 +328,9 @@ CASES = [
         {"relative_attention": True, "pos_att_type": ["c2p"]}, {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "max_relative_positions": 20},
         {"relative_attention": True, "position_buckets": 16, "norm_rel_ebd": "layer_norm", "share_att_key": True, "pos_att_type": "p2c|c2p"},
         {"relative_attention": True, "pos_att_type": "c2p", "talking_head": True}, {"position_biased_input": False}, {"embedding_size": 32},
-        {"conv_kernel_size": 3, "conv_act": "gelu"}, {"conv_kernel_size": 3, "conv_groups": 2}, {"legacy": False}, {"max_position_embeddings": 9},
-        {"num_attention_heads": 8}, {"attention_head_size": 24}, {"embedding_size": 32, "legacy": False}, {"legacy": False, "tie_word_embeddings": False},
-        {"num_labels": 7}, {"dtype": "float16"}, {"hidden_act": "relu"}, {"pooler_hidden_size": 32},
+        {"conv_kernel_size": 3, "conv_act": "gelu"}, {"conv_kernel_size": 3, "conv_groups": 2}, {"legacy": False},
+        {"attention_head_size": 24}, {"embedding_size": 32, "legacy": False}, {"legacy": False, "tie_word_embeddings": False},
+        {"pooler_hidden_size": 32},
     ]) for prefix in ["Deberta", "DebertaV2"]],
     *[(heads(name), {**LATENT, **more}, [*GENERAL, *MIXED, *tried]) for name, more, tried in [
         ("DeepseekV2", {}, [{"mlp_bias": True}, {"mlp_bias": True, "attention_bias": True}]),
@@ -338,18 +342,30 @@ CASES = [
         {"feed_forward_proj": "more-gelu"}, {"feed_forward_proj": "gated-gelu-new"}, {"num_decoder_layers": 3}, {"num_layers": 3},
         {"num_decoder_layers": None}, {"num_decoder_layers": 0}, {"tie_word_embeddings": False}, {"initializer_factor": 0.5},
         {"relative_attention_num_buckets": 16, "num_heads": 3}, {"is_encoder_decoder": False}, {"initializer_range": 0.5}, {"id2label": LABELS}, {"dtype": "bfloat16"}, {"num_layers": 0},
+        {"d_model": 66}, {"d_kv": 10}, {"d_ff": 33}, {"relative_attention_max_distance": 20}, {"num_heads": 1}, {"vocab_size": 17}, {"pad_token_id": 7},
+        {"pad_token_id": 301}, {"initializer_factor": 0.0}, {"num_labels": 1}, {"num_labels": 3, "id2label": LABELS}, {"dtype": "float16"},
+        {"tie_word_embeddings": True}, {"is_decoder": True}, {"classifier_dropout": 0.3}, {"relative_attention_num_buckets": 1},
+        {"feed_forward_proj": "relu"}, {"feed_forward_proj": "gated-relu"}, {"feed_forward_proj": "prelu"}, {"use_cache": False},
+        {"num_layers": 1, "num_decoder_layers": 4},
     ]),
     (["ViTForImageClassification", "ViTForMaskedImageModeling", "ViTModel"], VIT, [
         {}, {"qkv_bias": False}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65},
         {"head_dim": 24}, {"pooler_output_size": 40}, {"encoder_stride": 8}, {"initializer_range": 0.5}, {"id2label": LABELS},
         {"num_labels": 0}, {"num_hidden_layers": 0}, {"dtype": "bfloat16"}, {"image_size": [32, 64]}, {"image_size": [48, 20], "patch_size": [8, 4]},
         {"patch_size": [4, 8]}, {"image_size": [32]}, {"patch_size": [8]}, {"image_size": [32, 48, 64]}, {"image_size": [0, 32]},
-        {"image_size": []}, {"image_size": [32, "48"]}, {"initializer_range": 1.5},
+        {"image_size": []}, {"image_size": [32, "48"]}, {"initializer_range": 1.5}, {"num_channels": 1}, {"patch_size": 4}, {"num_attention_heads": 3},
+        {"num_attention_heads": 8}, {"intermediate_size": 33}, {"num_hidden_layers": 3}, {"hidden_act": "relu"}, {"hidden_act": "prelu"},
+        {"initializer_range": 0.0}, {"image_size": 8}, {"image_size": 7}, {"num_labels": 1}, {"dtype": "float16"}, {"pooler_act": "gelu"},
+        {"hidden_size": 96, "num_attention_heads": 6}, {"qkv_bias": False, "encoder_stride": 4}, {"num_labels": 3, "id2label": LABELS},
     ]),
     (["ConvNextForImageClassification", "ConvNextModel"], CONVNEXT, [
         {}, {"layer_scale_init_value": 0.0}, {"layer_scale_init_value": 0.3}, {"patch_size": 2, "num_channels": 1}, {"id2label": LABELS},
         {"num_stages": 3, "hidden_sizes": [8, 8, 24], "depths": [1, 0, 2]}, {"initializer_range": 0.3}, {"initializer_range": 0.0},
         {"num_labels": 0}, {"dtype": "float16"}, {"image_size": [32, 64]}, {"patch_size": [4, 2]}, {"initializer_range": 1.5},
+        {"depths": [2, 2, 2, 2]}, {"depths": [0, 0, 0, 0]}, {"depths": [1, 1, 1]}, {"hidden_sizes": [16, 24, 32]}, {"num_stages": 2},
+        {"num_stages": 2, "hidden_sizes": [16, 24], "depths": [1, 2]}, {"num_stages": 1, "hidden_sizes": [16], "depths": [2]},
+        {"hidden_sizes": [7, 14, 28, 56]}, {"hidden_act": "relu"}, {"hidden_act": "prelu"}, {"drop_path_rate": 0.1}, {"num_labels": 1},
+        {"num_labels": 3, "id2label": LABELS}, {"dtype": "bfloat16"}, {"num_channels": 1}, {"patch_size": 8}, {"layer_scale_init_value": -1.0},
     ]),
     (["MambaForCausalLM", "MambaModel"], MAMBA, [
         {}, {"use_bias": True}, {"use_conv_bias": False}, {"time_step_init_scheme": "constant"}, {"time_step_init_scheme": "other"},
@@ -358,13 +374,19 @@ CASES = [
         {"initializer_range": 0.0}, {"initializer_range": 0.5}, {"time_step_floor": 0.01}, {"time_step_min": 0.01, "time_step_max": 0.5},
         {"time_step_scale": 2.0}, {"time_step_scale": 2.0, "time_step_init_scheme": "constant"}, {"dtype": "bfloat16"}, {"dtype": "float16"},
         {"num_hidden_layers": 0}, {"hidden_size": 65}, {"vocab_size": 17}, {"pad_token_id": 7}, {"residual_in_fp32": False},
-        {"use_bias": True, "use_conv_bias": False, "rescale_prenorm_residual": True},
+        {"use_bias": True, "use_conv_bias": False, "rescale_prenorm_residual": True}, {"expand": 1}, {"num_hidden_layers": 1}, {"hidden_act": "gelu"},
+        {"hidden_act": "prelu"}, {"vocab_size": 1}, {"time_step_rank": 1}, {"time_step_rank": "other"}, {"initializer_range": 1.5},
+        {"pad_token_id": 301}, {"tie_word_embeddings": True}, {"conv_kernel": 1}, {"use_mambapy": True}, {"intermediate_size": 100},
     ]),
     (["ResNetForImageClassification", "ResNetModel"], RESNET, [
         {}, {"initializer_range": 0.5}, {"layer_type": "basic"}, {"downsample_in_first_stage": True, "embedding_size": 32}, {"embedding_size": 32},
         {"layer_type": "basic", "embedding_size": 32}, {"layer_type": "basic", "hidden_sizes": [16, 16, 16, 16]},
         {"hidden_sizes": [18, 22, 30], "depths": [2, 1, 3]}, {"downsample_in_bottleneck": True}, {"num_channels": 1}, {"layer_type": "other"},
-        {"id2label": LABELS}, {"num_labels": 0}, {"depths": [0, 1, 1, 1]}, {"dtype": "bfloat16"},
+        {"id2label": LABELS}, {"num_labels": 0}, {"depths": [0, 1, 1, 1]}, {"dtype": "bfloat16"}, {"downsample_in_first_stage": True},
+        {"layer_type": "basic", "downsample_in_first_stage": True}, {"layer_type": "basic", "downsample_in_bottleneck": True},
+        {"layer_type": "basic", "depths": [2, 2, 2, 2]}, {"hidden_act": "gelu"}, {"hidden_act": "prelu"}, {"num_channels": 4}, {"depths": [3, 1, 1, 1]},
+        {"depths": [1, 1, 1]}, {"hidden_sizes": [32, 48]}, {"hidden_sizes": [64], "depths": [2]}, {"hidden_sizes": [30, 48, 65, 80]},
+        {"embedding_size": 8}, {"num_labels": 1}, {"num_labels": 3, "id2label": LABELS}, {"dtype": "float16"}, {"initializer_range": 0.0},
     ]),
 ]
 
@@ -484,6 +506,41 @@ def compare(name, given):
     return "wrong" if wrong else "right"
 
 
+def changed(given, common, case):
+    """A configuration with what a case changes of what is common, also of the configurations within."""
+    given = dict(given)
+    for key, value in case.items():
+        if isinstance(value, dict) and isinstance(common.get(key), dict):
+            given[key] = changed(given[key], common[key], value)
+        elif key not in common or common[key] != value:
+            given[key] = value
+    return given
+
+
+def pairs(name, common, cases):
+    """Two cases at once, by a fixed seed, of each class others."""
+    every = list(itertools.combinations(cases, 2))
+    random.Random(name).shuffle(every)
+    return [changed({**common, **one}, common, other) for one, other in every]
+
+
+def configurations():
+    """Of each class the configurations that are tried, each once: the cases, and at least 8 pairs, and as many as make 40."""
+    tried = {}
+    for names, common, cases in CASES:
+        for name in names:
+            configs = tried.setdefault(name, [])
+            # Beside a class's first cases others are only more.
+            wanted = 0 if configs else max(len(cases) + 8, 40)
+            configs += [given for given in ({**common, **case} for case in cases) if given not in configs]
+            for given in pairs(name, common, cases):
+                if len(configs) >= wanted:
+                    break
+                if given not in configs:
+                    configs.append(given)
+    return tried
+
+
 def sizes(name, given):
     """The configuration, and how many tensors of floats and parameters the model has, tables apart."""
     tensors, _ = written(made(name, given))
@@ -496,35 +553,33 @@ def sizes(name, given):
 def main():
     logging.disable()
     transformers.utils.logging.disable_progress_bar()
+    tried = configurations()
     if sys.argv[1:2] == ["--counts"]:
         # tests/golden/families.json
+        rows = []
         # Of each class the first that transformers makes.
-        rows = {}
-        for names, common, tried in CASES:
-            for name in (name for name in names if name not in rows):
-                for case in tried:
-                    try:
-                        rows[name] = sizes(name, {**common, **case})
-                        break
-                    except Exception:
-                        continue
-        print("[\n" + ",\n".join(json.dumps(row) for row in rows.values()) + "\n]")
+        for name, configs in tried.items():
+            for given in configs:
+                try:
+                    rows.append(sizes(name, given))
+                    break
+                except Exception:
+                    continue
+        print("[\n" + ",\n".join(json.dumps(row) for row in rows) + "\n]")
         return
-    if len(sys.argv) > 1 and not hasattr(transformers, sys.argv[1]):
-        named = [(name, common, tried) for names, common, tried in CASES for name in names if any(fnmatch(name, of) for of in sys.argv[1:])]
-        cases = [(name, {**common, **case}) for name, common, tried in named for case in tried]
+    if len(sys.argv) == 3 and sys.argv[2].startswith("{"):
+        tried = {sys.argv[1]: [json.loads(sys.argv[2])]}
     elif len(sys.argv) > 1:
-        cases = [(sys.argv[1], json.loads(sys.argv[2] if len(sys.argv) > 2 else "{}"))]
-    else:
-        cases = [(name, {**common, **case}) for names, common, tried in CASES for name in names for case in tried]
-    found = [(name, compare(name, given)) for name, given in cases]
+        tried = {name: configs for name, configs in tried.items() if any(fnmatch(name, of) for of in sys.argv[1:])}
     results = ["right", "refused", "wrong"]
-    for name in dict.fromkeys(name for name, _ in found):
-        print(name, ", ".join(f"{found.count((name, what))} {what}" for what in results))
-    found = [what for _, what in found]
-    counts = ", ".join(f"{found.count(what)} {what}" for what in results)
-    print(f"transformers {transformers.__version__}, PyTorch {torch.__version__}: {len(cases)} models: {counts}")
-    sys.exit("wrong" in found)
+    total = dict.fromkeys(results, 0)
+    for name, configs in tried.items():
+        found = [compare(name, given) for given in configs]
+        print(f"{name} | {len(found)} | " + " | ".join(str(found.count(what)) for what in results), flush=True)
+        total = {what: count + found.count(what) for what, count in total.items()}
+    counts = ", ".join(f"{count} {what}" for what, count in total.items())
+    print(f"transformers {transformers.__version__}, PyTorch {torch.__version__}: {len(tried)} classes, {sum(total.values())} models: {counts}")
+    sys.exit(total["wrong"] > 0)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ EYES4 = {**IMAGES, "intermediate_size": 320, "image_size": 32, "vision_output_di
 EYES = [
     {}, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"num_attention_heads": 2}, {"intermediate_size": 33}, {"initializer_range": 0.5},
     {"initializer_range": 0.0}, {"image_size": 40}, {"patch_size": 4}, {"num_channels": 1}, {"vision_output_dim": 33}, {"hidden_size": 160},
-    {"hidden_act": "relu"},
+    {"hidden_act": "relu"}, {"image_size": [32]}, {"patch_size": None},
 ]
 
 

@@ -3,10 +3,10 @@
 
     cargo build --release --workspace
     pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
-    python3 architectures/compare.py                    # all classes
-    python3 architectures/compare.py 'Qwen3*' GPT2Model # those of these names
-    python3 architectures/compare.py --counts > tests/golden/families.json
-    python3 architectures/compare.py GPT2Model '{"n_embd": 96, "n_head": 3, "n_layer": 2, "n_positions": 64, "vocab_size": 300}'
+    python3 data/architectures/compare.py                    # all classes
+    python3 data/architectures/compare.py 'Qwen3*' GPT2Model # those of these names
+    python3 data/architectures/compare.py --counts > tests/golden/families.json
+    python3 data/architectures/compare.py GPT2Model '{"n_embd": 96, "n_head": 3, "n_layer": 2, "n_positions": 64, "vocab_size": 300}'
 
 Of each class at least 40 configurations are tried: the cases below, and pairs of them, by a fixed seed. The plan must have the tensors that
 save_pretrained writes. Each tensor's mean and standard deviation must be within 6 standard errors of the plan's, its zero rows the plan's.

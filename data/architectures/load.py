@@ -3,8 +3,8 @@
 
     cargo build --release --workspace
     pip install torch transformers                      # written for transformers 5.24 and PyTorch 2.15
-    python3 architectures/load.py                       # all classes
-    python3 architectures/load.py 'Qwen3*' GPT2Model    # those of these names
+    python3 data/architectures/load.py                       # all classes
+    python3 data/architectures/load.py 'Qwen3*' GPT2Model    # those of these names
 
 Of each class the model of tests/golden/families.json is written in f32 and in bf16. `from_pretrained` must report nothing missing,
 unexpected or of another shape, but tables that are no weights, which must then be as in a new model. `save_pretrained` must write the same
@@ -28,7 +28,7 @@ import transformers
 from safetensors.torch import load_file
 
 FANIN = os.environ.get("FANIN", "target/release/fanin")
-MODELS = pathlib.Path(__file__).parent.parent / "tests/golden/families.json"
+MODELS = pathlib.Path(__file__).resolve().parents[2] / "tests/golden/families.json"
 LENGTH = 12
 # What makes a model's parts fit each other, where plans do without.
 FITTING = {

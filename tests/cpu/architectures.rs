@@ -1141,7 +1141,7 @@ fn each_class_has_as_many_tensors_and_parameters_as_in_transformers() {
     assert!(untried.is_empty(), "{untried:?}");
 }
 
-/// Published models have as many parameters as `architectures/RESULTS.md` has from where, Falcon's with the output layer that its files have.
+/// Published models have as many parameters as `data/architectures/RESULTS.md` has from where, Falcon's with the output layer that its files have.
 #[test]
 fn published_models_have_their_numbers_of_parameters() {
     let path = fanin_tests::repository().join("tests/golden/published.json");

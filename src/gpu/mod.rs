@@ -52,6 +52,8 @@ pub use arena::Arena;
 pub use wgpu;
 use wgpu::{Buffer, BufferUsages, CommandEncoder, Device, PipelineCache, Queue};
 
+#[cfg(doc)]
+use crate::ErrorKind;
 use crate::kernel::{Sampler, TILE, Twin};
 use crate::{Error, Fill};
 use engine::Engine;

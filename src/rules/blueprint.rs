@@ -317,6 +317,19 @@ impl Blueprint {
                 ));
             }
         }
+        // As transformers checks it of each configuration, whatever the model.
+        let layers = self.aliases.get("num_hidden_layers").map_or("num_hidden_layers", String::as_str);
+        if let (Some(Value::Array(types)), Some(layers)) = (config.get("layer_types"), variables.get(layers))
+            && types.len() as f64 != *layers
+        {
+            let (value, allowed) = (format!("a list of {}", types.len()), format!("a list of {}", Number(*layers)));
+            return Err(Error::new(
+                ErrorKind::Config,
+                config.named("layer_types"),
+                value,
+                allowed + ", one for each layer",
+            ));
+        }
         Ok(Resolved { config, variables, texts, derived: self.derived.clone(), within })
     }
 

@@ -801,7 +801,11 @@ fn what_would_change_tensors_is_refused() {
     assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"activation": "prelu"}"#), "activation");
     // Two labels: where an answer begins, and where it ends.
     assert_refused("DistilBertForQuestionAnswering", &with(DISTILBERT, r#"{"num_labels": 3}"#), "num_labels");
-    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"layer_types": ["full_attention", "full_attention"]}"#), "layer_types");
+    assert_refused(
+        "DistilBertModel",
+        &with(DISTILBERT, r#"{"layer_types": ["full_attention", "full_attention"]}"#),
+        "layer_types",
+    );
     assert_refused("T5Model", &with(T5, r#"{"feed_forward_proj": "gated-prelu"}"#), "feed_forward_proj");
     assert_refused("ViTModel", &with(VIT, r#"{"pooler_act": "prelu"}"#), "pooler_act");
 }

@@ -4,7 +4,7 @@
     cargo build --release --workspace
     integrations/python/test                                 # makes integrations/python/.venv, with fanin, PyTorch and transformers
     PYTHON=integrations/python/.venv/bin/python              # written for transformers 5.24 and PyTorch 2.15
-    $PYTHON data/architectures/record.py                     # every class of compare.py's cases, three models of each
+    $PYTHON data/architectures/record.py                     # every class of compare.py's cases, one model of each
     $PYTHON data/architectures/record.py 'Qwen3*' 'GPT*'     # some of them
     EACH=10 SEED=2 $PYTHON data/architectures/record.py      # ten of each, other sizes
 
@@ -26,6 +26,7 @@ import os
 import pathlib
 import random
 import re
+import subprocess
 import sys
 import tempfile
 from fnmatch import fnmatch
@@ -33,10 +34,10 @@ from fnmatch import fnmatch
 import fanin.torch
 import torch
 import transformers
-from compare import CASES, DTYPES, made, planned, written
+from compare import CASES, DTYPES, FANIN, PREFIXES, changed, made, planned, written
 from fanin import _fanin
 
-EACH = int(os.environ.get("EACH", "3"))
+EACH = int(os.environ.get("EACH", "1"))
 SEED = int(os.environ.get("SEED", "1"))
 TRIES = 30
 CLOSE = 1e-12
@@ -90,16 +91,6 @@ def sized(common, rng):
     return sizes
 
 
-def with_option(common, sizes, option):
-    """These sizes, with what an option has that is not common; in a configuration within too."""
-    given = dict(sizes)
-    for key, value in option.items():
-        if isinstance(value, dict) and isinstance(common.get(key), dict):
-            value = with_option(common[key], sizes[key], {inner: of for inner, of in value.items() if common[key].get(inner) != of or inner not in common[key]})
-        given[key] = value
-    return given
-
-
 class Laws:
     """A list of laws: a tensor of numbers in it says by which law each element starts."""
 
@@ -148,10 +139,8 @@ def rows_of(plan):
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "plan.json"
         fanin.torch.Plan(drawn).save(path)
-        rows, error = planned(json.loads(path.read_text()))
-    if rows is None:
-        raise RuntimeError(f"the recorded plan: {error}")
-    return {row["tensor"]: row for row in rows}
+        done = subprocess.run([FANIN, "rules", path, "--json"], stdout=subprocess.PIPE, check=True)
+    return {row["tensor"]: row for row in json.loads(done.stdout)}
 
 
 def through_the_file(name, given, values):
@@ -161,7 +150,7 @@ def through_the_file(name, given, values):
         for key, tensor in model.state_dict().items():
             if tensor.is_floating_point():
                 tensor.copy_(values[key])
-    return {key: tensor for key, tensor in written(model)[0].items() if tensor.is_floating_point()}
+    return {PREFIXES.get(name, "") + key: tensor for key, tensor in written(model)[0].items() if tensor.is_floating_point()}
 
 
 def has_values(row, tensor):
@@ -279,7 +268,7 @@ def main():
                 break
             common, tried = of[0] if done == 0 else rng.choice(of)
             sizes = sized(common, rng)
-            given = sizes if done == 0 else with_option(common, sizes, rng.choice(tried))
+            given = sizes if done == 0 else changed(sizes, common, rng.choice(tried))
             try:
                 wrong = compare(name, given, found, totals)
             except Exception as error:

@@ -445,7 +445,7 @@ def wrong_values(row, tensor):
         exact = torch.log(torch.arange(1, tensor.shape[-1] + 1, dtype=torch.float64)).to(torch.float32)
         apart = (tensor.to(torch.float32).view(torch.int32) - exact.to(tensor.dtype).to(torch.float32).view(torch.int32)).abs().max().item()
         return f"{apart} units from ln" if apart > (1 if tensor.dtype == torch.float32 else 0) else None
-    rows = values.flatten(1) if values.dim() > 1 else values[:, None]
+    rows = values.flatten(1) if values.dim() > 1 else values.reshape(-1, 1)
     # Of single numbers some may be rounded to 0.
     if row["std"] and values.dim() > 1 and rows.numel() and bool((rows == 0).all(1).any()):
         return "it has rows of zeros more"

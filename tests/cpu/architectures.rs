@@ -549,6 +549,8 @@ fn gpt2_has_the_heads_of_its_classes() {
     assert_eq!(tensor("GPT2ForTokenClassification", json, "classifier.bias").1, "constant(0)");
     assert_eq!(tensor("GPT2ForQuestionAnswering", json, "qa_outputs.weight"), (vec![2, 64], n02(), vec![]));
     assert_eq!(tensor("GPTJForQuestionAnswering", json, "qa_outputs.weight").0, [2, 64]);
+    let pooled = with(BERT, r#"{"pooler_hidden_size": 32}"#);
+    assert_eq!(tensor("DebertaV2ForSequenceClassification", &pooled, "pooler.dense.weight").0, [32, 32]);
     let double = |keys: &str, name: &str| tensor("GPT2DoubleHeadsModel", &with(json, keys), name);
     let (weight, bias) = ("multiple_choice_head.summary.weight", "multiple_choice_head.summary.bias");
     assert_eq!(double("{}", weight), (vec![1, 64], n02(), vec![]));

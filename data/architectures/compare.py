@@ -472,7 +472,7 @@ def compare(name, given):
     except Exception as error:
         rows, _ = planned({"architectures": [name], "model_type": getattr(transformers, name).config_class.model_type, **given})
         if rows is not None:
-            print(f"{what}: transformers refuses it: {str(error).splitlines()[0]}")
+            print(f"{what}: transformers refuses it: {(str(error).splitlines() or [repr(error)])[0]}")
             return "wrong"
         return "refused"
     # What was given, null included, and what transformers makes of it must be the same to fanin.

@@ -15,7 +15,8 @@ of laws. Given values, such as a logarithm's, are compared by value, within one 
 its reason, and left to compare.py's moments.
 
 Numbers are equal as f64s, or 1e-12 of each other where PyTorch comes to one by another order of the same arithmetic: bounds of torch.nn's
-modules by sqrt(3) * (gain / sqrt(fan)), which fanin has by 1/sqrt(fan); T5's deviations by powers (n ** -0.5); Mamba's steps by exp(log(x)).
+modules by sqrt(3) * (gain / sqrt(fan)), which fanin has by 1/sqrt(fan); deviations of T5, CLIP and SigLIP by powers (n ** -0.5) or the root of
+a quotient; Mamba's steps by exp(log(x)).
 Such are counted apart, and listed by their law.
 """
 

@@ -158,8 +158,11 @@ fn experts(module: &str) -> Option<&str> {
 }
 
 /// Whether a module is one that transformers leaves as it is for such a name: it begins with the name, where a dot stands for any character,
-/// up to a dot or its own end; or it ends with the name.
+/// up to a dot or its own end; or it ends with the name. No module has an empty name, as the output of a tensor named `.weight` would.
 fn is_of(module: &str, name: &str) -> bool {
+    if name.is_empty() {
+        return false;
+    }
     let (module, name) = (module.as_bytes(), name.as_bytes());
     let begins = module.len() >= name.len() && name.iter().zip(module).all(|(n, m)| n == m || *n == b'.');
     let is_whole = || module.get(name.len()).is_none_or(|next| *next == b'.') || module[name.len() - 1] == b'.';
@@ -183,6 +186,8 @@ mod tests {
             ("model.layers.1.mlp.gate_proj", "model.layers.1.mlp.gate.proj", true),
             ("model.layers.1.mlp.gate_proj", "gate.proj", false),
             ("head", "lm_head", false),
+            ("a", "", false),
+            ("", "", false),
         ] {
             assert_eq!(is_of(module, name), is, "{module} {name}");
         }

@@ -26,6 +26,8 @@ use crate::{Error, ErrorKind};
 pub(super) struct Engine {
     pub device: Device,
     pub queue: Queue,
+    /// A dispatch's parameters begin at a multiple of so many bytes.
+    pub alignment: usize,
     cache: Option<PipelineCache>,
     layouts: Mutex<HashMap<Bindings, Layouts>>,
     pipelines: Mutex<HashMap<Program, Compiled>>,
@@ -48,8 +50,9 @@ struct Layouts {
 
 impl Engine {
     pub fn new(device: &Device, queue: &Queue) -> Engine {
+        let alignment = device.limits().min_uniform_buffer_offset_alignment as usize;
         let (device, queue) = (device.clone(), queue.clone());
-        Engine { device, queue, cache: None, layouts: Mutex::default(), pipelines: Mutex::default() }
+        Engine { device, queue, alignment, cache: None, layouts: Mutex::default(), pipelines: Mutex::default() }
     }
 
     pub fn with_cache(self, cache: &PipelineCache) -> Engine {
@@ -86,9 +89,9 @@ impl Engine {
     ) -> Result<Compiled, Error> {
         let bindings = program.bindings();
         let Layouts { group, pipeline: layout } = self.layouts(&bindings)?;
-        let numbers: Vec<u32> = std::iter::once(0).chain(bindings.buffers.iter().map(|(number, ..)| *number)).collect();
         let label = format!("fanin {}", program.name());
-        let entry = Entry { wgsl, name: program.entry(), constants: &program.constants(), bindings: &numbers };
+        let entry =
+            Entry { wgsl, name: program.entry(), constants: &program.constants(), bindings: &bindings.numbers() };
         let pipeline = compile(&entry, &Setting { label: &label, layout: &layout, cache: self.cache.as_ref() })?;
         Ok(Compiled { pipeline, layout: group })
     }

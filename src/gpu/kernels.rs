@@ -41,12 +41,6 @@ impl Variant {
     pub fn constants(self) -> [(&'static str, f64); 2] {
         [("dtype", f64::from(self.dtype as u32)), ("asks", f64::from(self.asks))]
     }
-
-    /// The numbers of the WGSL's bindings: parameters, elements, and a table where the kernel has one.
-    #[cfg(test)]
-    pub fn bindings(self) -> &'static [u32] {
-        if self.kernel.has_table() { &[0, 1, 2] } else { &[0, 1] }
-    }
 }
 
 impl Writes {

@@ -49,6 +49,13 @@ pub(crate) struct Bindings {
     pub buffers: Vec<(u32, Access, u64)>,
 }
 
+impl Bindings {
+    /// The numbers of all, the parameters' first.
+    pub fn numbers(&self) -> Vec<u32> {
+        std::iter::once(0).chain(self.buffers.iter().map(|(number, ..)| *number)).collect()
+    }
+}
+
 impl Program {
     /// Its name, for people.
     pub fn name(&self) -> String {

@@ -1,4 +1,4 @@
-//! Recordings: the work of a device, in order, as plain data. `engine.rs` does it.
+//! Recordings: the work of a device, in order, as plain data. `run.rs` does it.
 
 use std::ops::Range;
 use std::sync::Arc;

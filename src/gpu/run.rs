@@ -142,7 +142,6 @@ impl<'a> Run<'a> {
 
     /// The buffer that each dispatch's parameters are in, and their place in it.
     fn parameters(&self, steps: &[Step]) -> Result<Vec<(Buffer, u32)>, Error> {
-        let alignment = self.engine.device.limits().min_uniform_buffer_offset_alignment as usize;
         let mut dispatches = steps.iter().filter_map(Step::dispatch).peekable();
         let (mut places, mut offsets, mut bytes, mut end) = (Vec::new(), Vec::new(), Vec::new(), 0);
         while let Some(Dispatch { program, parameters, .. }) = dispatches.next() {
@@ -150,7 +149,7 @@ impl<'a> Run<'a> {
             // A binding may reach farther than what its dispatch has.
             end = end.max(bytes.len() + program.parameters());
             bytes.extend_from_slice(parameters);
-            bytes.resize(bytes.len().next_multiple_of(alignment), 0);
+            bytes.resize(bytes.len().next_multiple_of(self.engine.alignment), 0);
             if bytes.len() >= PARAMETERS || dispatches.peek().is_none() {
                 let buffer = self.engine.holding(&bytes, end.max(bytes.len()), BufferUsages::UNIFORM)?;
                 places.extend(offsets.drain(..).map(|offset| (buffer.clone(), offset)));

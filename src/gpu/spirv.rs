@@ -91,7 +91,8 @@ pub(super) mod tests {
     use std::collections::HashSet;
 
     use super::super::features::Rounding;
-    use super::super::kernels::{self, Variant, Writes, orthogonal, source};
+    use super::super::kernels::{self, Variant, Writes, orthogonal};
+    use super::super::program::Program;
     use super::super::reflections::KERNELS;
     use super::*;
     use crate::Dtype;
@@ -99,8 +100,9 @@ pub(super) mod tests {
 
     /// The words that the language's way hands to a device: of a kernel, and of one of products of reflections.
     pub fn of_variant(variant: Variant, wide: bool) -> Vec<u32> {
-        let (text, constants) = (source(variant, wide, Rounding::ByLanguage), variant.constants());
-        let entry = Entry { wgsl: &text, name: "main", constants: &constants, bindings: variant.bindings() };
+        let program = Program::Draw(variant, Rounding::ByLanguage);
+        let (text, constants, bindings) = (program.wgsl(wide), program.constants(), program.bindings().numbers());
+        let entry = Entry { wgsl: &text, name: program.entry(), constants: &constants, bindings: &bindings };
         marked(&entry, wide).unwrap()
     }
 

@@ -115,25 +115,26 @@ impl Sampler {
 
     pub fn new(distribution: &Distribution, dtype: Dtype, stream: &Stream) -> Result<Sampler, Error> {
         distribution.check()?;
-        match (stream.origin, distribution) {
-            (Origin::Native, _)
-            | (
-                _,
-                Distribution::Constant { .. }
-                | Distribution::Structured(Structure::Identity { .. } | Structure::Sequence { .. }),
-            ) => native(distribution, dtype),
-            (
-                origin,
-                Distribution::Uniform { .. } | Distribution::Normal { .. } | Distribution::TruncatedNormal { .. },
-            ) => match origin {
-                Origin::Native => native(distribution, dtype),
-                Origin::TensorFlow => TensorFlow::new(distribution, dtype, stream.base).map(Sampler::TensorFlow),
-                Origin::Jax => Jax::new(distribution, dtype).map(Sampler::Jax),
-                Origin::JaxInitializers => Jax::initializer(distribution, dtype).map(Sampler::Jax),
-                Origin::Torch(_) | Origin::TorchKey(_) | Origin::TorchCuda { .. } => {
-                    Torch::new(distribution, dtype, stream).map(Sampler::Torch)
-                }
-            },
+        let is_fixed = matches!(
+            distribution,
+            Distribution::Constant { .. }
+                | Distribution::Structured(Structure::Identity { .. } | Structure::Sequence { .. })
+        );
+        let is_common = matches!(
+            distribution,
+            Distribution::Uniform { .. } | Distribution::Normal { .. } | Distribution::TruncatedNormal { .. }
+        );
+        match stream.origin {
+            Origin::Native => native(distribution, dtype),
+            _ if is_fixed => native(distribution, dtype),
+            Origin::TensorFlow if is_common => {
+                TensorFlow::new(distribution, dtype, stream.base).map(Sampler::TensorFlow)
+            }
+            Origin::Jax if is_common => Jax::new(distribution, dtype).map(Sampler::Jax),
+            Origin::JaxInitializers if is_common => Jax::initializer(distribution, dtype).map(Sampler::Jax),
+            Origin::Torch(_) | Origin::TorchKey(_) | Origin::TorchCuda { .. } if is_common => {
+                Torch::new(distribution, dtype, stream).map(Sampler::Torch)
+            }
             _ => {
                 let allowed = "fanin's own (Stream::named, numbered, from_key): other frameworks draw this by libraries of linear \
                                algebra, in an order of their own, or not at all";

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::quoted;
-use crate::names::{Named, plain};
+use crate::Error;
+use crate::keys::Keyed;
+use crate::names::Named;
 use crate::number::Number;
-use crate::{Error, ErrorKind};
 
 /// A nonlinearity, for its recommended gain. The values are PyTorch's `calculate_gain`.
 ///
@@ -97,22 +97,24 @@ impl FromStr for Nonlinearity {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let Some((name, parameter)) = text.split_once(':') else { return Nonlinearity::named(text) };
-        let slope = parameter.split_once('=').filter(|(key, _)| plain(key) == "negative_slope");
-        let slope = slope.and_then(|(_, number)| number.trim().parse().ok()).filter(|slope: &f64| slope.is_finite());
-        match (Nonlinearity::named(name)?, slope) {
-            (Nonlinearity::LeakyRelu { .. }, Some(negative_slope)) => Ok(Nonlinearity::LeakyRelu { negative_slope }),
-            _ => {
-                let allowed = "nothing, or of leaky_relu negative_slope=NUMBER, a finite number";
-                Err(Error::new(ErrorKind::Text, format!("what follows {name}"), quoted(parameter), allowed))
+        let text = Keyed::read(Nonlinearity::WHAT, text)?;
+        let nonlinearity = Nonlinearity::named(&text.name)?;
+        let mut keys = text.keys(format!("the nonlinearity {}", nonlinearity.name()))?;
+        let nonlinearity = match nonlinearity {
+            Nonlinearity::LeakyRelu { negative_slope } => {
+                Nonlinearity::LeakyRelu { negative_slope: keys.finite("negative_slope", negative_slope)? }
             }
-        }
+            other => other,
+        };
+        keys.finish()?;
+        Ok(nonlinearity)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     #[test]
     fn nonlinearities_are_read_as_they_are_written() {

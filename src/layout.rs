@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{dimensions, quoted};
+use crate::error::dimensions;
+use crate::keys::{FromKeyed, Keyed, Keys};
 use crate::names::{Named, as_text, plain, unknown};
 use crate::shape::elements;
 use crate::{Error, ErrorKind, Fans};
@@ -129,6 +130,15 @@ impl Axes {
             ));
         }
         Ok(Axes { front: self.front | front, back: self.back | back })
+    }
+
+    /// The numbers that a text has for this role, joined by `+`.
+    fn read(keys: &mut Keys<'_>, role: Role) -> Result<Option<Axes>, Error> {
+        let Some(text) = keys.take(role.name()) else { return Ok(None) };
+        let wrong = |_| keys.wrong(role.name(), &text, "dimensions' numbers, such as 0 or 1+2");
+        let numbers = text.split('+').filter(|_| !text.is_empty());
+        let axes = numbers.map(|number| number.trim().parse().map_err(wrong));
+        axes.into_iter().try_fold(Axes::NONE, |axes, axis| axes.with(axis?, role)).map(Some)
     }
 }
 
@@ -330,62 +340,51 @@ impl FromStr for Layout {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (name, parameters) = text.split_once(':').map_or((text, None), |(name, rest)| (name, Some(rest)));
-        let name = plain(name);
-        let (name, transposed) = name.strip_suffix(TRANSPOSED).map_or((name.as_str(), false), |name| (name, true));
-        let (roles, keys) = match name {
-            AXES => (Layout::by_role(Axes::NONE, Axes::NONE, Axes::NONE).roles, &["in_axes", "out_axes"][..]),
-            FANS => (Roles::Fans(Fans { fan_in: 1, fan_out: 1 }), &["fan_in", "fan_out"][..]),
-            name => (
-                Roles::Axes(Named::named(name).map_err(|_| {
-                    let names = AxesByRole::NAMES.iter().map(|(_, name, _)| *name).chain([AXES, FANS]);
-                    unknown(AxesByRole::WHAT, text, names)
-                })?),
-                &[][..],
-            ),
-        };
-        let mut layout = Layout { roles, transposed, groups: 1 };
-        let mut said = Vec::new();
-        for parameter in parameters.into_iter().flat_map(|all| all.split(',')) {
-            let wrong = || {
-                let allowed = match name {
-                    AXES => "in_axes=A+B, out_axes=C, batch_axes=D, whole numbers; groups=N, 1 or more",
-                    FANS => "fan_in=N and fan_out=N, 1 or more",
-                    _ => "groups=N, 1 or more",
-                };
-                Error::new(ErrorKind::Text, "what follows a layout", quoted(parameter), allowed)
-            };
-            let (key, value) = parameter.split_once('=').ok_or_else(wrong)?;
-            let (key, value) = (plain(key), value.trim());
-            let count = || value.parse().ok().filter(|&count| count > 0).ok_or_else(wrong);
-            match (&mut layout.roles, Role::named(&key)) {
-                (Roles::Axes(axes), Ok(role)) if name == AXES => {
-                    let axes = match role {
-                        Role::In => &mut axes.inputs,
-                        Role::Out => &mut axes.outputs,
-                        Role::Batch => &mut axes.batch,
-                    };
-                    for axis in value.split('+').filter(|_| !value.is_empty()) {
-                        *axes = axes.with(axis.trim().parse().map_err(|_| wrong())?, role)?;
-                    }
-                    said.push(role.to_string());
-                    continue;
-                }
-                (Roles::Fans(fans), _) if key == "fan_in" => fans.fan_in = count()?,
-                (Roles::Fans(fans), _) if key == "fan_out" => fans.fan_out = count()?,
-                _ if key == "groups" => layout.groups = count()?,
-                _ => return Err(wrong()),
+        Layout::from_keyed(Keyed::read(Layout::WHAT, text)?)
+    }
+}
+
+impl FromKeyed for Layout {
+    const WHAT: &'static str = AxesByRole::WHAT;
+    #[cfg(feature = "rules")]
+    const NUMBERS: &'static [&'static str] = &["groups", "fan_in", "fan_out"];
+
+    fn from_keyed(mut text: Keyed<'_>) -> Result<Self, Error> {
+        let name = plain(&text.name);
+        let (kind, transposed) = name.strip_suffix(TRANSPOSED).map_or((name.as_str(), false), |kind| (kind, true));
+        if kind == AXES {
+            for (key, _) in &mut text.pairs {
+                *key = Role::named(key).map_or_else(|_| std::mem::take(key), |role| role.to_string());
             }
-            said.push(key);
         }
-        if let Some(twice) = said.iter().enumerate().find(|(i, key)| said[..*i].contains(key)) {
-            return Err(Error::new(ErrorKind::Text, "the layout's key", format!("{}, twice", twice.1), "each once"));
-        }
-        if let Some(missing) = keys.iter().find(|key| !said.iter().any(|s| s == *key)) {
-            let allowed = format!("{} for {name}", keys.join(" and "));
-            return Err(Error::new(ErrorKind::Text, "the layout", format!("one without {missing}"), allowed));
-        }
-        Ok(layout)
+        let roles_of = |name: &str| {
+            let names = || AxesByRole::NAMES.iter().map(|(_, name, _)| *name).chain([AXES, FANS]);
+            Named::named(name).map_err(|_| unknown(AxesByRole::WHAT, &text.name, names()))
+        };
+        let named = if [AXES, FANS].contains(&kind) { None } else { Some(roles_of(kind)?) };
+        let mut keys = text.keys(format!("the layout {name}"))?;
+        let roles = match named {
+            Some(axes) => Roles::Axes(axes),
+            None if kind == AXES => {
+                let inputs = Axes::read(&mut keys, Role::In)?;
+                let outputs = Axes::read(&mut keys, Role::Out)?;
+                let batch = Axes::read(&mut keys, Role::Batch)?;
+                let missing = |role: Role| keys.missing(role.name(), "dimensions' numbers, such as 0 or 1+2");
+                Roles::Axes(AxesByRole {
+                    inputs: inputs.ok_or_else(|| missing(Role::In))?,
+                    outputs: outputs.ok_or_else(|| missing(Role::Out))?,
+                    batch: batch.unwrap_or(Axes::NONE),
+                })
+            }
+            None => {
+                let [fan_in, fan_out] = ["fan_in", "fan_out"]
+                    .map(|key| keys.count(key, 1)?.ok_or_else(|| keys.missing(key, "a whole number from 1 on")));
+                Roles::Fans(Fans { fan_in: fan_in?, fan_out: fan_out? })
+            }
+        };
+        let groups = keys.count("groups", 1)?.unwrap_or(1);
+        keys.finish()?;
+        Ok(Layout { roles, transposed, groups })
     }
 }
 
@@ -539,22 +538,23 @@ mod tests {
         for (wrong, says) in [
             ("", "batch_in_out, axes, fans"),
             ("out", "the layout is \"out\", allowed: out_in"),
-            ("out_in:", "groups=N, 1 or more"),
-            ("out_in:groups", "groups=N"),
-            ("out_in:groups=0", "groups=0"),
-            ("out_in:groups=-1", "groups=-1"),
-            ("out_in:group=2", "group=2"),
-            ("out_in:in_axes=0", "in_axes=0"),
-            ("out_in:groups=2,groups=3", "groups, twice"),
-            ("axes", "one without in_axes"),
-            ("axes:in_axes=1", "one without out_axes, allowed: in_axes and out_axes for axes"),
-            ("axes:in_axes=1,out_axes=x", "out_axes=x"),
-            ("axes:in_axes=1+,out_axes=0", "in_axes=1+"),
+            ("out_in:", "a parameter of the layout out_in is \"\", allowed: key=value"),
+            ("out_in:groups", "is \"groups\", allowed: key=value"),
+            ("out_in:groups=0", "groups of the layout out_in is \"0\", allowed: a whole number from 1 on"),
+            ("out_in:groups=-1", "groups of the layout out_in is \"-1\""),
+            ("out_in:group=2", "a parameter of the layout out_in is \"group\", did you mean groups? allowed: groups"),
+            ("out_in:in_axes=0", "is \"in_axes\", allowed: groups"),
+            ("out_in:groups=2,groups=3", "each key once"),
+            ("axes:in_axes=0,in_axis=1,out_axes=2", "in_axes of the layout axes is \"1\", allowed: each key once"),
+            ("axes", "in_axes of the layout axes is not given, allowed: dimensions' numbers"),
+            ("axes:in_axes=1", "out_axes of the layout axes is not given"),
+            ("axes:in_axes=1,out_axes=x", "out_axes of the layout axes is \"x\""),
+            ("axes:in_axes=1+,out_axes=0", "in_axes of the layout axes is \"1+\""),
             ("axes:in_axes=0+0,out_axes=1", "0, twice"),
-            ("axes:in_axes=1,out_axes=0,fan_in=3", "fan_in=3"),
-            ("fans:fan_in=3", "one without fan_out"),
-            ("fans:fan_in=0,fan_out=3", "fan_in=0"),
-            ("axes:in_axes=99999999999999999999,out_axes=0", "in_axes=9"),
+            ("axes:in_axes=1,out_axes=0,fan_in=3", "is \"fan_in\", allowed: in_axes, out_axes, batch_axes, groups"),
+            ("fans:fan_in=3", "fan_out of the layout fans is not given, allowed: a whole number from 1 on"),
+            ("fans:fan_in=0,fan_out=3", "fan_in of the layout fans is \"0\""),
+            ("axes:in_axes=99999999999999999999,out_axes=0", "in_axes of the layout axes is \"9"),
         ] {
             let error = wrong.parse::<Layout>().unwrap_err().to_string();
             assert!(error.contains(says), "{wrong}: {error}");

@@ -74,6 +74,7 @@ mod golden;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod kernel;
+mod keys;
 mod layout;
 mod matrix;
 mod moments;

@@ -12,7 +12,7 @@ use super::orthogonal::Job;
 use super::recording::Step;
 use super::slot::Slot;
 use super::{GpuFiller, Target, tables, windows};
-use crate::kernel::TILE;
+use crate::kernel::{TILE, Twin};
 use crate::{Error, Fill};
 
 /// The number of runs of elements that are in one group.
@@ -141,7 +141,7 @@ impl Part<'_> {
 /// where tiles begin. As it is, where there is no most.
 pub(super) fn parts<'a>(target: &Target<'a>, most: Option<u64>) -> impl Iterator<Item = Part<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
-    let is_drawn = fill.samplers().any(tables::is_drawn);
+    let is_drawn = fill.samplers().any(Twin::is_drawn_by_host);
     let most = most.map(|most| if is_drawn { most.min(tables::MOST_DRAWN) } else { most });
     let (mut rest, mut offset) = ((!fill.is_empty()).then_some(Cow::Borrowed(fill)), offset);
     std::iter::from_fn(move || {

@@ -140,7 +140,7 @@ pub(super) fn plan(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) 
         let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
         return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
     }
-    if fill.samplers().any(tables::is_drawn) {
+    if fill.samplers().any(Twin::is_drawn_by_host) {
         tables::check_drawn(fill.len())?;
     }
     Ok(split(fill, buffer_size, offset, limits))
@@ -179,8 +179,9 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
                 continue;
             }
             Sampler::Orthogonal(_) => (&Sampler::ZERO, None),
-            _ if tables::is_drawn(sampler) => {
-                (sampler, Some(tables::drawn(fill, sampler, range.clone(), &mut cursors)))
+            _ if sampler.is_drawn_by_host() => {
+                let values = sampler.drawn_by_host(fill.stream, fill.dtype(), range.clone(), &mut cursors);
+                (sampler, Some(tables::of_values(range.start, &values)))
             }
             _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| sampler.table()).clone()),
         };

@@ -7,6 +7,9 @@
 // Loops over lanes index several arrays at once; iterators over them are not vectorised as surely.
 #![allow(clippy::needless_range_loop)]
 
+#[cfg(feature = "gpu")]
+use std::ops::Range;
+
 mod constant;
 mod identity;
 mod jax;
@@ -52,6 +55,8 @@ pub(crate) use values::Values;
 pub(crate) use words::Words;
 
 use crate::stream::Origin;
+#[cfg(feature = "gpu")]
+use crate::torch::Cursors;
 use crate::{Distribution, Dtype, Element, Error, ErrorKind, Stream, Structure};
 
 macro_rules! samplers {
@@ -77,6 +82,16 @@ macro_rules! samplers {
             #[cfg(feature = "gpu")]
             fn table(&self) -> Option<table::Table> {
                 match self { $(Sampler::$kernel(n) => n.table(),)* }
+            }
+
+            #[cfg(feature = "gpu")]
+            fn is_drawn_by_host(&self) -> bool {
+                match self { $(Sampler::$kernel(n) => n.is_drawn_by_host(),)* }
+            }
+
+            #[cfg(feature = "gpu")]
+            fn drawn_by_host(&self, stream: Stream, dtype: Dtype, range: Range<u64>, at: &mut Cursors) -> Vec<f32> {
+                match self { $(Sampler::$kernel(n) => n.drawn_by_host(stream, dtype, range, at),)* }
             }
 
             fn unit(&self) -> u64 {

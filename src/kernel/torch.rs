@@ -1,9 +1,14 @@
 //! What PyTorch's own generators draw. The host draws it, for a device as well, which looks it up.
 
+#[cfg(feature = "gpu")]
+use std::ops::Range;
+
 use super::lanes::Piece;
 #[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
+#[cfg(feature = "gpu")]
+use crate::torch::Cursors;
 use crate::{Distribution, Dtype, Element, Error, Stream, torch};
 
 /// A distribution of one of PyTorch's generators.
@@ -29,6 +34,18 @@ impl Twin for Torch {
     fn numbers(&self) -> Numbers {
         // They are what they are.
         Numbers { scale: 1.0, ..Numbers::default() }
+    }
+
+    #[cfg(feature = "gpu")]
+    fn is_drawn_by_host(&self) -> bool {
+        true
+    }
+
+    #[cfg(feature = "gpu")]
+    fn drawn_by_host(&self, stream: Stream, dtype: Dtype, range: Range<u64>, cursors: &mut Cursors) -> Vec<f32> {
+        let mut values = vec![0.0; (range.end - range.start) as usize];
+        torch::values(&self.distribution, stream, dtype, range, cursors, &mut values);
+        values
     }
 
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {

@@ -5,8 +5,12 @@ use super::lanes::{BATCH, Generator, Piece};
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::Table;
+#[cfg(feature = "gpu")]
+use crate::Dtype;
 use crate::torch::Cursors;
 use crate::{Element, Stream};
+#[cfg(feature = "gpu")]
+use std::ops::Range;
 
 /// A kernel's numbers, with the twin that draws by them the bits that the kernel draws.
 pub(crate) trait Twin {
@@ -22,6 +26,18 @@ pub(crate) trait Twin {
     #[cfg(feature = "gpu")]
     fn table(&self) -> Option<Table> {
         None
+    }
+
+    /// True if the host draws the values and the device looks them up, those of each run of elements in a table of their own.
+    #[cfg(feature = "gpu")]
+    fn is_drawn_by_host(&self) -> bool {
+        false
+    }
+
+    /// The values of a run of elements, where the host draws them.
+    #[cfg(feature = "gpu")]
+    fn drawn_by_host(&self, _: Stream, _: Dtype, _: Range<u64>, _: &mut Cursors) -> Vec<f32> {
+        Vec::new()
     }
 
     /// The number of elements that are drawn together.

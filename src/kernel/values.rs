@@ -10,6 +10,8 @@ use super::numbers::{Kernel, Numbers};
 use super::table::{ANY, Rows, Table};
 use super::twin::{Source, Twin};
 use crate::arithmetic::special;
+#[cfg(feature = "gpu")]
+use crate::torch::Cursors;
 use crate::{Distribution, Dtype, Element, Error, Stream, Structure};
 
 /// The texts of `shaders/` that are the kernel's own.
@@ -87,7 +89,7 @@ impl Values {
     }
 
     /// The elements of a range, made of the stream's words.
-    pub fn drawn(&self, stream: Stream, range: Range<u64>) -> impl Iterator<Item = f32> {
+    fn drawn(&self, stream: Stream, range: Range<u64>) -> impl Iterator<Item = f32> {
         range.map(move |element| self.of_word(stream.block(element / 4, 0)[(element % 4) as usize]))
     }
 }
@@ -112,6 +114,16 @@ impl Twin for Values {
         let head = [(len * inner) as u32, inner as u32, ANY, 0, 1, 0, len as u32, 0];
         let words = head.into_iter().chain(words).collect();
         Some(Table { words, rows: Rows { len: len * inner, count: 1, first: 0 } })
+    }
+
+    #[cfg(feature = "gpu")]
+    fn is_drawn_by_host(&self) -> bool {
+        self.sequence().is_none()
+    }
+
+    #[cfg(feature = "gpu")]
+    fn drawn_by_host(&self, stream: Stream, _: Dtype, range: Range<u64>, _: &mut Cursors) -> Vec<f32> {
+        self.drawn(stream, range).collect()
     }
 
     fn unit(&self) -> u64 {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::quoted;
+use crate::Error;
+use crate::keys::Keyed;
 use crate::names::Named;
-use crate::{Error, ErrorKind};
 
 /// The function that a network puts behind each layer.
 ///
@@ -221,29 +221,34 @@ impl fmt::Display for Activation {
     }
 }
 
-/// Reads a name, and of `leaky_relu` the slope behind it, `:SLOPE`, which is 0.01 if it is left out. Neither case nor `-` for `_`
-/// matters.
+/// Reads a name, and of `leaky_relu` the slope behind it, `:SLOPE` or `:negative_slope=SLOPE`, which is 0.01 if it is left out. Neither
+/// case nor `-` for `_` matters.
 impl FromStr for Activation {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let Some((name, slope)) = text.split_once(':') else { return Activation::named(text) };
-        // As the schemes' nonlinearity is written.
-        let number = slope.trim().strip_prefix("negative_slope=").unwrap_or(slope).trim();
-        let number = number.parse().ok().filter(|slope: &f32| slope.is_finite());
-        match (Activation::named(name)?, number) {
-            (Activation::LeakyRelu { .. }, Some(slope)) => Ok(Activation::LeakyRelu { slope }),
-            _ => {
-                let allowed = "nothing, or of leaky_relu a slope, a finite number";
-                Err(Error::new(ErrorKind::Text, format!("what follows {name}"), quoted(slope), allowed))
+        let text = match text.split_once(':') {
+            Some((name, slope)) if !slope.contains('=') => &format!("{name}:negative_slope={slope}"),
+            _ => text,
+        };
+        let text = Keyed::read(Activation::WHAT, text)?;
+        let activation = Activation::named(&text.name)?;
+        let mut keys = text.keys(format!("the activation {}", activation.name()))?;
+        let activation = match activation {
+            Activation::LeakyRelu { slope } => {
+                Activation::LeakyRelu { slope: keys.finite("negative_slope", slope.into())? as f32 }
             }
-        }
+            other => other,
+        };
+        keys.finish()?;
+        Ok(activation)
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::ErrorKind;
 
     pub fn all() -> impl Iterator<Item = Activation> {
         Activation::NAMES.iter().map(|(activation, _, _)| *activation).chain([Activation::LeakyRelu { slope: 0.2 }])

@@ -299,6 +299,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-pub(super) fn is_word(c: char) -> bool {
+fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '.'
 }

@@ -2,50 +2,112 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{Expression, Question, Scope, failed, is_word};
+use super::expression::{Expression, Question, Scope, failed};
 use crate::error::quoted;
+use crate::keys::{FromKeyed, Keyed};
 use crate::names::{Named, nearest, plain};
 use crate::number::Number;
-use crate::scheme::{FanMode, NUMBERS, Spread};
+use crate::scheme::{FanMode, Spread};
 use crate::{Error, ErrorKind, Nonlinearity};
 
 /// Words of formulas, and their values.
 pub(super) type Variables = BTreeMap<String, f64>;
 
-/// Keys whose values are numbers, of schemes and of layouts.
-pub(super) const SCHEME_KEYS: &[&str] = NUMBERS;
-pub(super) const LAYOUT_KEYS: &[&str] = &["groups", "fan_in", "fan_out"];
-
-/// A scheme's or a layout's text with the formulas among its numbers worked out: `normal:std=0.02/sqrt(2*n_layers)`.
-///
-/// Operators are those that IEEE 754 rounds correctly, so that every host gets the same number.
-pub(super) fn evaluated(text: &str, keys: &[&str], variables: &Variables) -> Result<String, Error> {
-    with_each(text, keys, |formula| number(formula, variables).map(|value| value.to_string()))
+/// A formula, which is read once and worked out for each tensor.
+#[derive(Clone, Debug)]
+pub(super) struct Formula {
+    text: String,
+    expression: Expression,
 }
 
-/// The text with something else for each of its formulas.
-pub(super) fn with_each(
-    text: &str,
-    keys: &[&str],
-    mut made: impl FnMut(&str) -> Result<String, Error>,
-) -> Result<String, Error> {
-    let Some((name, parameters)) = text.split_once(':') else { return Ok(text.into()) };
-    let parameters = parameters
-        .split(',')
-        .map(|parameter| match parameter.split_once('=') {
-            // What is no number of a scheme is its own word.
-            Some((key, value)) if keys.contains(&plain(key).as_str()) && value.trim().parse::<f64>().is_err() => {
-                Ok(format!("{key}={}", made(value.trim())?))
-            }
-            _ => Ok(parameter.into()),
+impl Formula {
+    pub fn read(text: &str) -> Result<Formula, Error> {
+        Ok(Formula { text: text.into(), expression: Expression::read(text, false)? })
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A check that it has no words but these and dimensions', whatever its value.
+    pub fn check(&self, known: &Variables) -> Result<(), Error> {
+        match self.expression.unknown_word(&|word| known.contains_key(word) || is_dim(word)) {
+            Some(word) => Err(unknown(&self.text, word, known)),
+            None => Ok(()),
+        }
+    }
+
+    /// Its value. Operators are those that IEEE 754 rounds correctly, so that every host gets the same number.
+    pub fn value(&self, variables: &Variables) -> Result<f64, Error> {
+        finite(&self.text, self.expression.value(&Words { formula: &self.text, variables })?)
+    }
+
+    fn has_fans(&self) -> bool {
+        self.expression.unknown_word(&|word| !["fan_in", "fan_out"].contains(&word)).is_some()
+    }
+}
+
+/// The text of a scheme or a layout whose numbers may be formulas: `normal:std=0.02/sqrt(2*n_layers)`.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    /// Its line among the rules.
+    pub line: usize,
+    name: String,
+    pairs: Vec<(String, Value)>,
+}
+
+#[derive(Clone, Debug)]
+enum Value {
+    Word(String),
+    Formula(Formula),
+}
+
+impl Template {
+    /// Reads a text; values that are numbers, or none of the numbers that it can have, stay as they are.
+    pub fn read<T: FromKeyed>(text: &str, line: usize) -> Result<Template, Error> {
+        let Keyed { name, pairs } = Keyed::read(T::WHAT, text)?;
+        let pairs = pairs.into_iter().map(|(key, value)| {
+            let is_formula = T::NUMBERS.contains(&key.as_str()) && value.parse::<f64>().is_err();
+            let value = if is_formula { Value::Formula(Formula::read(&value)?) } else { Value::Word(value.into()) };
+            Ok((key, value))
+        });
+        Ok(Template { line, name: name.into(), pairs: pairs.collect::<Result<_, Error>>()? })
+    }
+
+    fn formulas(&self) -> impl Iterator<Item = &Formula> {
+        self.pairs.iter().filter_map(|(_, value)| match value {
+            Value::Word(_) => None,
+            Value::Formula(formula) => Some(formula),
         })
-        .collect::<Result<Vec<String>, Error>>()?;
-    Ok(format!("{name}:{}", parameters.join(",")))
-}
+    }
 
-/// Whether fans stand in a scheme's formulas.
-pub(super) fn has_fans(scheme: &str) -> bool {
-    scheme.split(|c| !is_word(c)).any(|word| ["fan_in", "fan_out"].contains(&word))
+    /// A check that its formulas have no words but these and dimensions'.
+    pub fn check(&self, known: &Variables) -> Result<(), Error> {
+        self.formulas().try_for_each(|formula| formula.check(known))
+    }
+
+    /// Whether fans stand in its formulas.
+    pub fn has_fans(&self) -> bool {
+        self.formulas().any(Formula::has_fans)
+    }
+
+    /// The scheme or the layout, with these values in place of its formulas.
+    pub fn with<T: FromKeyed>(&self, number: impl Fn(&Formula) -> Result<f64, Error>) -> Result<T, Error> {
+        let pairs = self.pairs.iter().map(|(key, value)| {
+            let value = match value {
+                Value::Word(word) => word.as_str().into(),
+                Value::Formula(formula) => number(formula)?.to_string().into(),
+            };
+            Ok((key.clone(), value))
+        });
+        T::from_keyed(Keyed { name: self.name.as_str().into(), pairs: pairs.collect::<Result<_, Error>>()? })
+    }
+
+    /// The scheme or the layout that it is for these words.
+    pub fn value<T: FromKeyed>(&self, variables: &Variables) -> Result<T, Error> {
+        self.with(|formula| formula.value(variables))
+    }
 }
 
 /// A name that formulas can have for a number: neither one of the schemes' own words nor one of the formulas'.
@@ -70,11 +132,6 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The value of a formula.
-pub(super) fn number(formula: &str, variables: &Variables) -> Result<f64, Error> {
-    finite(formula, Expression::read(formula, false)?.value(&Words { formula, variables })?)
-}
-
 /// A check that a formula's value is finite.
 pub(super) fn finite(formula: &str, value: f64) -> Result<f64, Error> {
     if value.is_finite() {
@@ -82,15 +139,6 @@ pub(super) fn finite(formula: &str, value: f64) -> Result<f64, Error> {
     }
     let thing = format!("the value of the formula {}", quoted(formula));
     Err(Error::new(ErrorKind::Rules, thing, Number(value), "a finite number"))
-}
-
-/// Whether a formula can be read, and has no words but these and dimensions', whatever its value.
-pub(super) fn check(formula: &str, variables: &Variables) -> Result<(), Error> {
-    let expression = Expression::read(formula, false)?;
-    match expression.unknown_word(&|word| variables.contains_key(word) || is_dim(word)) {
-        Some(word) => Err(unknown(formula, word, variables)),
-        None => Ok(()),
-    }
 }
 
 /// The words of a formula.
@@ -126,11 +174,24 @@ fn unknown(formula: &str, word: &str, variables: &Variables) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Scheme;
 
     #[test]
     fn formulas_are_worked_out_and_the_rest_is_left_alone() {
         let variables = BTreeMap::from([("n_layers".to_string(), 12.0), ("std".to_string(), 0.02)]);
-        let of = |text| evaluated(text, SCHEME_KEYS, &variables).unwrap();
+        let of = |text: &str| {
+            let Template { name, pairs, .. } = Template::read::<Scheme>(text, 0).unwrap();
+            let pairs = pairs.into_iter().map(|(key, value)| match value {
+                Value::Word(word) => format!("{key}={word}"),
+                Value::Formula(formula) => format!("{key}={}", formula.value(&variables).unwrap()),
+            });
+            [name]
+                .into_iter()
+                .chain([pairs.collect::<Vec<_>>().join(",")].into_iter().filter(|all| !all.is_empty()))
+                .collect::<Vec<_>>()
+                .join(":")
+        };
+        let number = |formula: &str, variables: &Variables| Formula::read(formula)?.value(variables);
         assert_eq!(of("normal:std=0.02/sqrt(2*n_layers)"), format!("normal:std={}", 0.02 / 24f64.sqrt()));
         assert_eq!(of("normal:std=std"), "normal:std=0.02");
         assert_eq!(of("uniform:low=-std,high=std * 2"), "uniform:low=-0.02,high=0.04");
@@ -179,6 +240,7 @@ mod tests {
 
     #[test]
     fn a_wrong_formula_says_what_is_wrong() {
+        let number = |formula: &str, variables: &Variables| Formula::read(formula)?.value(variables);
         let variables = BTreeMap::from([("n".to_string(), 0.0)]);
         for (formula, says) in [
             ("1/n", "the value of the formula \"1/n\" is inf, allowed: a finite number"),

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::formula::{self, Variables};
+use super::formula::{Formula, Template, Variables};
 use super::model::Tensor;
 use super::plan::{Draw, Planned, Split};
 use crate::error::{dimensions, quoted};
 use crate::number::Number;
-use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Layout, Scheme};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Layout, Scheme, scheme};
 
 #[derive(Clone, Debug)]
 pub(super) struct Rule {
@@ -76,23 +76,16 @@ pub(super) enum Action {
 /// How a rule's tensors are drawn.
 #[derive(Clone, Debug)]
 pub(super) struct Drawn {
-    pub scheme: Text,
-    pub layout: Text,
+    pub scheme: Template,
+    pub layout: Template,
     pub dtype: Option<Dtype>,
     /// The end of another tensor's name, and its rank, if only of such a one.
     pub fans_from: Option<(String, Option<u64>)>,
     pub stream: Option<String>,
     /// A formula; none, if it is below 0.
-    pub zero_row: Option<String>,
+    pub zero_row: Option<Formula>,
     pub parts: Vec<PartOf>,
     pub split: Option<Split>,
-}
-
-/// A text of the rules that may have formulas.
-#[derive(Clone, Debug)]
-pub(super) struct Text {
-    pub line: usize,
-    pub text: String,
 }
 
 /// Slices of a tensor along a dimension.
@@ -102,8 +95,8 @@ pub(super) struct PartOf {
     pub dim: usize,
     pub slices: Slices,
     /// The rule's, where there is none.
-    pub scheme: Option<Text>,
-    pub layout: Option<Text>,
+    pub scheme: Option<Template>,
+    pub layout: Option<Template>,
 }
 
 #[derive(Clone, Debug)]
@@ -111,7 +104,7 @@ pub(super) enum Slices {
     /// Of so many equal blocks these, or all.
     Blocks { of: u64, which: Option<Vec<u64>> },
     /// From a formula's value to another's.
-    Range(Option<String>, Option<String>),
+    Range(Option<Formula>, Option<Formula>),
 }
 
 /// Names and shapes of a model's tensors.
@@ -226,7 +219,7 @@ impl Drawn {
             None => other.unwrap_or(&tensor.shape).to_vec(),
         };
         let resolved = resolve(scheme, layout, &shape, &variables)?;
-        let of_own_shape = |distribution: &Distribution, scheme: &Text| match distribution {
+        let of_own_shape = |distribution: &Distribution, scheme: &Template| match distribution {
             Distribution::Structured(structure) if other.is_some() => {
                 let allowed = "one that asks for fans, where fans_from says whose";
                 let error = Error::new(ErrorKind::Rules, "the scheme", structure, allowed);
@@ -259,7 +252,7 @@ impl Drawn {
             }
         }
         if let Some(row) = &self.zero_row {
-            let row = formula::number(row, &variables)?;
+            let row = row.value(&variables)?;
             if row.fract() != 0.0 || row >= 9_007_199_254_740_992.0 {
                 let allowed = "a whole number below 2^53; below 0 there is none";
                 return Err(Error::new(ErrorKind::Rules, "the zero row", Number(row), allowed));
@@ -283,7 +276,7 @@ impl Drawn {
 }
 
 impl PartOf {
-    fn texts<'a>(&'a self, of: &'a Drawn) -> (&'a Text, &'a Text) {
+    fn texts<'a>(&'a self, of: &'a Drawn) -> (&'a Template, &'a Template) {
         (self.scheme.as_ref().unwrap_or(&of.scheme), self.layout.as_ref().unwrap_or(&of.layout))
     }
 
@@ -304,15 +297,15 @@ impl PartOf {
                 Ok(which.into_iter().map(|block| block * len..(block + 1) * len).collect())
             }
             Slices::Range(from, to) => {
-                let index = |formula: &Option<String>, without: u64| match formula {
+                let index = |formula: &Option<Formula>, without: u64| match formula {
                     None => Ok(without),
                     Some(formula) => {
-                        let value = formula::number(formula, variables)?;
+                        let value = formula.value(variables)?;
                         if value.fract() == 0.0 && (0.0..=size as f64).contains(&value) {
                             return Ok(value as u64);
                         }
                         let allowed = format!("a whole number from 0 to {size}");
-                        let thing = format!("an end of the part, {},", quoted(formula));
+                        let thing = format!("an end of the part, {},", quoted(formula.text()));
                         Err(Error::new(ErrorKind::Rules, thing, Number(value), allowed))
                     }
                 };
@@ -367,25 +360,22 @@ struct Resolved {
 }
 
 /// The scheme for a weight of this shape.
-fn resolve(scheme: &Text, layout: &Text, shape: &[u64], variables: &Variables) -> Result<Resolved, Error> {
-    let of_layout = formula::evaluated(&layout.text, formula::LAYOUT_KEYS, variables);
-    let layout: Layout = of_layout
-        .and_then(|text| text.parse())
-        .map_err(|e: Error| e.at(format_args!("by the layout of line {}", layout.line)))?;
+fn resolve(scheme: &Template, layout: &Template, shape: &[u64], variables: &Variables) -> Result<Resolved, Error> {
+    let layout: Layout =
+        layout.value(variables).map_err(|e| e.at(format_args!("by the layout of line {}", layout.line)))?;
     let fans = Fans::from_shape(shape, layout);
     let mut variables = variables.clone();
     if let Ok(fans) = &fans {
         variables.extend([("fan_in".into(), fans.fan_in() as f64), ("fan_out".into(), fans.fan_out() as f64)]);
     }
     let at = |e: Error| e.at(format_args!("by the scheme of line {}", scheme.line));
-    let text = match (formula::evaluated(&scheme.text, formula::SCHEME_KEYS, &variables), &fans) {
-        (Ok(text), _) => text,
-        // What has no elements needs no fans, and is drawn as nothing.
-        (Err(_), Err(_)) if shape.contains(&0) => "zeros".into(),
-        (Err(_), Err(without)) if formula::has_fans(&scheme.text) => return Err(at(without.clone())),
+    let parsed = match (scheme.value(&variables), &fans) {
+        (Ok(parsed), _) => parsed,
+        // A tensor without elements needs no fans, and is drawn as nothing.
+        (Err(_), Err(_)) if shape.contains(&0) => scheme::zeros(),
+        (Err(_), Err(without)) if scheme.has_fans() => return Err(at(without.clone())),
         (Err(error), _) => return Err(at(error)),
     };
-    let parsed: Scheme = text.parse().map_err(at)?;
     let distribution = match parsed {
         _ if (parsed.needs_fans() || matches!(parsed, Scheme::Shaped(_))) && shape.contains(&0) => {
             Distribution::Constant { value: 0.0 }

@@ -18,8 +18,6 @@ use crate::names::{Named, as_text};
 use crate::number::Number;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream, TRUNCATED_STD};
 pub use shaped::{Shaped, Until};
-#[cfg(feature = "rules")]
-pub(crate) use text::NUMBERS;
 
 /// An initialisation scheme.
 ///

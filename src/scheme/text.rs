@@ -3,10 +3,9 @@
 use std::str::FromStr;
 
 use super::*;
-use crate::error::quoted;
 use crate::gain::Nonlinearity;
+use crate::keys::{FromKeyed, Keyed, Keys};
 use crate::matrix::{Matrix, Taps};
-use crate::names::{nearest, plain};
 use crate::structure::{Function, Structure};
 
 /// The names that a text may begin with.
@@ -75,36 +74,41 @@ impl Named for Name {
     ];
 }
 
-/// The keys whose values are numbers.
-#[cfg(feature = "rules")]
-pub(crate) const NUMBERS: &[&str] = &[
-    "value",
-    "low",
-    "high",
-    "mean",
-    "std",
-    "sigmas",
-    "factor",
-    "gain",
-    "negative_slope",
-    "scale",
-    "groups",
-    "sparsity",
-    "start",
-    "step",
-    "end",
-    "theta",
-    "floor",
-];
-
 impl FromStr for Scheme {
     type Err = Error;
 
     /// Reads `NAME[:key=value,...]`. Neither case nor `-` for `_` matters.
     fn from_str(text: &str) -> Result<Self, Error> {
-        let (name, keys) = text.split_once(':').map_or((text, None), |(name, keys)| (name, Some(keys)));
-        let name = Name::named(name)?;
-        let mut keys = Keys::read(name.name(), keys)?;
+        Scheme::from_keyed(Keyed::read(Scheme::WHAT, text)?)
+    }
+}
+
+impl FromKeyed for Scheme {
+    const WHAT: &'static str = Name::WHAT;
+    #[cfg(feature = "rules")]
+    const NUMBERS: &'static [&'static str] = &[
+        "value",
+        "low",
+        "high",
+        "mean",
+        "std",
+        "sigmas",
+        "factor",
+        "gain",
+        "negative_slope",
+        "scale",
+        "groups",
+        "sparsity",
+        "start",
+        "step",
+        "end",
+        "theta",
+        "floor",
+    ];
+
+    fn from_keyed(text: Keyed<'_>) -> Result<Scheme, Error> {
+        let name = Name::named(&text.name)?;
+        let mut keys = text.keys(format!("the scheme {}", name.name()))?;
         let scheme = match name {
             Name::Zeros => zeros(),
             Name::Ones => ones(),
@@ -135,29 +139,29 @@ impl FromStr for Scheme {
             Name::VarianceScalingInitializer => variance_scaling_initializer(
                 keys.number("factor", 2.0)?,
                 keys.value("mode", FanMode::FanIn)?,
-                keys.truth("uniform")?,
+                keys.truth("uniform", false)?,
             )?,
             Name::Orthogonal => {
                 let gain = keys.number("gain", 1.0)?;
                 match keys.matrix()? {
                     Some(matrix) => structured(Structure::Orthogonal { gain, matrix }),
-                    None => Shaped::Orthogonal { gain, large: keys.truth("large")? }.into(),
+                    None => Shaped::Orthogonal { gain, large: keys.truth("large", false)? }.into(),
                 }
             }
             Name::DeltaOrthogonal => {
-                Shaped::DeltaOrthogonal { gain: keys.number("gain", 1.0)?, large: keys.truth("large")? }.into()
+                Shaped::DeltaOrthogonal { gain: keys.number("gain", 1.0)?, large: keys.truth("large", false)? }.into()
             }
             Name::Identity => {
                 let gain = keys.number("gain", 1.0)?;
                 match keys.matrix()? {
                     Some(matrix) => {
-                        let groups = keys.count("groups")?.unwrap_or(1);
+                        let groups = keys.count("groups", 0)?.unwrap_or(1);
                         structured(Structure::Identity { gain, groups, matrix })
                     }
                     None => identity(gain),
                 }
             }
-            Name::Dirac => dirac(keys.count("groups")?.unwrap_or(1)),
+            Name::Dirac => dirac(keys.count("groups", 0)?.unwrap_or(1)),
             Name::Sparse => {
                 let (sparsity, std) = (keys.required("sparsity")?, keys.number("std", 0.01)?);
                 match keys.matrix()? {
@@ -168,9 +172,9 @@ impl FromStr for Scheme {
             Name::Arange => {
                 let (start, step) = (keys.number("start", 0.0)?, keys.number("step", 1.0)?);
                 let function = keys.value("function", Function::Linear)?;
-                match keys.count("count")? {
+                match keys.count("count", 0)? {
                     Some(count) => {
-                        let inner = keys.count("inner")?.unwrap_or(1);
+                        let inner = keys.count("inner", 0)?.unwrap_or(1);
                         structured(Structure::Sequence { start, step, function, count, inner })
                     }
                     None => Shaped::Sequence { start, until: Until::Step(step), function, axis: keys.axis()? }.into(),
@@ -178,7 +182,7 @@ impl FromStr for Scheme {
             }
             Name::Linspace => {
                 let (start, end) = (keys.required("start")?, keys.required("end")?);
-                let until = if keys.truth_or("endpoint", true)? { Until::End(end) } else { Until::Before(end) };
+                let until = if keys.truth("endpoint", true)? { Until::End(end) } else { Until::Before(end) };
                 let function = keys.value("function", Function::Linear)?;
                 Shaped::Sequence { start, until, function, axis: keys.axis()? }.into()
             }
@@ -199,121 +203,30 @@ fn structured(structure: Structure) -> Scheme {
     Distribution::Structured(structure).into()
 }
 
-/// The `key=value` pairs of a text, taken one by one; what is left over is an error that lists what was looked for.
-struct Keys<'a> {
-    scheme: &'static str,
-    given: Vec<(String, &'a str)>,
-    known: Vec<&'static str>,
-}
-
-impl<'a> Keys<'a> {
-    fn read(scheme: &'static str, text: Option<&'a str>) -> Result<Self, Error> {
-        let mut keys = Keys { scheme, given: Vec::new(), known: Vec::new() };
-        let Some(text) = text else { return Ok(keys) };
-        for pair in text.split(',').map(str::trim) {
-            let Some((key, value)) = pair.split_once('=') else {
-                let thing = format!("a parameter of the scheme {scheme}");
-                return Err(Error::new(ErrorKind::Text, thing, quoted(pair), "key=value"));
-            };
-            let (key, value) = (plain(key), value.trim());
-            if keys.given.iter().any(|(known, _)| *known == key) {
-                return Err(keys.wrong(&key, value, "each key once"));
-            }
-            keys.given.push((key, value));
-        }
-        Ok(keys)
-    }
-
-    fn take(&mut self, key: &'static str) -> Option<&'a str> {
-        self.known.push(key);
-        let at = self.given.iter().position(|(k, _)| *k == key)?;
-        Some(self.given.remove(at).1)
-    }
-
-    fn wrong(&self, key: &str, value: &str, allowed: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-        Error::new(ErrorKind::Text, format!("{key} of the scheme {}", self.scheme), quoted(value), allowed)
-    }
-
-    fn parse(&self, key: &str, text: &str) -> Result<f64, Error> {
-        let number: f64 = text.parse().map_err(|_| self.wrong(key, text, "a number"))?;
-        // Of a number that is too small or too large, f64 reads another one.
-        let digits = text.split(['e', 'E']).next().unwrap_or_default();
-        let is_held = match number {
-            0.0 => !digits.contains(|c: char| ('1'..='9').contains(&c)),
-            _ => number.is_finite() || !digits.contains(|c: char| c.is_ascii_digit()),
-        };
-        if is_held { Ok(number) } else { Err(self.wrong(key, text, "a number that f64 holds")) }
-    }
-
-    fn maybe(&mut self, key: &'static str) -> Result<Option<f64>, Error> {
-        self.take(key).map(|text| self.parse(key, text)).transpose()
-    }
-
-    fn number(&mut self, key: &'static str, default: f64) -> Result<f64, Error> {
-        Ok(self.maybe(key)?.unwrap_or(default))
-    }
-
-    fn required(&mut self, key: &'static str) -> Result<f64, Error> {
-        self.maybe(key)?.ok_or_else(|| self.wrong(key, "", "a number, which must be given"))
-    }
-
-    fn value<T: FromStr<Err = Error>>(&mut self, key: &'static str, default: T) -> Result<T, Error> {
-        let Some(text) = self.take(key) else { return Ok(default) };
-        text.parse().map_err(|e: Error| self.unknown(key, text, &e))
-    }
-
-    /// A value that is none of those that a list has.
-    fn unknown(&self, key: &str, text: &str, e: &Error) -> Error {
-        self.wrong(key, text, e.allowed().unwrap_or_default().to_string()).near(e.nearest())
-    }
-
-    /// A whole number.
-    fn count(&mut self, key: &'static str) -> Result<Option<u64>, Error> {
-        let whole = |text: &str| text.parse().map_err(|_| self.wrong(key, text, "a whole number"));
-        // Borrowed by `wrong`, too.
-        let at = self.given.iter().position(|(k, _)| *k == key);
-        let count = at.map(|at| whole(self.given[at].1)).transpose()?;
-        self.take(key);
-        Ok(count)
-    }
-
+impl Keys<'_> {
     fn axis(&mut self) -> Result<i64, Error> {
         let Some(text) = self.take("axis") else { return Ok(-1) };
-        text.parse().map_err(|_| self.wrong("axis", text, "a whole number"))
+        text.parse().map_err(|_| self.wrong("axis", &text, "a whole number"))
     }
 
     /// The places of matrices, if they are said: of a scheme that is resolved.
     fn matrix(&mut self) -> Result<Option<Matrix>, Error> {
-        let Some(rows) = self.count("rows")? else { return Ok(None) };
-        let columns = self.count("columns")?.ok_or_else(|| self.wrong("columns", "", "a whole number beside rows"))?;
-        let is_transposed = self.truth("transposed")?;
-        let taps = match self.count("taps")? {
+        let Some(rows) = self.count("rows", 0)? else { return Ok(None) };
+        let columns = self.count("columns", 0)?.ok_or_else(|| self.missing("columns", "a whole number beside rows"))?;
+        let is_transposed = self.truth("transposed", false)?;
+        let taps = match self.count("taps", 0)? {
             None => Taps::One,
             Some(count) => {
-                let tap = self.count("tap")?.unwrap_or(0);
-                if self.truth("outside")? { Taps::Outside { count, tap } } else { Taps::Inside { count, tap } }
+                let tap = self.count("tap", 0)?.unwrap_or(0);
+                if self.truth("outside", false)? { Taps::Outside { count, tap } } else { Taps::Inside { count, tap } }
             }
         };
         Matrix::new(rows, columns, is_transposed, taps).map(Some)
     }
 
-    /// `true` or `false`, which it is if nothing is said.
-    fn truth(&mut self, key: &'static str) -> Result<bool, Error> {
-        self.truth_or(key, false)
-    }
-
-    fn truth_or(&mut self, key: &'static str, default: bool) -> Result<bool, Error> {
-        match self.take(key) {
-            None => Ok(default),
-            Some(text) => plain(text)
-                .parse()
-                .map_err(|_| self.wrong(key, text, "true, false").near(nearest(text, ["true", "false"]))),
-        }
-    }
-
     /// `truncated=true`: cut at two sigmas, corrected.
     fn truncated(&mut self, scheme: Scheme) -> Result<Scheme, Error> {
-        if self.truth("truncated")? { scheme.with_spread(Spread::TruncatedNormal) } else { Ok(scheme) }
+        if self.truth("truncated", false)? { scheme.with_spread(Spread::TruncatedNormal) } else { Ok(scheme) }
     }
 
     /// A truncated normal's `mean` and `std`, with bounds or with `sigmas`.
@@ -330,9 +243,9 @@ impl<'a> Keys<'a> {
             });
         };
         if low.is_some() || high.is_some() {
-            return Err(self.wrong("sigmas", text, "sigmas, or low and high, not both"));
+            return Err(self.wrong("sigmas", &text, "sigmas, or low and high, not both"));
         }
-        let sigmas = self.parse("sigmas", text)?;
+        let sigmas = self.parse("sigmas", &text)?;
         require(sigmas > 0.0, "sigmas", sigmas, "above 0")?;
         Ok(truncated_at(mean, std, sigmas))
     }
@@ -341,36 +254,29 @@ impl<'a> Keys<'a> {
     fn he(&mut self, scheme: Scheme) -> Result<Scheme, Error> {
         let scheme = scheme.with_mode(self.value("mode", FanMode::FanIn)?)?;
         let (gain, nonlinearity, slope) = (self.take("gain"), self.take("nonlinearity"), self.take("negative_slope"));
-        if let (Some(gain), Some(_)) = (gain, nonlinearity) {
+        if let (Some(gain), Some(_)) = (&gain, &nonlinearity) {
             return Err(self.wrong("gain", gain, "gain or nonlinearity, not both"));
         }
-        let chosen = match nonlinearity {
+        let chosen = match &nonlinearity {
             None => None,
             Some(text) => Some(text.parse::<Nonlinearity>().map_err(|e| self.unknown("nonlinearity", text, &e))?),
         };
-        let chosen = match (chosen, nonlinearity, slope) {
+        let chosen = match (chosen, &nonlinearity, slope) {
             (chosen, _, None) => chosen,
             // With a slope behind it, there is no place for another.
             (Some(Nonlinearity::LeakyRelu { .. }), Some(text), Some(slope)) if !text.contains(':') => {
-                let negative_slope = self.parse("negative_slope", slope)?;
+                let negative_slope = self.parse("negative_slope", &slope)?;
                 require(negative_slope.is_finite(), "negative_slope", negative_slope, "a finite number")?;
                 Some(Nonlinearity::LeakyRelu { negative_slope })
             }
             (_, _, Some(slope)) => {
-                return Err(self.wrong("negative_slope", slope, "once, and only with nonlinearity=leaky_relu"));
+                return Err(self.wrong("negative_slope", &slope, "once, and only with nonlinearity=leaky_relu"));
             }
         };
         match (gain, chosen) {
-            (Some(gain), _) => scheme.with_gain(self.parse("gain", gain)?),
+            (Some(gain), _) => scheme.with_gain(self.parse("gain", &gain)?),
             (None, Some(nonlinearity)) => scheme.with_gain(nonlinearity.gain()),
             (None, None) => Ok(scheme),
         }
-    }
-
-    fn finish(mut self) -> Result<(), Error> {
-        let Some((key, _)) = self.given.pop() else { return Ok(()) };
-        let allowed = if self.known.is_empty() { "none".into() } else { self.known.join(", ") };
-        let thing = format!("a parameter of the scheme {}", self.scheme);
-        Err(Error::new(ErrorKind::Text, thing, quoted(&key), allowed).near(nearest(&key, self.known)))
     }
 }

@@ -238,7 +238,7 @@ fn formulas_know_the_tensor() {
         ),
         ("constant:value=dim_2", "", "w", &[2, 2], "has \"dim_2\", which is not defined"),
         ("constant:value=fan_in", "", "w", &[2], "the shape is [2], of which there are fewer than two dimensions"),
-        ("he_normal", "layout = \"out_in:groups=dim_1/2\"", "w", &[4, 5], "groups=2.5"),
+        ("he_normal", "layout = \"out_in:groups=dim_1/2\"", "w", &[4, 5], "groups of the layout out_in is \"2.5\""),
         (
             "he_normal",
             "layout = \"out_in:groups=dim_1\"",

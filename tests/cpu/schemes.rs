@@ -63,7 +63,7 @@ fn a_wrong_text_is_an_error_that_names_what_is_wrong_and_what_is_allowed() {
         ("normal:std=NaN", &["std is NaN"]),
         ("normal:mean=inf", &["mean is inf"]),
         ("zeros:value=1", &["value", "none"]),
-        ("constant", &["value", "must be given"]),
+        ("constant", &["value of the scheme constant is not given", "a number"]),
         ("constant:value=nan", &["value is NaN"]),
         ("uniform:low=1,high=1", &["[1, 1]", "low < high"]),
         ("uniform:low=2,high=1", &["[2, 1]"]),

@@ -187,7 +187,7 @@ fn what_cannot_be_probed_is_refused() {
     for (arguments, said) in [
         ("he_norml", "did you mean he_normal?"),
         ("he_normal --activation gelo", "did you mean gelu?"),
-        ("he_normal --activation relu:0.1", "what follows relu is \"0.1\""),
+        ("he_normal --activation relu:0.1", "a parameter of the activation relu is \"negative_slope\", allowed: none"),
         ("he_normal --input norml", "did you mean normal?"),
         ("he_normal --depth 0", "the depth is 0, allowed: 1 to "),
         ("he_normal --width 0", "the width is 0, allowed: 1 to "),

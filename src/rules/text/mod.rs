@@ -1,0 +1,120 @@
+//! Rules as TOML, and architectures, which have rules among other things.
+
+use std::collections::BTreeMap;
+
+use toml::Spanned;
+
+use super::blueprint::Blueprint;
+use super::formula::{self, Template, Variables};
+use super::{Mark, Rules};
+use crate::number::Number;
+use crate::{Dtype, Error, ErrorKind, Layout};
+use file::{File, MarkText};
+use reader::Reader;
+use rule::RuleReader;
+
+mod architecture;
+mod file;
+mod reader;
+mod rule;
+
+pub(super) use reader::pattern;
+
+/// Of an example of a tensor, so many dimensions are there.
+const DIMENSIONS: usize = 8;
+
+/// No more words of rules' own: each tensor has them.
+const MOST_WORDS: usize = 256;
+
+/// Reads rules, and the architecture among which they stand, if there is one.
+pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
+    let reader = Reader::new(text);
+    let mut file: File = toml::from_str(text).map_err(|e| {
+        let message = e.message().trim().replace('\n', ", ");
+        let error = Error::failed(ErrorKind::Rules, "the text", format!("cannot be read: {message}"));
+        reader.at(&e.span().unwrap_or(0..0), error)
+    })?;
+    let blueprint = architecture::read(&reader, text, &mut file)?;
+    let (constants, counts) = words(&reader, file.constants, file.count)?;
+    let examples = examples(&constants, &counts, blueprint.as_ref());
+    let mut rules = RuleReader {
+        reader: &reader,
+        examples: &examples,
+        layout: Template::read::<Layout>(&Layout::OUT_IN.to_string(), 0)?,
+        dtype: reader.parsed::<Dtype>(file.dtype)?,
+    };
+    if let Some(layout) = file.layout {
+        rules.layout = rules.template::<Layout>(&layout)?;
+    }
+    let rules = file.rule.into_iter().map(|rule| rules.rule(rule)).collect::<Result<Vec<_>, _>>()?;
+    if rules.is_empty() {
+        return Err(Error::failed(ErrorKind::Rules, "the text", "has no [[rule]]").allowing("at least one"));
+    }
+    let recognise = file.recognise.into_iter().map(|mark| self::mark(&reader, mark)).collect::<Result<_, _>>()?;
+    let family =
+        file.family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
+    let within = Vec::new();
+    Ok((Rules { text: text.into(), note: file.note, recognise, family, constants, counts, rules, within }, blueprint))
+}
+
+/// The rules' own words: numbers, and patterns of tensors that are counted.
+type Words = (BTreeMap<String, f64>, BTreeMap<String, glob::Pattern>);
+
+fn words(
+    reader: &Reader,
+    constants: BTreeMap<String, Spanned<f64>>,
+    counts: BTreeMap<String, Spanned<String>>,
+) -> Result<Words, Error> {
+    let words = constants.len() + counts.len();
+    let mut numbers = BTreeMap::new();
+    for (name, value) in constants {
+        formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
+        if !value.as_ref().is_finite() {
+            let error = Error::new(ErrorKind::Rules, name, Number(*value.as_ref()), "a finite number");
+            return Err(reader.at(&value.span(), error));
+        }
+        numbers.insert(name, *value.as_ref());
+    }
+    let mut patterns = BTreeMap::new();
+    for (name, text) in counts {
+        formula::check_name(&name).map_err(|e| reader.at(&text.span(), e))?;
+        if numbers.contains_key(&name) {
+            let error = Error::new(ErrorKind::Rules, name, "both a constant and a count", "one of them");
+            return Err(reader.at(&text.span(), error));
+        }
+        patterns.insert(name, reader.pattern(&text.span(), text.as_ref())?);
+    }
+    if words > MOST_WORDS {
+        let allowed = format!("at most {MOST_WORDS}");
+        return Err(Error::new(ErrorKind::Rules, "the number of constants and counts", words, allowed));
+    }
+    Ok((numbers, patterns))
+}
+
+/// The words of formulas with several values of each, by which a text is tried before there is a model: for one of them it must be right.
+/// A configuration's words are also numbers that differ, either way: two of them may be bounds.
+fn examples(
+    constants: &BTreeMap<String, f64>,
+    counts: &BTreeMap<String, glob::Pattern>,
+    blueprint: Option<&Blueprint>,
+) -> Vec<Variables> {
+    let example = |(count, step): (f64, f64)| {
+        let mut variables: Variables = counts.keys().map(|name| (name.clone(), count)).collect();
+        variables.extend(["rank", "layer", "fan_in", "fan_out"].map(|name| (name.into(), count)));
+        variables.extend((0..DIMENSIONS).map(|i| (format!("dim_{i}"), count)));
+        let words = blueprint.into_iter().flat_map(Blueprint::words).enumerate();
+        variables.extend(words.map(|(i, word)| (word.into(), count + step * i as f64)));
+        variables.extend(constants.clone());
+        variables
+    };
+    [(12.0, 0.0), (1.0, 0.0), (2.0, 0.0), (100.0, 0.0), (12.0, 1.0), (100.0, -1.0)].map(example).into()
+}
+
+fn mark(reader: &Reader, mark: Spanned<MarkText>) -> Result<Mark, Error> {
+    let span = mark.span();
+    let (name, shape) = match mark.into_inner() {
+        MarkText::Name(name) => (name, None),
+        MarkText::Shaped { name, shape } => (name, Some(reader.shape(&span, shape)?)),
+    };
+    Ok(Mark { pattern: reader.pattern(&span, &name)?, shape })
+}

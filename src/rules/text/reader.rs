@@ -1,0 +1,82 @@
+//! Reading parts of a text, with the line in each error.
+
+use std::ops::Range;
+use std::str::FromStr;
+
+use toml::Spanned;
+
+use super::file::{Dimension, Names};
+use crate::error::quoted;
+use crate::{Error, ErrorKind};
+
+/// No pattern is longer.
+const LONGEST_PATTERN: usize = 1000;
+
+/// The ends of a text's lines, by which errors name a line.
+pub(super) struct Reader {
+    ends: Vec<usize>,
+}
+
+impl Reader {
+    pub fn new(text: &str) -> Reader {
+        Reader { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+    }
+
+    pub fn line(&self, span: &Range<usize>) -> usize {
+        self.ends.partition_point(|&end| end < span.start) + 1
+    }
+
+    pub fn at(&self, span: &Range<usize>, error: Error) -> Error {
+        error.with_kind(ErrorKind::Rules).at(format_args!("line {}", self.line(span)))
+    }
+
+    pub fn wrong(&self, span: &Range<usize>, thing: &'static str, value: &str, allowed: &'static str) -> Error {
+        self.at(span, Error::new(ErrorKind::Rules, thing, value, allowed))
+    }
+
+    pub fn parsed<T: FromStr<Err = Error>>(&self, text: Option<Spanned<String>>) -> Result<Option<T>, Error> {
+        text.map(|text| text.as_ref().parse().map_err(|e| self.at(&text.span(), e))).transpose()
+    }
+
+    pub fn pattern(&self, span: &Range<usize>, text: &str) -> Result<glob::Pattern, Error> {
+        pattern(text).map_err(|e| self.at(span, e))
+    }
+
+    /// Patterns, at least one, and their texts.
+    pub fn patterns(
+        &self,
+        names: Spanned<Names>,
+        which: &'static str,
+    ) -> Result<(Vec<String>, Vec<glob::Pattern>), Error> {
+        let span = names.span();
+        let names = names.into_inner().into_list();
+        if names.is_empty() {
+            return Err(self.wrong(&span, which, "empty", "at least one pattern"));
+        }
+        let patterns = names.iter().map(|name| self.pattern(&span, name)).collect::<Result<_, _>>()?;
+        Ok((names, patterns))
+    }
+
+    /// A shape whose dimensions are numbers, or any.
+    pub fn shape(&self, span: &Range<usize>, dimensions: Vec<Dimension>) -> Result<Vec<Option<u64>>, Error> {
+        let size = |dimension| match dimension {
+            Dimension::Size(size) => Ok(Some(size)),
+            Dimension::Any(any) if any == "*" => Ok(None),
+            Dimension::Any(other) => Err(self.wrong(span, "a dimension", &quoted(&other), "a number or \"*\"")),
+        };
+        dimensions.into_iter().map(size).collect()
+    }
+}
+
+/// A pattern of names.
+pub(in crate::rules) fn pattern(text: &str) -> Result<glob::Pattern, Error> {
+    // Matching recurses, at each star.
+    if text.len() > LONGEST_PATTERN {
+        let length = format!("{} bytes", text.len());
+        let allowed = format!("at most {LONGEST_PATTERN}");
+        return Err(Error::new(ErrorKind::Rules, "the length of a pattern", length, allowed));
+    }
+    let wrong =
+        |e| Error::failed(ErrorKind::Rules, format!("the pattern {}", quoted(text)), "cannot be read").because(e);
+    glob::Pattern::new(text).map_err(|e: glob::PatternError| wrong(e))
+}

@@ -70,7 +70,7 @@ impl Beside {
 pub(super) enum Action {
     Skip,
     Refuse { line: usize, reason: String },
-    Draw(Drawn),
+    Draw(Box<Drawn>),
 }
 
 /// How a rule's tensors are drawn.
@@ -140,7 +140,8 @@ impl Rule {
 
     /// Whether the tensor is there whose fans are taken, if another's are; what it would be, if not.
     fn fans_of(&self, tensor: &Tensor, shapes: &Shapes<'_>) -> Result<(), String> {
-        let Action::Draw(Drawn { fans_from: Some((last, rank)), .. }) = &self.action else { return Ok(()) };
+        let Action::Draw(drawn) = &self.action else { return Ok(()) };
+        let Some((last, rank)) = &drawn.fans_from else { return Ok(()) };
         let is_meant = |shape: &&[u64]| rank.map_or(shape.len() >= 2, |rank| shape.len() as u64 == rank);
         match (sibling(&tensor.name, last, shapes).filter(is_meant), rank) {
             (Some(_), _) => Ok(()),

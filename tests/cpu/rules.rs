@@ -648,8 +648,21 @@ fn errors_name_the_line_and_say_allowed_once() {
             format!("{rule}scheme = \"ones\"\nrank = []"),
             "line 4: the list of a rule's ranks is empty, allowed: at least one",
         ),
-        (format!("{rule}scheme = \"ones\"\nrank = -1"), "line 4: the text cannot be read: it is neither a number nor"),
-        ("rule = 1".into(), "line 1: the text cannot be read"),
+        (
+            format!("{rule}scheme = \"ones\"\nrank = -1"),
+            "line 4: rank is \"-1\", allowed: a whole number from 0 on, or a list of such",
+        ),
+        ("rule = 1".into(), "line 1: rule is \"1\", allowed: a list"),
+        (
+            format!("{rule}schme = \"ones\""),
+            "line 3: a key of a rule is \"schme\", did you mean scheme? allowed: name, module",
+        ),
+        (format!("{rule}scheme = 2024-01-01"), "line 3: scheme is \"2024-01-01\", allowed: a text"),
+        ("rules = []".into(), "line 1: a key of the text is \"rules\", did you mean rule?"),
+        (
+            "[[rule]]\nscheme = \"ones\"".into(),
+            "line 1: name of a rule is not given, allowed: a text, or a list of such",
+        ),
         (
             format!("{rule}scheme = \"ones\"\n[[rule.part]]\ndim = 0"),
             "line 4: a part is one with neither or both, allowed: blocks",
@@ -692,7 +705,10 @@ fn errors_name_the_line_and_say_allowed_once() {
             format!("{rule}scheme = \"normal:std=2*dmi_0\""),
             "line 3: the formula \"2*dmi_0\" has \"dmi_0\", which is not defined, did you mean dim_0?",
         ),
-        (format!("{rule}scheme = \"ones\"\nsplit = -1"), "line 4: the text cannot be read: split is neither"),
+        (
+            format!("{rule}scheme = \"ones\"\nsplit = -1"),
+            "line 4: split is \"-1\", allowed: a whole number from 0 on, or a text, or a table",
+        ),
         (format!("{rule}skip = true\nsplit = 0"), "line 4: a rule is one with skip and split"),
         (format!("{rule}scheme = \"ones\"\nlayout = \"out_in:groups=dim\""), "line 4: the formula \"dim\" has \"dim\""),
         ("[constants]\ndim_3 = 3".into(), "line 2: the name of a constant or count is \"dim_3\", allowed: another"),

@@ -809,7 +809,10 @@ fn wrong_checkpoints_and_rules_are_named_and_leave_nothing_behind() {
         (scheme(&["--layout", "in_uot"]), &["in_uot", "out_in"]),
         (scheme(&["--layout", "*=in_uot"]), &["in_uot", "out_in"]),
         (scheme(&["--layout", "=in_out"]), &["the pattern is empty"]),
-        (scheme(&["--layout", "out_in:groups=0"]), &["groups of the layout out_in is \"0\"", "a whole number from 1 on"]),
+        (
+            scheme(&["--layout", "out_in:groups=0"]),
+            &["groups of the layout out_in is \"0\"", "a whole number from 1 on"],
+        ),
         (scheme(&["--layout", "axes:in_axes=0"]), &["out_axes of the layout axes is not given"]),
         (scheme(&["--layout", "[=in_out"]), &["the pattern", "\"[\""]),
         (scheme(&["--layout", "in_out", "--layout", "out_in"]), &["twice", "once"]),

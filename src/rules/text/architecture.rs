@@ -3,72 +3,82 @@
 use std::collections::{BTreeMap, HashSet};
 
 use toml::Spanned;
+use toml::de::DeValue;
 
 use super::MOST_WORDS;
-use super::file::{File, GroupText, SubmodelText, Types};
 use super::reader::Reader;
+use super::table::{Either, OneOrMore, Table, Value};
 use crate::error::quoted;
 use crate::rules::blueprint::{Blueprint, Group, Key, Kind, Submodel};
 use crate::rules::formula;
 use crate::{Error, ErrorKind};
 
-/// Words that are said of each class, or of each model_type, and their values.
-type Peculiar = BTreeMap<String, BTreeMap<String, toml::Value>>;
+/// Words of each class, or of each model_type, and their values.
+type Peculiar<'t> = BTreeMap<String, BTreeMap<String, Value<'t>>>;
 
-/// Takes from a file what is an architecture's, and no rule's.
-pub(super) fn read(reader: &Reader, text: &str, file: &mut File) -> Result<Option<Blueprint>, Error> {
-    if file.architectures.is_empty() {
-        return alone(file).map(|()| None);
+/// The keys that only an architecture has, and how they stand in the text.
+const KEYS: [(&str, &str); 8] = [
+    ("model_type", "model_type"),
+    ("config", "[config]"),
+    ("alias", "[alias]"),
+    ("let", "[let]"),
+    ("check", "check"),
+    ("linear", "linear"),
+    ("submodel", "[[submodel]]"),
+    ("tensors", "[[tensors]]"),
+];
+
+/// Takes from a file what is an architecture's, and no rule's; `others` are the words of the rules.
+pub(super) fn read<'t>(
+    reader: &Reader<'t>,
+    text: &str,
+    file: &mut Table<'_, 't>,
+    others: impl Iterator<Item = impl AsRef<str>>,
+) -> Result<Option<Blueprint>, Error> {
+    let architectures = file.get::<Peculiar<'t>>("architectures")?.unwrap_or_default();
+    if architectures.is_empty() {
+        // In rules alone it would be passed over.
+        return match KEYS.into_iter().find(|(key, _)| file.span_of(key).is_some()) {
+            Some((_, key)) => {
+                let error = Error::failed(ErrorKind::Rules, "the text", format!("has {key} and no [architectures]"));
+                Err(error.allowing("both in an architecture, none in rules alone"))
+            }
+            None => Ok(None),
+        };
     }
-    let (model_types, of_types) = match file.model_type.take() {
-        Some(Types::Names(names)) => (names.into_list(), BTreeMap::new()),
-        Some(Types::Words(words)) => (words.keys().cloned().collect(), words),
+    let (model_types, of_types) = match file.get::<Either<OneOrMore<String>, Peculiar<'t>>>("model_type")? {
+        Some(Either::First(OneOrMore(names))) => (names, BTreeMap::new()),
+        Some(Either::Second(words)) => (words.keys().cloned().collect(), words),
         None => Default::default(),
     };
-    check_words(text, file, &of_types)?;
-    let linear =
-        file.linear.take().map(|names| reader.patterns(names, "the list of linear layers' weights")).transpose()?;
-    let classes = classes(reader, std::mem::take(&mut file.architectures), &model_types, &of_types)?;
-    let derived = std::mem::take(&mut file.derived);
+    let keys = file.get::<BTreeMap<String, Value<'t>>>("config")?.unwrap_or_default();
+    let derived = file.get::<BTreeMap<String, String>>("let")?.unwrap_or_default();
+    let aliases = file.get::<BTreeMap<String, String>>("alias")?.unwrap_or_default();
+    let checks = file.get::<Vec<String>>("check")?.unwrap_or_default();
+    let own: Vec<&str> = keys.keys().chain(derived.keys()).map(String::as_str).collect();
+    let mut once = others.map(|name| name.as_ref().to_string()).collect();
+    check_words(text, &mut once, &own, aliases.len() + checks.len(), &architectures, &of_types)?;
+    let linear = file.spanned("linear")?;
+    let linear = linear.map(|names| reader.patterns(names, "the list of linear layers' weights")).transpose()?;
+    let classes = classes(reader, architectures, &model_types, &of_types)?;
     derived.keys().try_for_each(|name| formula::check_name(name))?;
-    let keys = std::mem::take(&mut file.config).into_iter().map(|(name, value)| {
+    let keys = keys.into_iter().map(|(name, value)| {
         formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
-        Ok((name, key(reader, &value)?))
+        Ok((name, key(reader, value)?))
     });
-    let submodels = std::mem::take(&mut file.submodel).into_iter().map(|text| submodel(reader, text));
-    let groups = std::mem::take(&mut file.tensors).into_iter().map(|text| group(reader, text));
+    let submodels = file.get::<Vec<Value<'t>>>("submodel")?.unwrap_or_default();
+    let groups = file.get::<Vec<Value<'t>>>("tensors")?.unwrap_or_default();
     Ok(Some(Blueprint {
         model_types,
         linear: linear.map(|(_, patterns)| patterns).unwrap_or_default(),
-        aliases: std::mem::take(&mut file.alias),
+        aliases,
         derived,
-        checks: std::mem::take(&mut file.check),
+        checks,
         classes,
         keys: keys.collect::<Result<_, Error>>()?,
-        submodels: submodels.collect::<Result<_, Error>>()?,
-        groups: groups.collect::<Result<_, Error>>()?,
+        submodels: submodels.into_iter().map(|value| submodel(reader, value)).collect::<Result<_, Error>>()?,
+        groups: groups.into_iter().map(|value| group(reader, value)).collect::<Result<_, Error>>()?,
     }))
-}
-
-/// Refuses what only an architecture has, in rules alone: it would be passed over.
-fn alone(file: &File) -> Result<(), Error> {
-    let beside = [
-        ("model_type", file.model_type.is_some()),
-        ("[config]", !file.config.is_empty()),
-        ("[alias]", !file.alias.is_empty()),
-        ("[let]", !file.derived.is_empty()),
-        ("check", !file.check.is_empty()),
-        ("linear", file.linear.is_some()),
-        ("[[submodel]]", !file.submodel.is_empty()),
-        ("[[tensors]]", !file.tensors.is_empty()),
-    ];
-    match beside.into_iter().find(|(_, is_there)| *is_there) {
-        Some((key, _)) => {
-            let error = Error::failed(ErrorKind::Rules, "the text", format!("has {key} and no [architectures]"));
-            Err(error.allowing("both in an architecture, none in rules alone"))
-        }
-        None => Ok(()),
-    }
 }
 
 /// How often each name is there.
@@ -79,20 +89,24 @@ fn counted<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<&'a str, usi
 }
 
 /// Refuses words that stand twice, that are too many, or that nothing asks for.
-fn check_words(text: &str, file: &File, of_types: &Peculiar) -> Result<(), Error> {
+fn check_words(
+    text: &str,
+    once: &mut HashSet<String>,
+    own: &[&str],
+    others: usize,
+    architectures: &Peculiar<'_>,
+    of_types: &Peculiar<'_>,
+) -> Result<(), Error> {
     let types = counted(of_types.values().flat_map(BTreeMap::keys));
-    let classes = counted(file.architectures.values().flat_map(BTreeMap::keys));
+    let classes = counted(architectures.values().flat_map(BTreeMap::keys));
     // Of two numbers of one name, one would be passed over.
-    let mut words: HashSet<&str> = file.constants.keys().chain(file.count.keys()).map(String::as_str).collect();
-    let own = file.config.keys().chain(file.derived.keys()).map(String::as_str);
-    for name in own.chain(classes.keys().copied()).chain(types.keys().copied()) {
-        if !words.insert(name) {
+    for name in own.iter().copied().chain(classes.keys().copied()).chain(types.keys().copied()) {
+        if !once.insert(name.into()) {
             let error = Error::failed(ErrorKind::Rules, format!("the word {}", quoted(name)), "stands twice");
             return Err(error.allowing("one constant, count, key, name of [let], of a class or of a model_type"));
         }
     }
-    let count = file.config.len() + file.derived.len() + file.alias.len() + file.check.len();
-    let count = count + classes.len() + types.len();
+    let count = own.len() + others + classes.len() + types.len();
     if count > MOST_WORDS {
         let thing = "the number of an architecture's keys, other names, names, checks and words of classes";
         return Err(Error::new(ErrorKind::Rules, thing, count, format!("at most {MOST_WORDS}")));
@@ -107,7 +121,7 @@ fn check_words(text: &str, file: &File, of_types: &Peculiar) -> Result<(), Error
         said.find(|(name, times)| *times < all && asked.get(name).is_none_or(|asked| asked <= times))
             .map(|(name, _)| name.to_string())
     };
-    match unasked(classes, file.architectures.len()).or_else(|| unasked(types, of_types.len())) {
+    match unasked(classes, architectures.len()).or_else(|| unasked(types, of_types.len())) {
         Some(name) => {
             let thing = format!("the word {}", quoted(&name));
             let error = Error::failed(ErrorKind::Rules, thing, "of a class is asked for nowhere");
@@ -118,18 +132,33 @@ fn check_words(text: &str, file: &File, of_types: &Peculiar) -> Result<(), Error
 }
 
 /// A value as a configuration has it.
-fn json(reader: &Reader, value: &Spanned<toml::Value>) -> Result<serde_json::Value, Error> {
-    serde_json::to_value(value.as_ref()).map_err(|_| {
-        reader.wrong(&value.span(), "a value", "none of JSON", "a number, true or false, a text, or a list of them")
+fn json(reader: &Reader<'_>, value: &Value<'_>) -> Result<serde_json::Value, Error> {
+    let wrong = || reader.shown(&value.span(), "a value", "a number, true or false, a text, or a list of them");
+    Ok(match value.as_ref() {
+        DeValue::String(text) => text.as_ref().into(),
+        DeValue::Boolean(truth) => (*truth).into(),
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| wrong())?.into(),
+        DeValue::Float(number) => {
+            let number = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+            serde_json::Value::Number(number.ok_or_else(wrong)?)
+        }
+        DeValue::Datetime(_) => return Err(wrong()),
+        DeValue::Array(list) => list.iter().map(|value| json(reader, value)).collect::<Result<_, _>>()?,
+        DeValue::Table(table) => {
+            let entry = |(key, value): (&Spanned<_>, _)| {
+                Ok((String::from(AsRef::<str>::as_ref(key.as_ref())), json(reader, value)?))
+            };
+            serde_json::Value::Object(table.iter().map(entry).collect::<Result<_, Error>>()?)
+        }
     })
 }
 
 /// The words of each class: its own, and those of its model_type.
-fn classes(
-    reader: &Reader,
-    texts: BTreeMap<String, BTreeMap<String, Spanned<toml::Value>>>,
+fn classes<'t>(
+    reader: &Reader<'t>,
+    texts: Peculiar<'t>,
     model_types: &[String],
-    of_types: &Peculiar,
+    of_types: &Peculiar<'t>,
 ) -> Result<BTreeMap<String, BTreeMap<String, serde_json::Value>>, Error> {
     let mut classes = BTreeMap::new();
     for (class, mut words) in texts {
@@ -140,7 +169,7 @@ fn classes(
                 return Err(reader.wrong(&own.span(), "the model_type", &value, "one of its list"));
             };
             let of_type = of_types.get(own_type).into_iter().flatten();
-            words.extend(of_type.map(|(name, value)| (name.clone(), Spanned::new(0..0, value.clone()))));
+            words.extend(of_type.map(|(name, value)| (name.clone(), value.clone())));
         }
         let words = words.into_iter().map(|(name, value)| {
             formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
@@ -160,24 +189,26 @@ fn classes(
 }
 
 /// A key of the configuration: what it may be, and what it is if it is left out.
-fn key(reader: &Reader, value: &Spanned<toml::Value>) -> Result<Key, Error> {
-    let toml::Value::Table(table) = value.as_ref() else { return plain_key(reader, value) };
-    let mut words = BTreeMap::new();
-    for (word, text) in table {
-        words.insert(word.clone(), plain_key(reader, &Spanned::new(value.span(), text.clone()))?);
+fn key<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Key, Error> {
+    if !value.as_ref().is_table() {
+        return plain_key(reader, &value);
     }
+    let span = value.span();
+    let words = reader.value::<BTreeMap<String, Value<'t>>>("a key", value)?.into_inner().into_iter();
+    let mut words =
+        words.map(|(word, value)| Ok((word, plain_key(reader, &value)?))).collect::<Result<BTreeMap<_, _>, Error>>()?;
     let (Some(missing), Some(null)) = (words.remove("missing"), words.remove("null")) else {
         let allowed = "{missing = .., null = ..}, and what texts stand for";
-        return Err(reader.wrong(&value.span(), "a key", "another table", allowed));
+        return Err(reader.wrong(&span, "a key", "another table", allowed));
     };
     // Formulas need a number for a text.
     if let Some(word) = words.iter().find_map(|(word, key)| (key.kind() != Kind::Number).then_some(word)) {
-        return Err(reader.wrong(&value.span(), "what a text stands for", word, "a number or a formula"));
+        return Err(reader.wrong(&span, "what a text stands for", word, "a number or a formula"));
     }
     Ok(Key::Either { missing: Box::new(missing), null: Box::new(null), words })
 }
 
-fn plain_key(reader: &Reader, value: &Spanned<toml::Value>) -> Result<Key, Error> {
+fn plain_key(reader: &Reader<'_>, value: &Value<'_>) -> Result<Key, Error> {
     Ok(match value.as_ref().as_str() {
         Some("required") => Key::Required(Kind::Number),
         Some("required text") => Key::Required(Kind::Text),
@@ -192,28 +223,45 @@ fn plain_key(reader: &Reader, value: &Spanned<toml::Value>) -> Result<Key, Error
     })
 }
 
-fn submodel(reader: &Reader, text: Spanned<SubmodelText>) -> Result<Submodel, Error> {
-    let span = text.span();
-    let SubmodelText { config, class, prefix, when, default, flat } = text.into_inner();
-    let classes = class.into_list();
+fn submodel<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Submodel, Error> {
+    let known = ["config", "class", "prefix", "when", "default", "flat"];
+    let mut table = Table::read(reader, "a submodel", value, &known)?;
+    let OneOrMore(classes) = table.required("class")?.into_inner();
+    let prefix = table.required::<String>("prefix")?.into_inner();
     if classes.is_empty() || prefix.is_empty() {
-        return Err(reader.wrong(&span, "a submodel", "one without a class or a prefix", "both"));
+        return Err(reader.wrong(&table.span(), "a submodel", "one without a class or a prefix", "both"));
     }
-    let default = default.into_iter().map(|(key, value)| Ok((key, json(reader, &Spanned::new(span.clone(), value))?)));
-    let default = default.collect::<Result<_, Error>>()?;
-    Ok(Submodel { line: reader.line(&span), config, classes, prefix, when, default, flat })
+    let default = table.get::<BTreeMap<String, Value<'t>>>("default")?.unwrap_or_default().into_iter();
+    Ok(Submodel {
+        line: reader.line(&table.span()),
+        config: table.required("config")?.into_inner(),
+        classes,
+        prefix,
+        when: table.get("when")?,
+        default: default.map(|(key, value)| Ok((key, json(reader, &value)?))).collect::<Result<_, Error>>()?,
+        flat: table.get("flat")?.unwrap_or(false),
+    })
 }
 
-fn group(reader: &Reader, text: Spanned<GroupText>) -> Result<Group, Error> {
-    let span = text.span();
-    let GroupText { prefix, counters, locals, when, dtype, list } = text.into_inner();
-    let tensors = list.into_iter().map(|tensor| {
+fn group<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Group, Error> {
+    let known = ["prefix", "for", "let", "when", "dtype", "list"];
+    let mut table = Table::read(reader, "a group of tensors", value, &known)?;
+    let tensors = table.required::<Vec<Vec<String>>>("list")?;
+    let span = tensors.span();
+    let tensors = tensors.into_inner().into_iter().map(|tensor| {
         let mut tensor = tensor.into_iter();
         let Some(name) = tensor.next() else {
             return Err(reader.wrong(&span, "a tensor", "an empty list", "its name, and a formula for each dimension"));
         };
         Ok((name, tensor.collect()))
     });
-    let tensors = tensors.collect::<Result<_, _>>()?;
-    Ok(Group { line: reader.line(&span), prefix, counters, locals, when, dtype, tensors })
+    Ok(Group {
+        line: reader.line(&table.span()),
+        prefix: table.get("prefix")?.unwrap_or_default(),
+        counters: table.get("for")?.unwrap_or_default(),
+        locals: table.get("let")?.unwrap_or_default(),
+        when: table.get("when")?,
+        dtype: table.get("dtype")?,
+        tensors: tensors.collect::<Result<_, _>>()?,
+    })
 }

@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 
 use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::blueprint::Blueprint;
 use super::formula::{self, Template, Variables};
 use super::{Mark, Rules};
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Layout};
-use file::{File, MarkText};
-use reader::Reader;
+use reader::{Dimension, Reader};
 use rule::RuleReader;
+use table::{Table, Value};
 
 mod architecture;
-mod file;
 mod reader;
 mod rule;
+mod table;
 
 pub(super) use reader::pattern;
 
@@ -26,45 +27,71 @@ const DIMENSIONS: usize = 8;
 /// No more words of rules' own: each tensor has them.
 const MOST_WORDS: usize = 256;
 
+/// The keys of rules, and those of an architecture among which rules stand.
+const KEYS: [&str; 18] = [
+    "source",
+    "note",
+    "recognise",
+    "family",
+    "dtype",
+    "layout",
+    "constants",
+    "count",
+    "rule",
+    "model_type",
+    "architectures",
+    "config",
+    "alias",
+    "let",
+    "check",
+    "linear",
+    "submodel",
+    "tensors",
+];
+
 /// Reads rules, and the architecture among which they stand, if there is one.
 pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     let reader = Reader::new(text);
-    let mut file: File = toml::from_str(text).map_err(|e| {
+    let tables = DeTable::parse(text).map_err(|e| {
         let message = e.message().trim().replace('\n', ", ");
         let error = Error::failed(ErrorKind::Rules, "the text", format!("cannot be read: {message}"));
         reader.at(&e.span().unwrap_or(0..0), error)
     })?;
-    let blueprint = architecture::read(&reader, text, &mut file)?;
-    let (constants, counts) = words(&reader, file.constants, file.count)?;
+    let tables = Spanned::new(tables.span(), DeValue::Table(tables.into_inner()));
+    let mut file = Table::read(&reader, "the text", tables, &KEYS)?;
+    // The source of the rules, for people.
+    file.get::<String>("source")?;
+    let (constants, counts) = words(&reader, &mut file)?;
+    let blueprint = architecture::read(&reader, text, &mut file, constants.keys().chain(counts.keys()))?;
     let examples = examples(&constants, &counts, blueprint.as_ref());
     let mut rules = RuleReader {
         reader: &reader,
         examples: &examples,
         layout: Template::read::<Layout>(&Layout::OUT_IN.to_string(), 0)?,
-        dtype: reader.parsed::<Dtype>(file.dtype)?,
+        dtype: reader.parsed::<Dtype>(file.spanned("dtype")?)?,
     };
-    if let Some(layout) = file.layout {
+    if let Some(layout) = file.spanned("layout")? {
         rules.layout = rules.template::<Layout>(&layout)?;
     }
-    let rules = file.rule.into_iter().map(|rule| rules.rule(rule)).collect::<Result<Vec<_>, _>>()?;
+    let list = file.get::<Vec<Value<'_>>>("rule")?.unwrap_or_default();
+    let rules = list.into_iter().map(|rule| rules.rule(rule)).collect::<Result<Vec<_>, _>>()?;
     if rules.is_empty() {
         return Err(Error::failed(ErrorKind::Rules, "the text", "has no [[rule]]").allowing("at least one"));
     }
-    let recognise = file.recognise.into_iter().map(|mark| self::mark(&reader, mark)).collect::<Result<_, _>>()?;
-    let family =
-        file.family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
-    let within = Vec::new();
-    Ok((Rules { text: text.into(), note: file.note, recognise, family, constants, counts, rules, within }, blueprint))
+    let marks = file.get::<Vec<Value<'_>>>("recognise")?.unwrap_or_default();
+    let recognise = marks.into_iter().map(|mark| self::mark(&reader, mark)).collect::<Result<_, _>>()?;
+    let family = file.get::<Vec<Spanned<String>>>("family")?.unwrap_or_default();
+    let family = family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
+    let (note, within) = (file.get("note")?, Vec::new());
+    Ok((Rules { text: text.into(), note, recognise, family, constants, counts, rules, within }, blueprint))
 }
 
 /// The rules' own words: numbers, and patterns of tensors that are counted.
 type Words = (BTreeMap<String, f64>, BTreeMap<String, glob::Pattern>);
 
-fn words(
-    reader: &Reader,
-    constants: BTreeMap<String, Spanned<f64>>,
-    counts: BTreeMap<String, Spanned<String>>,
-) -> Result<Words, Error> {
+fn words(reader: &Reader<'_>, file: &mut Table<'_, '_>) -> Result<Words, Error> {
+    let constants = file.get::<BTreeMap<String, Spanned<f64>>>("constants")?.unwrap_or_default();
+    let counts = file.get::<BTreeMap<String, Spanned<String>>>("count")?.unwrap_or_default();
     let words = constants.len() + counts.len();
     let mut numbers = BTreeMap::new();
     for (name, value) in constants {
@@ -110,11 +137,15 @@ fn examples(
     [(12.0, 0.0), (1.0, 0.0), (2.0, 0.0), (100.0, 0.0), (12.0, 1.0), (100.0, -1.0)].map(example).into()
 }
 
-fn mark(reader: &Reader, mark: Spanned<MarkText>) -> Result<Mark, Error> {
-    let span = mark.span();
-    let (name, shape) = match mark.into_inner() {
-        MarkText::Name(name) => (name, None),
-        MarkText::Shaped { name, shape } => (name, Some(reader.shape(&span, shape)?)),
-    };
-    Ok(Mark { pattern: reader.pattern(&span, &name)?, shape })
+/// What a model is recognised by: a pattern of names, or a pattern and a shape.
+fn mark<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Mark, Error> {
+    let span = value.span();
+    if let Some(name) = value.as_ref().as_str() {
+        return Ok(Mark { pattern: reader.pattern(&span, name)?, shape: None });
+    }
+    let mut table = Table::read(reader, "a mark of recognise", value, &["name", "shape"])?;
+    let name = table.required::<String>("name")?;
+    let shape = table.required::<Vec<Dimension>>("shape")?;
+    let shape = Some(reader.shape(&shape.span(), shape.into_inner())?);
+    Ok(Mark { pattern: reader.pattern(&name.span(), name.as_ref())?, shape })
 }

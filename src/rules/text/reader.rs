@@ -1,25 +1,30 @@
 //! Reading parts of a text, with the line in each error.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::str::FromStr;
 
 use toml::Spanned;
 
-use super::file::{Dimension, Names};
+use super::table::{Either, FromValue, OneOrMore, Value};
 use crate::error::quoted;
 use crate::{Error, ErrorKind};
 
 /// No pattern is longer.
 const LONGEST_PATTERN: usize = 1000;
 
-/// The ends of a text's lines, by which errors name a line.
-pub(super) struct Reader {
+/// A dimension of a shape: a number, or a word.
+pub(super) type Dimension = Either<u64, String>;
+
+/// A text, and the ends of its lines, by which errors name a line.
+pub(super) struct Reader<'t> {
+    text: &'t str,
     ends: Vec<usize>,
 }
 
-impl Reader {
-    pub fn new(text: &str) -> Reader {
-        Reader { ends: text.match_indices('\n').map(|(at, _)| at).collect() }
+impl<'t> Reader<'t> {
+    pub fn new(text: &'t str) -> Reader<'t> {
+        Reader { text, ends: text.match_indices('\n').map(|(at, _)| at).collect() }
     }
 
     pub fn line(&self, span: &Range<usize>) -> usize {
@@ -34,6 +39,19 @@ impl Reader {
         self.at(span, Error::new(ErrorKind::Rules, thing, value, allowed))
     }
 
+    /// An error of the value that stands there.
+    pub fn shown(&self, span: &Range<usize>, thing: &'static str, allowed: impl Into<Cow<'static, str>>) -> Error {
+        let value = quoted(self.text.get(span.clone()).unwrap_or_default());
+        self.at(span, Error::new(ErrorKind::Rules, thing, value, allowed))
+    }
+
+    /// A value of this type.
+    pub fn value<T: FromValue<'t>>(&self, thing: &'static str, value: Value<'t>) -> Result<Spanned<T>, Error> {
+        let span = value.span();
+        let read = T::from_value(value).ok_or_else(|| self.shown(&span, thing, T::allowed()))?;
+        Ok(Spanned::new(span, read))
+    }
+
     pub fn parsed<T: FromStr<Err = Error>>(&self, text: Option<Spanned<String>>) -> Result<Option<T>, Error> {
         text.map(|text| text.as_ref().parse().map_err(|e| self.at(&text.span(), e))).transpose()
     }
@@ -45,11 +63,11 @@ impl Reader {
     /// Patterns, at least one, and their texts.
     pub fn patterns(
         &self,
-        names: Spanned<Names>,
+        names: Spanned<OneOrMore<String>>,
         which: &'static str,
     ) -> Result<(Vec<String>, Vec<glob::Pattern>), Error> {
         let span = names.span();
-        let names = names.into_inner().into_list();
+        let OneOrMore(names) = names.into_inner();
         if names.is_empty() {
             return Err(self.wrong(&span, which, "empty", "at least one pattern"));
         }
@@ -59,10 +77,10 @@ impl Reader {
 
     /// A shape whose dimensions are numbers, or any.
     pub fn shape(&self, span: &Range<usize>, dimensions: Vec<Dimension>) -> Result<Vec<Option<u64>>, Error> {
-        let size = |dimension| match dimension {
-            Dimension::Size(size) => Ok(Some(size)),
-            Dimension::Any(any) if any == "*" => Ok(None),
-            Dimension::Any(other) => Err(self.wrong(span, "a dimension", &quoted(&other), "a number or \"*\"")),
+        let size = |dimension: Dimension| match dimension {
+            Either::First(size) => Ok(Some(size)),
+            Either::Second(any) if any == "*" => Ok(None),
+            Either::Second(other) => Err(self.wrong(span, "a dimension", &quoted(&other), "a number or \"*\"")),
         };
         dimensions.into_iter().map(size).collect()
     }

@@ -11,6 +11,8 @@ export async function knownAnswers(from = "known_answers.json") {
 // Draws all of it; gives each check with the digest that was drawn, and one digest for each kernel and dtype. Says before
 // each check how many were before it.
 export async function check(gpu, { checks }, before) {
+  // All are compiled at once, as far as the browser does; what does not compile is said where it is drawn.
+  Promise.allSettled(checks.flatMap(({ dtype, start, end, ...one }) => gpu.pipelinesOf(one, dtype, start, end)));
   const results = [];
   const digests = [];
   for (const [name, group] of grouped(checks)) {

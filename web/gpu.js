@@ -56,25 +56,30 @@ export class Gpu {
     return this.files.get(name);
   }
 
-  async pipeline(kernel, asks, dtype, writes) {
+  // A pipeline, which is compiled when it is first asked for, beside others.
+  pipeline(kernel, asks, dtype, writes) {
     const key = `${kernel} ${asks} ${dtype} ${writes}`;
     if (!this.pipelines.has(key)) {
-      const parts = partsOf(kernel, dtype, writes);
-      const code = (await Promise.all(parts.map((part) => this.file(part)))).join("\n");
-      this.pipelines.set(
-        key,
-        await this.device.createComputePipelineAsync({
-          label: key,
-          layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.layout] }),
-          compute: {
-            module: this.device.createShaderModule({ label: key, code }),
-            entryPoint: "main",
-            constants: { dtype: DTYPES[dtype], asks },
-          },
-        }),
-      );
+      const compiled = this.compile(key, partsOf(kernel, dtype, writes), { dtype: DTYPES[dtype], asks });
+      this.pipelines.set(key, compiled);
+      compiled.catch(() => this.pipelines.delete(key));
     }
     return this.pipelines.get(key);
+  }
+
+  async compile(label, parts, constants) {
+    const code = (await Promise.all(parts.map((part) => this.file(part)))).join("\n");
+    return this.device.createComputePipelineAsync({
+      label,
+      layout: this.device.createPipelineLayout({ bindGroupLayouts: [this.layout] }),
+      compute: { module: this.device.createShaderModule({ label, code }), entryPoint: "main", constants },
+    });
+  }
+
+  // The pipelines that draw these elements.
+  pipelinesOf({ kernel, numbers }, dtype, start, end) {
+    const windows = piecesOf(start, end, dtype, PIECE).flatMap(([from, to]) => windowsOf(from, to, dtype));
+    return windows.map(({ writes }) => this.pipeline(kernel, asksOf(numbers), dtype, writes));
   }
 
   // Does GPU work that returns at once; throws what the GPU finds wrong with it, which would otherwise pass in silence.

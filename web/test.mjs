@@ -22,9 +22,13 @@ const target = process.env.CARGO_TARGET_DIR ?? join(root, "target");
 const program = join(target, "release", "fanin");
 const pictures = join(target, "web");
 
-// Of adapters the program has Mesa's here: SwiftShader takes it a minute, and is what the page draws by. All with FANIN_TEST_ALL=1.
+// Of adapters the program has Mesa's on Vulkan here: SwiftShader takes it a minute, and is what the page draws by, and the program's own
+// tests compare all. All with FANIN_TEST_ALL=1.
 const env = { ...process.env };
-if (!env.FANIN_TEST_ALL) delete env.VK_ADD_DRIVER_FILES;
+if (!env.FANIN_TEST_ALL) {
+  delete env.VK_ADD_DRIVER_FILES;
+  env.__EGL_VENDOR_LIBRARY_FILENAMES = "/nowhere.json";
+}
 const fanin = (...given) => execFileSync(program, given, { encoding: "utf8", env, stdio: ["ignore", "pipe", "ignore"] });
 
 // What the program says of this machine's adapters, each of which it tests for it.

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use fanin::gpu::GpuFiller;
-use fanin::{Element, Fill};
+use fanin::{Dtype, Element, Fill};
 use wgpu::{BufferUsages, Device, Limits, Queue};
 
 /// An open adapter.
@@ -69,10 +69,15 @@ impl Gpu {
         self.device.features().contains(wgpu::Features::SHADER_INT64)
     }
 
-    /// Whether a pipeline takes it a third of a second to compile: tests with many pipelines ask it for f32 alone, and its self-test
-    /// (`fanin devices`, among the program's tests) has each kernel in each dtype.
+    /// Whether a pipeline takes it a third of a second to compile: tests with many pipelines ask it for f32 alone. Each of fanin's own
+    /// kernels in each dtype is drawn in every size.
     pub fn compiles_slowly(&self) -> bool {
         self.name.contains("SwiftShader")
+    }
+
+    /// The dtypes that show all ways of writing elements: of the two of 16 bits one is enough where pipelines are compiled slowly.
+    pub fn dtypes_of_windows(&self) -> &'static [Dtype] {
+        if self.compiles_slowly() { &[Dtype::F32, Dtype::BF16] } else { Dtype::ALL }
     }
 
     /// A buffer that holds `bytes`, rounded up to words.

@@ -88,7 +88,7 @@ fn json_has_the_keys_that_are_promised() {
 #[test]
 fn what_is_advised_holds_by_the_probes_own_measure() {
     for (of, scheme) in [
-        ("--activation silu --depth 60", "lecun_normal"),
+        ("--activation silu --depth 60 --width 256", "lecun_normal"),
         ("--activation gelu --depth 100 --width 64 --batch 64", "glorot_normal"),
         ("--activation tanh --depth 50 --width 128 --batch 64", "normal"),
         ("--activation sigmoid --width 128 --batch 64", "standard"),

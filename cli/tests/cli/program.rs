@@ -22,16 +22,18 @@ fn the_adapters_that_were_promised_are_here_and_agree() {
     // Of Mesa's adapters: the self-test takes SwiftShader two minutes, and draws there what other tests draw. Of all with
     // FANIN_TEST_ALL=1.
     let is_slow = |label: &str| label.contains("SwiftShader") && std::env::var_os("FANIN_TEST_ALL").is_none();
-    let devices = |more: &[&str]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
+    let devices = |command: &mut Command| {
         if labels.lines().any(is_slow) {
             command.env_remove("VK_ADD_DRIVER_FILES");
         }
-        let output = command.arg("devices").args(more).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
+        let output = command.output().unwrap();
+        // A run that succeeds speaks of no error, nor do drivers, whatever the environment lacks.
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !said.contains("error:"), "{said}");
         String::from_utf8(output.stdout).unwrap()
     };
-    let shown = devices(&[]);
+    let command = || Command::new(env!("CARGO_BIN_EXE_fanin"));
+    let shown = devices(command().arg("devices").env_remove("XDG_RUNTIME_DIR"));
     assert!(shown.contains("agrees with the CPU bit for bit") && !shown.contains("DISAGREES"), "{shown}");
 
     // A line to report for each, with the same digests.
@@ -42,7 +44,10 @@ fn the_adapters_that_were_promised_are_here_and_agree() {
         assert_eq!(report.split("; ").count(), 6, "{report}");
         assert_eq!(report.rsplit("; ").next(), reports[0].rsplit("; ").next(), "{shown}");
     }
-    let rows: Value = serde_json::from_str(&devices(&["--json"])).unwrap();
+    // By Vulkan alone, which is the faster.
+    let by_vulkan =
+        devices(command().args(["devices", "--json"]).env("__EGL_VENDOR_LIBRARY_FILENAMES", "/nowhere.json"));
+    let rows: Value = serde_json::from_str(&by_vulkan).unwrap();
     assert!(rows.as_array().is_some_and(|rows| rows.iter().any(is_opened)), "{rows}");
     for row in rows.as_array().unwrap().iter().filter(|row| is_opened(row)) {
         assert!(row["agrees"] == true && reports.contains(&row["report"].as_str().unwrap()), "{row}");
@@ -341,10 +346,8 @@ fn json_reports_are_json() {
 
 #[test]
 fn bench_rows_are_complete() {
-    // By Mesa's adapters: all 24 pipelines take SwiftShader half a minute.
-    let all = adapters();
-    let fast = all.iter().map(String::as_str).filter(|label| !label.contains("SwiftShader"));
-    for label in fast.chain(["cpu"]) {
+    // By one adapter, the first: compiling all 24 pipelines takes others half a minute.
+    for label in [&adapters()[0], "cpu"] {
         let text = succeed(&["bench", "--size", "5000", "--runs", "1", "--device", label, "--json"]);
         let rows: Vec<Value> = serde_json::from_str(&text).unwrap();
         assert_eq!(rows.len(), if label == "cpu" { 12 } else { 24 }, "{label}");
@@ -402,7 +405,6 @@ fn what_succeeds_speaks_of_no_error() {
         (&["fill", "he_normal", "4x4", "-o", path(&output)][..], None),
         (&["fill", "he_normal", "4x4", "-o", path(&output)], Some("relative")),
         (&["init", path(&model), "-o", path(&output)], None),
-        (&["devices"], None),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_fanin"));
         command.args(arguments).env_remove("XDG_RUNTIME_DIR").env_remove("VK_ADD_DRIVER_FILES");

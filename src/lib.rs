@@ -104,6 +104,7 @@ pub use error::{Error, ErrorKind};
 pub use fan::Fans;
 pub use fill::{Fill, FillPart};
 pub use gain::Nonlinearity;
+pub use kernel::KernelCall;
 pub use layout::Layout;
 pub use matrix::Matrix;
 pub use philox::philox4x32_10;

@@ -2,7 +2,7 @@
 
 import { partsOf } from "./kernels.js";
 import { asksOf } from "./numbers.js";
-import { DTYPES, SIZES } from "./sampler.js";
+import { DTYPES, SIZES } from "./dtypes.js";
 import { paramsBytes, paramsOf, piecesOf, windowsOf } from "./windows.js";
 
 // What the GPU holds of a tensor at a time, twice: as drawn, and to be read.

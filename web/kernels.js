@@ -1,6 +1,6 @@
 // Kernels as WGSL: which parts of shaders/ make one up, as src/gpu/kernels.rs and src/kernel/ have it.
 
-import { SIZES } from "./sampler.js";
+import { SIZES } from "./dtypes.js";
 
 const TENSORFLOW = "tensorflow";
 const JAX = ["threefry", "jax"];

@@ -1,12 +1,14 @@
-// The library's own program, for what the page does not do by itself: library/src/main.rs says what it takes.
+// The library's own program: library/src/main.rs says what it takes. It reads schemes and works out what kernels draw by; the page draws.
 
-import { resolve } from "./scheme.js";
-
-// Schemes that the page has drawn by it; it knows the others, too, and more names of all.
+// The schemes that the form offers; the library knows more names of them.
 export const SCHEMES = [
-  "uniform_unit_scaling", "variance_scaling_initializer", "orthogonal", "delta_orthogonal", "identity", "dirac", "sparse", "arange",
-  "linspace", "inverse_frequencies", "log_uniform", "log_of_uniform", "inverse_softplus",
+  "zeros", "ones", "constant", "uniform", "normal", "truncated_normal", "standard", "glorot_uniform", "glorot_normal", "he_uniform",
+  "he_normal", "lecun_uniform", "lecun_normal", "variance_scaling", "uniform_unit_scaling", "variance_scaling_initializer", "orthogonal",
+  "delta_orthogonal", "identity", "dirac", "sparse", "arange", "linspace", "inverse_frequencies", "log_uniform", "log_of_uniform",
+  "inverse_softplus",
 ];
+
+const textOf = (bytes) => new TextDecoder().decode(bytes);
 
 export class Library {
   #worker = null;
@@ -38,24 +40,21 @@ export class Library {
     });
   }
 
-  // What a scheme draws of elements start..end of a tensor: `distribution` by the page's own reading of it, if it has one, or by the
-  // library's; in this case the library draws, too, unless the page's kernels do, and there are `bytes`.
+  // What a scheme draws of elements start..end of a tensor: `distribution`, with the kernel that draws it, its numbers and the stream; or
+  // the `bytes`, which the library has drawn.
   async resolved({ shape, layout, dtype, seed, name, start, end }, scheme) {
-    let refused;
-    try {
-      return { distribution: resolve(scheme, shape, layout) };
-    } catch (error) {
-      refused = error;
-    }
     const asked = ["draw", scheme, shape.join("x"), layout, dtype, seed, name, start, end].map(String);
-    const answer = await this.run(asked).catch((error) => {
-      // Where there is no library, the page's own words serve.
-      throw error.message.includes("web/build") ? new Error(`${refused.message} (${error.message})`) : error;
-    });
+    const answer = await this.run(asked);
     const bytes = new Uint8Array(answer);
     const line = bytes.indexOf(10);
-    const head = JSON.parse(new TextDecoder().decode(line < 0 ? bytes : bytes.subarray(0, line)));
-    if (line < 0) return { distribution: resolve(head.scheme, shape, layout) };
-    return { distribution: head, bytes: answer.slice(line + 1) };
+    const distribution = JSON.parse(textOf(bytes.subarray(0, line)));
+    if (!distribution.kernel) return { distribution, bytes: answer.slice(line + 1) };
+    distribution.numbers = Uint32Array.from(distribution.numbers);
+    return { distribution };
+  }
+
+  // The streams of tensors of these names.
+  async streams(seed, names) {
+    return JSON.parse(textOf(await this.run(["streams", String(seed), ...names])));
   }
 }

@@ -2,12 +2,12 @@
 
 import { device } from "./device.js";
 import { showCheck } from "./check_section.js";
-import { Library, SCHEMES as OF_LIBRARY } from "./library.js";
+import { densityOf } from "./density.js";
+import { SIZES } from "./dtypes.js";
+import { Library, SCHEMES } from "./library.js";
 import { listen } from "./model_section.js";
 import { plot } from "./plot.js";
 import { redraw, showProbe } from "./probe_section.js";
-import { samplerOf, SIZES, streamNamed } from "./sampler.js";
-import { densityOf, describe, momentsOf, parseShape, SCHEMES } from "./scheme.js";
 import { digest, histogram, reader, summarise } from "./values.js";
 
 const $ = (id) => document.getElementById(id);
@@ -22,6 +22,15 @@ let shown = null;
 function say(text, wrong = false) {
   $("status").textContent = text;
   $("status").classList.toggle("wrong", wrong);
+}
+
+// "4096x16384" -> [4096, 16384]
+function parseShape(text) {
+  const shape = text.split(/[xX]/).map((part) => (/^\s*\d+\s*$/.test(part) ? Number(part) : NaN));
+  if (shape.some((d) => !Number.isSafeInteger(d))) {
+    throw new Error(`the shape is "${text}", allowed: whole numbers joined by x, such as 512x2048`);
+  }
+  return shape;
 }
 
 function parseRange(text, elements) {
@@ -51,11 +60,11 @@ function request(fields) {
 // Draws one scheme, on the GPU if its kernels can; also what the test calls.
 export async function draw(fields, scheme) {
   const asked = request(fields);
-  const { dtype, start, end, seed, name } = asked;
+  const { dtype, start, end } = asked;
   const { distribution, bytes } = await library.resolved(asked, scheme);
   if (bytes) return { by: "the library on this processor", scheme, distribution, bytes, dtype, sha256: await digest(bytes) };
   const gpu = await device();
-  const drawn = await gpu.draw(samplerOf(distribution, dtype), await streamNamed(seed, name), dtype, start, end);
+  const drawn = await gpu.draw(distribution, distribution.stream, dtype, start, end);
   return { by: gpu.name, scheme, distribution, ...drawn, dtype, sha256: await digest(drawn.bytes) };
 }
 
@@ -104,14 +113,14 @@ function show(fields, all) {
     line.append(swatch, `${scheme}: ${bars}${densityOf(distribution) ? ", line exact" : ""}`);
     $("legend").append(line);
 
-    const { mean: exactMean, std } = momentsOf(distribution);
+    const { mean: exactMean, std, text } = distribution;
     // What is left of an integral over a symmetric window.
     const mean = Math.abs(exactMean) < 1e-12 * std ? 0 : exactMean;
     const moments = table(all.length > 1 ? scheme : "Drawn");
-    cell(moments, "distribution", describe(distribution));
+    cell(moments, "distribution", text);
     cell(moments, "values", summary.count.toLocaleString("en"));
     // Of what the library draws, elements hang together.
-    const apart = distribution.kind !== "library";
+    const apart = distribution.kernel;
     const errors = (difference, error) => (apart && error > 0 ? `, ${(difference / error).toFixed(2)} standard errors off` : "");
     const meanError = std / Math.sqrt(summary.count);
     // Of a part of what varies with the place, theory has nothing to say.
@@ -198,7 +207,7 @@ async function run() {
   }
 }
 
-for (const scheme of [...SCHEMES, ...OF_LIBRARY]) $("schemes").append(new Option(scheme));
+for (const scheme of SCHEMES) $("schemes").append(new Option(scheme));
 for (const [key, value] of new URLSearchParams(location.search)) {
   if (form.elements[key]) form.elements[key].value = value;
 }

@@ -1,10 +1,6 @@
 // Layers drawn by a scheme, a batch on its way through them and a gradient back, as src/probe has it, with its kernels of
 // shaders/probe.wgsl; and what mean-field theory expects.
 
-import { samplerOf, streamNamed } from "./sampler.js";
-import { momentsOf } from "./scheme.js";
-import { erfc } from "./special.js";
-
 // As the kernels number them.
 export const ACTIVATIONS = ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softsign"];
 const LEAKY = 0.01;
@@ -38,20 +34,22 @@ async function compile(gpu) {
 
 const WEIGHT = (layer) => `layer.${layer}.weight`;
 
-// What a scheme draws into square layers: its distribution, and a layer's weights, unless the GPU's kernels draw them.
-export async function weightsOf(library, { scheme, width, seed }) {
+// What a scheme draws into square layers: its distribution, and a layer's weights, unless the GPU's kernels draw them; and the distribution of
+// inputs and gradients, with the streams of all.
+export async function weightsOf(library, { scheme, width, depth, seed }) {
   const asked = { shape: [width, width], layout: "out_in", dtype: "f32", seed, start: 0, end: width * width };
   const drawn = (layer) => library.resolved({ ...asked, name: WEIGHT(layer) }, scheme);
   const { distribution, bytes } = await drawn(0);
-  return { distribution, bytesOf: bytes && (async (layer) => (layer === 0 ? bytes : (await drawn(layer)).bytes)) };
+  const { distribution: unit } = await library.resolved({ ...asked, name: "input" }, "normal");
+  const names = ["input", "gradient", ...Array.from({ length: depth }, (_, layer) => WEIGHT(layer))];
+  const streams = new Map((await library.streams(seed, names)).map((stream, i) => [names[i], stream]));
+  return { distribution, unit, streams, bytesOf: bytes && (async (layer) => (layer === 0 ? bytes : (await drawn(layer)).bytes)) };
 }
 
 // The standard deviations of each layer's pre-activations, and of gradients relative to the last layer's. Weights are drawn where they
 // are multiplied, if the GPU draws them; a few numbers of each unit come back.
-export async function probe(gpu, { weights, activation, depth, width, batch, seed }) {
-  const { distribution, bytesOf } = weights;
-  const sampler = bytesOf ? null : samplerOf(distribution, "f32");
-  const unit = samplerOf({ kind: "normal", mean: 0, std: 1 }, "f32");
+export async function probe(gpu, { weights, activation, depth, width, batch }) {
+  const { distribution, unit, streams, bytesOf } = weights;
   const kernels = await pipelinesOf(gpu);
   const { STORAGE, UNIFORM, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
   const used = [];
@@ -70,10 +68,10 @@ export async function probe(gpu, { weights, activation, depth, width, batch, see
       back: buffer(36 * width, MAP_READ | COPY_DST),
       pre: Array.from({ length: depth }, () => buffer(4 * width * batch, STORAGE)),
     }));
-    const fill = async (sampler, name, elements, to) =>
-      gpu.timed(await gpu.dispatches(sampler, await streamNamed(seed, name), "f32", 0, elements, to, buffer));
+    const fill = async (distribution, name, elements, to) =>
+      gpu.timed(await gpu.dispatches(distribution, streams.get(name), "f32", 0, elements, to, buffer));
     const fillLayer = async (layer) => {
-      if (sampler) return fill(sampler, WEIGHT(layer), width * width, buffers.weight);
+      if (!bytesOf) return fill(distribution, WEIGHT(layer), width * width, buffers.weight);
       const bytes = await bytesOf(layer);
       return gpu.checked(() => gpu.device.queue.writeBuffer(buffers.weight, 0, bytes));
     };
@@ -147,7 +145,13 @@ export async function probe(gpu, { weights, activation, depth, width, batch, see
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
 const [SCALE, ALPHA] = [1.0507009873554805, 1.6732632423543772];
 const bell = (z) => Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
-const normal = (z) => erfc(-z * Math.SQRT1_2) / 2;
+// The normal distribution function, as in src/probe/activation.rs.
+function normal(z) {
+  const t = 1 / (1 + 0.2316419 * Math.abs(z));
+  const sum = 0.2548296 + t * (-0.28449674 + t * (1.4214137 + t * (-1.453152 + t * 1.0614054)));
+  const tail = 0.5 * t * sum * Math.exp((-z * z) / 2);
+  return z < 0 ? tail : 1 - tail;
+}
 
 // Values and slopes.
 const FUNCTIONS = {
@@ -176,7 +180,7 @@ const POINTS = Array.from({ length: 50 }, (_, i) => 10 / 2 ** i).flatMap((end) =
 
 // What mean-field theory expects of the same; nothing of weights whose mean is not 0.
 export function expected({ weights, activation, depth, width }) {
-  const { mean, std } = momentsOf(weights.distribution);
+  const { mean, std } = weights.distribution;
   if (Math.abs(mean) > 1e-9 * std) return null;
   const variance = std * std * width;
   const [value, slope] = FUNCTIONS[activation];

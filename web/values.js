@@ -1,6 +1,6 @@
 // What a tensor's bytes hold: values, moments, a histogram, a digest. Long loops give way to the page now and then.
 
-import { bf16ToNumber, f16ToNumber } from "./sampler.js";
+import { bf16ToNumber, f16ToNumber } from "./dtypes.js";
 
 const AT_ONCE = 1 << 20;
 

@@ -2,7 +2,7 @@
 // of a vector is written word by word.
 
 import { WORDS } from "./numbers.js";
-import { SIZES } from "./sampler.js";
+import { SIZES } from "./dtypes.js";
 
 const TILE = 1024;
 const WORKGROUP = 64;

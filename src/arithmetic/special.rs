@@ -1,5 +1,5 @@
 //! The few special functions that a kernel's numbers are made with, in `+ - * /` of f64 alone, which IEEE 754 rounds the same
-//! way on every host: a seed's values depend on no mathematical library. The page's twin, line by line, is `web/special.js`.
+//! way on every host: a seed's values depend on no mathematical library.
 //!
 //! Relative errors are below 1e-15, in `erfc`'s tail too as long as it is a normal number; a unit test holds them against
 //! values of 40 digits.

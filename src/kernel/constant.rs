@@ -2,7 +2,6 @@
 
 use super::lanes::{BATCH, Piece, fill_units};
 use super::line::fits;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 use crate::{Dtype, Element, Error};
@@ -37,12 +36,10 @@ pub(super) fn word(value: f32, dtype: Dtype) -> u32 {
 }
 
 impl Twin for Constant {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Constant
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         Numbers { word: self.word, ..Numbers::default() }
     }

@@ -3,7 +3,6 @@
 use super::constant::word;
 use super::lanes::Piece;
 use super::line::fits;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::Table;
@@ -40,12 +39,10 @@ impl Identity {
 }
 
 impl Twin for Identity {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Identity
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         Numbers { word: self.word, ..Numbers::default() }
     }

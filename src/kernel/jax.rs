@@ -3,7 +3,6 @@
 use multiversion::multiversion;
 
 use super::lanes::{BATCH, Piece, fill_units};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::placed::{self, Placed, WIDTH, in_dtype, ordinary};
 use super::twin::{Source, Twin};
@@ -145,7 +144,6 @@ impl Jax {
 }
 
 impl Twin for Jax {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         match self {
             Jax::Uniform(_) => Kernel::JaxUniform,
@@ -153,7 +151,6 @@ impl Twin for Jax {
         }
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         match *self {
             // Without bounds in sigmas, they are the dtype's.
@@ -170,7 +167,6 @@ impl Twin for Jax {
     }
 }
 
-#[cfg(any(feature = "gpu", test))]
 impl From<JaxUniform> for Numbers {
     fn from(uniform: JaxUniform) -> Numbers {
         let JaxUniform { placed, from, coarse, fine } = uniform;

@@ -3,7 +3,6 @@
 //! With `src/arithmetic/rounding.rs` it is the twin of `shaders/rounding.wgsl`.
 
 use super::lanes::{BATCH, Batch};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::Numbers;
 use crate::arithmetic::math::two_sum;
 use crate::arithmetic::rounding::clamp;
@@ -98,7 +97,6 @@ pub(super) fn normal_f32(x: f64) -> f32 {
     if nearest.is_normal() { nearest } else { 0.0 }
 }
 
-#[cfg(any(feature = "gpu", test))]
 impl From<Line> for Numbers {
     fn from(line: Line) -> Numbers {
         let Line { location, offset, scale, first, last, unit, limit, tiny, asks } = line;

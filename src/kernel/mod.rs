@@ -10,13 +10,13 @@
 #[cfg(feature = "gpu")]
 use std::ops::Range;
 
+mod call;
 mod constant;
 mod identity;
 mod jax;
 mod lanes;
 mod line;
 pub(crate) mod normal;
-#[cfg(any(feature = "gpu", test))]
 mod numbers;
 mod orthogonal;
 mod past_cache;
@@ -32,6 +32,7 @@ mod uniform;
 mod values;
 mod words;
 
+pub use call::KernelCall;
 pub(crate) use constant::Constant;
 pub(crate) use identity::Identity;
 pub(crate) use jax::Jax;
@@ -41,7 +42,6 @@ pub(crate) use line::asks;
 pub(crate) use normal::Normal;
 #[cfg(feature = "gpu")]
 pub(crate) use numbers::Kernel;
-#[cfg(any(feature = "gpu", test))]
 pub(crate) use numbers::Numbers;
 pub(crate) use orthogonal::Orthogonal;
 pub(crate) use past_cache::WORTHWHILE;
@@ -69,12 +69,10 @@ macro_rules! samplers {
         }
 
         impl Twin for Sampler {
-            #[cfg(any(feature = "gpu", test))]
             fn kernel(&self) -> numbers::Kernel {
                 match self { $(Sampler::$kernel(n) => n.kernel(),)* }
             }
 
-            #[cfg(any(feature = "gpu", test))]
             fn numbers(&self) -> Numbers {
                 match self { $(Sampler::$kernel(n) => n.numbers(),)* }
             }

@@ -4,7 +4,6 @@ use multiversion::multiversion;
 
 use super::lanes::{BATCH, Batch, Generator, LANES, Pairs, Piece, blocks_from, fill_units};
 use super::line::{Line, asking, asks, fits, joined, scaled, store, within};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 use crate::arithmetic::math::{RADIUS_UNIT, normal_pair, spread};
@@ -38,12 +37,10 @@ impl Normal {
 }
 
 impl Twin for Normal {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Normal
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         self.line.into()
     }

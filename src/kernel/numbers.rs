@@ -10,9 +10,8 @@ macro_rules! kernels {
             $($kernel,)*
         }
 
-        #[cfg(feature = "gpu")]
         impl Kernel {
-            #[cfg(test)]
+            #[cfg(all(feature = "gpu", test))]
             pub const ALL: &[Kernel] = &[$(Kernel::$kernel,)*];
 
             /// True if it takes a table beside its parameters.

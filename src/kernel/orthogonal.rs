@@ -5,10 +5,8 @@
 
 use super::constant::Constant;
 use super::lanes::Piece;
-#[cfg(any(feature = "gpu", test))]
 use super::line::asks;
 use super::line::fits;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 use crate::matrix::Taps;
@@ -37,12 +35,10 @@ impl Orthogonal {
 }
 
 impl Twin for Orthogonal {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Lookup
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         let (scale, last) = (self.gain, self.last);
         Numbers { scale, first: -last, last, asks: asks::BOUNDS, ..Numbers::default() }

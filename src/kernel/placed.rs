@@ -1,7 +1,6 @@
 //! Values of other frameworks, placed as they do it: in the dtype's own arithmetic, step by step.
 
 use super::line::fits;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::Numbers;
 use crate::arithmetic::rounding::clamp;
 use crate::error::require;
@@ -40,7 +39,6 @@ pub(super) fn in_dtype(dtype: Dtype, x: f32) -> f32 {
     }
 }
 
-#[cfg(any(feature = "gpu", test))]
 impl From<Placed> for Numbers {
     fn from(placed: Placed) -> Numbers {
         let Placed { location, scale, last } = placed;

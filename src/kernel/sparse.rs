@@ -3,7 +3,6 @@
 use super::lanes::Piece;
 use super::line::Line;
 use super::normal::{self, Normal};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::Table;
@@ -40,12 +39,10 @@ impl Sparse {
 }
 
 impl Twin for Sparse {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Sparse
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         self.line.into()
     }

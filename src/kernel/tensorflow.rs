@@ -3,7 +3,6 @@
 use multiversion::multiversion;
 
 use super::lanes::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, words_of};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::placed::{self, Placed, WIDTH, in_dtype, ordinary};
 use super::twin::{Source, Twin};
@@ -84,7 +83,6 @@ impl TensorFlow {
 }
 
 impl Twin for TensorFlow {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         match self.value {
             Value::Uniform => Kernel::TensorFlowUniform,
@@ -93,7 +91,6 @@ impl Twin for TensorFlow {
         }
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         Numbers { word: self.base, ..self.placed.into() }
     }

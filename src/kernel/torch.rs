@@ -4,7 +4,6 @@
 use std::ops::Range;
 
 use super::lanes::Piece;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 #[cfg(feature = "gpu")]
@@ -25,12 +24,10 @@ impl Torch {
 }
 
 impl Twin for Torch {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Lookup
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         // They are what they are.
         Numbers { scale: 1.0, ..Numbers::default() }

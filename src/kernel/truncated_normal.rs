@@ -11,7 +11,6 @@ use multiversion::multiversion;
 use super::lanes::{BATCH, Batch, Generator, LANES, Lanes, Piece, blocks_from, fill_units};
 use super::line::{self, Line, asking, asks, fits, joined, normal_f32, scaled, store};
 use super::normal::normals;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 use crate::arithmetic::math::{RADIUS_UNIT, middle_of, middle_of_unsigned, neg_ln, spread, twice_neg_ln};
@@ -111,7 +110,6 @@ impl TruncatedNormal {
 }
 
 impl Twin for TruncatedNormal {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         match self {
             TruncatedNormal::ByNormal(_) => Kernel::TruncatedByNormal,
@@ -119,7 +117,6 @@ impl Twin for TruncatedNormal {
         }
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         match *self {
             TruncatedNormal::ByNormal(ByNormal { line, low, high }) => Numbers { low, high, ..line.into() },

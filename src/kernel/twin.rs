@@ -1,7 +1,6 @@
 //! Twins: what each kernel is on the host.
 
 use super::lanes::{BATCH, Generator, Piece};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::Table;
@@ -15,11 +14,9 @@ use std::ops::Range;
 /// A kernel's numbers, with the twin that draws by them the bits that the kernel draws.
 pub(crate) trait Twin {
     /// The kernel that draws this on a device.
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel;
 
     /// The numbers as the kernel takes them.
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers;
 
     /// The table that the kernel takes, if there is one for all elements.

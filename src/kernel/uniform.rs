@@ -4,7 +4,6 @@ use multiversion::multiversion;
 
 use super::lanes::{BATCH, Generator, LANES, Piece, blocks_from, fill_units, words_of};
 use super::line::{Line, asking, asks, fits, joined, normal_f32, scaled, store, within};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 use crate::{Dtype, Element, Error};
@@ -38,12 +37,10 @@ impl Uniform {
 }
 
 impl Twin for Uniform {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Uniform
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         Numbers { coarse: self.coarse, fine: self.fine, ..self.line.into() }
     }

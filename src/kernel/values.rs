@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use super::lanes::Piece;
 use super::line::{fits, normal_f32, within};
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::{ANY, Rows, Table};
@@ -95,12 +94,10 @@ impl Values {
 }
 
 impl Twin for Values {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         Kernel::Lookup
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         // They are what they are.
         Numbers { scale: 1.0, ..Numbers::default() }

@@ -1,7 +1,6 @@
 //! The streams' words themselves, for known answers: no distribution has them.
 
 use super::lanes::Piece;
-#[cfg(any(feature = "gpu", test))]
 use super::numbers::{Kernel, Numbers};
 use super::twin::{Source, Twin};
 use crate::Element;
@@ -29,7 +28,6 @@ pub(crate) enum Words {
 }
 
 impl Twin for Words {
-    #[cfg(any(feature = "gpu", test))]
     fn kernel(&self) -> Kernel {
         match self {
             Words::Philox(_) => Kernel::Words,
@@ -37,7 +35,6 @@ impl Twin for Words {
         }
     }
 
-    #[cfg(any(feature = "gpu", test))]
     fn numbers(&self) -> Numbers {
         match *self {
             Words::Philox(word) => Numbers { word, ..Numbers::default() },

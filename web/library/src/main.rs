@@ -1,5 +1,5 @@
-//! What the page asks of the library: `plan`, or `draw SCHEME SHAPE LAYOUT DTYPE SEED NAME START END`. The answer is written to standard
-//! output, what is wrong to standard error, with exit code 2.
+//! What the page asks of the library: `plan`, `draw SCHEME SHAPE LAYOUT DTYPE SEED NAME START END`, or `streams SEED NAME...`. The answer is
+//! written to standard output, what is wrong to standard error, with exit code 2.
 
 #![forbid(unsafe_code)]
 
@@ -34,6 +34,9 @@ fn answer(given: &[&str]) -> Result<Vec<u8>, String> {
         ["draw", scheme, shape, layout, dtype, seed, name, start, end] => {
             draw::Asked { scheme, shape, layout, dtype, seed, name, start, end }.drawn()
         }
-        _ => Err(format!("the arguments are {given:?}, allowed: plan, or draw and eight more")),
+        ["streams", seed, ref names @ ..] => draw::streams(seed, names),
+        _ => Err(format!(
+            "the arguments are {given:?}, allowed: plan, draw and eight more, or streams, a seed and names"
+        )),
     }
 }

@@ -74,6 +74,7 @@ mod golden;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 mod kernel;
+mod kernel_call;
 mod keys;
 mod layout;
 mod matrix;
@@ -104,7 +105,7 @@ pub use error::{Error, ErrorKind};
 pub use fan::Fans;
 pub use fill::{Fill, FillPart};
 pub use gain::Nonlinearity;
-pub use kernel::KernelCall;
+pub use kernel_call::KernelCall;
 pub use layout::Layout;
 pub use matrix::Matrix;
 pub use philox::philox4x32_10;

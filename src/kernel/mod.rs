@@ -10,7 +10,6 @@
 #[cfg(feature = "gpu")]
 use std::ops::Range;
 
-mod call;
 mod constant;
 mod identity;
 mod jax;
@@ -32,7 +31,6 @@ mod uniform;
 mod values;
 mod words;
 
-pub use call::KernelCall;
 pub(crate) use constant::Constant;
 pub(crate) use identity::Identity;
 pub(crate) use jax::Jax;

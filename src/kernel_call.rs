@@ -1,8 +1,7 @@
 //! Kernels' calls: what an engine other than fanin's own needs to draw a fill by a kernel of `shaders/`.
 
-use super::numbers::Numbers;
-use super::twin::Twin;
 use crate::Fill;
+use crate::kernel::{Numbers, Twin};
 
 /// A kernel of `shaders/` and what it works with, for an engine of one's own: fanin's page draws so in a browser.
 ///

@@ -16,7 +16,7 @@ pub(crate) enum Slot {
 }
 
 impl Slot {
-    /// What tells it from others; words are told apart by where they lie.
+    /// The key that tells it from others; words are told apart by where they lie.
     fn key(&self) -> (u8, usize) {
         match self {
             Slot::Given(number) => (0, *number),

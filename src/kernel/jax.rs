@@ -1,4 +1,4 @@
-//! What `jax.random` draws, and the twin of `shaders/jax.wgsl` and the two kernels on it.
+//! The values of `jax.random`, and the twin of `shaders/jax.wgsl` and the two kernels on it.
 
 use multiversion::multiversion;
 

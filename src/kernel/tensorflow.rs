@@ -1,4 +1,4 @@
-//! What TensorFlow's stateless random operations draw, and the twin of `shaders/tensorflow.wgsl` and the three kernels on it.
+//! The values of TensorFlow's stateless random operations, and the twin of `shaders/tensorflow.wgsl` and the three kernels on it.
 
 use multiversion::multiversion;
 

@@ -1,4 +1,4 @@
-//! What PyTorch's own generators draw. The host draws it, for a device as well, which looks it up.
+//! The values of PyTorch's own generators. The host draws them, for a device as well, which looks them up.
 
 #[cfg(feature = "gpu")]
 use std::ops::Range;

@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What a word begins: a function, a question, or nothing but itself.
+    /// The expression that a word begins: a function, a question, or nothing but itself.
     fn word(&mut self, word: &str) -> Result<Expression, Error> {
         if self.next() == Some('(') {
             return self.call(word);

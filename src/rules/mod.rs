@@ -178,7 +178,7 @@ pub struct Rules {
     constants: BTreeMap<String, f64>,
     counts: BTreeMap<String, glob::Pattern>,
     rules: Vec<Rule>,
-    /// Those of models within the model: what the names of their tensors begin with, and the rules for what is behind it.
+    /// The rules of models within the model, each with the beginning of its tensors' names.
     within: Vec<(String, Rules)>,
 }
 

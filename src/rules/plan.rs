@@ -57,8 +57,8 @@ impl Plan {
         self.tensors
     }
 
-    /// Whatever is drawn, with its name, for this seed: all of it in this dtype, as by `fanin init --dtype`; with `None` each tensor in
-    /// [its own](Draw::dtype), which its rule or the model says.
+    /// The fills of all tensors that are drawn, with their names, for this seed: all in this dtype, as by `fanin init --dtype`; with `None`
+    /// each tensor in [its own](Draw::dtype), which its rule or the model says.
     ///
     /// # Errors
     /// Those of [`Draw::fill`], with the tensor's name.

@@ -277,7 +277,7 @@ impl Gpu {
         })
     }
 
-    /// Whatever the device has reported since this was last asked.
+    /// The errors that the device has reported since this was last asked.
     pub fn reported(&self) -> Result<(), Failure> {
         let reported = self.fault.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         reported.map_or(Ok(()), |reason| Err(self.failed(reason.trim_end())))

@@ -137,7 +137,7 @@ fn examples(
     [(12.0, 0.0), (1.0, 0.0), (2.0, 0.0), (100.0, 0.0), (12.0, 1.0), (100.0, -1.0)].map(example).into()
 }
 
-/// What a model is recognised by: a pattern of names, or a pattern and a shape.
+/// A mark by which a model is recognised: a pattern of names, or a pattern and a shape.
 fn mark<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Mark, Error> {
     let span = value.span();
     if let Some(name) = value.as_ref().as_str() {

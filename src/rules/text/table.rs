@@ -16,7 +16,7 @@ pub(super) type Value<'t> = Spanned<DeValue<'t>>;
 
 /// A type that values are read as.
 pub(super) trait FromValue<'t>: Sized {
-    /// Which values can be read so, as errors say it.
+    /// The values that can be read so, as errors say it.
     fn allowed() -> String;
 
     fn from_value(value: Value<'t>) -> Option<Self>;

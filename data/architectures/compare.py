@@ -40,6 +40,7 @@ BERT = {"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 2, "num_atten
 DISTILBERT = {"vocab_size": 301, "dim": 64, "n_layers": 2, "n_heads": 4, "hidden_dim": 160, "max_position_embeddings": 70}
 T5 = {"vocab_size": 301, "d_model": 64, "d_kv": 16, "d_ff": 160, "num_layers": 2, "num_heads": 4}
 VIT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 160, "image_size": 32, "patch_size": 8}
+SWIN = {"embed_dim": 16, "depths": [1, 2], "num_heads": [2, 4], "window_size": 4, "image_size": 32, "patch_size": 4}
 CONVNEXT = {"hidden_sizes": [16, 24, 32, 48], "depths": [1, 2, 1, 1], "num_stages": 4}
 RESNET = {"embedding_size": 16, "hidden_sizes": [32, 48, 64, 80], "depths": [1, 2, 1, 1]}
 FALCON = {"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -127,6 +128,27 @@ TOWER = [
 PATCHES = [
     {"image_size": 16}, {"image_size": 29}, {"patch_size": 4}, {"patch_size": 6}, {"num_channels": 1}, {"image_size": 8}, {"image_size": [24, 32]},
     {"patch_size": [8, 4]}, {"image_size": [24]}, {"patch_size": [8]}, {"image_size": None},
+]
+
+# Of a transformer of patches.
+VISION = [
+    {}, {"image_size": 37}, {"image_size": 35, "patch_size": 6, "num_channels": 1}, {"hidden_size": 65}, {"head_dim": 24}, {"initializer_range": 0.5},
+    {"id2label": LABELS}, {"num_labels": 0}, {"num_hidden_layers": 0}, {"dtype": "bfloat16"}, {"image_size": [32, 64]},
+    {"image_size": [48, 20], "patch_size": [8, 4]}, {"patch_size": [4, 8]}, {"image_size": [32]}, {"patch_size": [8]}, {"image_size": [32, 48, 64]},
+    {"image_size": [0, 32]}, {"image_size": []}, {"image_size": [32, "48"]}, {"initializer_range": 1.5}, {"num_channels": 1}, {"patch_size": 4},
+    {"num_attention_heads": 3}, {"num_attention_heads": 8}, {"num_hidden_layers": 3}, {"hidden_act": "relu"}, {"initializer_range": 0.0},
+    {"image_size": 8}, {"image_size": 7}, {"image_size": None}, {"patch_size": None}, {"num_channels": None}, {"num_labels": 1}, {"dtype": "float16"},
+    {"hidden_size": 96, "num_attention_heads": 6}, {"num_labels": 3, "id2label": LABELS},
+]
+# Of one in windows.
+WINDOWS = [
+    {}, {"depths": [1, 1, 1], "num_heads": [1, 2, 4]}, {"depths": [1]}, {"depths": [2, 0]}, {"depths": [0, 0]}, {"num_heads": [2]}, {"num_heads": [2, 4, 8]},
+    {"window_size": 2}, {"window_size": 7}, {"window_size": 1}, {"mlp_ratio": 2.0}, {"mlp_ratio": 1.3}, {"qkv_bias": False},
+    {"use_absolute_embeddings": True}, {"use_absolute_embeddings": True, "image_size": [32, 48]}, {"image_size": 37}, {"image_size": [32, 64]},
+    {"image_size": [32]}, {"image_size": None}, {"image_size": 4}, {"patch_size": 3}, {"patch_size": [4, 2]}, {"patch_size": [4]}, {"num_channels": 1},
+    {"encoder_stride": 8}, {"initializer_range": 0.5}, {"initializer_range": 0.0}, {"initializer_range": 1.5}, {"id2label": LABELS}, {"num_labels": 0},
+    {"num_labels": 1}, {"num_labels": 3, "id2label": LABELS}, {"dtype": "bfloat16"}, {"dtype": "float16"}, {"embed_dim": 24}, {"embed_dim": 6},
+    {"hidden_act": "relu"}, {"drop_path_rate": 0.3}, {"num_channels": None}, {"window_size": None}, {"mlp_ratio": None},
 ]
 
 IMAGES4 = {**IMAGES, "image_size": 32}
@@ -360,6 +382,34 @@ CASES = [
         {"num_attention_heads": 8}, {"intermediate_size": 33}, {"num_hidden_layers": 3}, {"hidden_act": "relu"},
         {"initializer_range": 0.0}, {"image_size": 8}, {"image_size": 7}, {"num_labels": 1}, {"dtype": "float16"}, {"pooler_act": "gelu"},
         {"hidden_size": 96, "num_attention_heads": 6}, {"qkv_bias": False, "encoder_stride": 4}, {"num_labels": 3, "id2label": LABELS},
+    ]),
+    (["DeiTForImageClassification", "DeiTForImageClassificationWithTeacher", "DeiTForMaskedImageModeling", "DeiTModel"], VIT, [
+        *VISION, {"qkv_bias": False}, {"pooler_output_size": 40}, {"pooler_output_size": None}, {"encoder_stride": 8}, {"intermediate_size": 33},
+        {"pooler_act": "gelu"}, {"qkv_bias": False, "encoder_stride": 4},
+    ]),
+    *[([f"{name}ForImageClassification", f"{name}Model"], {key: value for key, value in VIT.items() if key != "intermediate_size"}, [
+        *VISION, {"qkv_bias": False}, {"mlp_ratio": 3}, {"mlp_ratio": 2.5}, {"mlp_ratio": None}, {"layerscale_value": 0.3}, {"layerscale_value": 0.0},
+        {"use_swiglu_ffn": True}, {"use_swiglu_ffn": True, "mlp_ratio": 3}, {"use_swiglu_ffn": True, "hidden_size": 60}, {"use_mask_token": False},
+        {"drop_path_rate": 0.1}, *tried,
+    ]) for name, tried in [("Dinov2", []), ("Dinov2WithRegisters", [{"num_register_tokens": 2}, {"num_register_tokens": 0}, {"num_register_tokens": None}])]],
+    (["BeitForImageClassification", "BeitForMaskedImageModeling", "BeitModel"], VIT, [
+        *VISION, {"use_mask_token": True}, {"use_absolute_position_embeddings": True}, {"use_relative_position_bias": True},
+        {"use_shared_relative_position_bias": True}, {"use_relative_position_bias": True, "use_shared_relative_position_bias": True},
+        {"use_relative_position_bias": True, "image_size": [32, 48]}, {"use_relative_position_bias": True, "patch_size": [8, 4]},
+        {"use_shared_relative_position_bias": True, "image_size": 7}, {"layer_scale_init_value": 0.0}, {"layer_scale_init_value": 0.3},
+        {"layer_scale_init_value": -1.0}, {"use_mean_pooling": False}, {"vocab_size": 17}, {"intermediate_size": 33},
+        {"use_absolute_position_embeddings": True, "use_mean_pooling": False},
+    ]),
+    (["BeitForSemanticSegmentation"], {**VIT, "num_hidden_layers": 3, "out_indices": [0, 1, 2, 3]}, [
+        *VISION, {"out_indices": [0, 1, 3]}, {"out_indices": [0, 1, 2, 4]}, {"out_indices": [0, 2, 1, 3]}, {"out_indices": None},
+        {"out_indices": [1, 2, 3, 4], "num_hidden_layers": 5}, {"pool_scales": [1, 2]}, {"pool_scales": []}, {"use_auxiliary_head": False},
+        {"auxiliary_channels": 33}, {"auxiliary_num_convs": 0}, {"auxiliary_num_convs": 3}, {"auxiliary_concat_input": True},
+        {"auxiliary_concat_input": True, "auxiliary_num_convs": 2, "auxiliary_channels": 16}, {"use_relative_position_bias": True}, {"use_mean_pooling": False},
+    ]),
+    (["SwinForImageClassification", "SwinForMaskedImageModeling", "SwinModel"], SWIN, WINDOWS),
+    (["Swinv2ForImageClassification", "Swinv2ForMaskedImageModeling", "Swinv2Model"], SWIN, [
+        *WINDOWS, {"num_heads": [2, 5]}, {"num_heads": [3, 4]}, {"pretrained_window_sizes": [8, 4]}, {"pretrained_window_sizes": [8]},
+        {"pretrained_window_sizes": [0, 0, 0]},
     ]),
     (["ConvNextForImageClassification", "ConvNextModel"], CONVNEXT, [
         {}, {"layer_scale_init_value": 0.0}, {"layer_scale_init_value": 0.3}, {"patch_size": 2, "num_channels": 1}, {"id2label": LABELS},

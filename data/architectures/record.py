@@ -66,7 +66,7 @@ def sized(common, rng):
             value = rng.randint(1, 3)
         elif key in WIDTHS:
             value = 24 * rng.randint(1, 6)
-        elif key in HEADS:
+        elif key in HEADS and not isinstance(value, list):
             value = rng.choice([1, 2, 3, 4, 6])
         elif key in EVEN:
             value = 2 * rng.randint(3, 14)

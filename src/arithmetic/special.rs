@@ -99,7 +99,7 @@ fn series(x: f64) -> f64 {
 }
 
 /// 2^k, for a whole k within the normal numbers' exponents.
-fn power_of_two(k: f64) -> f64 {
+pub(crate) fn power_of_two(k: f64) -> f64 {
     f64::from_bits(((k + 1023.0) as u64) << 52)
 }
 

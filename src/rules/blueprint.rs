@@ -103,6 +103,8 @@ pub(super) struct Group {
     pub counters: Vec<(String, String)>,
     pub locals: Vec<(String, String)>,
     pub when: Option<String>,
+    /// What must hold of each, if they are there.
+    pub checks: Vec<String>,
     pub dtype: Option<String>,
     /// Names, and a formula for each dimension.
     pub tensors: Vec<(String, Vec<String>)>,
@@ -302,19 +304,7 @@ impl Blueprint {
         }
         for check in &self.checks {
             if value(check, &config, &variables)? == 0.0 {
-                let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
-                let said = words.filter_map(|word| match (variables.get(word), config.get(word)) {
-                    (Some(number), _) => Some((word, Number(*number).to_string())),
-                    (None, other) => Some((word, shown(other?))),
-                });
-                let said: BTreeMap<_, _> = said.collect();
-                let said: Vec<_> = said.iter().take(SAID).map(|(word, value)| format!("{word} {value}")).collect();
-                return Err(Error::new(
-                    ErrorKind::Config,
-                    config.called().to_string(),
-                    format!("one with {}", said.join(", ")),
-                    check.clone(),
-                ));
+                return Err(broken(check, &config, &variables));
             }
         }
         // As transformers checks it of each configuration, whatever the model.
@@ -528,6 +518,11 @@ impl Group {
         {
             return Ok(());
         }
+        for check in &self.checks {
+            if made.value(check, &resolved.config, &variables)? == 0.0 {
+                return Err(broken(check, &resolved.config, &variables));
+            }
+        }
         for (name, dims) in &self.tensors {
             let name = with_words(&format!("{}{name}", self.prefix), &resolved.texts, &variables)?;
             let mut shape = Vec::with_capacity(dims.len());
@@ -543,6 +538,23 @@ impl Group {
         }
         Ok(())
     }
+}
+
+/// The error of a check that does not hold, with the values of its words.
+fn broken(check: &str, config: &Config, variables: &Variables) -> Error {
+    let words = check.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'));
+    let said = words.filter_map(|word| match (variables.get(word), config.get(word)) {
+        (Some(number), _) => Some((word, Number(*number).to_string())),
+        (None, other) => Some((word, shown(other?))),
+    });
+    let said: BTreeMap<_, _> = said.collect();
+    let said: Vec<_> = said.iter().take(SAID).map(|(word, value)| format!("{word} {value}")).collect();
+    Error::new(
+        ErrorKind::Config,
+        config.called().to_string(),
+        format!("one with {}", said.join(", ")),
+        check.to_string(),
+    )
 }
 
 /// A name with texts and counters in the places of `{..}`.

@@ -1,5 +1,6 @@
 //! Expressions: arithmetic as a tree, which is read once and worked out for any values of its words.
 
+use crate::arithmetic::special::power_of_two;
 use crate::error::quoted;
 use crate::{Error, ErrorKind};
 
@@ -10,7 +11,7 @@ type Unary = fn(f64) -> f64;
 type Binary = fn(f64, f64) -> f64;
 
 /// The functions of a number.
-const FUNCTIONS: [(&str, Unary); 3] = [("sqrt", f64::sqrt), ("floor", f64::floor), ("ceil", f64::ceil)];
+const FUNCTIONS: [(&str, Unary); 4] = [("sqrt", f64::sqrt), ("floor", f64::floor), ("ceil", f64::ceil), ("exp2", exp2)];
 /// The functions that ask a configuration.
 const QUESTIONS: [&str; 3] = ["len", "given", "has"];
 
@@ -31,6 +32,12 @@ const OPERATORS: [(&str, u8, Binary); 13] = [
     ("/", 4, |a, b| a / b),
     ("%", 4, |a, b| a % b),
 ];
+
+/// 2^k of a whole k, exactly: no number of another one, nor where 2^k is no normal number.
+fn exp2(k: f64) -> f64 {
+    let is_exponent = k.fract() == 0.0 && (-1022.0..=1023.0).contains(&k);
+    if is_exponent { power_of_two(k) } else { f64::NAN }
+}
 
 /// A truth, as expressions count it.
 pub(super) fn truth(holds: bool) -> f64 {
@@ -77,7 +84,7 @@ pub(super) trait Scope {
 }
 
 impl Expression {
-    /// Reads numbers, words, `+ - * / %`, `== != < <= > >=`, `&& || !`, `sqrt floor ceil` and parentheses; products and quotients come
+    /// Reads numbers, words, `+ - * / %`, `== != < <= > >=`, `&& || !`, `sqrt floor ceil exp2` and parentheses; products and quotients come
     /// before sums and differences, these before comparisons, and all go from left to right. `asks` allows questions to a
     /// configuration as well.
     pub fn read(text: &str, asks: bool) -> Result<Expression, Error> {
@@ -159,7 +166,7 @@ impl<'a> Reader<'a> {
     fn wants(&mut self, wanted: &str) -> Error {
         match self.next() {
             Some(c) if !(is_word(c) || "+-*/%()<>=!&|".contains(c) || self.asks && "[],'".contains(c)) => {
-                let operators = "+ - * / % sqrt floor ceil, == != < <= > >= && || !, and parentheses";
+                let operators = "+ - * / % sqrt floor ceil exp2, == != < <= > >= && || !, and parentheses";
                 let questions = ", and KEY[NUMBER], KEY == 'TEXT', len(KEY), given(KEY), has(KEY, NUMBER)";
                 let error = failed(self.text, &format!("has \"{}\"", c.escape_debug()));
                 error.allowing(format!("{operators}{}", if self.asks { questions } else { "" }))
@@ -301,4 +308,9 @@ impl<'a> Reader<'a> {
 
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '.'
+}
+
+/// Whether a word is a function's.
+pub(super) fn is_function(word: &str) -> bool {
+    FUNCTIONS.iter().any(|(name, _)| *name == word) || QUESTIONS.contains(&word)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::expression::{Expression, Question, Scope, failed};
+use super::expression::{Expression, Question, Scope, failed, is_function};
 use crate::error::quoted;
 use crate::keys::{FromKeyed, Keyed};
 use crate::names::{Named, nearest, plain};
@@ -125,7 +125,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Error> {
         || Nonlinearity::NAMES.iter().any(|(_, known, others)| has(known, others))
         || has("true", &["false"]);
     // So have numbers: inf, nan.
-    let of_formulas = name.parse::<f64>().is_ok() || ["sqrt", "floor", "ceil", "len", "has", "given"].contains(&name);
+    let of_formulas = name.parse::<f64>().is_ok() || is_function(name);
     if of_schemes || of_formulas || is_dim(name) || name == "dim_" || ["rank", "layer"].contains(&name) {
         return Err(wrong("another one: schemes or formulas have this word for something else"));
     }
@@ -223,6 +223,8 @@ mod tests {
             ("!0 && 0 == 0", 1.0),
             ("7 - 5 % 3", 5.0),
             ("sqrt(!(0 || 0) + 3)", 2.0),
+            ("exp2(0) + exp2(5)*exp2(0 - 3)", 5.0),
+            ("exp2(1023)/exp2(1022)", 2.0),
         ] {
             assert_eq!(number(formula, &none).unwrap(), value, "{formula}");
         }
@@ -259,6 +261,8 @@ mod tests {
             ("", "the formula \"\""),
             ("1e999*n", "is NaN"),
             ("sqrt(0-1)", "is NaN"),
+            ("exp2(0.5)", "is NaN"),
+            ("exp2(1024)", "is NaN"),
         ] {
             let error = number(formula, &variables).unwrap_err().to_string();
             assert!(error.contains(says), "{formula}: {error}");
@@ -275,7 +279,7 @@ mod tests {
         }
         for name in [
             "rank", "layer", "dim_0", "dim_17", "fan_in", "FAN_AVG", "uniform", "relu", "true", "inf", "NaN", "sqrt",
-            "floor", "1a", "a-b", "",
+            "floor", "exp2", "given", "1a", "a-b", "",
         ] {
             check_name(name).unwrap_err();
         }

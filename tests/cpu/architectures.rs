@@ -394,6 +394,210 @@ fn vit_is_as_its_class_and_options_say() {
     assert_refused("ViTModel", &with(VIT, r#"{"num_attention_heads": 0}"#), "num_attention_heads");
 }
 
+#[test]
+fn deit_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("DeiTModel", &with(VIT, keys), name);
+    // Beside the patches' there are the positions of two tokens; what is no layer's starts as 0.
+    let zeros = |shape: &[u64]| (shape.to_vec(), "constant(0)".to_string(), vec![]);
+    assert_eq!(
+        of(r#"{"image_size": [48, 20], "patch_size": [8, 4]}"#, "embeddings.position_embeddings"),
+        zeros(&[1, 32, 64])
+    );
+    assert_eq!(of("{}", "embeddings.distillation_token"), zeros(&[1, 1, 64]));
+    assert_eq!(of("{}", "encoder.layer.0.output.dense.weight").1, "normal(0, 0.02^2)");
+    assert_eq!(of(r#"{"pooler_output_size": 40}"#, "pooler.dense.weight").0, [40, 64]);
+    assert!(!has("DeiTModel", &with(VIT, r#"{"qkv_bias": false}"#), "query.bias"));
+    let teacher = "DeiTForImageClassificationWithTeacher";
+    for head in ["cls_classifier.weight", "distillation_classifier.weight"] {
+        assert_eq!(tensor(teacher, &with(VIT, r#"{"num_labels": 7}"#), head).0, [7, 64]);
+        assert!(!has("DeiTForImageClassification", VIT, head));
+    }
+    assert_eq!(tensor("DeiTForImageClassification", VIT, "classifier.weight").0, [2, 64]);
+    assert!(
+        !has(teacher, VIT, "pooler.dense.weight")
+            && !has(teacher, &with(VIT, r#"{"num_labels": 0}"#), "classifier.weight")
+    );
+    assert_eq!(tensor("DeiTForMaskedImageModeling", VIT, "decoder.0.weight").0, [768, 64, 1, 1]);
+    assert_eq!(tensor("DeiTForMaskedImageModeling", VIT, "deit.embeddings.mask_token"), zeros(&[1, 1, 64]));
+
+    let sizes = ["hidden_size", "num_hidden_layers", "intermediate_size", "patch_size"];
+    assert_bad_numbers_are_refused("DeiTForMaskedImageModeling", VIT, &sizes, &["num_hidden_layers"]);
+    for (key, value) in
+        [("image_size", "[32]"), ("encoder_stride", "0.5"), ("num_channels", "null"), ("initializer_range", "0")]
+    {
+        assert_refused("DeiTForMaskedImageModeling", &with(VIT, &format!("{{\"{key}\": {value}}}")), key);
+    }
+}
+
+#[test]
+fn dinov2_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("Dinov2Model", &with(VIT, keys), name);
+    assert_eq!(of("{}", "embeddings.mask_token").0, [1, 64]);
+    assert_eq!(
+        of("{}", "embeddings.position_embeddings"),
+        (vec![1, 17, 64], "normal(0, 0.02^2) in [-2, 2]".into(), vec![])
+    );
+    assert_eq!(
+        of("{}", "encoder.layer.0.mlp.fc1.weight"),
+        (vec![256, 64], "normal(0, 0.02^2) in [-2, 2]".into(), vec![])
+    );
+    assert_eq!(of("{}", "encoder.layer.0.layer_scale2.lambda1").1, "constant(1)");
+    assert_eq!(of(r#"{"layerscale_value": 0.3}"#, "encoder.layer.0.layer_scale1.lambda1").1, "constant(0.3)");
+    // The gate and what it weighs, each of two thirds of 4 widths, up to the next eight.
+    for (width, gated) in [(64, 176), (60, 160), (48, 128)] {
+        let keys = format!(r#"{{"use_swiglu_ffn": true, "hidden_size": {width}}}"#);
+        assert_eq!(of(&keys, "encoder.layer.0.mlp.weights_in.weight").0, [2 * gated, width]);
+        assert_eq!(of(&keys, "encoder.layer.0.mlp.weights_out.weight").0, [width, gated]);
+        assert!(!has("Dinov2Model", &with(VIT, &keys), "mlp.fc1.weight"));
+    }
+    assert!(!has("Dinov2Model", &with(VIT, r#"{"use_mask_token": false}"#), "mask_token"));
+    assert!(!has("Dinov2Model", VIT, "register_tokens"));
+    assert_eq!(tensor("Dinov2ForImageClassification", VIT, "classifier.weight").0, [2, 128]);
+    let registers = with(VIT, r#"{"use_mask_token": false, "num_register_tokens": 3}"#);
+    let name = "dinov2_with_registers.embeddings.register_tokens";
+    let of_registers = tensor("Dinov2WithRegistersForImageClassification", &registers, name);
+    assert_eq!(of_registers, (vec![1, 3, 64], "constant(0)".into(), vec![]));
+    // There is no such choice with registers.
+    assert!(has("Dinov2WithRegistersModel", &registers, "mask_token"));
+
+    assert_bad_numbers_are_refused(
+        "Dinov2Model",
+        VIT,
+        &["hidden_size", "num_hidden_layers", "patch_size"],
+        &["num_hidden_layers"],
+    );
+    for (key, value) in
+        [("image_size", "[32]"), ("mlp_ratio", "2.5"), ("num_register_tokens", "-1"), ("initializer_range", "0")]
+    {
+        assert_refused("Dinov2WithRegistersModel", &with(VIT, &format!("{{\"{key}\": {value}}}")), key);
+    }
+}
+
+#[test]
+fn beit_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("BeitModel", &with(VIT, keys), name);
+    let zeros = |shape: &[u64]| (shape.to_vec(), "constant(0)".to_string(), vec![]);
+    // Of 4 x 4 patches there are 7 x 7 distances, and three of the first token.
+    let (own, shared) = (
+        "encoder.layer.0.attention.attention.relative_position_bias.relative_position_bias_table",
+        "encoder.relative_position_bias.relative_position_bias_table",
+    );
+    assert_eq!(of(r#"{"use_relative_position_bias": true}"#, own), zeros(&[52, 4]));
+    assert_eq!(
+        of(r#"{"use_shared_relative_position_bias": true, "image_size": [32, 48]}"#, shared),
+        zeros(&[7 * 11 + 3, 4])
+    );
+    assert!(!has("BeitModel", VIT, "relative_position_bias_table"));
+    assert_eq!(
+        of(r#"{"use_absolute_position_embeddings": true}"#, "embeddings.position_embeddings"),
+        zeros(&[1, 17, 64])
+    );
+    assert_eq!(of(r#"{"use_mask_token": true}"#, "embeddings.mask_token"), zeros(&[1, 1, 64]));
+    for absent in ["embeddings.position_embeddings", "embeddings.mask_token", "key.bias"] {
+        assert!(!has("BeitModel", VIT, absent), "{absent}");
+    }
+    assert_eq!(of(r#"{"layer_scale_init_value": 0.3}"#, "encoder.layer.0.lambda_1").1, "constant(0.3)");
+    assert!(!has("BeitModel", &with(VIT, r#"{"layer_scale_init_value": 0}"#), "lambda_2"));
+    // The one that is last is the pooler's, or that of all patches.
+    let by_token = with(VIT, r#"{"use_mean_pooling": false}"#);
+    assert!(
+        has("BeitModel", VIT, "pooler.layernorm.weight") && !has("BeitModel", &by_token, "pooler.layernorm.weight")
+    );
+    assert!(has("BeitForMaskedImageModeling", &by_token, "beit.layernorm.weight"));
+    assert!(
+        !has("BeitForMaskedImageModeling", VIT, "beit.layernorm.weight")
+            && !has("BeitForMaskedImageModeling", VIT, "pooler.layernorm.weight")
+    );
+    assert_eq!(tensor("BeitForMaskedImageModeling", &with(VIT, r#"{"vocab_size": 17}"#), "lm_head.weight").0, [17, 64]);
+    assert_eq!(tensor("BeitForImageClassification", VIT, "classifier.weight").0, [2, 64]);
+
+    let sizes = ["hidden_size", "num_hidden_layers", "intermediate_size", "patch_size"];
+    assert_bad_numbers_are_refused("BeitForImageClassification", VIT, &sizes, &["num_hidden_layers"]);
+    for (key, value) in
+        [("image_size", "[32]"), ("layer_scale_init_value", "\"0.1\""), ("vocab_size", "-1"), ("vocab_size", "null")]
+    {
+        assert_refused("BeitForMaskedImageModeling", &with(VIT, &format!("{{\"{key}\": {value}}}")), key);
+    }
+    assert_refused(
+        "BeitModel",
+        &with(VIT, r#"{"use_relative_position_bias": true, "patch_size": [8, 4]}"#),
+        "patch_size",
+    );
+}
+
+const SWIN: &str = r#"{"embed_dim": 16, "depths": [1, 1, 2], "num_heads": [2, 4, 8], "window_size": 4, "image_size": 64,
+    "patch_size": 4}"#;
+
+#[test]
+fn swin_is_as_its_class_and_options_say() {
+    let of = |class: &str, keys: &str, name: &str| tensor(class, &with(SWIN, keys), name);
+    // Widths double from stage to stage.
+    let block = "encoder.layers.2.blocks.1.";
+    let (query, table) =
+        (format!("{block}attention.self.query.weight"), format!("{block}attention.self.relative_position_bias_table"));
+    assert_eq!(of("SwinModel", "{}", &query), (vec![64, 64], "normal(0, 0.02^2)".into(), vec![]));
+    assert_eq!(of("SwinModel", "{}", &table), (vec![49, 8], "constant(0)".into(), vec![]));
+    assert_eq!(of("SwinModel", r#"{"mlp_ratio": 1.3}"#, &format!("{block}intermediate.dense.weight")).0, [83, 64]);
+    assert_eq!(of("SwinModel", "{}", "encoder.layers.1.downsample.reduction.weight").0, [64, 128]);
+    assert_eq!(
+        of("SwinModel", "{}", "encoder.layers.1.downsample.norm.weight"),
+        (vec![128], "constant(1)".into(), vec![])
+    );
+    assert_eq!(of("Swinv2Model", "{}", "encoder.layers.1.downsample.norm.weight").0, [64]);
+    for absent in ["layers.2.downsample.norm.weight", "embeddings.position_embeddings", "embeddings.mask_token"] {
+        assert!(!has("SwinModel", SWIN, absent), "{absent}");
+    }
+    let hollow = with(SWIN, r#"{"depths": [1, 0, 2]}"#);
+    assert!(
+        has("SwinModel", &hollow, "layers.1.downsample.norm.weight")
+            && !has("SwinModel", &hollow, "layers.1.blocks.0.output.dense.bias")
+    );
+    let absolute = r#"{"use_absolute_embeddings": true, "image_size": [64, 34]}"#;
+    assert_eq!(of("SwinModel", absolute, "embeddings.position_embeddings").0, [1, 16 * 8, 16]);
+    assert_eq!(of("SwinForImageClassification", "{}", "classifier.weight").0, [2, 64]);
+    assert_eq!(of("SwinForMaskedImageModeling", "{}", "decoder.0.weight").0, [32 * 32 * 3, 64, 1, 1]);
+    assert_eq!(of("SwinForMaskedImageModeling", "{}", "swin.embeddings.mask_token").0, [1, 1, 16]);
+    // The second's bias by distance is a network's, and its keys have none.
+    assert!(has("SwinModel", SWIN, "attention.self.key.bias") && !has("Swinv2Model", SWIN, "attention.self.key.bias"));
+    assert!(!has("SwinModel", &with(SWIN, r#"{"qkv_bias": false}"#), "attention.self.query.bias"));
+    assert!(!has("Swinv2Model", SWIN, "relative_position_bias_table") && !has("SwinModel", SWIN, "logit_scale"));
+    let second = "encoder.layers.0.blocks.0.attention.self.";
+    let scale = of("Swinv2ForImageClassification", "{}", &format!("swinv2.{second}logit_scale"));
+    assert_eq!(scale, (vec![2, 1, 1], format!("constant({})", 10f64.ln()), vec![]));
+    assert_eq!(of("Swinv2Model", "{}", &format!("{second}continuous_position_bias_mlp.2.weight")).0, [2, 512]);
+
+    for class in ["SwinForMaskedImageModeling", "Swinv2ForMaskedImageModeling"] {
+        assert_bad_numbers_are_refused(class, SWIN, &["embed_dim", "window_size"], &["embed_dim"]);
+        for key in ["depths", "num_heads"] {
+            assert_refused(class, &without(SWIN, key), key);
+            for value in
+                ["8", "\"8\"", "[]", "[2, 4]", "[2, \"a\", 8]", "[2, -1, 8]", "[2, 1.5, 8]", "[2, 1000000000000, 1e30]"]
+            {
+                // There may be fewer stages than heads are said of.
+                if (key, value) != ("depths", "[2, 4]") {
+                    assert_refused(class, &with(SWIN, &format!("{{\"{key}\": {value}}}")), key);
+                }
+            }
+        }
+        for (key, value) in [
+            ("num_heads", "[2, 4, 7]"),
+            ("num_heads", "[0, 4, 8]"),
+            ("num_layers", "2"),
+            ("image_size", "[32]"),
+            ("patch_size", "0"),
+            ("window_size", "0"),
+            ("mlp_ratio", "null"),
+            ("encoder_stride", "0.5"),
+        ] {
+            assert_refused(class, &with(SWIN, &format!("{{\"{key}\": {value}}}")), key);
+        }
+    }
+    assert_refused("SwinModel", &with(SWIN, r#"{"num_hidden_layers": 2}"#), "num_layers");
+    // Of an image that vanishes on its way there are no windows.
+    assert_refused("Swinv2Model", &with(SWIN, r#"{"image_size": 12}"#), "image_size");
+    assert_refused("Swinv2Model", &with(SWIN, r#"{"pretrained_window_sizes": [8]}"#), "pretrained_window_sizes");
+}
+
 const CONVNEXT: &str = r#"{"hidden_sizes": [8, 12, 24], "depths": [1, 0, 2], "num_stages": 3}"#;
 
 #[test]
@@ -720,6 +924,51 @@ fn a_submodel_is_its_configurations_with_its_own_rules() {
     assert!(
         endless.model(&config(r#"{"eyes": {"kind": "x"}}"#)).unwrap_err().to_string().contains("within one another")
     );
+}
+
+/// A check of tensors knows their counters and names, and is asked only where there are any.
+#[test]
+fn tensors_have_checks_of_their_own() {
+    let text = r#"
+        [architectures]
+        Twin = {}
+        [config]
+        heads = "required list"
+        even = true
+        [[tensors]]
+        prefix = "{stage}."
+        for = [["stage", "len(heads)"]]
+        let = [["width", "4*exp2(stage)"]]
+        when = "heads[stage] > 0"
+        check = ["width % heads[stage] == 0", "!even || heads[stage] % 2 == 0"]
+        list = [["w", "width"]]
+        [[rule]]
+        name = "*"
+        scheme = "ones"
+    "#;
+    let architecture: Architecture = text.parse().unwrap();
+    let of = |json: &str| {
+        let mut config = Config::from_json(json.as_bytes()).unwrap();
+        config.set("architectures", "[\"Twin\"]").unwrap();
+        let model = architecture.model(&config)?;
+        Ok::<_, fanin::Error>(model.tensors().iter().map(|tensor| tensor.shape[0]).collect::<Vec<_>>())
+    };
+    assert_eq!(of(r#"{"heads": [2, 8, 0, 2]}"#).unwrap(), [4, 8, 32]);
+    assert_eq!(of(r#"{"heads": [1, -1], "even": false}"#).unwrap(), [4]);
+    for (json, says) in [
+        (
+            r#"{"heads": [2, 6]}"#,
+            "the config is one with heads \"[2,6]\", stage 1, width 8, allowed: width % heads[stage] == 0",
+        ),
+        (
+            r#"{"heads": [1]}"#,
+            "the config is one with even 1, heads \"[1]\", stage 0, allowed: !even || heads[stage] % 2 == 0",
+        ),
+    ] {
+        let error = of(json).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains(says), "{json}: {error}");
+    }
 }
 
 /// Numbers of a configuration are those that are written, to the last place, and are written so again.

@@ -244,7 +244,7 @@ fn submodel<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Submodel, Error
 }
 
 fn group<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Group, Error> {
-    let known = ["prefix", "for", "let", "when", "dtype", "list"];
+    let known = ["prefix", "for", "let", "when", "check", "dtype", "list"];
     let mut table = Table::read(reader, "a group of tensors", value, &known)?;
     let tensors = table.required::<Vec<Vec<String>>>("list")?;
     let span = tensors.span();
@@ -261,6 +261,7 @@ fn group<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Group, Error> {
         counters: table.get("for")?.unwrap_or_default(),
         locals: table.get("let")?.unwrap_or_default(),
         when: table.get("when")?,
+        checks: table.get("check")?.unwrap_or_default(),
         dtype: table.get("dtype")?,
         tensors: tensors.collect::<Result<_, _>>()?,
     })

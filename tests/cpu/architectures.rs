@@ -525,6 +525,42 @@ fn beit_is_as_its_class_and_options_say() {
     );
 }
 
+#[test]
+fn beit_for_segments_has_its_pyramid_of_features() {
+    let class = "BeitForSemanticSegmentation";
+    let json = with(VIT, r#"{"num_hidden_layers": 4, "out_indices": [0, 1, 3, 4]}"#);
+    let of = |keys: &str, name: &str| tensor(class, &with(&json, keys), name);
+    assert_eq!(of("{}", "fpn1.3.weight"), (vec![64, 64, 2, 2], "normal(0, 0.02^2)".into(), vec![]));
+    assert_eq!(of("{}", "decode_head.bottleneck.conv.weight").0, [64, 5 * 64, 3, 3]);
+    assert_eq!(of(r#"{"pool_scales": [1, 2]}"#, "decode_head.bottleneck.conv.weight").0, [64, 3 * 64, 3, 3]);
+    assert!(!has(class, &with(&json, r#"{"pool_scales": [1, 2]}"#), "psp_modules.2.1.bn.weight"));
+    assert_eq!(of("{}", "decode_head.fpn_bottleneck.conv.weight").0, [64, 4 * 64, 3, 3]);
+    for (end, value) in [("weight", 1), ("bias", 0), ("running_mean", 0), ("running_var", 1)] {
+        for norm in ["fpn1.1", "decode_head.lateral_convs.2.bn", "decode_head.psp_modules.3.1.bn"] {
+            assert_eq!(of("{}", &format!("{norm}.{end}")), (vec![64], format!("constant({value})"), vec![]), "{norm}");
+        }
+    }
+    assert!(has(class, &json, "decode_head.fpn_convs.0.bn.num_batches_tracked"));
+    let deep = r#"{"auxiliary_num_convs": 2, "auxiliary_concat_input": true, "auxiliary_channels": 20}"#;
+    assert_eq!(of(deep, "auxiliary_head.convs.0.conv.weight").0, [20, 64, 3, 3]);
+    assert_eq!(of(deep, "auxiliary_head.convs.1.conv.weight").0, [20, 20, 3, 3]);
+    assert_eq!(of(deep, "auxiliary_head.conv_cat.conv.weight").0, [20, 84, 3, 3]);
+    assert_eq!(of(deep, "auxiliary_head.classifier.weight").0, [2, 20, 1, 1]);
+    assert!(!has(class, &json, "conv_cat.bn.num_batches_tracked"));
+    assert!(!has(class, &with(&json, r#"{"use_auxiliary_head": false}"#), "auxiliary_head.classifier.bias"));
+    assert!(!has(class, &json, "beit.pooler.layernorm.weight") && !has("BeitModel", &json, "classifier.weight"));
+
+    assert_refused(class, &without(&json, "out_indices"), "out_indices");
+    for value in
+        ["null", "3", "[0, 1, 3]", "[0, 1, 3, 5]", "[0, 1, 1, 4]", "[0, 3, 1, 4]", "[-1, 1, 3, 4]", "[0, 1, 2, \"3\"]"]
+    {
+        assert_refused(class, &with(&json, &format!("{{\"out_indices\": {value}}}")), "out_indices");
+    }
+    for (key, value) in [("auxiliary_num_convs", "-1"), ("auxiliary_channels", "null"), ("pool_scales", "3")] {
+        assert_refused(class, &with(&json, &format!("{{\"{key}\": {value}}}")), key);
+    }
+}
+
 const SWIN: &str = r#"{"embed_dim": 16, "depths": [1, 1, 2], "num_heads": [2, 4, 8], "window_size": 4, "image_size": 64,
     "patch_size": 4}"#;
 
@@ -554,6 +590,7 @@ fn swin_is_as_its_class_and_options_say() {
     );
     let absolute = r#"{"use_absolute_embeddings": true, "image_size": [64, 34]}"#;
     assert_eq!(of("SwinModel", absolute, "embeddings.position_embeddings").0, [1, 16 * 8, 16]);
+    assert_eq!(of("Swinv2Model", absolute, "embeddings.position_embeddings").0, [1, 16 * 8 + 1, 16]);
     assert_eq!(of("SwinForImageClassification", "{}", "classifier.weight").0, [2, 64]);
     assert_eq!(of("SwinForMaskedImageModeling", "{}", "decoder.0.weight").0, [32 * 32 * 3, 64, 1, 1]);
     assert_eq!(of("SwinForMaskedImageModeling", "{}", "swin.embeddings.mask_token").0, [1, 1, 16]);
@@ -567,7 +604,7 @@ fn swin_is_as_its_class_and_options_say() {
     assert_eq!(of("Swinv2Model", "{}", &format!("{second}continuous_position_bias_mlp.2.weight")).0, [2, 512]);
 
     for class in ["SwinForMaskedImageModeling", "Swinv2ForMaskedImageModeling"] {
-        assert_bad_numbers_are_refused(class, SWIN, &["embed_dim", "window_size"], &["embed_dim"]);
+        assert_bad_numbers_are_refused(class, SWIN, &["embed_dim", "window_size"], &[]);
         for key in ["depths", "num_heads"] {
             assert_refused(class, &without(SWIN, key), key);
             for value in
@@ -1405,7 +1442,7 @@ fn each_class_has_as_many_tensors_and_parameters_as_in_transformers() {
 fn published_models_have_their_numbers_of_parameters() {
     let path = fanin_tests::repository().join("tests/golden/published.json");
     let published: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    assert_eq!(published.len(), 66);
+    assert_eq!(published.len(), 73);
     for model in &published {
         let config = config(model);
         let tensors =

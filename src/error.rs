@@ -144,51 +144,26 @@ impl Error {
     }
 
     /// The kind of the error: its subject.
-    ///
-    /// ```
-    /// let error = fanin::Fans::new(0, 8).unwrap_err();
-    /// assert_eq!(error.kind(), fanin::ErrorKind::Shape);
-    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// The place of the error in a text or a model, if there is one: a line, a tensor.
-    ///
-    /// ```
-    /// let error = fanin::Fans::new(0, 8).unwrap_err();
-    /// assert_eq!(error.place(), None);
-    /// ```
     pub fn place(&self) -> Option<&str> {
         self.0.place.as_deref()
     }
 
     /// The thing that is wrong.
-    ///
-    /// ```
-    /// let error = fanin::Fans::new(0, 8).unwrap_err();
-    /// assert_eq!(error.thing(), "fan_in");
-    /// ```
     pub fn thing(&self) -> &str {
         &self.0.thing
     }
 
     /// The value of the thing: as it was given, or what happened to it.
-    ///
-    /// ```
-    /// let error = fanin::Fans::new(0, 8).unwrap_err();
-    /// assert_eq!(error.value(), "0");
-    /// ```
     pub fn value(&self) -> &str {
         &self.0.value
     }
 
     /// The allowed values; nothing, where no other request would have helped.
-    ///
-    /// ```
-    /// let error = fanin::Fans::new(0, 8).unwrap_err();
-    /// assert_eq!(error.allowed(), Some("at least 1"));
-    /// ```
     pub fn allowed(&self) -> Option<&str> {
         self.0.allowed.as_deref()
     }

@@ -389,90 +389,36 @@ impl Fill {
     }
 
     /// The random words that it is made of.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 7), Dtype::F16, 0..3)?;
-    /// assert_eq!(fill.stream(), Stream::numbered(0, 7));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn stream(&self) -> Stream {
         self.stream
     }
 
     /// The element type.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F16, 0..3)?;
-    /// assert_eq!(fill.dtype(), Dtype::F16);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn dtype(&self) -> Dtype {
         self.dtype
     }
 
     /// The dimensions of what is drawn; of a range, or of what is cut out of a tensor, one alone.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = zeros.fill(&[5, 8], Stream::numbered(0, 0), Dtype::F16)?;
-    /// assert_eq!(fill.slice(1, 2..4)?.shape(), [5, 2]);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn shape(&self) -> Vec<u64> {
         self.selection.shape()
     }
 
     /// The tensor's elements from the first one that is drawn to the last; a slice leaves out some of those between.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F16, 5..8)?;
-    /// assert_eq!(fill.range(), 5..8);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn range(&self) -> Range<u64> {
         self.selection.hull()
     }
 
     /// The number of elements.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F16, 5..8)?;
-    /// assert_eq!((fill.len(), fill.is_empty()), (3, false));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn len(&self) -> u64 {
         self.selection.len()
     }
 
     /// True if nothing is drawn.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// assert!(Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F16, 5..5)?.is_empty());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// The number of bytes.
-    ///
-    /// ```
-    /// # use fanin::{Distribution, Dtype, Fill, Stream};
-    /// # let zeros = Distribution::Constant { value: 0.0 };
-    /// assert_eq!(Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F16, 5..8)?.byte_len(), 6);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn byte_len(&self) -> u64 {
         self.dtype.bytes(self.len())
     }

@@ -69,15 +69,6 @@ impl Matrix {
     /// # Errors
     /// [`ErrorKind::Shape`] for a shape without the layout's dimensions or with one of 0; unless batch axes are the first ones and
     /// those of outputs follow one another, behind them or at the end.
-    ///
-    /// ```
-    /// use fanin::{Layout, Matrix};
-    ///
-    /// let experts = Matrix::of(&[8, 256, 512], Layout::BATCH_IN_OUT)?;
-    /// assert_eq!((experts.rows(), experts.columns()), (256, 512));
-    /// assert!(Matrix::of(&[768], Layout::OUT_IN).is_err());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn of(shape: &[u64], layout: Layout) -> Result<Matrix, Error> {
         let Sides { outputs, inputs, kernel, outputs_first, .. } = Sides::new(shape, layout)?;
         let rest = inputs * kernel.iter().product::<u64>();

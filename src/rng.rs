@@ -62,11 +62,6 @@ impl Generator for Blocks {
 
 impl StreamRng {
     /// The stream whose words these are.
-    ///
-    /// ```
-    /// let stream = fanin::Stream::named(42, "weight");
-    /// assert_eq!(stream.rng().stream(), stream);
-    /// ```
     pub fn stream(&self) -> Stream {
         self.0.core.stream
     }

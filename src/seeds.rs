@@ -21,11 +21,6 @@ use sha2::{Digest, Sha256};
 use crate::JaxKey;
 
 /// The seed of a tensor for `tf.random.stateless_*`: the second number becomes `h`, as a signed number, of itself and the name.
-///
-/// ```
-/// let [a, b] = fanin::seeds::tensorflow([1, 2], "weight");
-/// assert_eq!((a, b), (1, 6_463_514_376_938_362_595));
-/// ```
 pub fn tensorflow(seed: [i64; 2], name: &str) -> [i64; 2] {
     [seed[0], hash(seed[1], name) as i64]
 }

@@ -109,14 +109,6 @@ impl Probe {
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`] for 0 and for more than 2^32.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// # let probe = Probe::new("he_normal".parse()?, Activation::Relu);
-    /// assert_eq!(probe.clone().with_depth(50)?.depth(), 50);
-    /// assert!(probe.with_depth(0).is_err());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn with_depth(self, depth: u64) -> Result<Probe, Error> {
         within("the depth", depth, MOST)?;
         Ok(Probe { depth, ..self })
@@ -126,13 +118,6 @@ impl Probe {
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`] for 0 and for more than 2^32.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// # let probe = Probe::new("he_normal".parse()?, Activation::Relu);
-    /// assert_eq!(probe.with_width(1024)?.width(), 1024);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn with_width(self, width: u64) -> Result<Probe, Error> {
         within("the width", width, MOST)?;
         Ok(Probe { width, ..self })
@@ -142,83 +127,37 @@ impl Probe {
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`] for 0 and for more than 2^20.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// # let probe = Probe::new("he_normal".parse()?, Activation::Relu);
-    /// assert_eq!(probe.with_batch(64)?.batch(), 64);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn with_batch(self, batch: u64) -> Result<Probe, Error> {
         within("the batch", batch, MOST_BATCH)?;
         Ok(Probe { batch, ..self })
     }
 
     /// The same with biases drawn by a scheme, which has the weight's fans where it needs some, as in PyTorch.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// let tanh = Probe::new("lecun_normal".parse()?, Activation::Tanh).with_bias("normal:std=0.3".parse()?);
-    /// assert!(tanh.theory()?.unwrap().fixed_point > 0.0);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn with_bias(self, bias: Scheme) -> Probe {
         Probe { bias, ..self }
     }
 
     /// The same with other inputs.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Input, Probe};
-    /// let probe = Probe::new("lecun_normal".parse()?, Activation::Tanh).with_input(Input::Uniform);
-    /// # let _ = probe;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn with_input(self, input: Input) -> Probe {
         Probe { input, ..self }
     }
 
     /// The same with other random values. Weights are those of the streams `layer.0.weight`, `layer.1.weight` and so on of this seed.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// let probe = Probe::new("lecun_normal".parse()?, Activation::Tanh).with_seed(42);
-    /// assert_eq!(probe.seed(), 42);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn with_seed(self, seed: u64) -> Probe {
         Probe { seed, ..self }
     }
 
     /// The same with other weights.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// let probe = Probe::new("standard".parse()?, Activation::Tanh).with_scheme("lecun_normal".parse()?);
-    /// assert_eq!(probe.scheme(), fanin::scheme::lecun_normal());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn with_scheme(self, scheme: Scheme) -> Probe {
         Probe { scheme, ..self }
     }
 
     /// The scheme of the weights.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// let scheme = fanin::scheme::he_normal();
-    /// assert_eq!(Probe::new(scheme, Activation::Relu).scheme(), scheme);
-    /// ```
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
     /// The function behind each layer.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// assert_eq!(Probe::new(fanin::scheme::zeros(), Activation::Relu).activation(), Activation::Relu);
-    /// ```
     pub const fn activation(&self) -> Activation {
         self.activation
     }
@@ -252,12 +191,6 @@ impl Probe {
     }
 
     /// The memory that it takes, in bytes: all layers' pre-activations, and one layer's weights.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// let probe = Probe::new(fanin::scheme::zeros(), Activation::Relu);
-    /// assert_eq!(probe.bytes(), 4 * (22 * 512 * 256 + 512 * 512));
-    /// ```
     pub const fn bytes(&self) -> u128 {
         let (depth, width, batch) = (self.depth as u128, self.width as u128, self.batch as u128);
         4 * (width * batch * (depth + 2) + width * width)
@@ -268,13 +201,6 @@ impl Probe {
     /// # Errors
     /// Those of [`Scheme::distribution_of_fans`] and [`Distribution::fill`](crate::Distribution::fill); [`ErrorKind::Memory`] where it would take more
     /// than 16 GiB; [`ErrorKind::Parameter`] for a batch of 1 in layers of 1 unit, which has no deviation.
-    ///
-    /// ```
-    /// # use fanin::probe::{Activation, Probe};
-    /// let probe = Probe::new("he_normal".parse()?, Activation::Relu);
-    /// assert!(probe.check().is_ok() && probe.with_width(1 << 20)?.check().is_err());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn check(&self) -> Result<(), Error> {
         self.draws().map(|_| ())
     }

@@ -41,14 +41,6 @@ impl Spectrum {
     ///
     /// # Errors
     /// [`ErrorKind::Slice`] if there are not so many values, or some are no finite numbers.
-    ///
-    /// ```
-    /// use fanin::probe::Spectrum;
-    ///
-    /// let spectrum = Spectrum::of(&[3.0, 0.0, 0.0, -2.0, 0.0, 0.0], 3, 2)?;
-    /// assert!((spectrum.largest - 3.0).abs() < 1e-6 && (spectrum.smallest - 2.0).abs() < 1e-6);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn of(matrix: &[f32], rows: usize, columns: usize) -> Result<Spectrum, Error> {
         if rows.checked_mul(columns) != Some(matrix.len()) {
             let allowed = format!("those of {rows} rows and {columns} columns");

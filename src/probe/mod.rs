@@ -163,29 +163,21 @@ impl Probe {
     }
 
     /// The number of layers.
-    ///
-    /// See [`with_depth`](Probe::with_depth) for an example.
     pub const fn depth(&self) -> u64 {
         self.depth
     }
 
     /// The number of units of a layer.
-    ///
-    /// See [`with_width`](Probe::with_width) for an example.
     pub const fn width(&self) -> u64 {
         self.width
     }
 
     /// The number of inputs.
-    ///
-    /// See [`with_batch`](Probe::with_batch) for an example.
     pub const fn batch(&self) -> u64 {
         self.batch
     }
 
     /// The seed.
-    ///
-    /// See [`with_seed`](Probe::with_seed) for an example.
     pub const fn seed(&self) -> u64 {
         self.seed
     }

@@ -61,6 +61,20 @@ pub enum Structure {
         /// The number of elements that follow one another with the same index.
         inner: u64,
     },
+    /// Sines and cosines of positions, a row each: of the position times `theta^(-k / n)` for k = 0, 1, ..., where n is half the number of
+    /// channels, or one less with `endpoint`.
+    Sinusoids {
+        /// The number of rows.
+        positions: u64,
+        /// The number of columns, half of them sines and half cosines; of an odd number, the sines are one more.
+        channels: u64,
+        /// The base of the frequencies, at least 1.
+        theta: f64,
+        /// True if the last frequency is `1 / theta` itself.
+        endpoint: bool,
+        /// True if the sine and the cosine of a frequency are neighbours, false if all sines come before all cosines.
+        interleaved: bool,
+    },
 }
 
 /// The function that a [`Structure::Sequence`] takes of its line.
@@ -97,7 +111,7 @@ impl Function {
     }
 }
 
-/// The longest sequence: a device gets its values from the host.
+/// The largest number of a sequence's values: a device gets them from the host.
 const MOST_VALUES: u64 = 1 << 24;
 
 impl Structure {
@@ -150,6 +164,19 @@ impl Structure {
                 }
                 Ok(())
             }
+            Structure::Sinusoids { positions, channels, theta, endpoint, .. } => {
+                require(theta.is_finite() && theta >= 1.0, "theta", theta, "finite and at least 1")?;
+                if endpoint && (channels < 4 || !channels.is_multiple_of(2)) {
+                    let allowed = "an even number from 4 on, where the last frequency is 1 / theta (endpoint=true)";
+                    return Err(Error::new(ErrorKind::Shape, "how many channels sinusoids have", channels, allowed));
+                }
+                if !positions.checked_mul(channels).is_some_and(|count| (1..=MOST_VALUES).contains(&count)) {
+                    let value = format!("{positions} positions of {channels} channels");
+                    let allowed = format!("1 to {MOST_VALUES} values");
+                    return Err(Error::new(ErrorKind::Shape, "what sinusoids are of", value, allowed));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -157,7 +184,7 @@ impl Structure {
         match *self {
             Structure::Orthogonal { .. } | Structure::Sparse { .. } => 0.0,
             Structure::Identity { gain, .. } => gain * self.ones(),
-            Structure::Sequence { count, .. } => self.values().sum::<f64>() / count as f64,
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } => self.moments().0,
         }
     }
 
@@ -171,10 +198,7 @@ impl Structure {
                 let (outputs, _) = outputs_and_inputs(&matrix);
                 std * (1.0 - self.zeros() as f64 / outputs as f64).sqrt()
             }
-            Structure::Sequence { count, .. } => {
-                let mean = self.mean();
-                (self.values().map(|y| (y - mean).powi(2)).sum::<f64>() / count as f64).sqrt()
-            }
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } => self.moments().1,
         }
     }
 
@@ -184,6 +208,7 @@ impl Structure {
             Structure::Orthogonal { gain, .. } | Structure::Identity { gain, .. } => gain.abs(),
             Structure::Sparse { std, .. } => NORMAL_REACH * std,
             Structure::Sequence { .. } => self.values().fold(0.0, |most, y| y.abs().max(most)),
+            Structure::Sinusoids { .. } => 1.0,
         }
     }
 
@@ -201,13 +226,49 @@ impl Structure {
         (sparsity * outputs_and_inputs(&matrix).0 as f64).ceil() as u64
     }
 
-    /// A sequence's values.
-    pub(crate) fn values(&self) -> impl Iterator<Item = f64> + use<> {
-        let (start, step, function, count) = match *self {
-            Structure::Sequence { start, step, function, count, .. } => (start, step, function, count),
-            _ => (0.0, 0.0, Function::Linear, 0),
+    /// The number of a sequence's values, and of the elements that follow one another with each.
+    pub(crate) fn sequence(&self) -> Option<(u64, u64)> {
+        match *self {
+            Structure::Sequence { count, inner, .. } => Some((count, inner)),
+            Structure::Sinusoids { positions, channels, .. } => Some((positions.saturating_mul(channels), 1)),
+            _ => None,
+        }
+    }
+
+    /// A sequence's value at each index.
+    pub(crate) fn value(&self) -> impl Fn(u64) -> f64 + use<> {
+        let structure = *self;
+        // Of the frequencies' logarithms.
+        let step = match structure {
+            Structure::Sinusoids { channels, theta, endpoint, .. } => {
+                -special::ln(theta) / (channels as f64 / 2.0 - f64::from(u8::from(endpoint)))
+            }
+            _ => 0.0,
         };
-        (0..count).map(move |index| function.value(start + index as f64 * step))
+        move |index| match structure {
+            Structure::Sequence { start, step, function, .. } => function.value(start + index as f64 * step),
+            Structure::Sinusoids { channels, interleaved, .. } => {
+                let (position, channel) = (index / channels, index % channels);
+                let sines = channels.div_ceil(2);
+                let (k, is_sine) =
+                    if interleaved { (channel / 2, channel % 2 == 0) } else { (channel % sines, channel < sines) };
+                let angle = position as f64 * special::exp(k as f64 * step);
+                if is_sine { special::sin(angle) } else { special::cos(angle) }
+            }
+            _ => f64::NAN,
+        }
+    }
+
+    /// A sequence's values.
+    fn values(&self) -> impl Iterator<Item = f64> + use<> {
+        (0..self.sequence().map_or(0, |(count, _)| count)).map(self.value())
+    }
+
+    /// Mean and standard deviation of a sequence's values.
+    fn moments(&self) -> (f64, f64) {
+        let count = self.sequence().map_or(0, |(count, _)| count) as f64;
+        let mean = self.values().sum::<f64>() / count;
+        (mean, (self.values().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt())
     }
 
     /// A check that a dtype holds the values that are not zero.
@@ -216,7 +277,7 @@ impl Structure {
         let largest = match *self {
             Structure::Orthogonal { gain, .. } | Structure::Identity { gain, .. } => gain,
             Structure::Sparse { std, .. } => std,
-            Structure::Sequence { .. } => self.reach(),
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } => self.reach(),
         };
         let typical = match *self {
             Structure::Orthogonal { gain, matrix } => gain / (matrix.longer() as f64).sqrt(),
@@ -232,16 +293,14 @@ impl Structure {
             Structure::Orthogonal { matrix, .. }
             | Structure::Identity { matrix, .. }
             | Structure::Sparse { matrix, .. } => Some(matrix),
-            Structure::Sequence { .. } => None,
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } => None,
         }
     }
 
     /// Elements after which it begins anew.
     pub(crate) fn period(&self) -> u64 {
-        match *self {
-            Structure::Sequence { count, inner, .. } => count * inner,
-            _ => self.matrix().map_or(1, |matrix| matrix.len()),
-        }
+        let sequence = self.sequence().map(|(count, inner)| count * inner);
+        sequence.or(self.matrix().map(|matrix| matrix.len())).unwrap_or(1)
     }
 }
 
@@ -279,6 +338,10 @@ impl fmt::Display for Structure {
             }
             Structure::Sequence { start, step, function, count, inner } => {
                 write!(f, "arange:start={},step={},function={function},count={count},inner={inner}", n(start), n(step))
+            }
+            Structure::Sinusoids { positions, channels, theta, endpoint, interleaved } => {
+                write!(f, "sinusoids:positions={positions},channels={channels},theta={},", n(theta))?;
+                write!(f, "endpoint={endpoint},interleaved={interleaved}")
             }
         }
     }

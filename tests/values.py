@@ -378,6 +378,39 @@ def tail(x):
     return half * (half * exp(-(x - cut) * (x + cut)) / (ROOT_PI * fraction))
 
 
+P = float.fromhex("0x1.921fb54p+0")
+Q = float.fromhex("0x1.10b461p-30")
+R = float.fromhex("0x1.a62633145c06ep-58")
+
+
+def turned(x):
+    """Sine, cosine and how many quarter turns are taken off."""
+    k = math.floor(x / (P + Q) + 0.5)
+    a = x - k * P
+    b = a - k * Q
+    rest = b - k * R
+    t = ((a - b) - k * Q) + ((b - rest) - k * R)
+    q = rest * rest
+
+    def series(m):
+        total = 1.0
+        for n in range(m, 2, -2):
+            total = 1 - q / (n * (n + 1)) * total
+        return total
+
+    return rest - (rest * (q / 6 * series(16)) - t), 1 - (q / 2 * series(15) + rest * t), k
+
+
+def sin(x):
+    sine, cosine, k = turned(x)
+    return (sine, cosine, -sine, -cosine)[k % 4]
+
+
+def cos(x):
+    sine, cosine, k = turned(x)
+    return (cosine, -sine, -cosine, sine)[k % 4]
+
+
 # 4. Kernels, in f32: every operation is rounded by `r`.
 
 r = f32
@@ -742,6 +775,17 @@ def permuted(stream, input_, outputs, output):
             return x
 
 
+def sinusoids(positions, channels, theta, endpoint, interleaved, dtype):
+    n, sines = channels / 2 - (1 if endpoint else 0), math.ceil(channels / 2)
+
+    def value(e):
+        p, c = e // channels % positions, e % channels
+        k, function = (c // 2, (sin, cos)[c % 2]) if interleaved else (c % sines, sin if c < sines else cos)
+        return held(ends(dtype), function(p * exp(k * (-ln(theta) / n))), dtype)
+
+    return value
+
+
 def structure(scheme, shape, layout, stream, dtype):
     """A function from an element's number to its bits."""
     name, _, text = scheme.partition(":")
@@ -766,6 +810,8 @@ def structure(scheme, shape, layout, stream, dtype):
             return 0 if permuted(stream, input_, matrix.outputs, output) < zeros else draw(made, stream, [e], dtype)[0]
 
         return sparse
+    if name == "sinusoids":
+        return sinusoids(*shape[-2:], number_of("theta"), p["endpoint"] == "true", p["interleaved"] == "true", dtype)
     axis = int(p.get("axis", -1)) % len(shape)
     count, inner = shape[axis], math.prod(shape[axis + 1 :])
     start, function = number_of("start"), p.get("function", "linear")
@@ -958,7 +1004,7 @@ def streams():
 
 
 def functions():
-    known = {"exp": exp, "expm1": expm1, "erfc": erfc, "ln": ln}
+    known = {"exp": exp, "expm1": expm1, "erfc": erfc, "ln": ln, "sin": sin, "cos": cos}
     for line in lines_of("tests/golden/special.txt"):
         name, argument, theirs = line.split(" ")
         if name in known:
@@ -1030,7 +1076,7 @@ def main():
         return 0
     comparison.of("known answers of Philox", known_philox())
     comparison.of("native streams and generators of tests/golden/streams.txt", streams())
-    comparison.of("values of exp, expm1, erfc and ln of tests/golden/special.txt", functions())
+    comparison.of("values of exp, expm1, erfc, ln, sin and cos of tests/golden/special.txt", functions())
     comparison.of("native kernels' numbers of tests/golden/numbers.txt", numbers())
     pairs = list(zip(ours.split("\n"), theirs.split("\n")))
     comparison.of("lines of vectors in VALUES.md", ((a[:40], a, b) for a, b in pairs))

@@ -125,7 +125,7 @@ test("what the page's kernels do not draw, the library draws, by whatever name",
     ["identity:gain=2", "40x60", "in_out"], ["eye", "9x9", "out_in"], ["dirac:groups=2", "8x4x3x3", "out_in"],
     ["sparse:sparsity=0.25,std=0.1", "50x70", "out_in"], ["arange", "1000", "out_in"], ["linspace:start=1,end=2,axis=0", "40x30", "out_in"],
     ["inverse_frequencies", "64", "out_in"], ["log_uniform:low=1e-3,high=0.1", "40x30", "out_in"],
-    ["log_of_uniform:low=1,high=16", "40x30", "out_in"],
+    ["sinusoids", "40x30", "out_in"], ["log_of_uniform:low=1,high=16", "40x30", "out_in"],
     ["inverse_softplus:low=1e-3,high=0.1,floor=1e-4", "300", "out_in"],
     // Resolved by the library, drawn by the GPU.
     ["kaiming_uniform", "300x20", "out_in"], ["he_normal:nonlinearity=tanh", "300x20", "out_in"], ["xavier_normal", "300x20", "in_out"], ["uniform_unit_scaling", "300x20", "out_in"],

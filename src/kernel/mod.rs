@@ -129,7 +129,9 @@ impl Sampler {
         let is_fixed = matches!(
             distribution,
             Distribution::Constant { .. }
-                | Distribution::Structured(Structure::Identity { .. } | Structure::Sequence { .. })
+                | Distribution::Structured(
+                    Structure::Identity { .. } | Structure::Sequence { .. } | Structure::Sinusoids { .. }
+                )
         );
         let is_common = matches!(
             distribution,
@@ -181,7 +183,9 @@ fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
         Distribution::LogUniform { .. }
         | Distribution::LogOfUniform { .. }
         | Distribution::InverseSoftplus { .. }
-        | Distribution::Structured(Structure::Sequence { .. }) => Sampler::Values(Values::new(distribution, dtype)?),
+        | Distribution::Structured(Structure::Sequence { .. } | Structure::Sinusoids { .. }) => {
+            Sampler::Values(Values::new(distribution, dtype)?)
+        }
     })
 }
 

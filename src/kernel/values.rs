@@ -71,15 +71,10 @@ impl Values {
         }
     }
 
-    /// A sequence's values, if it is one, and how many elements have each.
-    pub fn sequence(&self) -> Option<(impl Iterator<Item = f32>, u64)> {
-        match self.distribution {
-            Distribution::Structured(structure @ Structure::Sequence { inner, .. }) => {
-                let values = *self;
-                Some((structure.values().map(move |value| values.held(value)), inner))
-            }
-            _ => None,
-        }
+    /// The sequence, if it is one, that the values are of: how many it has, and how many elements that follow one another have each.
+    pub fn sequence(&self) -> Option<(Structure, u64, u64)> {
+        let Distribution::Structured(structure) = self.distribution else { return None };
+        structure.sequence().map(|(count, inner)| (structure, count, inner))
     }
 
     /// The value of a word of the stream.
@@ -105,12 +100,11 @@ impl Twin for Values {
 
     #[cfg(feature = "gpu")]
     fn table(&self) -> Option<Table> {
-        let (sequence, inner) = self.sequence()?;
-        let words: Vec<u32> = sequence.map(f32::to_bits).collect();
-        let len = words.len() as u64;
-        let head = [(len * inner) as u32, inner as u32, ANY, 0, 1, 0, len as u32, 0];
-        let words = head.into_iter().chain(words).collect();
-        Some(Table { words, rows: Rows { len: len * inner, count: 1, first: 0 } })
+        let (structure, count, inner) = self.sequence()?;
+        let head = [(count * inner) as u32, inner as u32, ANY, 0, 1, 0, count as u32, 0];
+        let values = (0..count).map(structure.value()).map(|value| self.held(value).to_bits());
+        let words = head.into_iter().chain(values).collect();
+        Some(Table { words, rows: Rows { len: count * inner, count: 1, first: 0 } })
     }
 
     #[cfg(feature = "gpu")]
@@ -133,21 +127,24 @@ impl Twin for Values {
 
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {
         let Piece { range, elements, .. } = piece;
-        let Some((sequence, inner)) = self.sequence() else {
+        let Some((structure, count, inner)) = self.sequence() else {
             for (element, value) in elements.iter_mut().zip(self.drawn(source.stream, range)) {
                 *element = T::round(value);
             }
             return;
         };
-        // Only those that are wanted, where the range is shorter than a period.
-        let table: Vec<f32> = sequence.collect();
+        // Each value once, from the first that is wanted on.
+        let first = range.start / inner;
+        let wanted = (range.end.div_ceil(inner) - first).min(count);
+        let value = structure.value();
+        let table: Vec<T> = (0..wanted).map(|i| T::round(self.held(value((first + i) % count)))).collect();
         let mut rest = elements;
         let mut at = range.start;
         while !rest.is_empty() {
-            let count = rest.len().min((inner - at % inner).min(u64::from(u32::MAX)) as usize);
-            let (same, after) = rest.split_at_mut(count);
-            same.fill(T::round(table[(at / inner % table.len() as u64) as usize]));
-            (rest, at) = (after, at + count as u64);
+            let len = rest.len().min((inner - at % inner).min(u64::from(u32::MAX)) as usize);
+            let (same, after) = rest.split_at_mut(len);
+            same.fill(table[((at / inner - first) % count) as usize]);
+            (rest, at) = (after, at + len as u64);
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 pub use named::{
     arange, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform, identity,
     inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_of_uniform, log_uniform, normal,
-    ones, orthogonal, sparse, standard, truncated_at, truncated_normal, uniform, uniform_unit_scaling,
+    ones, orthogonal, sinusoids, sparse, standard, truncated_at, truncated_normal, uniform, uniform_unit_scaling,
     variance_scaling_initializer, zeros,
 };
 
@@ -46,12 +46,13 @@ pub use shaped::{Shaped, Until};
 /// | `arange` | f(start + index step) along an axis | `start=0`, `step=1`, `axis=-1`, `function=linear` (`log`, `exp`) |
 /// | `linspace` | the same from `start` to `end` | `start`, `end` (must be given), `endpoint=true`, `axis=-1`, `function=linear` |
 /// | `inverse_frequencies` | theta^(-index / n) | `theta=10000`, `axis=-1` |
+/// | `sinusoids` | sine and cosine of position theta^(-k / n), n = channels / 2, or one less | `theta=10000`, `endpoint=false`, `interleaved=true` |
 /// | `log_uniform` | exp(U\[ln low, ln high)) | `low`, `high` (must be given) |
 /// | `log_of_uniform` | ln(U\[low, high)) | `low`, `high` (must be given) |
 /// | `inverse_softplus` (`inverse_softplus_log_uniform`) | x + ln(1 - exp(-x)) of x = max(log-uniform, floor): Mamba's time steps | `low=0.001`, `high=0.1`, `floor=0.0001` |
 ///
 /// All from `standard` to `variance_scaling_initializer` are one mechanism, [`VarianceScaling`]; from `orthogonal` to
-/// `inverse_frequencies` they are [`Shaped`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
+/// `sinusoids` they are [`Shaped`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
 /// `nonlinearity` a [`Nonlinearity`](crate::Nonlinearity), `truncated=true` [`Spread::TruncatedNormal`].
 ///
 /// # Which scheme is which
@@ -74,6 +75,9 @@ pub use shaped::{Shaped, Until};
 /// | JAX `delta_orthogonal(scale)` | `delta_orthogonal:gain=..` |
 /// | PyTorch `eye_`, `dirac_(w, groups)`, Keras `Identity(gain)` | `identity`, `dirac:groups=..`, `identity:gain=..` |
 /// | PyTorch `sparse_(w, sparsity, std)` | `sparse:sparsity=..,std=..` |
+/// | Position tables of the Transformer paper, XLM, DistilBERT | `sinusoids` |
+/// | of transformers' Marian, Pegasus, RoFormer | `sinusoids:interleaved=false` |
+/// | of tensor2tensor, fairseq, Whisper | `sinusoids:interleaved=false,endpoint=true` |
 ///
 /// # As text
 /// A name, then keys: `NAME[:key=value,...]`. Neither case nor `-` for `_` matters.

@@ -328,6 +328,23 @@ pub fn inverse_frequencies(theta: f64, axis: i64) -> Result<Scheme, Error> {
     Ok(Scheme::Shaped(Shaped::Sequence { start: 0.0, until, function: Function::Exp, axis }))
 }
 
+/// Sines and cosines of positions, in the last two dimensions: `sin(p theta^(-2k / channels))` in channel 2k of position p, and the cosine in
+/// channel 2k + 1. A. Vaswani et al., "Attention is all you need", NIPS 2017, <https://doi.org/10.48550/arXiv.1706.03762>.
+///
+/// [`Shaped::Sinusoids`] has other orders and frequencies, such as Whisper's.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let fill = scheme::sinusoids(10000.0).fill(&[3, 2], Layout::OUT_IN, Stream::named(42, "x"), Dtype::F32)?;
+/// let sine_and_cosine = |x: f64| [x.sin() as f32, x.cos() as f32];
+/// assert_eq!(cpu::vec::<f32>(&fill)?, [0.0, 1.0, 2.0].map(sine_and_cosine).concat());
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn sinusoids(theta: f64) -> Scheme {
+    Scheme::Shaped(Shaped::Sinusoids { theta, endpoint: false, interleaved: true })
+}
+
 /// exp(U\[ln low, ln high)).
 ///
 /// ```

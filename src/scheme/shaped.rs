@@ -64,6 +64,15 @@ pub enum Shaped {
         /// The dimension; negative numbers count from the last one, -1.
         axis: i64,
     },
+    /// Sines and cosines, positions by channels: the last two dimensions of a weight. See [`Structure::Sinusoids`].
+    Sinusoids {
+        /// The base of the frequencies, at least 1.
+        theta: f64,
+        /// True if the last frequency is `1 / theta` itself.
+        endpoint: bool,
+        /// True if the sine and the cosine of a frequency are neighbours, false if all sines come before all cosines.
+        interleaved: bool,
+    },
 }
 
 /// The step or the end of a sequence.
@@ -96,6 +105,7 @@ impl Shaped {
                 finite("start", start)?;
                 finite("the sequence's step or end", x)
             }
+            Shaped::Sinusoids { .. } => self.resolve(&[1, 4], Layout::OUT_IN).map(|_| ()),
             _ => self.resolve(&[1, 1], Layout::OUT_IN).map(|_| ()),
         }
     }
@@ -147,6 +157,15 @@ impl Shaped {
                 };
                 Structure::Sequence { start, step, function, count, inner }
             }
+            Shaped::Sinusoids { theta, endpoint, interleaved } => {
+                dimensions_in(shape, 2..=usize::MAX, "sinusoids")?;
+                elements(shape)?;
+                if shape.contains(&0) {
+                    return Ok(Distribution::Constant { value: 0.0 });
+                }
+                let (positions, channels) = (shape[shape.len() - 2], shape[shape.len() - 1]);
+                Structure::Sinusoids { positions, channels, theta, endpoint, interleaved }
+            }
         };
         structure.check()?;
         Ok(Distribution::Structured(structure))
@@ -164,7 +183,7 @@ impl Shaped {
                 wrong(value, "the same in both, or in one of them alone")
             }
             // The place of an element along its axis is the same in any layout.
-            Shaped::Sequence { .. } => Ok(1),
+            Shaped::Sequence { .. } | Shaped::Sinusoids { .. } => Ok(1),
             _ if said != 1 => {
                 let value = format!("{said} in the layout {layout}, for the scheme {self}");
                 wrong(value, "1, as this scheme takes a weight as one matrix, in all frameworks")
@@ -204,6 +223,9 @@ impl fmt::Display for Shaped {
                     Until::Before(end) => ("linspace", "end", end, ",endpoint=false"),
                 };
                 write!(f, "{name}:start={},{key}={}{more},function={function},axis={axis}", n(start), n(x))
+            }
+            Shaped::Sinusoids { theta, endpoint, interleaved } => {
+                write!(f, "sinusoids:theta={},endpoint={endpoint},interleaved={interleaved}", n(theta))
             }
         }
     }

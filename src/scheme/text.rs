@@ -35,6 +35,7 @@ enum Name {
     Arange,
     Linspace,
     InverseFrequencies,
+    Sinusoids,
     LogUniform,
     LogOfUniform,
     InverseSoftplus,
@@ -68,6 +69,7 @@ impl Named for Name {
         (Name::Arange, "arange", &[]),
         (Name::Linspace, "linspace", &[]),
         (Name::InverseFrequencies, "inverse_frequencies", &[]),
+        (Name::Sinusoids, "sinusoids", &[]),
         (Name::LogUniform, "log_uniform", &[]),
         (Name::LogOfUniform, "log_of_uniform", &[]),
         (Name::InverseSoftplus, "inverse_softplus", &["inverse_softplus_log_uniform"]),
@@ -187,6 +189,19 @@ impl FromKeyed for Scheme {
                 Shaped::Sequence { start, until, function, axis: keys.axis()? }.into()
             }
             Name::InverseFrequencies => inverse_frequencies(keys.number("theta", 10_000.0)?, keys.axis()?)?,
+            Name::Sinusoids => {
+                let theta = keys.number("theta", 10_000.0)?;
+                let (endpoint, interleaved) = (keys.truth("endpoint", false)?, keys.truth("interleaved", true)?);
+                match keys.count("positions", 0)? {
+                    Some(positions) => {
+                        let channels = keys.count("channels", 0)?;
+                        let channels =
+                            channels.ok_or_else(|| keys.missing("channels", "a whole number beside positions"))?;
+                        structured(Structure::Sinusoids { positions, channels, theta, endpoint, interleaved })
+                    }
+                    None => Shaped::Sinusoids { theta, endpoint, interleaved }.into(),
+                }
+            }
             Name::LogUniform => log_uniform(keys.required("low")?, keys.required("high")?),
             Name::LogOfUniform => log_of_uniform(keys.required("low")?, keys.required("high")?),
             Name::InverseSoftplus => {

@@ -25,6 +25,11 @@ near_one = [1 + s * 10.0 ** -random.uniform(0, 15.5) for s in (1, -1) for _ in r
 subnormal = [5e-324, 1e-310, 2.2250738585072009e-308, 2.2250738585072014e-308, 1.7976931348623157e308]
 edges = [0.5**0.5, 2.0**0.5, 1.4142135623730954, 0.5, 1.0, 2.0]
 points["ln"] = [abs(x) for x in spread + small] + small_and_large + near_one + subnormal + edges
+# Positions times frequencies, anything up to 2^24, and the f64s nearest to zeros of either function.
+angles = [random.randrange(1, 100_000) * 10_000 ** -random.uniform(0, 1) for _ in range(400)]
+angles += [random.uniform(-1, 1) * 2.0 ** random.uniform(-30, 24) for _ in range(400)] + [1.0, 99_999.0, 16_777_215.0, 16_777_216.0]
+zeros = [float(k * mpmath.pi / 2) for k in [*range(1, 60), *(random.randrange(60, 10_680_707) for _ in range(200))]]
+points["sin"] = points["cos"] = spread + small + angles + zeros
 lines = ["# function, argument (an f64), value to 20 digits; by tests/golden/special_known.py, with mpmath"]
 for name, arguments in points.items():
     for x in arguments:

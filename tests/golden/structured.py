@@ -14,6 +14,7 @@ structured.safetensors holds f32 tensors. Its metadata has, under each tensor's 
     holds             "values"; "pattern", 1 where the weight is not zero; "zeros in each column", a count for each;
                       "sample", values whose distribution alone is the scheme's
     ulps              of functions: how far the framework's f32 is at most from the exact value's, rounded to nearest
+    off               the same as a plain number, of what a framework works out in f32 itself
 
 structured.json lists the weights of recurrent layers, their shapes, and whether all their elements together are one orthogonal matrix,
 [rest, last dimension].
@@ -48,14 +49,17 @@ class Cases:
     def __init__(self):
         self.tensors, self.about = {}, {}
 
-    def add(self, name, values, scheme, layout, holds="values", shape=None, exact=None):
+    def add(self, name, values, scheme, layout, holds="values", shape=None, exact=None, is_in_f32=False):
         values = numpy.ascontiguousarray(numpy.asarray(values), dtype=numpy.float32)
         framework = name.split(".")[0]
         about = {"scheme": scheme, "layout": layout, "shape": list(shape or values.shape)}
         about |= {"framework": f"{framework} {VERSIONS[framework]}", "holds": holds}
         if exact is not None:
             exact = numpy.broadcast_to(exact.astype(numpy.float32), values.shape)
-            about["ulps"] = int(numpy.abs(values.view(numpy.int32) - exact.view(numpy.int32)).max())
+            if is_in_f32:
+                about["off"] = float(numpy.abs(values - exact).max())
+            else:
+                about["ulps"] = int(numpy.abs(values.view(numpy.int32) - exact.view(numpy.int32)).max())
         assert name not in self.tensors, name
         self.tensors[name], self.about[name] = values, json.dumps(about)
 
@@ -134,6 +138,33 @@ def rotary(cases):
             cases.add(f"transformers.inv_freq.{theta}.{dim}", values, scheme, "out_in", exact=exact)
 
 
+def sinusoids(cases):
+    def exact(shape, n, is_sine, k):
+        angles = numpy.arange(shape[0], dtype=numpy.float64)[:, None] / numpy.float64(10000) ** (k / n)
+        return numpy.where(is_sine, numpy.sin(angles), numpy.cos(angles))
+
+    def halves(channels):
+        sines, channel = -(-channels // 2), numpy.arange(channels)
+        return channel < sines, channel % sines
+
+    models = transformers.models
+    marian = models.marian.modeling_marian.MarianSinusoidalPositionalEmbedding
+    for shape in [(512, 6), (40, 9), (7, 1)]:
+        values = marian(*shape).create_weight()
+        scheme = "sinusoids:interleaved=false"
+        cases.add(f"transformers.marian.{text(shape)}", values, scheme, "out_in", exact=exact(shape, shape[1] / 2, *halves(shape[1])))
+    for shape in [(512, 6), (40, 9)]:
+        values = models.distilbert.modeling_distilbert.create_sinusoidal_embeddings(*shape, torch.empty(shape))
+        channel = numpy.arange(shape[1])
+        cases.add(f"transformers.distilbert.{text(shape)}", values, "sinusoids", "out_in",
+                  exact=exact(shape, shape[1] / 2, channel % 2 == 0, channel // 2))
+    for shape in [(1500, 4), (40, 16)]:
+        values = models.whisper.modeling_whisper.sinusoids(*shape)
+        scheme = "sinusoids:interleaved=false,endpoint=true"
+        cases.add(f"transformers.whisper.{text(shape)}", values, scheme, "out_in",
+                  exact=exact(shape, shape[1] / 2 - 1, *halves(shape[1])), is_in_f32=True)
+
+
 def is_orthogonal(weight):
     matrix = numpy.asarray(weight, numpy.float64)
     if matrix.ndim < 2:
@@ -183,7 +214,7 @@ def main():
     parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
     cases = Cases()
-    for fill in [eyes, diracs, deltas, sparse, mamba, rotary]:
+    for fill in [eyes, diracs, deltas, sparse, mamba, rotary, sinusoids]:
         fill(cases)
     weights = recurrent()
     if given.write:

@@ -266,9 +266,7 @@ impl Architecture {
             );
         }
         let resolved = self.resolved(&config.unquantised())?;
-        let is = |word: &str| resolved.variables.get(word).is_some_and(|value| *value != 0.0);
-        let tied = (is("lm_head") && is("tie_word_embeddings")).then_some("lm_head");
-        fp8.blocks(&self.blueprint.tensors(&resolved)?, &self.blueprint.linear, tied)
+        fp8.blocks(&self.blueprint.tensors(&resolved)?, &self.blueprint.linear, &self.blueprint.tied(&resolved)?)
     }
 
     /// The rules, with this configuration's numbers.

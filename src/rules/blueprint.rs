@@ -49,6 +49,8 @@ pub(super) struct Blueprint {
     pub groups: Vec<Group>,
     /// The names of linear layers' weights, and of experts': what may be quantised.
     pub linear: Vec<glob::Pattern>,
+    /// Linear layers whose weight is another tensor's, where a formula is not 0.
+    pub tied: BTreeMap<String, String>,
 }
 
 /// A model within the model, of a configuration within the configuration: another architecture's, or a class of the same.
@@ -321,6 +323,17 @@ impl Blueprint {
             ));
         }
         Ok(Resolved { config, variables, texts, derived: self.derived.clone(), within })
+    }
+
+    /// The linear layers whose weight is another tensor's, each with the formula that says so.
+    pub fn tied(&self, resolved: &Resolved) -> Result<Vec<(&str, &str)>, Error> {
+        let mut tied = Vec::new();
+        for (module, formula) in &self.tied {
+            if value(formula, &resolved.config, &resolved.variables)? != 0.0 {
+                tied.push((module.as_str(), formula.as_str()));
+            }
+        }
+        Ok(tied)
     }
 
     /// The words of the class that the configuration names.

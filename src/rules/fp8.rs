@@ -94,19 +94,19 @@ impl Fp8 {
     }
 
     /// The weights of these tensors that are quantised, each with its block: those of linear layers, whose names have such patterns, but
-    /// for the modules that are left as they are. A module whose weight is another's cannot be quantised alone.
+    /// for the modules that are left as they are. A module that is tied, whose weight is another's, cannot be quantised alone.
     pub fn blocks(
         &self,
         tensors: &[Tensor],
         linear: &[glob::Pattern],
-        tied: Option<&str>,
+        tied: &[(&str, &str)],
     ) -> Result<BTreeMap<String, [u64; 2]>, Error> {
-        if let (Some((key, kept)), Some(tied)) = (&self.kept, tied)
-            && !kept.iter().any(|kept| is_of(tied, kept))
+        if let Some((key, kept)) = &self.kept
+            && let Some((module, formula)) = tied.iter().find(|(tied, _)| !kept.iter().any(|kept| is_of(tied, kept)))
         {
-            let said = format!("does not name {tied}, whose weight is the embedding's");
+            let said = format!("does not name {module}, whose weight is another tensor's where {formula}");
             let error = Error::failed(ErrorKind::Config, key.clone(), said);
-            return Err(error.allowing(format!("a list with {tied}, or tie_word_embeddings false")));
+            return Err(error.allowing(format!("a list with {module}, or a weight of its own for it")));
         }
         // As transformers has it, where nothing is said: what makes the output, which comes last.
         let last = tensors.last().and_then(|last| last.name.strip_suffix(".weight")).map(String::from);

@@ -1175,8 +1175,12 @@ fn quantised_configurations_have_blocks_of_linear_layers() {
         let error = of(text(linear, "'8', '4'")).unwrap_err().to_string();
         assert!(error.contains(says), "{error}");
     }
-    let error = format!("linear = 'w'\n{rules}").parse::<fanin::rules::Rules>().unwrap_err().to_string();
-    assert!(error.contains("has linear and no [architectures]"), "{error}");
+    for alone in ["linear = 'w'", "tied = { w = '1' }"] {
+        let error = format!("{alone}\n{rules}").parse::<fanin::rules::Rules>().unwrap_err().to_string();
+        assert!(error.contains("and no [architectures]"), "{error}");
+    }
+    let error = of(text("linear = '*.weight'\ntied = { w = 'nowhere' }", "'8', '4'")).unwrap_err().to_string();
+    assert!(error.contains("nowhere"), "{error}");
 }
 
 #[test]

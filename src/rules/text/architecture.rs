@@ -17,13 +17,14 @@ use crate::{Error, ErrorKind};
 type Peculiar<'t> = BTreeMap<String, BTreeMap<String, Value<'t>>>;
 
 /// The keys that only an architecture has, and how they stand in the text.
-const KEYS: [(&str, &str); 8] = [
+const KEYS: [(&str, &str); 9] = [
     ("model_type", "model_type"),
     ("config", "[config]"),
     ("alias", "[alias]"),
     ("let", "[let]"),
     ("check", "check"),
     ("linear", "linear"),
+    ("tied", "tied"),
     ("submodel", "[[submodel]]"),
     ("tensors", "[[tensors]]"),
 ];
@@ -57,7 +58,8 @@ pub(super) fn read<'t>(
     let checks = file.get::<Vec<String>>("check")?.unwrap_or_default();
     let own: Vec<&str> = keys.keys().chain(derived.keys()).map(String::as_str).collect();
     let mut once = others.map(|name| name.as_ref().to_string()).collect();
-    check_words(text, &mut once, &own, aliases.len() + checks.len(), &architectures, &of_types)?;
+    let tied = file.get::<BTreeMap<String, String>>("tied")?.unwrap_or_default();
+    check_words(text, &mut once, &own, aliases.len() + checks.len() + tied.len(), &architectures, &of_types)?;
     let linear = file.spanned("linear")?;
     let linear = linear.map(|names| reader.patterns(names, "the list of linear layers' weights")).transpose()?;
     let classes = classes(reader, architectures, &model_types, &of_types)?;
@@ -71,6 +73,7 @@ pub(super) fn read<'t>(
     Ok(Some(Blueprint {
         model_types,
         linear: linear.map(|(_, patterns)| patterns).unwrap_or_default(),
+        tied,
         aliases,
         derived,
         checks,

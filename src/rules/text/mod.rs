@@ -45,6 +45,7 @@ const KEYS: [&str; 18] = [
     "let",
     "check",
     "linear",
+    "tied",
     "submodel",
     "tensors",
 ];

@@ -276,7 +276,43 @@ fn distilbert_is_as_its_class_and_options_say() {
     let sizes = ["vocab_size", "dim", "n_layers", "hidden_dim", "max_position_embeddings"];
     assert_bad_numbers_are_refused("DistilBertForMaskedLM", DISTILBERT, &sizes, &["n_layers"]);
     assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"n_heads": 5}"#), "n_heads");
-    assert_refused("DistilBertModel", &with(DISTILBERT, r#"{"sinusoidal_pos_embds": true}"#), "sinusoidal_pos_embds");
+}
+
+/// Tables of positions, in transformers' orders and frequencies; a model that learns its positions draws them.
+#[test]
+fn positions_are_sinusoids_where_a_model_has_such() {
+    let of = |class: &str, json: &str, name: &str| {
+        let plan = plan_of(class, json).unwrap_or_else(|e| panic!("{class}: {e}"));
+        let planned = plan.iter().find(|planned| planned.name == name)?;
+        let draw = planned.draw.as_ref().unwrap();
+        let part = draw.parts.iter().find(|part| part.dim == 0 && part.range == (0..planned.shape[0]));
+        Some(part.map_or(&draw.distribution, |part| &part.distribution).to_string())
+    };
+    let table = |sizes: &str, endpoint, interleaved| {
+        Some(format!("sinusoids:{sizes},theta=10000,endpoint={endpoint},interleaved={interleaved}"))
+    };
+    let normal = Some("normal(0, 0.02^2)".to_string());
+    let sines = with(DISTILBERT, r#"{"sinusoidal_pos_embds": true, "max_position_embeddings": 70}"#);
+    let name = "embeddings.position_embeddings.weight";
+    assert_eq!(of("DistilBertModel", &sines, name), table("positions=70,channels=64", false, true));
+    assert_eq!(of("DistilBertModel", DISTILBERT, name), normal);
+
+    let both = r#"{"vocab_size": 301, "d_model": 64, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 112, "decoder_ffn_dim": 104,
+        "encoder_attention_heads": 4, "decoder_attention_heads": 4, "max_position_embeddings": 40, "pad_token_id": 1,
+        "max_source_positions": 30}"#;
+    let halves = table("positions=40,channels=64", false, false);
+    for name in ["encoder.embed_positions.weight", "decoder.embed_positions.weight"] {
+        assert_eq!(of("PegasusModel", both, name), halves);
+        assert_eq!(of("MarianModel", both, name), halves);
+        assert_eq!(of("MBartModel", both, name), normal);
+        assert_eq!(of("MarianMTModel", both, &format!("model.{name}")), None);
+    }
+    assert_eq!(of("MarianForCausalLM", both, "model.decoder.embed_positions.weight"), halves);
+    assert_eq!(
+        of("WhisperModel", both, "encoder.embed_positions.weight"),
+        table("positions=30,channels=64", true, false)
+    );
+    assert_eq!(of("WhisperModel", both, "decoder.embed_positions.weight"), normal);
 }
 
 const T5: &str = r#"{"vocab_size": 301, "d_model": 64, "d_kv": 16, "d_ff": 100, "num_layers": 2, "num_heads": 4}"#;
@@ -319,6 +355,13 @@ fn t5_is_as_its_class_and_options_say() {
         has("T5Model", T5, "decoder.final_layer_norm.weight")
             && !has("T5EncoderModel", T5, "decoder.final_layer_norm.weight")
     );
+    // An encoder alone may be a decoder in its parts: it looks at another model's states.
+    let crosses = with(T5, r#"{"is_decoder": true}"#);
+    let cross = "encoder.block.1.layer.1.EncDecAttention.q.weight";
+    assert_eq!(tensor("T5EncoderModel", &crosses, cross), tensor("T5Model", T5, &cross.replace("encoder", "decoder")));
+    assert!(has("T5EncoderModel", &crosses, "encoder.block.1.layer.2.DenseReluDense.wi.weight"));
+    assert!(!has("T5EncoderModel", &crosses, "encoder.block.1.layer.1.DenseReluDense.wi.weight"));
+    assert!(!has("T5EncoderModel", T5, cross) && !has("T5Model", &crosses, cross));
     assert_eq!(tensor("T5ForTokenClassification", T5, "classifier.weight").1, "normal(0, 1^2)");
     assert_eq!(tensor("T5ForSequenceClassification", T5, "classification_head.out_proj.weight").0, [2, 64]);
 
@@ -1097,6 +1140,10 @@ fn what_would_change_tensors_is_refused() {
     );
     assert_refused("T5Model", &with(T5, r#"{"feed_forward_proj": "gated-prelu"}"#), "feed_forward_proj");
     assert_refused("ViTModel", &with(VIT, r#"{"pooler_act": "prelu"}"#), "pooler_act");
+    // transformers has the word, and no layer for it.
+    let summary = with(BERT, r#"{"summary_type": "attn"}"#);
+    assert_refused("ElectraForMultipleChoice", &summary, "summary_type");
+    assert!(has("ElectraForSequenceClassification", &summary, "classifier.dense.weight"));
 }
 
 /// Llama 3 8B has the tensors of its published file, Mixtral 8x7B its published number of parameters.

@@ -28,7 +28,7 @@ const DIMENSIONS: usize = 8;
 const MOST_WORDS: usize = 256;
 
 /// The keys of rules, and those of an architecture among which rules stand.
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "source",
     "note",
     "recognise",

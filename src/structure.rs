@@ -75,6 +75,16 @@ pub enum Structure {
         /// True if the sine and the cosine of a frequency are neighbours, false if all sines come before all cosines.
         interleaved: bool,
     },
+    /// The Euclidean norms of the columns of a matrix of U\[-bound, bound): of the tensor that its stream draws so, whose norms are drawn from
+    /// the same stream, in the same dtype. So PyTorch's `weight_norm` takes a weight apart: into itself, and these.
+    ColumnNorms {
+        /// The bound of the matrix's elements.
+        bound: f64,
+        /// The number of its rows.
+        rows: u64,
+        /// The number of its columns, each of which has a norm.
+        columns: u64,
+    },
 }
 
 /// The function that a [`Structure::Sequence`] takes of its line.
@@ -113,6 +123,8 @@ impl Function {
 
 /// The largest number of a sequence's values: a device gets them from the host.
 const MOST_VALUES: u64 = 1 << 24;
+/// The largest matrix of whose columns the host works out norms.
+const MOST_NORMED: u64 = 1 << 30;
 
 impl Structure {
     pub(crate) fn check(&self) -> Result<(), Error> {
@@ -177,11 +189,28 @@ impl Structure {
                 }
                 Ok(())
             }
+            Structure::ColumnNorms { bound, rows, columns } => {
+                require(bound.is_finite() && bound > 0.0, "bound", bound, "finite and above 0")?;
+                for (name, count) in [("rows", rows), ("columns", columns)] {
+                    if count == 0 {
+                        return Err(Error::new(ErrorKind::Shape, name, count, "at least 1"));
+                    }
+                }
+                match rows.checked_mul(columns) {
+                    Some(elements) if elements <= MOST_NORMED => Ok(()),
+                    _ => {
+                        let allowed = format!("at most {MOST_NORMED} elements");
+                        let value = format!("{rows}x{columns}");
+                        Err(Error::new(ErrorKind::Shape, "the matrix whose columns have norms", value, allowed))
+                    }
+                }
+            }
         }
     }
 
     pub(crate) fn mean(&self) -> f64 {
         match *self {
+            Structure::ColumnNorms { bound, rows, .. } => bound * norm_of_uniform(rows as f64),
             Structure::Orthogonal { .. } | Structure::Sparse { .. } => 0.0,
             Structure::Identity { gain, .. } => gain * self.ones(),
             Structure::Sequence { .. } | Structure::Sinusoids { .. } => self.moments().0,
@@ -190,6 +219,10 @@ impl Structure {
 
     pub(crate) fn std(&self) -> f64 {
         match *self {
+            Structure::ColumnNorms { bound, rows, .. } => {
+                let rows = rows as f64;
+                bound * (rows / 3.0 - norm_of_uniform(rows).powi(2)).max(0.0).sqrt()
+            }
             Structure::Orthogonal { gain, matrix } => {
                 gain.abs() / (matrix.longer() as f64).sqrt() / (matrix.taps().count() as f64).sqrt()
             }
@@ -209,6 +242,7 @@ impl Structure {
             Structure::Sparse { std, .. } => NORMAL_REACH * std,
             Structure::Sequence { .. } => self.values().fold(0.0, |most, y| y.abs().max(most)),
             Structure::Sinusoids { .. } => 1.0,
+            Structure::ColumnNorms { bound, rows, .. } => bound * (rows as f64).sqrt(),
         }
     }
 
@@ -277,10 +311,12 @@ impl Structure {
         let largest = match *self {
             Structure::Orthogonal { gain, .. } | Structure::Identity { gain, .. } => gain,
             Structure::Sparse { std, .. } => std,
-            Structure::Sequence { .. } | Structure::Sinusoids { .. } => self.reach(),
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } | Structure::ColumnNorms { .. } => self.reach(),
         };
         let typical = match *self {
             Structure::Orthogonal { gain, matrix } => gain / (matrix.longer() as f64).sqrt(),
+            // Of what would be zeros the norm is 0.
+            Structure::ColumnNorms { bound, .. } => bound,
             _ => largest,
         };
         let allowed = format!("0, or numbers within what {dtype} holds");
@@ -293,15 +329,43 @@ impl Structure {
             Structure::Orthogonal { matrix, .. }
             | Structure::Identity { matrix, .. }
             | Structure::Sparse { matrix, .. } => Some(matrix),
-            Structure::Sequence { .. } | Structure::Sinusoids { .. } => None,
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } | Structure::ColumnNorms { .. } => None,
         }
     }
 
     /// Elements after which it begins anew.
     pub(crate) fn period(&self) -> u64 {
         let sequence = self.sequence().map(|(count, inner)| count * inner);
-        sequence.or(self.matrix().map(|matrix| matrix.len())).unwrap_or(1)
+        let norms = match *self {
+            Structure::ColumnNorms { columns, .. } => Some(columns),
+            _ => None,
+        };
+        sequence.or(norms).or(self.matrix().map(|matrix| matrix.len())).unwrap_or(1)
     }
+}
+
+/// The expected norm of so many numbers of U\[-1, 1): of a sum S of squares, E\[sqrt(S)\] is the integral of (1 - E\[exp(-s^2 S)\]) / s^2 over
+/// positive s, divided by sqrt(pi); here by the trapezoid rule in ln(s), whose error is far below rounding.
+fn norm_of_uniform(rows: f64) -> f64 {
+    const STEP: f64 = 0.125;
+    const SQRT_PI: f64 = 1.772_453_850_905_516;
+    let term = |k: i32| {
+        let s = special::exp(STEP * f64::from(k)) / rows.sqrt();
+        let t = s * s;
+        // 1 - E[exp(-t u^2)] of one number, by its series where it is small.
+        let lost = if t < 1e-3 {
+            t * (1.0 / 3.0 - t * (1.0 / 10.0 - t * (1.0 / 42.0 - t * (1.0 / 216.0 - t / 1320.0))))
+        } else {
+            1.0 - SQRT_PI / 2.0 * special::erf(s) / s
+        };
+        let log = if lost < 1e-4 {
+            -lost * (1.0 + lost * (1.0 / 2.0 + lost * (1.0 / 3.0 + lost / 4.0)))
+        } else {
+            special::ln(1.0 - lost)
+        };
+        -special::expm1(rows * log) / s
+    };
+    (-280..=280).map(term).sum::<f64>() * STEP / SQRT_PI
 }
 
 /// A gain whose products are ordinary numbers in f32.
@@ -342,6 +406,9 @@ impl fmt::Display for Structure {
             Structure::Sinusoids { positions, channels, theta, endpoint, interleaved } => {
                 write!(f, "sinusoids:positions={positions},channels={channels},theta={},", n(theta))?;
                 write!(f, "endpoint={endpoint},interleaved={interleaved}")
+            }
+            Structure::ColumnNorms { bound, rows, columns } => {
+                write!(f, "column_norms:bound={},rows={rows},columns={columns}", n(bound))
             }
         }
     }

@@ -515,6 +515,13 @@ def rounded(x, dtype):
     return u + 0x7FFF + (u >> 16 & 1) >> 16
 
 
+def value_of(word, dtype):
+    """The number of the dtype's bits."""
+    if dtype == "f16":
+        return struct.unpack("<e", struct.pack("<H", word))[0]
+    return of_bits(word if dtype == "f32" else word << 16)
+
+
 def element(n, value, dtype):
     if n["asks"] & UNIT:
         held = clamp(value, -n["limit"], n["limit"])
@@ -812,6 +819,18 @@ def structure(scheme, shape, layout, stream, dtype):
         return sparse
     if name == "sinusoids":
         return sinusoids(*shape[-2:], number_of("theta"), p["endpoint"] == "true", p["interleaved"] == "true", dtype)
+    if name == "column_norms":
+        made, columns, squares = sampler("uniform", (-number_of("bound"), number_of("bound")), dtype), math.prod(shape), {}
+
+        def norm(e):
+            if not squares:
+                squares.update(dict.fromkeys(range(columns), 0.0))
+                elements = range(int(p["rows"]) * columns)
+                for i, word in zip(elements, draw(made, stream, elements, dtype)):
+                    squares[i % columns] += value_of(word, dtype) ** 2
+            return held(ends(dtype), math.sqrt(squares[e % columns]), dtype)
+
+        return norm
     axis = int(p.get("axis", -1)) % len(shape)
     count, inner = shape[axis], math.prod(shape[axis + 1 :])
     start, function = number_of("start"), p.get("function", "linear")

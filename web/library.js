@@ -4,8 +4,8 @@
 export const SCHEMES = [
   "zeros", "ones", "constant", "uniform", "normal", "truncated_normal", "standard", "glorot_uniform", "glorot_normal", "he_uniform",
   "he_normal", "lecun_uniform", "lecun_normal", "variance_scaling", "uniform_unit_scaling", "variance_scaling_initializer", "orthogonal",
-  "delta_orthogonal", "identity", "dirac", "sparse", "arange", "linspace", "inverse_frequencies", "sinusoids", "log_uniform", "log_of_uniform",
-  "inverse_softplus",
+  "delta_orthogonal", "identity", "dirac", "sparse", "arange", "linspace", "inverse_frequencies", "sinusoids", "column_norms",
+  "log_uniform", "log_of_uniform", "inverse_softplus",
 ];
 
 const textOf = (bytes) => new TextDecoder().decode(bytes);

@@ -52,10 +52,18 @@ GPT2 = {"vocab_size": 301, "n_positions": 64, "n_embd": 64, "n_layer": 2, "n_hea
 NEOX = {"vocab_size": 301, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4}
 OPT = {"vocab_size": 301, "hidden_size": 64, "ffn_dim": 160, "num_hidden_layers": 2, "num_attention_heads": 4, "max_position_embeddings": 64}
 MAMBA = {"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 2}
+MAMBA2 = {"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 2, "num_heads": 8, "head_dim": 16, "state_size": 12, "n_groups": 2}
+XLNET = {"vocab_size": 301, "d_model": 64, "n_layer": 2, "n_head": 4, "d_inner": 112}
+WAV2VEC2 = {"vocab_size": 31, "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 112, "conv_dim": [16, 24, 40],
+            "conv_kernel": [5, 3, 2], "conv_stride": [3, 2, 2], "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4,
+            "num_codevectors_per_group": 10, "codevector_dim": 32, "proj_codevector_dim": 20, "classifier_proj_size": 24,
+            "tdnn_dim": [20, 24, 28, 32, 36], "xvector_output_dim": 16}
 DECODER = {"vocab_size": 301, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
            "num_key_value_heads": 2}
 # What transformers 5 writes without, and takes with or without; transformers 4.57 and published files have it.
 PREFIXES = {"CLIPTextModel": "text_model.", "CLIPVisionModel": "vision_model.", "SiglipTextModel": "text_model.", "SiglipVisionModel": "vision_model."}
+# Whose first tensors are f32 whatever the dtype, so that transformers writes a configuration that says so of all.
+TWO_DTYPES = ["XLNet*"]
 LAYERS = ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "num_decoder_layers", "encoder_layers", "decoder_layers", "depth"]
 LABELS = {str(i): f"L{i}" for i in range(7)}
 
@@ -441,6 +449,63 @@ CASES = [
         {"hidden_sizes": [64], "depths": [2]}, {"hidden_sizes": [30, 48, 65, 80]},
         {"embedding_size": 8}, {"num_labels": 1}, {"num_labels": 3, "id2label": LABELS}, {"dtype": "float16"}, {"initializer_range": 0.0},
     ]),
+    (heads("Qwen3Next"), {**DECODER, "num_hidden_layers": 4, "head_dim": 16, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24,
+                          "shared_expert_intermediate_size": 28, "linear_num_key_heads": 2, "linear_num_value_heads": 4, "linear_key_head_dim": 12,
+                          "linear_value_head_dim": 10}, [
+        *GENERAL, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"num_hidden_layers": 9}, {"full_attention_interval": 2},
+        {"full_attention_interval": 1}, {"full_attention_interval": 9}, {"full_attention_interval": 0}, {"layer_types": None},
+        {"layer_types": ["full_attention", "linear_attention", "full_attention", "full_attention"]},
+        {"layer_types": ["attention", "mamba", "mamba", "mamba"]}, {"layer_types": ["linear_attention"] * 3},
+        {"layer_types": ["linear_attention"] * 3 + ["other"]}, {"layer_types": ["linear_attention"] * 4, "full_attention_interval": 2},
+        {"attention_bias": True}, {"head_dim": 24}, {"head_dim": None}, {"num_key_value_heads": 1}, {"num_key_value_heads": 4},
+        {"num_key_value_heads": None}, {"num_attention_heads": 8}, {"linear_num_value_heads": 2}, {"linear_num_key_heads": 4},
+        {"linear_key_head_dim": 16}, {"linear_value_head_dim": 33}, {"linear_conv_kernel_dim": 3}, {"num_experts": 6}, {"num_experts": 0},
+        {"num_experts": 0, "decoder_sparse_step": 0}, {"decoder_sparse_step": 0}, {"decoder_sparse_step": 2}, {"mlp_only_layers": [1, 3]},
+        {"mlp_only_layers": None}, {"mlp_only_layers": [7]}, {"decoder_sparse_step": 2, "mlp_only_layers": [1]}, {"moe_intermediate_size": 33},
+        {"shared_expert_intermediate_size": 33}, {"intermediate_size": 33}, {"hidden_size": 66}, {"hidden_act": "gelu"},
+    ]),
+    (["Mamba2ForCausalLM", "Mamba2Model"], MAMBA2, [
+        {}, {"use_bias": True}, {"use_conv_bias": False}, {"time_step_rank": "auto"}, {"time_step_rank": 7}, {"time_step_rank": "other"},
+        {"num_heads": 4, "head_dim": 32}, {"num_heads": 4}, {"num_heads": 16, "head_dim": 8}, {"expand": 3}, {"expand": 3, "num_heads": 12},
+        {"expand": 1, "num_heads": 4}, {"state_size": 1}, {"state_size": 33}, {"n_groups": 1}, {"n_groups": 4}, {"n_groups": 0}, {"conv_kernel": 3},
+        {"conv_kernel": 1}, {"rescale_prenorm_residual": True, "num_hidden_layers": 3}, {"tie_word_embeddings": True},
+        {"initializer_range": 0.0}, {"initializer_range": 0.5}, {"initializer_range": 1.5}, {"time_step_floor": 0.01},
+        {"time_step_min": 0.01, "time_step_max": 0.5}, {"time_step_limit": [0.01, 0.5]}, {"dtype": "bfloat16"}, {"dtype": "float16"},
+        {"num_hidden_layers": 0}, {"num_hidden_layers": 1}, {"hidden_size": 65}, {"hidden_size": 96, "num_heads": 12}, {"vocab_size": 17},
+        {"vocab_size": 1}, {"pad_token_id": 7}, {"pad_token_id": 301}, {"pad_token_id": None}, {"residual_in_fp32": False}, {"hidden_act": "gelu"},
+        {"use_bias": True, "use_conv_bias": False, "rescale_prenorm_residual": True}, {"chunk_size": 32}, {"tie_word_embeddings": False},
+    ]),
+    (["XLNetForMultipleChoice", "XLNetForQuestionAnswering", "XLNetForQuestionAnsweringSimple", "XLNetForSequenceClassification",
+      "XLNetForTokenClassification", "XLNetLMHeadModel", "XLNetModel"], XLNET, [
+        {}, {"n_layer": 0}, {"n_layer": 3}, {"d_model": 96, "n_head": 6}, {"d_model": 65}, {"n_head": 8}, {"n_head": 1}, {"n_head": 3}, {"n_head": 0},
+        {"d_head": 16}, {"d_head": None}, {"d_head": 0}, {"d_head": 24}, {"d_inner": 33}, {"ff_activation": "relu"}, {"initializer_range": 0.5},
+        {"initializer_range": 0.0}, {"initializer_range": 1.5}, {"tie_word_embeddings": False}, {"id2label": LABELS}, {"num_labels": 1},
+        {"num_labels": 7}, {"num_labels": 3, "id2label": LABELS}, {"num_labels": 0}, {"summary_use_proj": False}, {"summary_type": "first"},
+        {"summary_type": "attn"}, {"summary_activation": None}, {"summary_activation": "relu"}, {"summary_proj_to_labels": True, "num_labels": 3},
+        {"summary_proj_to_labels": True}, {"vocab_size": 17}, {"pad_token_id": 7}, {"pad_token_id": None}, {"pad_token_id": 301},
+        {"dtype": "bfloat16"}, {"dtype": "float16"}, {"attn_type": "uni"}, {"bi_data": True}, {"mem_len": None}, {"clamp_len": 8},
+        {"same_length": True}, {"d_model": 8, "n_head": 2}, {"chunk_size_feed_forward": 8},
+    ]),
+    (["Wav2Vec2ForAudioFrameClassification", "Wav2Vec2ForCTC", "Wav2Vec2ForPreTraining", "Wav2Vec2ForSequenceClassification", "Wav2Vec2ForXVector",
+      "Wav2Vec2Model"], WAV2VEC2, [
+        {}, {"num_hidden_layers": 0}, {"num_hidden_layers": 3}, {"hidden_size": 96, "num_attention_heads": 6}, {"hidden_size": 66},
+        {"num_attention_heads": 8}, {"num_attention_heads": 3}, {"intermediate_size": 33}, {"conv_dim": [16, 24], "conv_kernel": [5, 3], "conv_stride": [3, 2]},
+        {"conv_dim": [40], "conv_kernel": [9], "conv_stride": [4]}, {"conv_dim": [16, 24]}, {"conv_kernel": [5, 3]}, {"conv_stride": [3, 2, 2, 2]},
+        {"conv_dim": [], "conv_kernel": [], "conv_stride": []}, {"conv_bias": True}, {"feat_extract_norm": "layer"},
+        {"feat_extract_norm": "layer", "conv_bias": True}, {"feat_extract_norm": "other"}, {"feat_extract_activation": "relu"},
+        {"num_conv_pos_embeddings": 9}, {"num_conv_pos_embedding_groups": 1}, {"num_conv_pos_embedding_groups": 5},
+        {"num_conv_pos_embedding_groups": 64}, {"do_stable_layer_norm": True}, {"do_stable_layer_norm": True, "adapter_attn_dim": 12},
+        {"adapter_attn_dim": 12}, {"adapter_attn_dim": None}, {"mask_time_prob": 0.0}, {"mask_time_prob": 0.0, "mask_feature_prob": 0.1},
+        {"mask_feature_prob": 0.1}, {"apply_spec_augment": False}, {"add_adapter": True}, {"add_adapter": True, "output_hidden_size": 40},
+        {"add_adapter": True, "num_adapter_layers": 1, "adapter_kernel_size": 5}, {"output_hidden_size": 40}, {"output_hidden_size": None},
+        {"output_hidden_size": 0}, {"num_codevectors_per_group": 12}, {"num_codevector_groups": 3, "codevector_dim": 24},
+        {"num_codevector_groups": 3}, {"codevector_dim": 40}, {"proj_codevector_dim": 33}, {"use_weighted_layer_sum": True},
+        {"use_weighted_layer_sum": True, "num_hidden_layers": 3}, {"classifier_proj_size": 33},
+        {"tdnn_dim": [20, 30], "tdnn_kernel": [5, 3], "tdnn_dilation": [1, 2]}, {"tdnn_dim": [20, 30]}, {"tdnn_kernel": [5, 3]},
+        {"xvector_output_dim": 33}, {"vocab_size": 17}, {"vocab_size": None}, {"initializer_range": 0.5}, {"initializer_range": 0.0},
+        {"id2label": LABELS}, {"num_labels": 1}, {"num_labels": 7}, {"dtype": "bfloat16"}, {"dtype": "float16"}, {"hidden_act": "relu"},
+        {"pad_token_id": 7}, {"layerdrop": 0.0},
+    ]),
 ]
 
 
@@ -548,6 +613,8 @@ def compare(name, given):
         return "refused"
     # What was given, null included, and what transformers makes of it must be the same to fanin.
     said = {"architectures": [name], "model_type": config["model_type"], **given}
+    if any(fnmatch(name, of) for of in TWO_DTYPES):
+        config["dtype"] = given.get("dtype", config["dtype"])
     wrong = 0
     # Buffers of integers are no rows of a plan.
     expected = {PREFIXES.get(name, "") + key: tensor for key, tensor in tensors.items() if tensor.is_floating_point()}

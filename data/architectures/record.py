@@ -87,6 +87,10 @@ def sized(common, rng):
         sizes["num_key_value_heads"] = rng.choice([n for n in (1, 2, 3, 4, 6) if sizes["num_attention_heads"] % n == 0])
     if "image_size" in sizes:
         sizes["image_size"] = sizes.get("patch_size", 8) * rng.randint(2, 5) + rng.choice([0, 0, 1])
+    if "linear_num_key_heads" in sizes:
+        sizes["linear_num_value_heads"] = sizes["linear_num_key_heads"] * rng.randint(1, 3)
+    if "n_groups" in sizes:
+        sizes["hidden_size"] = sizes["num_heads"] * sizes["head_dim"] // 2
     if "rotary_dim" in sizes:
         sizes["rotary_dim"] = rng.choice([2, 4])
     return sizes
@@ -116,6 +120,8 @@ def same_said_once(law):
     """A law as one text, where two say the same: a constant is as its dtype has it, a deviation of 0 is a constant, a floor below all is none."""
     holds, text = law
     text = re.sub(r"^normal\(([^,]*), 0\^2\)$", r"constant(\1)", text)
+    # The logarithm of 1 alone.
+    text = re.sub(r"^arange:start=1,step=1,function=log,count=1,inner=\d+$", "constant(0)", text)
     if constant := re.fullmatch(r"constant\((.*)\)", text):
         text = f"constant({torch.tensor(float(constant[1]), dtype=OF_NAME[holds]).item() + 0.0!r})"
     if bounds := re.fullmatch(r"inverse_softplus\(log_uniform\[(.*), (.*)\), at least (.*)\)", text):

@@ -22,7 +22,8 @@
 //! parts, which use the same memory again. Of 1,024 a side it is 9 MB; of 4,096, 86 MB. It takes more dispatches than other fills, ten
 //! for each 32 vectors, and about the time of a product of two such matrices: [`submit_all`](GpuFiller::submit_all) makes many
 //! submissions of a large one, and one recording takes 16,384 blocks of 32 vectors. Values of
-//! [`log_uniform`](crate::scheme::log_uniform), [`log_of_uniform`](crate::scheme::log_of_uniform) and
+//! [`log_uniform`](crate::scheme::log_uniform), [`log_of_uniform`](crate::scheme::log_of_uniform),
+//! [`column_norms`](crate::scheme::column_norms) and
 //! [`inverse_softplus`](crate::scheme::inverse_softplus) are worked out on the host and handed over, at most 4 million in one
 //! recording.
 #![doc = include_str!("foreign.md")]

@@ -183,9 +183,9 @@ fn native(distribution: &Distribution, dtype: Dtype) -> Result<Sampler, Error> {
         Distribution::LogUniform { .. }
         | Distribution::LogOfUniform { .. }
         | Distribution::InverseSoftplus { .. }
-        | Distribution::Structured(Structure::Sequence { .. } | Structure::Sinusoids { .. }) => {
-            Sampler::Values(Values::new(distribution, dtype)?)
-        }
+        | Distribution::Structured(
+            Structure::Sequence { .. } | Structure::Sinusoids { .. } | Structure::ColumnNorms { .. },
+        ) => Sampler::Values(Values::new(distribution, dtype)?),
     })
 }
 

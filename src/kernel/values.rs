@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use super::lanes::Piece;
+use super::lanes::{Piece, TILE};
 use super::line::{fits, normal_f32, within};
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::{ANY, Rows, Table};
 use super::twin::{Source, Twin};
+use super::uniform::Uniform;
 use crate::arithmetic::special;
 #[cfg(feature = "gpu")]
 use crate::torch::Cursors;
@@ -24,16 +25,19 @@ pub(crate) const WGSL: &[&str] = &[
 /// Values that the host works out in f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Values {
-    /// A sequence, or what becomes of a uniform number.
+    /// A sequence, what becomes of a uniform number, or norms.
     pub distribution: Distribution,
     /// The smallest and the largest value of the dtype within its bounds.
     pub first: f32,
     pub last: f32,
+    /// The matrix, if they are norms of one's columns.
+    pub matrix: Option<Uniform>,
 }
 
 impl Values {
     pub fn new(distribution: &Distribution, dtype: Dtype) -> Result<Values, Error> {
         let last = dtype.max() as f32;
+        let mut matrix = None;
         let (first, last) = match *distribution {
             Distribution::LogUniform { low, high } => {
                 fits(dtype, "low", low)?;
@@ -52,11 +56,14 @@ impl Values {
             }
             Distribution::Structured(structure) => {
                 structure.check_in(dtype)?;
+                if let Structure::ColumnNorms { bound, .. } = structure {
+                    matrix = Some(Uniform::new(-bound, bound, dtype)?);
+                }
                 (-last, last)
             }
             _ => unreachable!("what kernels draw"),
         };
-        Ok(Values { distribution: *distribution, first, last })
+        Ok(Values { distribution: *distribution, first, last, matrix })
     }
 
     /// The f32 nearest to a value, with zero for what would be subnormal.
@@ -82,9 +89,36 @@ impl Values {
         self.held(self.distribution.of_uniform((f64::from(word) + 0.5) / 2f64.powi(32)))
     }
 
-    /// The elements of a range, made of the stream's words.
-    fn drawn(&self, stream: Stream, range: Range<u64>) -> impl Iterator<Item = f32> {
-        range.map(move |element| self.of_word(stream.block(element / 4, 0)[(element % 4) as usize]))
+    /// The elements of a range in this dtype, made of the stream's words.
+    fn drawn(&self, stream: Stream, dtype: Dtype, range: Range<u64>) -> impl Iterator<Item = f32> {
+        let norms = self.norms(stream, dtype);
+        range.map(move |element| match &norms {
+            Some(norms) => norms[(element % norms.len() as u64) as usize],
+            None => self.of_word(stream.block(element / 4, 0)[(element % 4) as usize]),
+        })
+    }
+
+    /// The norms of the matrix's columns, if it has any: of its elements as this dtype has them, whose squares are added row by row.
+    fn norms(&self, stream: Stream, dtype: Dtype) -> Option<Vec<f32>> {
+        let matrix = self.matrix?;
+        let Distribution::Structured(Structure::ColumnNorms { rows, columns, .. }) = self.distribution else {
+            return None;
+        };
+        let mut source = Source::new(stream);
+        let mut squares = vec![0.0f64; columns as usize];
+        let mut elements = [0.0f32; TILE as usize];
+        let mut column = 0;
+        for start in (0..rows * columns).step_by(elements.len()) {
+            let range = start..(start + TILE).min(rows * columns);
+            let elements = &mut elements[..(range.end - range.start) as usize];
+            matrix.fill(&mut source, Piece { range, elements: &mut *elements, past_cache: false });
+            for x in elements {
+                let x = f64::from(dtype.rounded(*x));
+                squares[column] += x * x;
+                column = (column + 1) % squares.len();
+            }
+        }
+        Some(squares.into_iter().map(|sum| self.held(sum.sqrt())).collect())
     }
 }
 
@@ -113,8 +147,8 @@ impl Twin for Values {
     }
 
     #[cfg(feature = "gpu")]
-    fn drawn_by_host(&self, stream: Stream, _: Dtype, range: Range<u64>, _: &mut Cursors) -> Vec<f32> {
-        self.drawn(stream, range).collect()
+    fn drawn_by_host(&self, stream: Stream, dtype: Dtype, range: Range<u64>, _: &mut Cursors) -> Vec<f32> {
+        self.drawn(stream, dtype, range).collect()
     }
 
     fn unit(&self) -> u64 {
@@ -128,7 +162,7 @@ impl Twin for Values {
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {
         let Piece { range, elements, .. } = piece;
         let Some((structure, count, inner)) = self.sequence() else {
-            for (element, value) in elements.iter_mut().zip(self.drawn(source.stream, range)) {
+            for (element, value) in elements.iter_mut().zip(self.drawn(source.stream, T::DTYPE, range)) {
                 *element = T::round(value);
             }
             return;

@@ -50,6 +50,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "llama4_vision",
     "llava",
     "mamba",
+    "mamba2",
     "mixtral",
     "mpnet",
     "olmoe",
@@ -57,6 +58,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "phi",
     "phi3",
     "qwen",
+    "qwen3_next",
     "qwen_vl",
     "qwen_vl_vision",
     "resnet",
@@ -66,7 +68,9 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
     "swin",
     "t5",
     "vit",
+    "wav2vec2",
     "whisper",
+    "xlnet",
 ];
 
 /// The tensors of a configuration's model, and how they start: a TOML text, as `data/architectures/` has them, whose README says how

@@ -56,7 +56,12 @@ pub(super) enum Expression {
         number: Option<Box<Expression>>,
     },
     Unary(Unary, Box<Expression>),
-    Binary(Binary, Box<[Expression; 2]>),
+    /// An operator between two numbers: the right one is not worked out where the left one, being this truth, settles the whole.
+    Binary {
+        apply: Binary,
+        settles: Option<bool>,
+        sides: Box<[Expression; 2]>,
+    },
 }
 
 /// A question about a key of a configuration.
@@ -85,8 +90,8 @@ pub(super) trait Scope {
 
 impl Expression {
     /// Reads numbers, words, `+ - * / %`, `== != < <= > >=`, `&& || !`, `sqrt floor ceil exp2` and parentheses; products and quotients come
-    /// before sums and differences, these before comparisons, and all go from left to right. `asks` allows questions to a
-    /// configuration as well.
+    /// before sums and differences, these before comparisons, and all go from left to right, `&&` and `||` no further than they need.
+    /// `asks` allows questions to a configuration as well.
     pub fn read(text: &str, asks: bool) -> Result<Expression, Error> {
         if text.len() > LONGEST {
             let thing = format!("the formula {}", quoted(text));
@@ -108,7 +113,10 @@ impl Expression {
                 scope.answer(key, question, number)?
             }
             Expression::Unary(apply, of) => apply(of.value(scope)?),
-            Expression::Binary(apply, sides) => apply(sides[0].value(scope)?, sides[1].value(scope)?),
+            Expression::Binary { apply, settles, sides } => {
+                let left = sides[0].value(scope)?;
+                if *settles == Some(left != 0.0) { truth(left != 0.0) } else { apply(left, sides[1].value(scope)?) }
+            }
         })
     }
 
@@ -119,7 +127,7 @@ impl Expression {
             Expression::Word(word) => (!is_known(word)).then_some(word),
             Expression::Question { number, .. } => number.as_ref().and_then(|number| number.unknown_word(is_known)),
             Expression::Unary(_, of) => of.unknown_word(is_known),
-            Expression::Binary(_, sides) => sides.iter().find_map(|side| side.unknown_word(is_known)),
+            Expression::Binary { sides, .. } => sides.iter().find_map(|side| side.unknown_word(is_known)),
         }
     }
 }
@@ -188,7 +196,13 @@ impl<'a> Reader<'a> {
                 return Ok(left);
             };
             self.takes(text);
-            left = Expression::Binary(*apply, Box::new([left, self.binary(strength + 1)?]));
+            let settles = match *text {
+                "||" => Some(true),
+                "&&" => Some(false),
+                _ => None,
+            };
+            let sides = Box::new([left, self.binary(strength + 1)?]);
+            left = Expression::Binary { apply: *apply, settles, sides };
         }
     }
 

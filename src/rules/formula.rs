@@ -225,6 +225,10 @@ mod tests {
             ("sqrt(!(0 || 0) + 3)", 2.0),
             ("exp2(0) + exp2(5)*exp2(0 - 3)", 5.0),
             ("exp2(1023)/exp2(1022)", 2.0),
+            // What is settled asks no further.
+            ("1 || m", 1.0),
+            ("0 && m || 2 > 1 || m", 1.0),
+            ("!(3 && 0 && m)", 1.0),
         ] {
             assert_eq!(number(formula, &none).unwrap(), value, "{formula}");
         }
@@ -246,6 +250,8 @@ mod tests {
         let variables = BTreeMap::from([("n".to_string(), 0.0)]);
         for (formula, says) in [
             ("1/n", "the value of the formula \"1/n\" is inf, allowed: a finite number"),
+            ("0 || m", "has \"m\", which is not defined"),
+            ("2 && m", "has \"m\", which is not defined"),
             ("2*m", "has \"m\", which is not defined, did you mean n? allowed: n"),
             ("PI", "has \"PI\", which is not defined"),
             ("sin", "has \"sin\", which is not defined"),

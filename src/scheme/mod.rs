@@ -7,10 +7,10 @@ mod text;
 use std::fmt;
 
 pub use named::{
-    arange, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform, identity,
-    inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_of_uniform, log_uniform, normal,
-    ones, orthogonal, sinusoids, sparse, standard, truncated_at, truncated_normal, uniform, uniform_unit_scaling,
-    variance_scaling_initializer, zeros,
+    arange, column_norms, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform,
+    identity, inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_of_uniform,
+    log_uniform, normal, ones, orthogonal, sinusoids, sparse, standard, truncated_at, truncated_normal, uniform,
+    uniform_unit_scaling, variance_scaling_initializer, zeros,
 };
 
 use crate::error::require;
@@ -47,12 +47,13 @@ pub use shaped::{Shaped, Until};
 /// | `linspace` | the same from `start` to `end` | `start`, `end` (must be given), `endpoint=true`, `axis=-1`, `function=linear` |
 /// | `inverse_frequencies` | theta^(-index / n) | `theta=10000`, `axis=-1` |
 /// | `sinusoids` | sine and cosine of position theta^(-k / n), n = channels / 2, or one less | `theta=10000`, `endpoint=false`, `interleaved=true` |
+/// | `column_norms` | the norms of the columns of a matrix of U\[-bound, bound), which the same stream draws elsewhere: `weight_norm` | `bound`, `rows` (must be given) |
 /// | `log_uniform` | exp(U\[ln low, ln high)) | `low`, `high` (must be given) |
 /// | `log_of_uniform` | ln(U\[low, high)) | `low`, `high` (must be given) |
 /// | `inverse_softplus` (`inverse_softplus_log_uniform`) | x + ln(1 - exp(-x)) of x = max(log-uniform, floor): Mamba's time steps | `low=0.001`, `high=0.1`, `floor=0.0001` |
 ///
 /// All from `standard` to `variance_scaling_initializer` are one mechanism, [`VarianceScaling`]; from `orthogonal` to
-/// `sinusoids` they are [`Shaped`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
+/// `column_norms` they are [`Shaped`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
 /// `nonlinearity` a [`Nonlinearity`](crate::Nonlinearity), `truncated=true` [`Spread::TruncatedNormal`].
 ///
 /// # Which scheme is which

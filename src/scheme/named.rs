@@ -345,6 +345,23 @@ pub const fn sinusoids(theta: f64) -> Scheme {
     Scheme::Shaped(Shaped::Sinusoids { theta, endpoint: false, interleaved: true })
 }
 
+/// The Euclidean norms of the columns of a matrix of so many rows, drawn from U\[-bound, bound): of the tensor with the same stream.
+/// PyTorch's `weight_norm` starts with them.
+///
+/// ```
+/// use fanin::{Dtype, Layout, Stream, cpu, scheme};
+///
+/// let stream = Stream::named(42, "conv.weight");
+/// let w: Vec<f32> = cpu::vec(&scheme::uniform(-0.5, 0.5).fill(&[8, 3], Layout::OUT_IN, stream, Dtype::F32)?)?;
+/// let norms: Vec<f32> = cpu::vec(&scheme::column_norms(0.5, 8).fill(&[3], Layout::OUT_IN, stream, Dtype::F32)?)?;
+/// let first: f32 = (0..8).map(|row| w[3 * row].powi(2)).sum();
+/// assert!((norms[0] - first.sqrt()).abs() < 1e-6);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+pub const fn column_norms(bound: f64, rows: u64) -> Scheme {
+    Scheme::Shaped(Shaped::ColumnNorms { bound, rows })
+}
+
 /// exp(U\[ln low, ln high)).
 ///
 /// ```

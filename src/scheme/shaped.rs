@@ -73,6 +73,13 @@ pub enum Shaped {
         /// True if the sine and the cosine of a frequency are neighbours, false if all sines come before all cosines.
         interleaved: bool,
     },
+    /// The norms of a uniform matrix's columns, of which there are as many as elements.
+    ColumnNorms {
+        /// The bound of the matrix's elements.
+        bound: f64,
+        /// The number of its rows.
+        rows: u64,
+    },
 }
 
 /// The step or the end of a sequence.
@@ -166,6 +173,10 @@ impl Shaped {
                 let (positions, channels) = (shape[shape.len() - 2], shape[shape.len() - 1]);
                 Structure::Sinusoids { positions, channels, theta, endpoint, interleaved }
             }
+            Shaped::ColumnNorms { bound, rows } => match elements(shape)? {
+                0 => return Ok(Distribution::Constant { value: 0.0 }),
+                columns => Structure::ColumnNorms { bound, rows, columns },
+            },
         };
         structure.check()?;
         Ok(Distribution::Structured(structure))
@@ -183,7 +194,7 @@ impl Shaped {
                 wrong(value, "the same in both, or in one of them alone")
             }
             // The place of an element along its axis is the same in any layout.
-            Shaped::Sequence { .. } | Shaped::Sinusoids { .. } => Ok(1),
+            Shaped::Sequence { .. } | Shaped::Sinusoids { .. } | Shaped::ColumnNorms { .. } => Ok(1),
             _ if said != 1 => {
                 let value = format!("{said} in the layout {layout}, for the scheme {self}");
                 wrong(value, "1, as this scheme takes a weight as one matrix, in all frameworks")
@@ -227,6 +238,7 @@ impl fmt::Display for Shaped {
             Shaped::Sinusoids { theta, endpoint, interleaved } => {
                 write!(f, "sinusoids:theta={},endpoint={endpoint},interleaved={interleaved}", n(theta))
             }
+            Shaped::ColumnNorms { bound, rows } => write!(f, "column_norms:bound={},rows={rows}", n(bound)),
         }
     }
 }

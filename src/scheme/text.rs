@@ -36,6 +36,7 @@ enum Name {
     Linspace,
     InverseFrequencies,
     Sinusoids,
+    ColumnNorms,
     LogUniform,
     LogOfUniform,
     InverseSoftplus,
@@ -70,6 +71,7 @@ impl Named for Name {
         (Name::Linspace, "linspace", &[]),
         (Name::InverseFrequencies, "inverse_frequencies", &[]),
         (Name::Sinusoids, "sinusoids", &[]),
+        (Name::ColumnNorms, "column_norms", &[]),
         (Name::LogUniform, "log_uniform", &[]),
         (Name::LogOfUniform, "log_of_uniform", &[]),
         (Name::InverseSoftplus, "inverse_softplus", &["inverse_softplus_log_uniform"]),
@@ -101,6 +103,8 @@ impl FromKeyed for Scheme {
         "scale",
         "groups",
         "sparsity",
+        "bound",
+        "rows",
         "start",
         "step",
         "end",
@@ -200,6 +204,14 @@ impl FromKeyed for Scheme {
                         structured(Structure::Sinusoids { positions, channels, theta, endpoint, interleaved })
                     }
                     None => Shaped::Sinusoids { theta, endpoint, interleaved }.into(),
+                }
+            }
+            Name::ColumnNorms => {
+                let bound = keys.required("bound")?;
+                let rows = keys.count("rows", 1)?.ok_or_else(|| keys.missing("rows", "a whole number"))?;
+                match keys.count("columns", 1)? {
+                    Some(columns) => structured(Structure::ColumnNorms { bound, rows, columns }),
+                    None => column_norms(bound, rows),
                 }
             }
             Name::LogUniform => log_uniform(keys.required("low")?, keys.required("high")?),

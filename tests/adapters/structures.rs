@@ -57,6 +57,7 @@ const CASES: &[(&str, &[u64], &str)] = &[
     ("log_uniform:low=0.001,high=0.1", &[3001], "out_in"),
     ("log_of_uniform:low=1,high=16", &[3001], "out_in"),
     ("inverse_softplus", &[50, 61], "out_in"),
+    ("column_norms:bound=0.05,rows=300", &[1, 1, 128], "out_in"),
 ];
 
 fn any_range(rng: &mut impl Rng, len: u64) -> Range<u64> {
@@ -321,8 +322,9 @@ fn structures_among_other_targets_are_written_in_their_order() {
 
 #[test]
 fn a_16_bit_structure_is_the_f32_one_rounded() {
-    // The bounds of a log-uniform are the dtype's.
-    for (scheme, shape, layout) in CASES.iter().filter(|(scheme, ..)| !scheme.starts_with("log_")) {
+    // The bounds of a log-uniform are the dtype's, and so are the elements of which there are norms.
+    let is_own = |scheme: &str| scheme.starts_with("log_") || scheme.starts_with("column_norms");
+    for (scheme, shape, layout) in CASES.iter().filter(|(scheme, ..)| !is_own(scheme)) {
         let whole = draw::<f32>(&fill(scheme, shape, layout, Dtype::F32));
         let f16s: Vec<f16> = whole.iter().map(|&x| f16::from_f32(x)).collect();
         let bf16s: Vec<bf16> = whole.iter().map(|&x| bf16::from_f32(x)).collect();
@@ -630,6 +632,44 @@ fn what_is_bent_out_of_a_log_uniform_has_its_law() {
 }
 
 #[test]
+fn norms_of_columns_are_those_of_the_tensor_that_their_stream_draws() {
+    fn assert_same<T: fanin::Element + Into<f64>>(rows: u64, columns: u64) {
+        let of = |scheme: &str, shape: &[u64]| draw::<T>(&fill(scheme, shape, "out_in", T::DTYPE));
+        let elements = of("uniform:low=-0.3,high=0.3", &[rows, columns]);
+        let norms = of(&format!("column_norms:bound=0.3,rows={rows}"), &[columns]);
+        for (column, norm) in norms.into_iter().enumerate() {
+            let column = elements[column..].iter().step_by(columns as usize);
+            let exact = column.map(|&x| x.into() * x.into()).fold(0.0, |sum: f64, square: f64| sum + square).sqrt();
+            // Rounded once to an f32, and once to the dtype.
+            let norm: f64 = norm.into();
+            let ulp = norm * [2f64.powi(-23), 2f64.powi(-10), 2f64.powi(-7)][T::DTYPE as usize];
+            assert!((norm - exact).abs() <= 0.5001 * ulp, "{rows}x{columns} {}: {norm}, not {exact}", T::DTYPE);
+        }
+    }
+    for (rows, columns) in [(1, 1), (1, 300), (7, 5), (1000, 3), (64, 128), (1025, 127)] {
+        assert_same::<f32>(rows, columns);
+        assert_same::<half::f16>(rows, columns);
+        assert_same::<half::bf16>(rows, columns);
+    }
+    // One number's is its magnitude; of more, mean and deviation within 5 standard errors.
+    for rows in [1, 2, 5, 40, 1000] {
+        let scheme: fanin::Scheme = format!("column_norms:bound=2,rows={rows}").parse().unwrap();
+        let (n, distribution) = (20_000, scheme.distribution(&[20_000], fanin::Layout::OUT_IN).unwrap());
+        if rows == 1 {
+            assert!(
+                (distribution.mean() - 1.0).abs() < 1e-12 && (distribution.std() - 1.0 / 3f64.sqrt()).abs() < 1e-12
+            );
+        }
+        let norms = draw::<f32>(&fill(&scheme.to_string(), &[n], "out_in", Dtype::F32));
+        let mean = norms.iter().map(|&x| f64::from(x)).sum::<f64>() / n as f64;
+        let std = (norms.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n as f64).sqrt();
+        let error = distribution.std() / (n as f64).sqrt();
+        assert!((mean - distribution.mean()).abs() < 5.0 * error, "{rows}: {mean}, not {}", distribution.mean());
+        assert!((std - distribution.std()).abs() < 5.0 * error, "{rows}: {std}, not {}", distribution.std());
+    }
+}
+
+#[test]
 fn what_is_no_structure_is_named() {
     for (scheme, shape, layout, why) in [
         ("orthogonal", &[768][..], "out_in", "fewer than two dimensions"),
@@ -646,6 +686,7 @@ fn what_is_no_structure_is_named() {
         ("sinusoids", &[1 << 13, (1 << 11) + 1], "out_in", "1 to 16777216 values"),
         ("arange:axis=2", &[3, 4], "out_in", "one of the dimensions"),
         ("arange:start=-1,function=log", &[3], "out_in", "a finite number"),
+        ("column_norms:bound=1,rows=1073741824", &[3], "out_in", "at most 1073741824 elements"),
     ] {
         let error = scheme.parse::<Scheme>().unwrap().distribution(shape, layout.parse().unwrap()).unwrap_err();
         assert!(error.to_string().contains(why), "{scheme}: {error}");
@@ -667,6 +708,10 @@ fn what_is_no_structure_is_named() {
         ("orthogonal:rows=3", "columns"),
         ("orthogonal:rows=0,columns=3", "rows"),
         ("arange:axis=x", "whole number"),
+        ("column_norms:bound=1", "rows"),
+        ("column_norms:bound=1,rows=0", "a whole number from 1 on"),
+        ("column_norms:rows=3", "bound"),
+        ("column_norms:bound=0,rows=3", "above 0"),
     ] {
         let error = scheme.parse::<Scheme>().unwrap_err();
         assert!(error.to_string().contains(why), "{scheme}: {error}");

@@ -1092,6 +1092,218 @@ fn an_architecture_has_an_end() {
     assert!(long.to_string().contains("longer than 1000 characters"), "{long}");
 }
 
+const QWEN3_NEXT: &str = r#"{"vocab_size": 301, "hidden_size": 64, "intermediate_size": 160, "num_hidden_layers": 4,
+    "num_attention_heads": 4, "head_dim": 16, "num_experts": 3, "moe_intermediate_size": 24, "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4, "linear_key_head_dim": 12, "linear_value_head_dim": 10}"#;
+
+#[test]
+fn qwen3_next_has_attention_in_the_layers_that_its_configuration_says() {
+    let of = |keys: &str, name: &str| tensor("Qwen3NextForCausalLM", &with(QWEN3_NEXT, keys), name);
+    let linear = "model.layers.2.linear_attn.";
+    assert_eq!(of("{}", &format!("{linear}conv1d.weight")), (vec![88, 1, 4], "normal(0, 0.02^2)".into(), vec![]));
+    assert_eq!(of("{}", &format!("{linear}in_proj_qkvz.weight")).0, [128, 64]);
+    assert_eq!(of("{}", &format!("{linear}in_proj_ba.weight")).0, [8, 64]);
+    assert_eq!(of("{}", &format!("{linear}A_log")), (vec![4], "log(uniform[0.01, 16))".into(), vec![]));
+    assert_eq!(of("{}", &format!("{linear}dt_bias")).1, "constant(1)");
+    assert_eq!(of("{}", &format!("{linear}norm.weight")), (vec![10], "constant(1)".into(), vec![]));
+    // 1 is added to the others; queries have a gate beside them.
+    assert_eq!(of("{}", "model.layers.3.self_attn.k_norm.weight"), (vec![16], "constant(0)".into(), vec![]));
+    assert_eq!(of("{}", "model.norm.weight").1, "constant(0)");
+    assert_eq!(of("{}", "model.layers.3.self_attn.q_proj.weight").0, [128, 64]);
+    let full = |keys: &str| -> Vec<bool> {
+        let names = |end: &str| has("Qwen3NextModel", &with(QWEN3_NEXT, keys), end);
+        let layers = 0..4;
+        layers
+            .map(|i| {
+                let (full, linear) = (
+                    names(&format!("layers.{i}.self_attn.k_norm.weight")),
+                    names(&format!("layers.{i}.linear_attn.A_log")),
+                );
+                assert_ne!(full, linear, "{keys}");
+                full
+            })
+            .collect()
+    };
+    assert_eq!(full("{}"), [false, false, false, true]);
+    assert_eq!(full(r#"{"full_attention_interval": 2}"#), [false, true, false, true]);
+    let types = r#"{"layer_types": ["full_attention", "linear_attention", "attention", "mamba"], "full_attention_interval": 0}"#;
+    assert_eq!(full(types), [true, false, true, false]);
+    assert_eq!(full(r#"{"layer_types": null}"#), [false, false, false, true]);
+    assert!(has("Qwen3NextModel", &with(QWEN3_NEXT, r#"{"mlp_only_layers": [1]}"#), "layers.1.mlp.gate_proj.weight"));
+    assert!(has("Qwen3NextModel", QWEN3_NEXT, "layers.1.mlp.experts.2.gate_proj.weight"));
+    assert!(has("Qwen3NextForQuestionAnswering", QWEN3_NEXT, "transformer.norm.weight"));
+
+    let sizes = ["vocab_size", "hidden_size", "num_hidden_layers"];
+    assert_bad_numbers_are_refused("Qwen3NextForCausalLM", QWEN3_NEXT, &sizes, &["num_hidden_layers"]);
+    for (key, value) in [
+        ("num_attention_heads", "0"),
+        ("head_dim", "null"),
+        ("num_key_value_heads", "null"),
+        ("linear_num_value_heads", "3"),
+        ("linear_conv_kernel_dim", "0"),
+        ("full_attention_interval", "0"),
+        ("decoder_sparse_step", "0"),
+        ("layer_types", r#"["full_attention"]"#),
+        ("layer_types", r#"["full_attention", "full_attention", "full_attention", "sliding_attention"]"#),
+        ("layer_types", "4"),
+        ("pad_token_id", "301"),
+        ("hidden_act", "\"prelu\""),
+    ] {
+        assert_refused("Qwen3NextModel", &with(QWEN3_NEXT, &format!("{{\"{key}\": {value}}}")), key);
+    }
+}
+
+const MAMBA2: &str = r#"{"vocab_size": 301, "hidden_size": 64, "num_hidden_layers": 3, "num_heads": 8, "head_dim": 16, "state_size": 12,
+    "n_groups": 2}"#;
+
+#[test]
+fn mamba2_is_as_its_options_say() {
+    let of = |keys: &str, name: &str| tensor("Mamba2ForCausalLM", &with(MAMBA2, keys), name);
+    let mixer = "backbone.layers.2.mixer.";
+    assert_eq!(of("{}", &format!("{mixer}in_proj.weight")), (vec![312, 64], "normal(0, 0.1^2)".into(), vec![]));
+    assert_eq!(of("{}", &format!("{mixer}conv1d.weight")), (vec![176, 1, 4], "uniform[-0.5, 0.5)".into(), vec![]));
+    assert_eq!(of("{}", &format!("{mixer}conv1d.bias")), (vec![176], "constant(0)".into(), vec![]));
+    assert_eq!(of("{}", &format!("{mixer}A_log")).1, "arange:start=1,step=1,function=log,count=8,inner=1");
+    assert_eq!(of("{}", &format!("{mixer}norm.weight")), (vec![128], "constant(1)".into(), vec![]));
+    let steps = r#"{"time_step_min": 0.01, "time_step_max": 0.5, "time_step_floor": 0.02}"#;
+    let law = "inverse_softplus(log_uniform[0.01, 0.5), at least 0.02)";
+    assert_eq!(of(steps, &format!("{mixer}dt_bias")), (vec![8], law.into(), vec![]));
+    let bound = 1.0 / 128f64.sqrt();
+    assert_eq!(of("{}", &format!("{mixer}out_proj.weight")).1, format!("uniform[-{bound}, {bound})"));
+    let shrunk = bound / 3f64.sqrt();
+    assert_eq!(
+        of(r#"{"rescale_prenorm_residual": true}"#, &format!("{mixer}out_proj.weight")).1,
+        format!("uniform[-{shrunk}, {shrunk})")
+    );
+    assert!(has("Mamba2ForCausalLM", MAMBA2, "lm_head.weight"));
+    assert!(!has("Mamba2ForCausalLM", &with(MAMBA2, r#"{"tie_word_embeddings": true}"#), "lm_head.weight"));
+
+    let sizes = ["vocab_size", "hidden_size", "num_hidden_layers"];
+    assert_bad_numbers_are_refused("Mamba2ForCausalLM", MAMBA2, &sizes, &["num_hidden_layers"]);
+    for (key, value) in [
+        ("num_heads", "4"),
+        ("head_dim", "8"),
+        ("expand", "3"),
+        ("n_groups", "0"),
+        ("conv_kernel", "0"),
+        ("time_step_rank", "\"other\""),
+        ("time_step_rank", "null"),
+        ("hidden_act", "\"prelu\""),
+    ] {
+        assert_refused("Mamba2Model", &with(MAMBA2, &format!("{{\"{key}\": {value}}}")), key);
+    }
+    // Those of the distribution are its own.
+    assert!(plan_of("Mamba2Model", &with(MAMBA2, r#"{"time_step_min": 0.2}"#)).is_err());
+}
+
+const WAV2VEC2: &str = r#"{"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 112, "conv_dim": [16, 24],
+    "conv_kernel": [5, 4], "conv_stride": [3, 2], "num_conv_pos_embeddings": 16, "num_conv_pos_embedding_groups": 4}"#;
+
+#[test]
+fn wav2vec2_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("Wav2Vec2Model", &with(WAV2VEC2, keys), name);
+    let law = |std: f64| format!("normal(0, {std}^2)");
+    assert_eq!(of("{}", "feature_extractor.conv_layers.0.conv.weight"), (vec![16, 1, 5], law(0.4f64.sqrt()), vec![]));
+    assert_eq!(of("{}", "feature_extractor.conv_layers.1.conv.weight").0, [24, 16, 4]);
+    let bias = of(r#"{"conv_bias": true}"#, "feature_extractor.conv_layers.1.conv.bias");
+    assert_eq!(bias, (vec![24], "uniform[-0.125, 0.125)".into(), vec![]));
+    let norm =
+        |keys: &str| has("Wav2Vec2Model", &with(WAV2VEC2, keys), "feature_extractor.conv_layers.1.layer_norm.weight");
+    assert!(!norm("{}") && norm(r#"{"feat_extract_norm": "layer"}"#));
+    // A weight that is apart into itself and the norms of its taps, of the same numbers.
+    let taps = "encoder.pos_conv_embed.conv.parametrizations.weight.";
+    assert_eq!(of("{}", &format!("{taps}original1")), (vec![64, 16, 16], "uniform[-0.0625, 0.0625)".into(), vec![]));
+    let norms = "column_norms:bound=0.0625,rows=1024,columns=16";
+    assert_eq!(of("{}", &format!("{taps}original0")), (vec![1, 1, 16], norms.into(), vec![]));
+    for class in ["Wav2Vec2Model", "Wav2Vec2ForCTC"] {
+        let plan = plan_of(class, WAV2VEC2).unwrap();
+        let norms = plan.iter().find(|planned| planned.name.ends_with("original0")).unwrap();
+        let weight = norms.name.replace("original0", "original1");
+        assert_eq!(norms.draw.as_ref().unwrap().stream, weight);
+    }
+    let masked = |keys: &str| has("Wav2Vec2Model", &with(WAV2VEC2, keys), "masked_spec_embed");
+    assert!(masked("{}") && !masked(r#"{"mask_time_prob": 0.0}"#));
+    assert!(masked(r#"{"mask_time_prob": 0, "mask_feature_prob": 0.1}"#));
+    let adapted = |keys: &str| has("Wav2Vec2Model", &with(WAV2VEC2, keys), "layers.1.adapter_layer.linear_1.bias");
+    assert!(!adapted(r#"{"adapter_attn_dim": 8}"#));
+    assert!(adapted(r#"{"adapter_attn_dim": 8, "do_stable_layer_norm": true}"#));
+    let adapter = r#"{"add_adapter": true, "output_hidden_size": 40}"#;
+    assert_eq!(of(adapter, "adapter.layers.2.conv.weight"), (vec![80, 40, 3], law((2.0f64 / 120.0).sqrt()), vec![]));
+    assert_eq!(tensor("Wav2Vec2ForCTC", &with(WAV2VEC2, adapter), "lm_head.weight").0, [32, 40]);
+    let codes = |name: &str| tensor("Wav2Vec2ForPreTraining", WAV2VEC2, name);
+    assert_eq!(codes("quantizer.codevectors"), (vec![1, 640, 128], "uniform[0, 1)".into(), vec![]));
+    assert_eq!(codes("quantizer.weight_proj.weight"), (vec![640, 24], "normal(0, 1^2)".into(), vec![]));
+    assert_eq!(codes("project_hid.bias"), (vec![256], "uniform[-0.125, 0.125)".into(), vec![]));
+    let weighted = with(WAV2VEC2, r#"{"use_weighted_layer_sum": true}"#);
+    let sum = tensor("Wav2Vec2ForSequenceClassification", &weighted, "layer_weights");
+    assert_eq!(sum, (vec![3], format!("constant({})", 1.0 / 3.0), vec![]));
+    assert_eq!(tensor("Wav2Vec2ForXVector", WAV2VEC2, "tdnn.1.kernel.weight").0, [512, 1536]);
+    assert_eq!(tensor("Wav2Vec2ForXVector", WAV2VEC2, "objective.weight").1, "normal(0, 1^2)");
+
+    let sizes = ["hidden_size", "num_hidden_layers", "intermediate_size"];
+    assert_bad_numbers_are_refused("Wav2Vec2ForCTC", WAV2VEC2, &sizes, &["num_hidden_layers"]);
+    for (class, key, value) in [
+        ("Wav2Vec2Model", "num_attention_heads", "5"),
+        ("Wav2Vec2Model", "conv_dim", "[16]"),
+        ("Wav2Vec2Model", "conv_kernel", "[5, 3, 2]"),
+        ("Wav2Vec2Model", "conv_stride", "[]"),
+        ("Wav2Vec2Model", "conv_dim", "16"),
+        ("Wav2Vec2Model", "conv_dim", r#"[16, "24"]"#),
+        ("Wav2Vec2Model", "feat_extract_norm", "\"other\""),
+        ("Wav2Vec2Model", "num_conv_pos_embedding_groups", "5"),
+        ("Wav2Vec2Model", "feat_extract_activation", "\"prelu\""),
+        ("Wav2Vec2ForCTC", "vocab_size", "null"),
+        ("Wav2Vec2ForPreTraining", "codevector_dim", "255"),
+        ("Wav2Vec2ForSequenceClassification", "add_adapter", "true"),
+        ("Wav2Vec2ForXVector", "tdnn_kernel", "[5]"),
+    ] {
+        assert_refused(class, &with(WAV2VEC2, &format!("{{\"{key}\": {value}}}")), key);
+    }
+}
+
+const XLNET: &str = r#"{"vocab_size": 301, "d_model": 64, "n_layer": 2, "n_head": 4, "d_inner": 112}"#;
+
+#[test]
+fn xlnet_is_as_its_class_and_options_say() {
+    let of = |keys: &str, name: &str| tensor("XLNetModel", &with(XLNET, keys), name);
+    let n02 = || "normal(0, 0.02^2)".to_string();
+    assert_eq!(of("{}", "layer.1.rel_attn.q"), (vec![64, 4, 16], n02(), vec![]));
+    assert_eq!(of("{}", "layer.1.rel_attn.r_w_bias"), (vec![4, 16], n02(), vec![]));
+    assert_eq!(of("{}", "layer.1.ff.layer_1.weight").0, [112, 64]);
+    // Of attention and what stands for hidden words 0 is 0.
+    let zero = r#"{"initializer_range": 0.0}"#;
+    assert_eq!(of(zero, "mask_emb"), (vec![1, 1, 64], "normal(0, 0^2)".into(), vec![]));
+    assert_eq!(of(zero, "word_embedding.weight").1, n02());
+    assert!(!has("XLNetLMHeadModel", XLNET, "lm_loss.weight") && has("XLNetLMHeadModel", XLNET, "lm_loss.bias"));
+    assert!(has("XLNetLMHeadModel", &with(XLNET, r#"{"tie_word_embeddings": false}"#), "lm_loss.weight"));
+    let seven = with(XLNET, r#"{"num_labels": 7}"#);
+    assert_eq!(tensor("XLNetForSequenceClassification", &seven, "logits_proj.weight").0, [7, 64]);
+    assert_eq!(tensor("XLNetForMultipleChoice", &seven, "logits_proj.weight").0, [1, 64]);
+    assert_eq!(tensor("XLNetForTokenClassification", &seven, "classifier.bias").0, [7]);
+    assert_eq!(tensor("XLNetForQuestionAnsweringSimple", &seven, "qa_outputs.weight").0, [7, 64]);
+    assert_eq!(tensor("XLNetForQuestionAnswering", &seven, "end_logits.dense_0.weight").0, [64, 128]);
+    assert!(!has("XLNetForQuestionAnswering", XLNET, "answer_class.dense_1.bias"));
+    let summary =
+        |keys: &str| tensor("XLNetForSequenceClassification", &with(XLNET, keys), "sequence_summary.summary.weight").0;
+    assert_eq!(summary("{}"), [64, 64]);
+    assert_eq!(summary(r#"{"summary_proj_to_labels": true, "num_labels": 3}"#), [3, 64]);
+    let other = with(&without(XLNET, "d_model"), r#"{"hidden_size": 32}"#);
+    assert_eq!(tensor("XLNetModel", &other, "word_embedding.weight").0, [301, 32]);
+
+    let sizes = ["vocab_size", "d_model", "n_layer", "d_inner"];
+    assert_bad_numbers_are_refused("XLNetLMHeadModel", XLNET, &sizes, &["n_layer"]);
+    for (key, value) in [
+        ("n_head", "5"),
+        ("n_head", "0"),
+        ("d_head", "24"),
+        ("summary_type", "\"attn\""),
+        ("summary_activation", "null"),
+        ("ff_activation", "\"prelu\""),
+    ] {
+        assert_refused("XLNetForMultipleChoice", &with(XLNET, &format!("{{\"{key}\": {value}}}")), key);
+    }
+}
+
 /// Activations that have weights, and older keys that make other tensors, are refused, as is what makes no model.
 #[test]
 fn what_would_change_tensors_is_refused() {
@@ -1338,6 +1550,7 @@ fn each_class_has_the_model_type_of_its_own() {
                 ("Qwen2_5_Vision", "qwen2_5_vl_vision"),
                 ("Qwen2", "qwen2"),
                 ("Qwen3Moe", "qwen3_moe"),
+                ("Qwen3Next", "qwen3_next"),
                 ("Qwen3", "qwen3"),
             ],
         ),
@@ -1384,7 +1597,7 @@ fn each_class_has_the_model_type_of_its_own() {
             }
         }
     }
-    assert_eq!(tried, 4 * 28 + 4 * 14 + 3 * (14 + 14 + 15));
+    assert_eq!(tried, 4 * 33 + 4 * 14 + 3 * (14 + 14 + 15));
     // Without a class, those of the type alone are named.
     let of_type = Config::from_json(br#"{"model_type": "qwen3"}"#).unwrap();
     let said = Architecture::of(&of_type).unwrap_err().to_string();
@@ -1494,6 +1707,7 @@ fn published_models_have_their_numbers_of_parameters() {
     let path = fanin_tests::repository().join("tests/golden/published.json");
     let published: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!(published.len(), 76);
+    assert_eq!(published.len(), 78);
     for model in &published {
         let config = config(model);
         let tensors =

@@ -250,6 +250,7 @@ fn distributions_reach_as_far_as_they_say() {
         "sparse:sparsity=0.5,std=0.1",
         "arange:start=-5,step=0.01,count=256",
         "sinusoids:theta=100",
+        "column_norms:bound=0.3,rows=4",
     ] {
         let fill = parse(text).fill(&[256, 256], Layout::OUT_IN, Stream::named(7, text), Dtype::F32);
         let fill = fill.unwrap_or_else(|e| panic!("{text}: {e}"));

@@ -49,7 +49,7 @@ const SCHEMES: [&str; 28] = [
 ];
 
 /// What depends on where an element is: with a shape and a layout.
-const STRUCTURES: [(&str, &[u64], &str); 34] = [
+const STRUCTURES: [(&str, &[u64], &str); 35] = [
     // Vectors are rows, columns, or either; one block of reflections and more; lengths of whole lanes and not; several matrices.
     ("orthogonal:gain=1", &[5, 7], "out_in"),
     ("orthogonal:gain=1", &[5, 7], "in_out"),
@@ -85,6 +85,7 @@ const STRUCTURES: [(&str, &[u64], &str); 34] = [
     ("sinusoids:theta=10000,endpoint=false,interleaved=false", &[2, 30, 9], "out_in"),
     ("sinusoids:theta=10000,endpoint=true,interleaved=false", &[1500, 4], "out_in"),
     ("sinusoids:theta=1.5,endpoint=true,interleaved=true", &[300, 6], "out_in"),
+    ("column_norms:bound=0.05,rows=75", &[1, 1, 17], "out_in"),
 ];
 
 /// Of a whole tensor: bit patterns of elements 0, 1, 2, 3 and the last, and the first 8 bytes of the SHA-256 of all; the same digest

@@ -38,7 +38,9 @@ fn presets() -> String {
 pub fn passed_over(scheme: &Scheme) -> Option<String> {
     let is_asked = match scheme {
         Scheme::Fixed(_) => false,
-        Scheme::Shaped(shaped) => !matches!(shaped, Shaped::Sequence { .. } | Shaped::Sinusoids { .. }),
+        Scheme::Shaped(shaped) => {
+            !matches!(shaped, Shaped::Sequence { .. } | Shaped::Sinusoids { .. } | Shaped::ColumnNorms { .. })
+        }
         _ => true,
     };
     (!is_asked).then(|| format!("--layout is passed over, as {scheme} draws the same whatever the dimensions mean"))

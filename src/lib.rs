@@ -106,6 +106,7 @@ pub use fill::{Fill, FillPart};
 pub use gain::Nonlinearity;
 pub use layout::Layout;
 pub use matrix::Matrix;
+pub use names::nearest;
 pub use philox::philox4x32_10;
 #[cfg(feature = "rand")]
 pub use rng::StreamRng;

@@ -276,7 +276,7 @@ impl Architecture {
         self.blueprint.resolve(&self.rules, config, find)
     }
 
-    /// The plan of a configuration's model: the draw of each tensor.
+    /// The plan of a configuration's model: the recipe of each tensor.
     ///
     /// # Errors
     /// Those of [`model`](Architecture::model) and [`Rules::plan`].

@@ -454,7 +454,7 @@ impl Rules {
         Ok(Plan { tensors: tensors.into_iter().flatten().collect(), unmet })
     }
 
-    /// The plan of a model: the draw of each tensor, in the model's order.
+    /// The plan of a model: the recipe of each tensor, in the model's order.
     ///
     /// # Errors
     /// [`ErrorKind::Unmatched`] with the tensors that meet no rule; [`ErrorKind::Model`] if a name stands twice;

@@ -1,4 +1,4 @@
-//! Plans: the draw of each tensor of a model, by rules.
+//! Plans: the recipe of each tensor of a model, by rules.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use super::recipe::Recipe;
 use crate::error::quoted;
 use crate::{Dtype, Error, Fans, Fill, Layout, Seed};
 
-/// The plan of a model: the draw of each tensor by rules, in the model's order.
+/// The plan of a model: the recipe of each tensor by rules, in the model's order.
 ///
 /// ```
 /// use fanin::rules::{Rules, Tensor};

@@ -213,7 +213,7 @@ impl Recipe {
             false => fill.with_slice(part.dim, part.range.clone(), &part.distribution),
         };
         let whole = self.parts.iter().try_fold(fill, with)?;
-        self.slices.iter().try_fold(whole, |fill, slice| slice.of(&fill))
+        self.slices.iter().try_fold(whole, |fill, slice| slice.cut(&fill))
     }
 
     /// The JSON that a file of this seed keeps of a tensor of this name. See [`RecipeJson`] for an example.
@@ -300,8 +300,7 @@ impl Recipe {
 }
 
 impl Slice {
-    /// The slice of a fill.
-    fn of(self, fill: &Fill) -> Result<Fill, Error> {
+    fn cut(self, fill: &Fill) -> Result<Fill, Error> {
         match self.dim {
             None => fill.part(self.start..self.end),
             Some(dim) => fill.slice(dim, self.start..self.end),

@@ -916,7 +916,7 @@ fn published_models_have_their_tensors() {
     let path = fanin_tests::repository().join("data/models/llama-8b.json");
     let published = fanin::rules::Model::from_json(&std::fs::read(path).unwrap()).unwrap();
     let all = |model: &fanin::rules::Model| -> BTreeMap<_, _> {
-        model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype.clone()))).collect()
+        model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype))).collect()
     };
     assert_eq!(all(&llama), all(&published));
     let mixtral = model(

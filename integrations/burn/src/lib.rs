@@ -44,8 +44,8 @@ use std::collections::HashMap;
 
 use burn::module::Module;
 use burn::tensor::DType;
-use fanin::rules::{Rules, Tensor};
 use fanin::Dtype;
+use fanin::rules::{Rules, Tensor};
 
 pub use error::Error;
 pub use fanin;

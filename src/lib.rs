@@ -108,6 +108,7 @@ pub use gain::Nonlinearity;
 pub use kernel_call::KernelCall;
 pub use layout::Layout;
 pub use matrix::Matrix;
+pub use names::nearest;
 pub use philox::philox4x32_10;
 #[cfg(feature = "rand")]
 pub use rng::StreamRng;

@@ -39,8 +39,14 @@ pub(crate) fn unknown(what: &'static str, text: &str, known: impl Iterator<Item 
     Error::new(ErrorKind::Text, format!("the {what}"), quoted(text), known.join(", ")).near(near)
 }
 
-/// The name that was probably meant: the nearest, where no more than a third of the text is wrong, or one letter.
-pub(crate) fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The name that was probably meant by a text that is none of them: the nearest, where no more than a third of the text is wrong, or one
+/// letter. Neither case nor `-` for `_` matters.
+///
+/// ```
+/// assert_eq!(fanin::nearest("he_nornal", ["he_normal", "zeros"]), Some("he_normal"));
+/// assert_eq!(fanin::nearest("abacus", ["he_normal", "zeros"]), None);
+/// ```
+pub fn nearest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let text: Vec<char> = plain(text).chars().collect();
     let most = (text.len() / 3).max(1);
     // The lengths first: a stranger's text may be long.

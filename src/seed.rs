@@ -82,6 +82,12 @@ impl Seed {
         }
     }
 
+    /// The value contract of its streams: see [`Stream::contract`].
+    pub fn contract(self) -> u32 {
+        // A seed that was read has a stream alone.
+        self.stream_alone("").map_or(0, Stream::contract)
+    }
+
     /// The stream of a model's tensor of this name: fanin's own by the name, others' from the seed that [`seeds`] makes of this one and
     /// the name.
     ///
@@ -198,6 +204,13 @@ impl FromStr for Seed {
             }
             _ => Err(wrong(text, whole)),
         }
+    }
+}
+
+/// fanin's own.
+impl From<u64> for Seed {
+    fn from(seed: u64) -> Seed {
+        Seed::Native(seed)
     }
 }
 

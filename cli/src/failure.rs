@@ -2,8 +2,6 @@
 
 use std::fmt::Display;
 
-use strsim::osa_distance;
-
 /// A message, with what is underneath where the library's errors tell it (`{:#}`), and an exit code.
 #[derive(Debug)]
 pub struct Failure {
@@ -31,10 +29,5 @@ impl From<fanin::Error> for Failure {
 
 /// The words after a name that is not known, up to "allowed": the name that was probably meant, as in the library's errors.
 pub fn near<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let wanted = text.to_lowercase();
-    let most = (wanted.chars().count() / 3).max(1);
-    // The lengths first: a text may be long.
-    let near = known.into_iter().filter(|name| name.chars().count().abs_diff(wanted.chars().count()) <= most);
-    let near = near.map(|name| (osa_distance(&wanted, &name.to_lowercase()), name)).filter(|(wrong, _)| *wrong <= most);
-    near.min_by_key(|(wrong, _)| *wrong).map_or(",".into(), |(_, name)| format!(", did you mean {name}?"))
+    fanin::nearest(text, known).map_or(",".into(), |name| format!(", did you mean {name}?"))
 }

@@ -2,8 +2,8 @@
 //! are worth.
 //!
 //! This is no public API: it is a library so that tests and fuzz targets reach what reads a stranger's bytes, which touches no
-//! file itself: [`header`](files::header), [`index`](files::index),
-//! [`provenance`](files::provenance) and [`recipe`](draw::recipe).
+//! file itself: [`header`](files::header), [`index`](files::index)
+//! and [`provenance`](files::provenance).
 
 #![deny(unsafe_code)]
 
@@ -11,9 +11,10 @@
 mod say;
 
 mod commands;
-pub mod draw;
+mod draw;
 mod failure;
 pub mod files;
+mod ops;
 mod progress;
 
 use std::process::ExitCode;

@@ -29,12 +29,14 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
         Some(text) => text.parse::<Architecture>(),
         None => Architecture::of(&config),
     };
-    let quantised = architecture.and_then(|architecture| Ok((architecture.fp8_blocks(&config)?, architecture)));
+    let described = architecture.and_then(|architecture| Ok((architecture.describe(&config)?.model, architecture)));
     let config = config.unquantised();
-    let model = quantised.and_then(|(blocks, architecture)| {
+    let model = described.and_then(|(described, architecture)| {
         let model = architecture.model(&config)?;
-        let weights = model.tensors().iter().filter(|tensor| blocks.contains_key(&tensor.name));
-        assert_eq!(weights.filter(|tensor| tensor.shape.len() == 2).count(), blocks.len());
+        for (tensor, described) in model.tensors().iter().zip(described.tensors()) {
+            assert_eq!((&tensor.name, &tensor.shape), (&described.name, &described.shape));
+            assert!(described.fp8_block.is_none() || tensor.shape.len() == 2);
+        }
         Ok((model, architecture))
     });
     let (model, architecture) = match model {

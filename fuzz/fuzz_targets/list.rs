@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use fanin::Layout;
-use fanin::rules::{Rules, Tensor};
+use fanin::rules::Rules;
 use fanin_cli::files::header;
 use fanin_fuzz::message;
 use libfuzzer_sys::fuzz_target;
@@ -14,10 +14,9 @@ static RULES: LazyLock<Rules> =
 
 fuzz_target!(|bytes: &[u8]| {
     match header::list(bytes) {
-        Ok(tensors) => {
-            let model: Vec<Tensor> = tensors.iter().map(|tensor| tensor.named_shape()).collect();
+        Ok(model) => {
             let _ = Rules::recognise(&model);
-            match RULES.plan(&model) {
+            match RULES.plan_by_shapes(&model) {
                 Ok(plan) => assert_eq!(plan.tensors().len(), model.len()),
                 Err(error) => message(&error, 8 * bytes.len()),
             }

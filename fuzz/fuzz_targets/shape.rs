@@ -1,7 +1,7 @@
 //! Shapes of any dimensions: their fans, their elements, and slices of them.
 #![no_main]
 
-use fanin::rules::Draw;
+use fanin::rules::Recipe;
 use fanin::scheme::he_normal;
 use fanin::{Distribution, Dtype, Fans, Fill, Layout, cpu, elements};
 use fanin_fuzz::message;
@@ -32,7 +32,7 @@ fuzz_target!(|request: Request| {
         }
         Err(error) => message(&error, 32 * shape.len()),
     }
-    let mut draw = Draw::new(Distribution::Normal { mean: 0.0, std: 1.0 }, shape.as_slice(), "");
+    let mut draw = Recipe::new(Distribution::Normal { mean: 0.0, std: 1.0 }, shape.as_slice(), "");
     if let Some(row) = request.zero_row {
         draw = draw.with_zero_row(row.into());
     }

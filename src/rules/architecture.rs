@@ -1,6 +1,5 @@
 //! Architectures: which tensors a configuration's model has, and how they start.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::blueprint::{Blueprint, Resolved, class_of};
@@ -237,9 +236,9 @@ impl Architecture {
         Model::new(self.blueprint.tensors(&self.resolved(config)?)?)
     }
 
-    /// The weights that files of a quantised model have in fp8 (E4M3), each with the rows and columns of the blocks that share a scale; none,
-    /// if the configuration has no `quantization_config`. [`model`](Architecture::model) and [`plan`](Architecture::plan) are those of the
-    /// [unquantised](Config::unquantised) configuration.
+    /// A configuration's model as files have it, and the rules by which it starts: also of a quantised configuration, whose weights in
+    /// fp8 (E4M3) have a [block](super::Tensor::fp8_block) each. [`model`](Architecture::model) and [`plan`](Architecture::plan) are those of
+    /// the [unquantised](Config::unquantised) configuration.
     ///
     /// As transformers has it, a weight `w` of `rows` and `columns` has beside it an f32 tensor `w_scale_inv` of `ceil(rows / block rows)` and
     /// `ceil(columns / block columns)`, which the numbers of each block are multiplied by. All weights of linear layers and experts are
@@ -250,37 +249,32 @@ impl Architecture {
     /// and for an architecture that does not say which its linear layers are.
     ///
     /// ```
-    /// use fanin::rules::{Architecture, Config};
+    /// use fanin::rules::{Architecture, Config, FileDtype};
     ///
     /// let config = Config::from_json(br#"{
     ///     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 320, "hidden_size": 64,
     ///     "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
     ///     "quantization_config": {"quant_method": "fp8", "weight_block_size": [32, 32]}
     /// }"#)?;
-    /// let blocks = Architecture::of(&config)?.fp8_blocks(&config)?;
-    /// assert_eq!((blocks.len(), blocks["model.layers.0.self_attn.q_proj.weight"]), (2 * 7, [32, 32]));
+    /// let described = Architecture::of(&config)?.describe(&config)?;
+    /// let quantised = |tensor: &&fanin::rules::Tensor| tensor.fp8_block == Some([32, 32]) && tensor.dtype == Some(FileDtype::F8E4M3);
+    /// assert_eq!(described.model.tensors().iter().filter(quantised).count(), 2 * 7);
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn fp8_blocks(&self, config: &Config) -> Result<BTreeMap<String, [u64; 2]>, Error> {
-        let Some(fp8) = Fp8::of(config)? else { return Ok(BTreeMap::new()) };
-        if self.blueprint.linear.is_empty() {
+    pub fn describe(&self, config: &Config) -> Result<Described, Error> {
+        let fp8 = Fp8::of(config)?;
+        if fp8.is_some() && self.blueprint.linear.is_empty() {
             let said = "is not written of an architecture that does not say which weights are those of linear layers";
             return Err(
                 Error::failed(ErrorKind::Config, config.named(QUANTISATION), said).allowing(fp8::remedy(QUANTISATION))
             );
         }
         let resolved = self.resolved(&config.unquantised())?;
-        fp8.blocks(&self.blueprint.tensors(&resolved)?, &self.blueprint.linear, &self.blueprint.tied(&resolved)?)
-    }
-
-    /// The rules, with this configuration's numbers.
-    ///
-    /// # Errors
-    /// Those of [`model`](Architecture::model).
-    ///
-    /// See [`Architecture`] for an example.
-    pub fn rules(&self, config: &Config) -> Result<Rules, Error> {
-        Ok(with_numbers(&self.rules, self.resolved(config)?))
+        let mut tensors = self.blueprint.tensors(&resolved)?;
+        if let Some(fp8) = fp8 {
+            fp8.quantise(&mut tensors, &self.blueprint.linear, &self.blueprint.tied(&resolved)?)?;
+        }
+        Ok(Described { model: Model::new(tensors)?, rules: with_numbers(&self.rules, resolved) })
     }
 
     fn resolved(&self, config: &Config) -> Result<Resolved, Error> {
@@ -288,15 +282,29 @@ impl Architecture {
         self.blueprint.resolve(&self.rules, config, find)
     }
 
-    /// The plan of a configuration's model: the draw of each tensor.
+    /// The plan of a configuration's model: the recipe of each tensor.
     ///
     /// # Errors
     /// Those of [`model`](Architecture::model) and [`Rules::plan`].
     ///
     /// See [`Architecture`] for an example.
     pub fn plan(&self, config: &Config) -> Result<Plan, Error> {
-        self.rules(config)?.plan(self.model(config)?.tensors())
+        let resolved = self.resolved(config)?;
+        let model = Model::new(self.blueprint.tensors(&resolved)?)?;
+        with_numbers(&self.rules, resolved).plan(model.tensors())
     }
+}
+
+/// The model that a configuration describes.
+///
+/// See [`Architecture::describe`] for an example.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Described {
+    /// Its tensors, as files have them.
+    pub model: Model,
+    /// The architecture's rules, with the configuration's numbers.
+    pub rules: Rules,
 }
 
 /// Rules with the numbers of a configuration, and those of its submodels with theirs.

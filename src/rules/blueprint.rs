@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::Rules;
 use super::config::{Config, QUANTISATION, number, shown, value};
+use super::file_dtype::FileDtype;
 use super::formula::Variables;
 use super::fp8;
 use super::model::Tensor;
@@ -369,7 +370,8 @@ impl Blueprint {
         let of_submodels = made.tensors.len();
         for group in &self.groups {
             let mut variables = resolved.variables.clone();
-            let dtype = group.dtype.as_deref().unwrap_or(dtype);
+            let named = |name: &String| FileDtype::named(name).ok_or_else(|| group.unknown_dtype(name));
+            let dtype = group.dtype.as_ref().map_or(Ok(dtype), named)?;
             group.count(0, resolved, &mut variables, dtype, &mut made)?;
         }
         for tensor in &made.tensors[of_submodels..] {
@@ -458,7 +460,7 @@ pub(super) fn class_of(config: &Config) -> Result<Option<&str>, Error> {
     }
 }
 
-fn dtype(config: &Config) -> Result<&'static str, Error> {
+fn dtype(config: &Config) -> Result<FileDtype, Error> {
     // The second is the first's older name.
     for key in [QUANTISATION, "compression_config"] {
         if let Some(value) = config.get(key) {
@@ -470,12 +472,12 @@ fn dtype(config: &Config) -> Result<&'static str, Error> {
     let (key, value) = match (config.get("dtype"), config.get("torch_dtype")) {
         (Some(value), _) => ("dtype", value),
         (None, Some(value)) => ("torch_dtype", value),
-        (None, None) => return Ok("F32"),
+        (None, None) => return Ok(FileDtype::F32),
     };
     match value.as_str().map(|text| text.trim_start_matches("torch.")) {
-        Some("float32" | "float") => Ok("F32"),
-        Some("float16" | "half") => Ok("F16"),
-        Some("bfloat16") => Ok("BF16"),
+        Some("float32" | "float") => Ok(FileDtype::F32),
+        Some("float16" | "half") => Ok(FileDtype::F16),
+        Some("bfloat16") => Ok(FileDtype::BF16),
         _ => Err(Error::new(ErrorKind::Config, key, shown(value), "float32, float16, bfloat16")),
     }
 }
@@ -487,7 +489,7 @@ impl Group {
         counter: usize,
         resolved: &Resolved,
         variables: &mut Variables,
-        dtype: &str,
+        dtype: FileDtype,
         made: &mut Made,
     ) -> Result<(), Error> {
         let at = |e: Error| e.at(format_args!("by line {} of the architecture", self.line));
@@ -512,6 +514,11 @@ impl Group {
         Ok(())
     }
 
+    fn unknown_dtype(&self, name: &str) -> Error {
+        let error = Error::new(ErrorKind::Config, "the dtype", quoted(name), "safetensors' dtypes, such as F32, I64");
+        error.at(format_args!("by line {} of the architecture", self.line))
+    }
+
     /// A formula, and those that its words stand for, so that errors have the keys.
     fn explained(&self, formula: &str, resolved: &Resolved) -> String {
         let all = || self.locals.iter().map(|(name, of)| (name, of)).chain(&resolved.derived);
@@ -520,7 +527,7 @@ impl Group {
         known.take(SAID).fold(quoted(formula), |said, (name, of)| said + &format!(" ({name} = {})", quoted(of)))
     }
 
-    fn make(&self, resolved: &Resolved, variables: &Variables, dtype: &str, made: &mut Made) -> Result<(), Error> {
+    fn make(&self, resolved: &Resolved, variables: &Variables, dtype: FileDtype, made: &mut Made) -> Result<(), Error> {
         let mut variables = variables.clone();
         for (name, formula) in &self.locals {
             let value = made.value(formula, &resolved.config, &variables)?;

@@ -1,10 +1,9 @@
 //! Quantised configurations: the weights that files have in fp8 (E4M3), in blocks that share a scale.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 
 use super::config::{Config, QUANTISATION as KEY, shown};
+use super::file_dtype::FileDtype;
 use super::model::Tensor;
 use crate::error::quoted;
 use crate::{Error, ErrorKind};
@@ -93,14 +92,14 @@ impl Fp8 {
         Ok(Some(Fp8 { block, kept }))
     }
 
-    /// The weights of these tensors that are quantised, each with its block: those of linear layers, whose names have such patterns, but
-    /// for the modules that are left as they are. A module that is tied, whose weight is another's, cannot be quantised alone.
-    pub fn blocks(
+    /// Quantises those of the tensors that are weights of linear layers, whose names have such patterns, but for the modules that are left
+    /// as they are. A module that is tied, whose weight is another's, cannot be quantised alone.
+    pub fn quantise(
         &self,
-        tensors: &[Tensor],
+        tensors: &mut [Tensor],
         linear: &[glob::Pattern],
         tied: &[(&str, &str)],
-    ) -> Result<BTreeMap<String, [u64; 2]>, Error> {
+    ) -> Result<(), Error> {
         if let Some((key, kept)) = &self.kept
             && let Some((module, formula)) = tied.iter().find(|(tied, _)| !kept.iter().any(|kept| is_of(tied, kept)))
         {
@@ -117,8 +116,7 @@ impl Fp8 {
             let thing = format!("the number of modules in {key}, for a model of {} tensors,", tensors.len());
             return Err(Error::new(ErrorKind::Config, thing, kept.len(), format!("at most {most}")));
         }
-        let mut blocks = BTreeMap::new();
-        for tensor in tensors.iter().filter(|tensor| linear.iter().any(|linear| linear.matches(&tensor.name))) {
+        for tensor in tensors.iter_mut().filter(|tensor| linear.iter().any(|linear| linear.matches(&tensor.name))) {
             let module = tensor.name.strip_suffix(".weight").unwrap_or(&tensor.name);
             let all = experts(module).unwrap_or(module);
             let is_of_one = |kept: &&String| is_of(module, kept) && !is_of(all, kept);
@@ -133,9 +131,9 @@ impl Fp8 {
                 let thing = format!("the shape of {}, which {KEY} has in blocks,", tensor.name);
                 return Err(Error::new(ErrorKind::Config, thing, format!("{:?}", tensor.shape), "rows and columns"));
             }
-            blocks.insert(tensor.name.clone(), self.block);
+            (tensor.dtype, tensor.fp8_block) = (Some(FileDtype::F8E4M3), Some(self.block));
         }
-        Ok(blocks)
+        Ok(())
     }
 }
 

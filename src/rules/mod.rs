@@ -97,10 +97,12 @@ mod architecture;
 mod blueprint;
 mod config;
 mod expression;
+mod file_dtype;
 mod formula;
 mod fp8;
 mod model;
 mod plan;
+mod recipe;
 mod rule;
 mod text;
 
@@ -109,11 +111,13 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-pub use architecture::Architecture;
+pub use architecture::{Architecture, Described};
 pub use config::Config;
+pub use file_dtype::FileDtype;
 pub use model::{Model, Tensor};
 use plan::of_tensor;
-pub use plan::{Draw, Part, Plan, Planned, RuleLine, Split};
+pub use plan::{Plan, Planned, RuleLine, Split};
+pub use recipe::{Part, Recipe, RecipeJson, Slice};
 use rule::{OfModel, Rule, fits};
 
 use crate::error::quoted;
@@ -435,7 +439,7 @@ impl Rules {
             let places: Vec<_> =
                 (0..model.len()).filter(|&i| rules_of(&model[i].name).unwrap_or(self.within.len()) == part).collect();
             let strip = |i: &usize| Tensor { name: model[*i].name[prefix.len()..].into(), ..model[*i].clone() };
-            let plan = rules.plan(&places.iter().map(strip).collect::<Vec<_>>());
+            let plan = rules.plan_by_shapes(&places.iter().map(strip).collect::<Vec<_>>());
             let plan =
                 plan.map_err(|e| if prefix.is_empty() { e } else { e.at(format_args!("the submodel {prefix}")) })?;
             for (i, mut planned) in places.into_iter().zip(plan.tensors) {
@@ -450,7 +454,7 @@ impl Rules {
         Ok(Plan { tensors: tensors.into_iter().flatten().collect(), unmet })
     }
 
-    /// The plan of a model: the draw of each tensor, in the model's order.
+    /// The plan of a model: the recipe of each tensor, in the model's order.
     ///
     /// # Errors
     /// [`ErrorKind::Unmatched`] with the tensors that meet no rule; [`ErrorKind::Model`] if a name stands twice;
@@ -459,6 +463,31 @@ impl Rules {
     ///
     /// See [`Rules`] for an example.
     pub fn plan(&self, model: &[Tensor]) -> Result<Plan, Error> {
+        let mut plan = self.plan_by_shapes(model)?;
+        for (planned, tensor) in plan.tensors.iter_mut().zip(model) {
+            let Some(recipe) = planned.draw.as_mut().filter(|recipe| recipe.dtype.is_none()) else { continue };
+            match tensor.drawn_in() {
+                Ok(dtype) => recipe.dtype = dtype,
+                Err(_) if tensor.optional => planned.draw = None,
+                Err(e) => return Err(e.at(of_tensor(&tensor.name))),
+            }
+        }
+        Ok(plan)
+    }
+
+    /// The same by names and shapes alone: recipes have the dtypes that rules say, and none of the model's.
+    ///
+    /// # Errors
+    /// Those of [`plan`](Rules::plan) but for dtypes.
+    ///
+    /// ```
+    /// use fanin::rules::{FileDtype, Rules, Tensor};
+    ///
+    /// let plan = Rules::preset("llama")?.plan_by_shapes(&[Tensor::new("model.norm.weight", [8]).with_dtype(FileDtype::F64)])?;
+    /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().dtype, None);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn plan_by_shapes(&self, model: &[Tensor]) -> Result<Plan, Error> {
         if !self.within.is_empty() {
             return self.plan_with_submodels(model);
         }

@@ -7,18 +7,20 @@ use std::ops::Range;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use super::config::Config;
+use super::file_dtype::FileDtype;
 use crate::error::quoted;
+use crate::names::nearest;
 use crate::{Dtype, Error, ErrorKind};
 
 /// No tensor has more dimensions. NumPy and PyTorch have 64 at most.
-const MOST_DIMENSIONS: usize = 256;
+pub(super) const MOST_DIMENSIONS: usize = 256;
 
 /// A tensor of a model.
 ///
 /// ```
-/// use fanin::rules::Tensor;
+/// use fanin::rules::{FileDtype, Tensor};
 ///
-/// let tensor = Tensor::new("lm_head.weight", [50257, 768]).with_dtype("BF16");
+/// let tensor = Tensor::new("lm_head.weight", [50257, 768]).with_dtype(FileDtype::BF16);
 /// assert_eq!(tensor.drawn_in()?, Some(fanin::Dtype::BF16));
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -29,8 +31,10 @@ pub struct Tensor {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<u64>,
-    /// Its element type as safetensors has it, such as `F32` or `I64`, in whatever case, if it is known.
-    pub dtype: Option<String>,
+    /// Its element type, if it is known.
+    pub dtype: Option<FileDtype>,
+    /// Of a weight in fp8, the rows and columns of the blocks that share a scale: see [`Architecture::describe`](super::Architecture::describe).
+    pub fp8_block: Option<[u64; 2]>,
     /// The place of its bytes in a safetensors file, from the end of the header on, if it is known.
     pub data_offsets: Option<Range<u64>>,
     /// Whether it needs no rule, as its values are there already.
@@ -45,18 +49,34 @@ impl Tensor {
     /// assert_eq!(tensor.dtype, None);
     /// ```
     pub fn new(name: impl Into<String>, shape: impl Into<Vec<u64>>) -> Tensor {
-        Tensor { name: name.into(), shape: shape.into(), dtype: None, data_offsets: None, optional: false }
+        let (name, shape) = (name.into(), shape.into());
+        Tensor { name, shape, dtype: None, fp8_block: None, data_offsets: None, optional: false }
     }
 
-    /// The same with an element type, as safetensors writes it.
+    /// The same with an element type.
+    ///
+    /// See [`Tensor`] for an example.
+    #[must_use]
+    pub fn with_dtype(self, dtype: FileDtype) -> Tensor {
+        Tensor { dtype: Some(dtype), ..self }
+    }
+
+    /// The same with the element type of this name, in whatever case.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] if there is none.
     ///
     /// ```
-    /// let tensor = fanin::rules::Tensor::new("position_ids", [512]).with_dtype("I64");
-    /// assert!(tensor.is_integer());
+    /// use fanin::rules::{FileDtype, Tensor};
+    ///
+    /// assert_eq!(Tensor::new("weight", [8]).with_dtype_named("bf16")?.dtype, Some(FileDtype::BF16));
+    /// # Ok::<(), fanin::Error>(())
     /// ```
-    #[must_use]
-    pub fn with_dtype(self, dtype: impl Into<String>) -> Tensor {
-        Tensor { dtype: Some(dtype.into()), ..self }
+    pub fn with_dtype_named(self, name: &str) -> Result<Tensor, Error> {
+        match FileDtype::named(name) {
+            Some(dtype) => Ok(self.with_dtype(dtype)),
+            None => Err(unknown_dtype(&self.name, name)),
+        }
     }
 
     /// The same, which needs no rule: it counts as others do, but where no rule draws it, that is no error.
@@ -77,11 +97,12 @@ impl Tensor {
     /// Whether it holds integers or truths, which are not drawn.
     ///
     /// ```
-    /// assert!(!fanin::rules::Tensor::new("weight", [8]).with_dtype("F8_E4M3").is_integer());
+    /// use fanin::rules::{FileDtype, Tensor};
+    ///
+    /// assert!(Tensor::new("position_ids", [512]).with_dtype(FileDtype::I64).is_integer());
     /// ```
     pub fn is_integer(&self) -> bool {
-        let dtype = self.dtype.as_deref().map(str::to_ascii_uppercase);
-        matches!(dtype.as_deref(), Some("BOOL" | "I8" | "U8" | "I16" | "U16" | "I32" | "U32" | "I64" | "U64"))
+        self.dtype.is_some_and(FileDtype::is_integer)
     }
 
     /// The dtype to draw it in, if one is known and nobody says another.
@@ -90,17 +111,17 @@ impl Tensor {
     /// [`ErrorKind::Dtype`] if fanin draws none such.
     ///
     /// ```
-    /// use fanin::rules::Tensor;
+    /// use fanin::rules::{FileDtype, Tensor};
     ///
     /// assert_eq!(Tensor::new("weight", [8]).drawn_in()?, None);
-    /// assert!(Tensor::new("weight", [8]).with_dtype("F64").drawn_in().is_err());
+    /// assert!(Tensor::new("weight", [8]).with_dtype(FileDtype::F64).drawn_in().is_err());
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn drawn_in(&self) -> Result<Option<Dtype>, Error> {
-        let Some(dtype) = &self.dtype else { return Ok(None) };
-        dtype.parse().map(Some).map_err(|_| {
+        let Some(dtype) = self.dtype else { return Ok(None) };
+        dtype.drawn().map(Some).ok_or_else(|| {
             let allowed = "F32, F16, BF16, or any float that is drawn in one of them";
-            Error::new(ErrorKind::Dtype, "the dtype", quoted(dtype), allowed)
+            Error::new(ErrorKind::Dtype, "the dtype", quoted(dtype.name()), allowed)
         })
     }
 }
@@ -178,14 +199,8 @@ impl Model {
             let error = Error::failed(ErrorKind::Model, "the list of tensors", "cannot be read");
             error.allowing("an object from tensor names to {dtype, shape}").because(e)
         })?;
-        let tensor = |(name, Entry { dtype, shape, data_offsets, .. })| Tensor {
-            name,
-            shape,
-            dtype,
-            data_offsets: data_offsets.map(|(start, end)| start..end),
-            optional: false,
-        };
-        let model = Model::new(entries.into_iter().map(tensor).collect())?;
+        let tensors = entries.into_iter().map(|(name, entry)| entry.tensor(name)).collect::<Result<_, _>>()?;
+        let model = Model::new(tensors)?;
         let mut texts = BTreeMap::new();
         // Of two, one reader takes the first and another the last.
         match metadata.as_slice() {
@@ -246,6 +261,27 @@ struct Entry {
     // What is passed over is taken in, and so is JSON that every reader takes: numbers in range, escapes that are characters.
     #[serde(flatten)]
     _more: IgnoredAny,
+}
+
+impl Entry {
+    fn tensor(self, name: String) -> Result<Tensor, Error> {
+        let mut tensor = Tensor::new(name, self.shape);
+        tensor.data_offsets = self.data_offsets.map(|(start, end)| start..end);
+        let Some(said) = &self.dtype else { return Ok(tensor) };
+        match FileDtype::named(said) {
+            // People write lists in whatever case, and files have offsets.
+            Some(dtype) if tensor.data_offsets.is_some() && dtype.name() != said => {
+                Err(unknown_dtype(&tensor.name, said))
+            }
+            _ => tensor.with_dtype_named(said),
+        }
+    }
+}
+
+fn unknown_dtype(name: &str, said: &str) -> Error {
+    let (thing, said_of_it) = (format!("tensor {}", quoted(name)), format!("has the dtype {}", quoted(said)));
+    let error = Error::failed(ErrorKind::Model, thing, said_of_it).near(nearest(said, FileDtype::names()));
+    error.allowing("safetensors' dtypes, such as F32, F16, BF16")
 }
 
 struct Pairs(Vec<(String, String)>);

@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::formula::{Formula, Template, Variables};
 use super::model::Tensor;
-use super::plan::{Draw, Planned, Split};
+use super::plan::{Planned, Split};
+use super::recipe::Recipe;
 use crate::error::{dimensions, quoted};
 use crate::number::Number;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Layout, Scheme, scheme};
@@ -239,17 +240,14 @@ impl Drawn {
             Some(other) => streams.entry(other).or_insert_with(|| named(other, shapes)).clone()?.into(),
             None => tensor.name.clone(),
         };
-        let mut draw = Draw::new(resolved.distribution, tensor.shape.as_slice(), stream);
-        draw.dtype = match self.dtype {
-            Some(dtype) => Some(dtype),
-            None => tensor.drawn_in()?,
-        };
+        let mut recipe = Recipe::new(resolved.distribution, tensor.shape.as_slice(), stream);
+        recipe.dtype = self.dtype;
         for part in parts {
             let (scheme, layout) = part.texts(self);
             for range in part.ranges(&tensor.shape, &variables)? {
                 let resolved = resolve(scheme, layout, &shape_of(part, &range), &variables)?;
                 of_own_shape(&resolved.distribution, scheme)?;
-                draw = draw.with_part(part.dim, range, resolved.distribution);
+                recipe = recipe.with_part(part.dim, range, resolved.distribution);
             }
         }
         if let Some(row) = &self.zero_row {
@@ -259,7 +257,7 @@ impl Drawn {
                 return Err(Error::new(ErrorKind::Rules, "the zero row", Number(row), allowed));
             }
             if row >= 0.0 {
-                draw = draw.with_zero_row(row as u64);
+                recipe = recipe.with_zero_row(row as u64);
             }
         }
         let dims = match &self.split {
@@ -271,7 +269,7 @@ impl Drawn {
             return Err(no_dimension("the dimension of its split", dim, &tensor.shape));
         }
         planned.split.clone_from(&self.split);
-        planned.draw = Some(draw);
+        planned.draw = Some(recipe);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fanin::rules::{Architecture, Config, Planned};
+use fanin::rules::{Architecture, Config, FileDtype, Planned};
 use fanin::{Distribution, ErrorKind};
 use serde_json::Value;
 
@@ -94,7 +94,7 @@ fn assert_model(name: &str) {
     assert!(missing.is_empty() && more.is_empty(), "{name}: missing {missing:?}, more {more:?}");
     for tensor in model.tensors() {
         let of = &expected[&tensor.name];
-        assert_eq!(of[0].as_str(), tensor.dtype.as_deref(), "{name}: {}", tensor.name);
+        assert_eq!(of[0].as_str(), tensor.dtype.map(FileDtype::name), "{name}: {}", tensor.name);
         let shape: Vec<_> = of[1].as_array().unwrap().iter().map(|d| d.as_u64().unwrap()).collect();
         assert_eq!(shape, tensor.shape, "{name}: {}", tensor.name);
     }
@@ -1358,6 +1358,12 @@ fn what_would_change_tensors_is_refused() {
     assert!(has("ElectraForSequenceClassification", &summary, "classifier.dense.weight"));
 }
 
+/// The weights that are quantised, each with its block.
+fn fp8_blocks(architecture: &Architecture, config: &Config) -> Result<BTreeMap<String, [u64; 2]>, fanin::Error> {
+    let tensors = architecture.describe(config)?.model.into_tensors();
+    Ok(tensors.into_iter().filter_map(|tensor| Some((tensor.name, tensor.fp8_block?))).collect())
+}
+
 /// Llama 3 8B has the tensors of its published file, Mixtral 8x7B its published number of parameters.
 /// Of a quantised configuration the weights of linear layers are in blocks, but for the output's; what plans it unquantised refuses it.
 #[test]
@@ -1366,7 +1372,7 @@ fn quantised_configurations_have_blocks_of_linear_layers() {
     let blocks = |class: &str, json: &str| {
         let mut config = Config::from_json(json.as_bytes()).unwrap();
         config.set("architectures", &format!("[\"{class}\"]")).unwrap();
-        Architecture::of(&config).unwrap().fp8_blocks(&config)
+        fp8_blocks(&Architecture::of(&config).unwrap(), &config)
     };
     let names = |class: &str, keys: &str| {
         blocks(class, &with(&with(DECODER, fp8), keys)).unwrap().into_keys().collect::<Vec<_>>()
@@ -1419,7 +1425,7 @@ fn quantised_configurations_have_blocks_of_linear_layers() {
     let of = |text: String| {
         let mut config = Config::from_json(fp8.as_bytes()).unwrap();
         config.set("architectures", "[\"A\"]").unwrap();
-        text.parse::<Architecture>().and_then(|architecture| architecture.fp8_blocks(&config))
+        text.parse::<Architecture>().and_then(|architecture| fp8_blocks(&architecture, &config))
     };
     assert_eq!(
         of(text("linear = '*.weight'", "'8', '4'")).unwrap().into_iter().collect::<Vec<_>>(),
@@ -1459,7 +1465,7 @@ fn published_models_have_their_tensors() {
     let path = fanin_tests::repository().join("data/models/llama-8b.json");
     let published = fanin::rules::Model::from_json(&std::fs::read(path).unwrap()).unwrap();
     let all = |model: &fanin::rules::Model| -> BTreeMap<_, _> {
-        model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype.clone()))).collect()
+        model.tensors().iter().map(|t| (t.name.clone(), (t.shape.clone(), t.dtype))).collect()
     };
     assert_eq!(all(&llama), all(&published));
     let mixtral = model(
@@ -1730,7 +1736,7 @@ fn deepseek_v3_in_fp8_has_the_bytes_that_are_published() {
         r#"{"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128]}"#;
     config.set("quantization_config", fp8).unwrap();
     let architecture = Architecture::of(&config).unwrap();
-    let blocks = architecture.fp8_blocks(&config).unwrap();
+    let blocks = fp8_blocks(&architecture, &config).unwrap();
     // In each layer attention's five and three; of 58, which have experts, of each of 256 more.
     assert_eq!(blocks.len(), 61 * 8 + 58 * 256 * 3);
     let (mut count, mut bytes) = (0, 0);

@@ -1,6 +1,6 @@
 //! Rules: what is said of each tensor, and what is refused.
 
-use fanin::rules::{Model, Plan, Rules, Tensor};
+use fanin::rules::{FileDtype, Model, Plan, Rules, Tensor};
 use fanin::{Distribution, Dtype, ErrorKind, Layout, Scheme, cpu, scheme};
 
 fn rules(text: &str) -> Rules {
@@ -193,7 +193,7 @@ fn one_scheme_draws_no_scales_and_refuses_what_is_no_weight() {
     }
 }
 
-fn drawn(rules: &Rules, name: &str, shape: &[u64]) -> fanin::rules::Draw {
+fn drawn(rules: &Rules, name: &str, shape: &[u64]) -> fanin::rules::Recipe {
     let plan = rules.plan(&[Tensor::new(name, shape)]).unwrap_or_else(|e| panic!("{name}: {e}"));
     plan.into_tensors().remove(0).draw.unwrap()
 }
@@ -348,7 +348,7 @@ fn parts_have_schemes_and_fans_of_their_own() {
     let values: Vec<f32> = cpu::vec(&draw.fill(1, Dtype::F32).unwrap()).unwrap();
     let alone = |std| {
         let normal = Distribution::Normal { mean: 0.0, std };
-        let draw = fanin::rules::Draw::new(normal, [20, 4], "model.embed_tokens.weight");
+        let draw = fanin::rules::Recipe::new(normal, [20, 4], "model.embed_tokens.weight");
         cpu::vec::<f32>(&draw.fill(1, Dtype::F32).unwrap()).unwrap()
     };
     assert_eq!(values[..4], [0.0; 4]);
@@ -359,7 +359,7 @@ fn parts_have_schemes_and_fans_of_their_own() {
     assert_eq!(cpu::vec::<f32>(&drawn(&empty, "w", &[3]).fill(1, Dtype::F32).unwrap()).unwrap(), [1.0; 3]);
     let zero = Distribution::Constant { value: 0.0 };
     let backward = std::ops::Range { start: 2, end: 1 };
-    assert!(fanin::rules::Draw::new(zero, [3], "w").with_part(0, backward, zero).fill(1, Dtype::F32).is_err());
+    assert!(fanin::rules::Recipe::new(zero, [3], "w").with_part(0, backward, zero).fill(1, Dtype::F32).is_err());
 
     // A column part, with fans of its own; the last that has an element counts.
     let columns = rules(
@@ -521,8 +521,9 @@ fn a_name_stands_once() {
 #[test]
 fn dtypes_are_the_rules_or_the_models_unless_the_caller_asks_for_one() {
     let text = "[[rule]]\nname=\"a\"\nscheme=\"ones\"\ndtype=\"f16\"\n[[rule]]\nname=\"*\"\nscheme=\"normal:std=0.02\"";
-    let tensor = |name: &str, dtype: &str| Tensor::new(name, [2, 2]).with_dtype(dtype);
-    let model = [tensor("a", "F64"), tensor("b", "BF16"), Tensor::new("c", [3]), tensor("ids", "I64")];
+    let tensor = |name: &str, dtype| Tensor::new(name, [2, 2]).with_dtype(dtype);
+    let (ids, a, b) = (tensor("ids", FileDtype::I64), tensor("a", FileDtype::F64), tensor("b", FileDtype::BF16));
+    let model = [a, b, Tensor::new("c", [3]), ids];
     let plan = rules(text).plan(&model).unwrap();
     let drawn = |plan: &fanin::rules::Plan, dtype: Option<Dtype>| {
         plan.fills(42, dtype).unwrap().iter().map(|(name, fill)| (name.to_string(), fill.dtype())).collect::<Vec<_>>()
@@ -535,7 +536,7 @@ fn dtypes_are_the_rules_or_the_models_unless_the_caller_asks_for_one() {
     assert_eq!(drawn(&said, None), expected([("a", Dtype::F16), ("b", Dtype::BF16), all[2]])[..2]);
     assert!(plan.tensors()[3].rule.is_none() && plan.tensors()[3].draw.is_none());
     // A float that nobody says how to draw is not drawn as another one.
-    let error = rules(text).plan(&[tensor("b", "F64")]).unwrap_err();
+    let error = rules(text).plan(&[tensor("b", FileDtype::F64)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Dtype);
     assert!(error.to_string().starts_with("tensor \"b\": the dtype is \"F64\", allowed: F32, F16, BF16"), "{error}");
 }
@@ -1057,7 +1058,7 @@ fn a_model_is_recognised_by_all_its_tensors() {
         // Within a wrapper, with a head beside the model.
         let wrapped = model.iter().map(|(name, shape)| Tensor::new(format!("module.model.{name}"), *shape));
         let head = Tensor::new(format!("module.{head}"), [8, 8]);
-        let wrapped: Vec<_> = wrapped.chain([head, Tensor::new("position", [1]).with_dtype("I64")]).collect();
+        let wrapped: Vec<_> = wrapped.chain([head, Tensor::new("position", [1]).with_dtype(FileDtype::I64)]).collect();
         assert_eq!(Rules::recognise(&wrapped).unwrap(), preset);
         for other in others {
             let model = [listed(model), listed(&[(other, &[8, 8])])].concat();

@@ -314,7 +314,7 @@ fn a_dtype_holds_a_distribution_or_says_what_comes_out() {
         let error = distribution.check_in(dtype).unwrap_err();
         assert_eq!(error.kind(), fanin::ErrorKind::Dtype, "{distribution} in {dtype}: {error}");
         assert!(error.to_string().contains(&format!("all of which {dtype} rounds to")), "{error}");
-        let draw = fanin::rules::Draw::new(distribution, [8], "w");
+        let draw = fanin::rules::Recipe::new(distribution, [8], "w");
         assert_eq!(draw.fill(0, dtype).unwrap_err().to_string(), error.to_string());
         let scheme = fanin::Scheme::from(distribution);
         assert!(scheme.fill(&[8], fanin::Layout::OUT_IN, Stream::numbered(7, 0), dtype).is_err());

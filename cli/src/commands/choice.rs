@@ -74,7 +74,7 @@ impl Choice {
     }
 
     /// The warning about tensors that one scheme for all draws, although their names are not those of weights.
-    pub fn doubtful(&self, planned: &[Planned], has_own: bool) -> Option<String> {
+    pub fn doubtful<'a>(&self, planned: impl IntoIterator<Item = &'a Planned>, has_own: bool) -> Option<String> {
         if self.rules.is_some() || self.preset.is_some() || (has_own && !self.is_given()) {
             return None;
         }
@@ -85,7 +85,7 @@ impl Choice {
             p.rule.as_ref().is_some_and(|met| met.pattern == "*")
                 && p.draw.as_ref().is_some_and(|draw| !matches!(draw.distribution, Distribution::Constant { .. }))
         };
-        let names = planned.iter().filter(by_scheme).map(|p| p.name.as_str()).filter(|name| !is_weight(name));
+        let names = planned.into_iter().filter(by_scheme).map(|p| p.name.as_str()).filter(|name| !is_weight(name));
         let names: Vec<_> = names.collect();
         let more = names.len().saturating_sub(20);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };

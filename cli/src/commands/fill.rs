@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use fanin::rules::Draw;
+use fanin::rules::{Recipe, Slice};
 use fanin::torch::Place;
 use fanin::{Dtype, Layout, Scheme, Seed};
 use indicatif::ProgressBar;
@@ -15,11 +15,9 @@ use crate::commands::options::Common;
 use crate::commands::stats::{bars, number, summary_json};
 use crate::draw::coarse;
 use crate::draw::engine::Engine;
-use crate::draw::recipe::{Part, Recipe, Tensor};
 use crate::failure::Failure;
 use crate::files::checkpoint::{self, Manner};
 use crate::files::content::Content;
-use crate::files::header::file_dtype;
 use crate::files::provenance::Provenance;
 use crate::files::run::hex;
 use crate::files::summary::{Summary, Take, for_each};
@@ -124,28 +122,26 @@ impl Fill {
         }
         let distribution =
             self.scheme.distribution(&whole, self.layout.unwrap_or(Layout::OUT_IN)).map_err(Failure::input)?;
-        distribution.check_in(self.dtype).map_err(Failure::input)?;
         let passed_over = self.layout.and_then(|_| passed_over(&self.scheme));
         let note = [coarse::note(&distribution, self.dtype), passed_over]
             .into_iter()
             .flatten()
             .reduce(|a, b| format!("{a}; {b}"));
-        let draw = Draw::new(distribution, whole, self.name.as_str());
-        let part = self.range.is_some().then_some(Part { dim: None, start: range.start, end: range.end });
-        let part = part.into_iter().collect();
-        let recipe = Recipe { alone: true, part, ..Recipe::planned(draw) };
+        let mut recipe = Recipe::new(distribution, whole, self.name.as_str());
+        recipe.alone = true;
+        recipe.slices.extend(self.range.as_ref().map(|range| Slice { dim: None, start: range.start, end: range.end }));
         // A fill that cannot be drawn is refused before a device is opened.
         let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
-        let shape = recipe.shape();
+        let shape = fill.shape();
         let engine = Engine::choose(device)?;
         let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX), read: Vec::new() };
         let started = Instant::now();
         let is_looked_at = self.output.is_none() && !self.digest;
         let look = if is_looked_at { Some(Look::at(&fill, &self.name, &engine, manner.chunk)?) } else { None };
-        let digest = if self.digest { Some(digest(fill, &self.name, &engine, manner.chunk)?) } else { None };
-        let tensor = Tensor { name: self.name.clone(), dtype: self.dtype, recipe, split: None };
+        let digest = if self.digest { Some(digest(fill.clone(), &self.name, &engine, manner.chunk)?) } else { None };
         if let Some(output) = &self.output {
-            checkpoint::write(output, &Provenance::new(seed), vec![Content::drawn(tensor)?], &engine, &manner)?;
+            let content = Content::drawn(self.name.as_str(), recipe, fill);
+            checkpoint::write(output, &Provenance::new(seed), vec![content], &engine, &manner)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         let output = self.output.as_ref().map(|o| o.display().to_string());
@@ -202,7 +198,7 @@ impl Look {
 
     /// The numbers of elements that are drawn twice and not kept: memory does not grow with the shape.
     fn at(fill: &fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<Look, Failure> {
-        let dtype = file_dtype(fill.dtype()).map_err(Failure::input)?;
+        let dtype = fill.dtype().into();
         let first_ones = fill.split_at(Self::FIRST).0;
         let bar = shown(engine, fill, name, chunk, 2 * fill.byte_len() + first_ones.byte_len());
         let draw = |fill: fanin::Fill, take: Take| {

@@ -1,31 +1,25 @@
 //! `fanin init`: a checkpoint of a whole model.
 
-use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use bytesize::ByteSize;
-use fanin::rules::{Config, Planned};
-use fanin::torch::Place;
+use fanin::rules::Tensor;
 use fanin::{Dtype, Seed};
-use safetensors::Dtype as FileDtype;
 
 use crate::commands::choice::Choice;
 use crate::commands::options::Common;
 use crate::commands::source::{Model, Source};
-use crate::draw::coarse::Coarse;
 use crate::draw::engine::Engine;
-use crate::draw::fp8;
-use crate::draw::order::{Order, Wanted};
-use crate::draw::ranks::{Mesh, Rank, Split, share};
-use crate::draw::recipe::{Recipe, Tensor};
+use crate::draw::ranks::{Mesh, Rank, Split};
+use crate::draw::seed;
 use crate::failure::Failure;
-use crate::files::base::{Base, Part};
+use crate::files::base::Base;
 use crate::files::checkpoint::{self, Manner};
-use crate::files::content::Content;
 use crate::files::folder::Folder;
-use crate::files::header::{self, file_dtype, is_integer, own_dtype};
 use crate::files::provenance::Provenance;
+use crate::ops::init::{self as ops, Job, with_copies};
+use crate::ops::share::share;
 use crate::say;
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
@@ -104,83 +98,57 @@ impl Init {
     pub fn run(self) -> Result<(), Failure> {
         let Common { device, json, .. } = &self.common;
         let seed = self.common.seed()?;
-        let output = &self.output;
+        seed::of_model(seed)?;
         if self.memory < 1 << 20 {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
         let rank = Rank::of(self.rank, self.world_size)?;
-        if self.base.is_some() && !rank.is_only() {
-            return Err(Failure::input(format!(
-                "--base is given to rank {} of {} (--rank and --world-size, or what the launcher says), allowed: --base for one \
-                 process alone",
-                rank.rank, rank.world_size
-            )));
-        }
-        let split = match (self.split, &self.mesh) {
-            (None, None) => Split::Tensors,
-            (None | Some(Split::Rules), Some(mesh)) => {
-                mesh.check(rank)?;
-                Split::Rules
-            }
-            (Some(split), None) => split,
-            (Some(_), Some(_)) => {
-                return Err(Failure::input("--mesh is given and another --split than rules, allowed: rules"));
-            }
-        };
+        let split = self.split(rank)?;
         let model = self.source.read(&self.model)?;
-        // The values of tensors that a plan does not draw lie beside it, by the plan's own names.
-        let values = model.own.as_ref().and_then(|own| own.values.clone());
-        if let (Some(base), Some(values)) = (&self.base, &values) {
-            let (base, values) = (base.display(), values.display());
-            return Err(Failure::input(format!("--base is {base}, and the plan has {values}, allowed: one of them")));
+        let (base, renamed) = self.base(&model, rank)?;
+        let Model { tensors, own_rules, config, values, order } = model;
+        let (is_plan, has_own) = (order.is_some(), own_rules.is_some());
+        let shown = self.model.display();
+        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
+        if is_plan && matches!(seed, Seed::Torch(_)) && self.choice.is_given() {
+            return Err(failed(&"--rules or --preset is given, allowed with --generator torch: the plan's own"));
         }
-        if let (Some(base), Some(tensor)) = (&self.base, model.tensors.iter().find(|tensor| tensor.block.is_some())) {
-            return Err(Failure::input(format!(
-                "--base is {}, and the configuration has {} in fp8, whose scales would be another model's, allowed: --base without a \
-                 quantization_config, which --set quantization_config=null takes away",
-                base.display(),
-                tensor.name
-            )));
-        }
-        let (base, renamed) = match &self.base {
-            None => (values.as_deref().map(Base::open).transpose()?, None),
-            // Of integers alone there is nothing to share.
-            Some(path) if model.tensors.iter().all(|tensor| is_integer(tensor.dtype)) => {
-                (Some(Base::open(path)?), None)
-            }
-            Some(path) => {
-                let names = model.tensors.iter().map(|tensor| tensor.name.as_str());
-                let (base, renamed) = Base::open(path)?.by_names_of(names, self.base_prefix.as_deref())?;
-                (Some(base), renamed)
-            }
-        };
-        let is_plan = model.own.as_ref().is_some_and(|own| own.config.is_none());
-        let Plan { tensors, mut parts, buffers, kept_out, skipped, mut notes, rules, digest, config } =
-            self.plan(seed, model, base.as_ref())?;
-        notes.extend(renamed);
+        let job = Job::new(tensors, base.as_ref()).map_err(|e| failed(&e))?;
+        let (rules, name) = self.choice.rules(&job.tensors, own_rules)?;
+        let plan = rules.plan_by_shapes(&job.tensors).map_err(|e| failed(&e))?;
+        let drawn = plan.tensors().iter().zip(&job.tensors).filter(|(_, tensor)| !tensor.optional);
+        let mut notes = vec![
+            self.choice.unmet(plan.unmet()),
+            self.choice.doubtful(drawn.map(|(planned, _)| planned), has_own),
+            base.as_ref().and_then(|base| job.left_out(base)),
+        ];
+        let manner = ops::Manner { seed, dtype: self.dtype, order, has_zeros: config.is_some() };
+        let ops::ToWrite { drawn, mut copied, buffers, kept_out, skipped, notes: of_drawn } =
+            job.make(plan, &manner).map_err(|e| failed(&e))?;
+        notes.extend(of_drawn.into_iter().map(Some).chain([renamed]));
         if let (Some(values), Some(name)) = (&values, skipped.iter().chain(&kept_out).next()) {
             let values = values.display();
             return Err(Failure::input(format!("tensor \"{name}\" has no scheme, allowed: values of it in {values}")));
         }
         // One of the ranks has them.
         let base = base.filter(|_| rank.rank == 0);
-        parts.retain(|_, _| rank.rank == 0);
-        if !rank.is_only() && split != Split::Rules && tensors.iter().any(|tensor| tensor.split.is_some()) {
-            notes.push(
-                "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not"
-                    .into(),
-            );
+        copied.retain(|_, _| rank.rank == 0);
+        if !rank.is_only() && split != Split::Rules && drawn.iter().any(|content| content.split.is_some()) {
+            let note =
+                "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not";
+            notes.push(Some(note.into()));
         }
-        let tensors = share(tensors, rank, split, self.mesh.as_ref())?;
-        if tensors.is_empty() && parts.is_empty() && rank.is_only() {
+        let notes: Vec<_> = notes.into_iter().flatten().collect();
+        let drawn = share(drawn, rank, split, self.mesh.as_ref())?;
+        if drawn.is_empty() && copied.is_empty() && rank.is_only() {
             let or_copy = if base.is_some() { " or copy" } else { "" };
-            return Err(Failure::input(format!("{}: there is no tensor to draw{or_copy}", self.model.display())));
+            return Err(failed(&format!("there is no tensor to draw{or_copy}")));
         }
-        let grown = parts.iter().filter(|(_, part)| part.rows.is_some()).count();
-        let (copied, drawn) = (parts.len() - grown, tensors.len() - grown);
+        let grown = copied.values().filter(|there| !there.is_whole()).count();
+        let (count_copied, count_drawn) = (copied.len() - grown, drawn.len() - grown);
         // A list of tensors is no model that a folder is for.
-        let folder = Folder::named(output).filter(|_| config.is_some() || is_plan);
-        let output = folder.map_or(output.clone(), |folder| folder.join("model.safetensors"));
+        let folder = Folder::named(&self.output).filter(|_| config.is_some() || is_plan);
+        let output = folder.map_or(self.output.clone(), |folder| folder.join("model.safetensors"));
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(&output).is_ok_and(|m| !m.is_file() && !m.is_dir());
         let output = if rank.is_only() || is_no_file {
@@ -189,8 +157,8 @@ impl Init {
             checkpoint::inserted(&output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
         };
         let provenance = Provenance {
-            rules: Some(rules.clone()),
-            rules_sha256: Some(digest),
+            rules: Some(name.clone()),
+            rules_sha256: Some(rules.digest()),
             rank: (!rank.is_only()).then_some(rank),
             base: base.as_ref().map(Base::name),
             ..Provenance::new(seed)
@@ -203,10 +171,8 @@ impl Init {
             read: base.as_ref().map(Base::files).unwrap_or_default(),
         };
         let started = Instant::now();
-        let mut contents = contents(tensors, parts)?;
-        for buffer in buffers.iter().filter(|_| rank.rank == 0) {
-            contents.push(Content::zeros(buffer)?);
-        }
+        let mut contents = with_copies(drawn, copied)?;
+        contents.extend(buffers.into_iter().filter(|_| rank.rank == 0));
         let count = contents.len();
         let folder = folder.map(Folder::open).transpose()?;
         let written = checkpoint::write(&output, &provenance, contents, &engine, &manner)?;
@@ -217,18 +183,18 @@ impl Init {
         let seconds = started.elapsed().as_secs_f64();
         if *json {
             let report = serde_json::json!({
-                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "rules": rules,
+                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "rules": name,
                 "rank": rank.rank, "world_size": rank.world_size, "tensors": count, "values": written.values,
                 "bytes": written.bytes, "files": written.files, "seconds": seconds, "kept_out": kept_out,
                 "skipped": skipped, "notes": notes, "base": base.map(|base| base.path.display().to_string()),
-                "copied": copied, "grown": grown, "drawn": drawn,
+                "copied": count_copied, "grown": grown, "drawn": count_drawn,
             });
             say::json(&report);
             return Ok(());
         }
         let files = if written.files > 1 { format!(" in {} files", written.files) } else { String::new() };
         say!(
-            "{}: {count} tensors by {rules}, {} values, {:.1} MB{files}, seed {seed}, drawn by {} in {seconds:.2} s",
+            "{}: {count} tensors by {name}, {} values, {:.1} MB{files}, seed {seed}, drawn by {} in {seconds:.2} s",
             output.display(),
             written.values,
             written.bytes as f64 / 1e6,
@@ -236,7 +202,9 @@ impl Init {
         );
         if let Some(base) = base {
             let base = base.path.display();
-            say!("of {base}: {copied} tensors copied, {grown} grown, of which the new rows are drawn, {drawn} drawn");
+            say!(
+                "of {base}: {count_copied} tensors copied, {grown} grown, of which the new rows are drawn, {count_drawn} drawn"
+            );
         }
         if !kept_out.is_empty() {
             say!("kept out, as they hold integers: {}", kept_out.join(", "));
@@ -250,214 +218,48 @@ impl Init {
         Ok(())
     }
 
-    fn plan(&self, seed: Seed, model: Model, base: Option<&Base>) -> Result<Plan, Failure> {
-        let shown = self.model.display();
-        let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
-        let of = |name: &str, e: &dyn std::fmt::Display| failed(&format!("tensor \"{name}\": {e:#}"));
-        let Model { tensors: model, own } = model;
-        let (own, of_own) = own.map(|own| (own.rules, (own.config, own.order))).unzip();
-        let (config, order) = of_own.unwrap_or_default();
-        let is_described = config.is_some();
-        let mut parts = BTreeMap::new();
-        for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {
-            let part = base.part(&tensor.name, &tensor.shape).map_err(|e| of(&tensor.name, &e))?;
-            parts.extend(part.map(|part| (tensor.name.clone(), part)));
+    /// The way in which ranks share the model.
+    fn split(&self, rank: Rank) -> Result<Split, Failure> {
+        match (self.split, &self.mesh) {
+            (None, None) => Ok(Split::Tensors),
+            (None | Some(Split::Rules), Some(mesh)) => mesh.check(rank).map(|()| Split::Rules),
+            (Some(split), None) => Ok(split),
+            (Some(_), Some(_)) => Err(Failure::input("--mesh is given and another --split than rules, allowed: rules")),
         }
-        let left_out = base.and_then(|base| left_out(base, &model));
-        let (drawable, integers): (Vec<_>, Vec<_>) = model.into_iter().partition(|tensor| !is_integer(tensor.dtype));
-        let is_copied = |name: &str| parts.get(name).is_some_and(|part| part.rows.is_none());
-        let tensor = |tensor: &header::Tensor| match tensor.named_shape() {
-            // Rules are for what is drawn.
-            named if is_copied(&named.name) => named.optional(),
-            named => named,
+    }
+
+    /// The checkpoint that is copied from, by the model's names, and what to say of those: the one that was given, or the values of
+    /// tensors that a plan does not draw, which lie beside it by its own names.
+    fn base(&self, model: &Model, rank: Rank) -> Result<(Option<Base>, Option<String>), Failure> {
+        let Some(path) = &self.base else {
+            return Ok((model.values.as_deref().map(Base::open).transpose()?, None));
         };
-        let tensors: Vec<_> = drawable.iter().map(tensor).collect();
-        let has_own = own.is_some();
-        let (rules, name) = self.choice.rules(&tensors, own)?;
-        let made = rules.plan(&tensors).map_err(|e| failed(&e))?;
-        let drawn: Vec<_> = made.tensors().iter().filter(|planned| !is_copied(&planned.name)).cloned().collect();
-        let notes = [self.choice.unmet(made.unmet()), self.choice.doubtful(&drawn, has_own), left_out];
-        let mut plan = Plan {
-            tensors: Vec::new(),
-            parts: BTreeMap::new(),
-            buffers: Vec::new(),
-            kept_out: Vec::new(),
-            skipped: Vec::new(),
-            notes: notes.into_iter().flatten().collect(),
-            rules: name,
-            digest: rules.digest(),
-            config,
-        };
-        let mut places = match seed {
-            Seed::Torch(start) => self.places(start, order, &drawn, &drawable).map_err(|e| failed(&e))?,
-            _ => BTreeMap::new(),
-        };
-        let mut coarse = Coarse::default();
-        for tensor in integers {
-            match parts.remove(&tensor.name) {
-                Some(part) => {
-                    part.unconverted(tensor.dtype, "in the model").map_err(|e| of(&tensor.name, &e))?;
-                    if part.rows.is_some() {
-                        return Err(of(&tensor.name, &part.undrawn()));
-                    }
-                    plan.parts.insert(tensor.name, part);
-                }
-                None if is_described => plan.buffers.push(tensor),
-                None => plan.kept_out.push(tensor.name),
-            }
+        let base = path.display();
+        if !rank.is_only() {
+            return Err(Failure::input(format!(
+                "--base is given to rank {} of {} (--rank and --world-size, or what the launcher says), allowed: --base for one \
+                 process alone",
+                rank.rank, rank.world_size
+            )));
         }
-        for (planned, tensor) in made.into_tensors().into_iter().zip(drawable) {
-            let wrong = |e: &dyn std::fmt::Display| of(&tensor.name, e);
-            let part = parts.remove(&tensor.name);
-            let of_rule = planned.draw.as_ref().and_then(|draw| draw.dtype);
-            if let Some(part) = &part {
-                let (dtype, by) = match (self.dtype, of_rule) {
-                    (Some(dtype), _) => (file_dtype(dtype), "by --dtype"),
-                    (None, Some(dtype)) => (file_dtype(dtype), "by its rule"),
-                    (None, None) => (Ok(tensor.dtype), "in the model"),
-                };
-                dtype.and_then(|dtype| part.unconverted(dtype, by)).map_err(|e| wrong(&e))?;
-            }
-            let (part, draw) = match (part, planned.draw) {
-                (Some(part), _) if part.rows.is_none() => {
-                    plan.parts.insert(tensor.name, part);
-                    continue;
-                }
-                (Some(part), None) => {
-                    let message = "and the rules skip it, allowed: a rule that has a scheme for it";
-                    return Err(wrong(&format!("{}, {message}", part.grown())));
-                }
-                (None, None) => {
-                    plan.skipped.push(tensor.name);
-                    continue;
-                }
-                (part, Some(draw)) => (part, draw),
-            };
-            if let (Some(_), Some(dtype)) = (tensor.block, draw.dtype) {
-                let message =
-                    "and the configuration has it in fp8, allowed: no dtype in its rule, or no quantization_config";
-                return Err(wrong(&format!("its dtype is {dtype} by its rule, {message}")));
-            }
-            let dtype = match self.dtype.or(draw.dtype) {
-                // In one dtype, whatever the others are drawn in.
-                _ if tensor.block.is_some() => Dtype::F32,
-                Some(_) if tensor.dtype == FileDtype::C64 => {
-                    return Err(wrong(&"its dtype is C64, which fanin does not draw"));
-                }
-                Some(dtype) => dtype,
-                None => own_dtype(tensor.dtype).map_err(|e| wrong(&part.as_ref().map_or(e, Part::undrawn)))?,
-            };
-            draw.check_in(dtype).map_err(|e| wrong(&e))?;
-            for distribution in
-                std::iter::once(draw.distribution).chain(draw.parts.iter().map(|part| part.distribution))
-            {
-                coarse.add(&distribution, dtype, &tensor.name);
-            }
-            let mut draw = draw;
-            if let Some(place) = places.remove(&tensor.name) {
-                // PyTorch knows no names: the stream is a place.
-                draw.stream = place;
-            }
-            let recipe = match tensor.block {
-                Some(_) => fp8::weight(draw).map_err(|e| wrong(&e))?,
-                None => Recipe::planned(draw),
-            };
-            // A tensor that cannot be drawn is refused before any is.
-            recipe.fill(seed, dtype).map(drop).map_err(|e| wrong(&e))?;
-            if let (Some([rows, columns]), Some(scale), [height, width]) =
-                (tensor.block, recipe.scale, &tensor.shape[..])
-            {
-                let shape = vec![height.div_ceil(rows), width.div_ceil(columns)];
-                let (name, recipe) = fp8::scales(&tensor.name, shape, scale);
-                plan.tensors.push(Tensor { name, dtype: Dtype::F32, recipe, split: planned.split.clone() });
-            }
-            plan.parts.extend(part.map(|part| (tensor.name.clone(), part)));
-            plan.tensors.push(Tensor { name: tensor.name, dtype, recipe, split: planned.split });
+        if let Some(values) = &model.values {
+            let values = values.display();
+            return Err(Failure::input(format!("--base is {base}, and the plan has {values}, allowed: one of them")));
         }
-        plan.notes.extend(coarse.notes());
-        plan.notes.extend(untied(&plan.tensors, &plan.parts));
-        Ok(plan)
-    }
-}
-
-/// The places of tensors in PyTorch's sequence.
-impl Init {
-    fn places(
-        &self,
-        start: Place,
-        order: Option<Order>,
-        drawn: &[Planned],
-        listed: &[header::Tensor],
-    ) -> Result<BTreeMap<String, String>, String> {
-        let Some(order) = order else {
-            let allowed =
-                "of a plan, as the package fanin for Python records it: PyTorch draws a model in the order of its code";
-            return Err(format!("the stream is torch, allowed: {allowed}"));
-        };
-        if self.choice.is_given() {
-            return Err("--rules or --preset is given, allowed with --generator torch: the plan's own".into());
+        if let Some(tensor) = model.tensors.iter().find(|tensor| tensor.fp8_block.is_some()) {
+            return Err(Failure::input(format!(
+                "--base is {base}, and the configuration has {} in fp8, whose scales would be another model's, allowed: --base \
+                 without a quantization_config, which --set quantization_config=null takes away",
+                tensor.name
+            )));
         }
-        let wanted = drawn.iter().filter_map(|planned| {
-            let draw = planned.draw.as_ref()?;
-            let own = listed
-                .iter()
-                .find(|tensor| tensor.name == planned.name)
-                .and_then(|tensor| own_dtype(tensor.dtype).ok());
-            let dtype = self.dtype.or(draw.dtype).or(own)?;
-            let elements = planned.shape.iter().product();
-            Some(Wanted { name: &planned.name, dtype, elements, distribution: draw.distribution })
-        });
-        order.places(start, &wanted.collect::<Vec<_>>())
+        let base = Base::open(path)?;
+        // Of integers alone there is nothing to share.
+        if model.tensors.iter().all(Tensor::is_integer) {
+            return Ok((Some(base), None));
+        }
+        let names = model.tensors.iter().map(|tensor| tensor.name.as_str());
+        let (base, renamed) = base.by_names_of(names, self.base_prefix.as_deref())?;
+        Ok((Some(base), renamed))
     }
-}
-
-/// The note about tensors that the model does not have.
-fn left_out(base: &Base, model: &[header::Tensor]) -> Option<String> {
-    let here: HashSet<_> = model.iter().map(|tensor| tensor.name.as_str()).collect();
-    let names: Vec<_> = base.names().filter(|name| !here.contains(name)).collect();
-    let base = base.path.display();
-    (!names.is_empty()).then(|| format!("not copied from {base}, as the model has none such: {}", names.join(", ")))
-}
-
-/// The note about tensors that the rules tie to others, of which the base has these alone.
-fn untied(tensors: &[Tensor], parts: &BTreeMap<String, Part>) -> Option<String> {
-    let is_untied = |t: &&Tensor| !parts.contains_key(&t.name) && parts.contains_key(&t.recipe.draw.stream);
-    let of = |t: &Tensor| format!("{} (of {})", t.name, t.recipe.draw.stream);
-    let names: Vec<_> = tensors.iter().filter(is_untied).map(of).collect();
-    (!names.is_empty()).then(|| {
-        format!("drawn with the stream of a tensor that is copied, whose values they do not have: {}", names.join(", "))
-    })
-}
-
-/// The tensors to write, with the digests of what is copied.
-fn contents(tensors: Vec<Tensor>, mut parts: BTreeMap<String, Part>) -> Result<Vec<Content>, Failure> {
-    let mut contents = Vec::with_capacity(tensors.len() + parts.len());
-    for tensor in tensors {
-        let part = parts.remove(&tensor.name);
-        contents.push(Content { copied: part.map(Part::read).transpose()?, ..Content::drawn(tensor)? });
-    }
-    for (name, part) in parts {
-        let (dtype, shape) = (part.dtype, part.shape.clone());
-        let (run, copied) = part.read()?;
-        contents.push(Content { name, dtype, shape, bytes: run.len(), copied: Some((run, copied)), drawn: None });
-    }
-    Ok(contents)
-}
-
-struct Plan {
-    /// The tensors that are drawn, if only in part.
-    tensors: Vec<Tensor>,
-    /// The tensors that are copied, if only in part.
-    parts: BTreeMap<String, Part>,
-    /// Integers of a configuration's model, which are zero.
-    buffers: Vec<header::Tensor>,
-    /// Integer tensors.
-    kept_out: Vec<String>,
-    skipped: Vec<String>,
-    /// The notes on the choice, for people.
-    notes: Vec<String>,
-    rules: String,
-    digest: String,
-    /// The configuration of a model that was described by one.
-    config: Option<Config>,
 }

@@ -4,13 +4,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use fanin::Dtype;
-use fanin::rules::Planned;
+use fanin::rules::{Planned, Tensor};
 
 use crate::commands::choice::Choice;
 use crate::commands::source::{Model, Source};
 use crate::draw::fp8;
 use crate::failure::Failure;
-use crate::files::header::{Tensor, is_integer};
+use crate::files::header::holds;
 use crate::say;
 
 /// Prints what each tensor of a model would draw, by which rule, without drawing.
@@ -39,36 +39,34 @@ impl RulesOf {
             return Ok(());
         }
         let path = self.model.unwrap_or_default();
-        let Model { tensors, own } = self.source.read(&path)?;
-        let (integers, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(|tensor| is_integer(tensor.dtype));
-        let holds: Vec<_> = tensors.iter().map(|tensor| (tensor.dtype, tensor.block)).collect();
-        let tensors: Vec<_> = tensors.iter().map(Tensor::named_shape).collect();
-        let has_own = own.is_some();
-        let (rules, name) = self.choice.rules(&tensors, own.map(|own| own.rules))?;
-        let plan = rules.plan(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
+        let Model { tensors, own_rules, .. } = self.source.read(&path)?;
+        let (integers, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(Tensor::is_integer);
+        let has_own = own_rules.is_some();
+        let (rules, name) = self.choice.rules(&tensors, own_rules)?;
+        let plan = rules.plan_by_shapes(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
         let planned = plan.tensors();
         // A planned tensor may be impossible to draw, such as one whose zero row is not there.
-        let cannot = |(p, (_, block)): (&Planned, &(_, Option<_>))| {
+        let cannot = |(p, tensor): (&Planned, &Tensor)| {
             let draw = p.draw.as_ref()?;
             let drawn = draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|e| e.to_string());
-            drawn.or_else(|| block.and_then(|_| fp8::weight(draw.clone()).err()))
+            drawn.or_else(|| tensor.fp8_block.and_then(|_| fp8::scale(draw).err()))
         };
-        let cannot: Vec<_> = planned.iter().zip(&holds).map(cannot).collect();
+        let cannot: Vec<_> = planned.iter().zip(&tensors).map(cannot).collect();
         let wrong = cannot.iter().flatten().count();
         // Integers are not among them, so that each met a rule.
         let met = |p: &Planned| p.rule.clone().map_or((String::new(), 0), |met| (met.pattern, met.line));
         if self.json {
             let mut rows = say::JsonList::default();
-            for ((p, cannot), (holds, block)) in planned.iter().zip(&cannot).zip(&holds) {
+            for ((p, cannot), tensor) in planned.iter().zip(&cannot).zip(&tensors) {
                 let (draw, (pattern, line)) = (p.draw.as_ref(), met(p));
                 rows.push(&serde_json::json!({
-                    "tensor": p.name, "shape": p.shape, "holds": holds.to_string(), "pattern": pattern, "line": line, "skip": draw.is_none(),
+                    "tensor": p.name, "shape": p.shape, "holds": holds(tensor).name(), "pattern": pattern, "line": line, "skip": draw.is_none(),
                     "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
                     "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
                     "layout": p.layout.map(|l| l.to_string()), "fan_in": p.fans.map(|f| f.fan_in()),
                     "fan_out": p.fans.map(|f| f.fan_out()), "stream": draw.map(|d| &d.stream),
                     "parts": draw.map(|d| d.parts.iter().map(part).collect::<Vec<_>>()),
-                    "split": p.split.as_ref().map(|split| split.to_string()), "fp8_block": block, "cannot_be_drawn": cannot,
+                    "split": p.split.as_ref().map(|split| split.to_string()), "fp8_block": tensor.fp8_block, "cannot_be_drawn": cannot,
                 }));
             }
             rows.end();
@@ -80,8 +78,8 @@ impl RulesOf {
         let shape_width = say::width(shapes.iter().map(String::as_str));
         let patterns: Vec<_> = planned.iter().map(met).collect();
         let pattern_width = say::width(patterns.iter().map(|(pattern, _)| pattern.as_str()));
-        let rows = planned.iter().zip(&holds).zip(&cannot).zip(&shapes).zip(&patterns);
-        for ((((p, (_, block)), cannot), shape), (pattern, line)) in rows {
+        let rows = planned.iter().zip(&tensors).zip(&cannot).zip(&shapes).zip(&patterns);
+        for ((((p, tensor), cannot), shape), (pattern, line)) in rows {
             let draws = match &p.draw {
                 None => "skipped".into(),
                 Some(draw) => {
@@ -102,7 +100,7 @@ impl RulesOf {
                     if let Some(split) = &p.split {
                         text += &format!(", split {split}");
                     }
-                    if let Some([rows, columns]) = block {
+                    if let Some([rows, columns]) = tensor.fp8_block {
                         text += &format!(", in fp8 by blocks of {rows}x{columns}");
                     }
                     if let Some(reason) = cannot {

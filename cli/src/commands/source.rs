@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use fanin::rules::{Architecture, Config, Rules};
-use safetensors::Dtype as FileDtype;
+use fanin::rules::{Architecture, Config, Described, Rules, Tensor};
 
 use crate::draw::order::Order;
 use crate::failure::{Failure, near};
-use crate::files::header::{self, Tensor};
-use crate::files::model::{self, Described};
+use crate::files::model;
 use crate::files::plan::Plan;
 use crate::files::texts::toml;
 
@@ -30,14 +28,9 @@ fn pair(text: &str) -> Result<(String, String), String> {
 /// A model.
 pub struct Model {
     pub tensors: Vec<Tensor>,
-    pub own: Option<Own>,
-}
-
-/// The contents of a configuration or a plan beside its tensors.
-pub struct Own {
-    /// The architecture's rules, or a plan's, and what they are called.
-    pub rules: (Rules, String),
-    /// The configuration with the values that were set; a plan has none.
+    /// The rules of a configuration's architecture, or of a plan, and what they are called.
+    pub own_rules: Option<(Rules, String)>,
+    /// The configuration with the values that were set.
     pub config: Option<Config>,
     /// The file in which a plan has the values of tensors that are not drawn.
     pub values: Option<PathBuf>,
@@ -53,19 +46,16 @@ impl Source {
 
     pub fn read(&self, path: &Path) -> Result<Model, Failure> {
         let mut config = match model::described(path)? {
-            Described::Config(config) => config,
-            Described::Tensors(tensors) => {
+            model::Described::Config(config) => config,
+            model::Described::Tensors(tensors) => {
                 self.refused(path, "a list of tensors")?;
-                return Ok(Model { tensors, own: None });
+                return Ok(Model { tensors, own_rules: None, config: None, values: None, order: None });
             }
-            Described::Plan(plan) => {
+            model::Described::Plan(plan) => {
                 let Plan { tensors, rules, values, order } = *plan;
                 self.refused(path, "a plan")?;
                 let name = format!("plan {}", path.file_name().unwrap_or_default().to_string_lossy());
-                return Ok(Model {
-                    tensors,
-                    own: Some(Own { rules: (rules, name), config: None, values, order: Some(order) }),
-                });
+                return Ok(Model { tensors, own_rules: Some((rules, name)), config: None, values, order: Some(order) });
             }
         };
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
@@ -95,17 +85,9 @@ impl Source {
             }
             config.set(key, value).map_err(wrong)?;
         }
-        let mut blocks = architecture.fp8_blocks(&config).map_err(wrong)?;
-        let unquantised = config.unquantised();
-        let tensors = architecture.model(&unquantised).map_err(wrong)?;
-        let mut tensors = header::of_model(tensors).map_err(|e| failed(&e))?;
-        for tensor in &mut tensors {
-            if let Some(block) = blocks.remove(&tensor.name) {
-                (tensor.dtype, tensor.block) = (FileDtype::F8_E4M3, Some(block));
-            }
-        }
-        let rules = architecture.rules(&unquantised).map_err(wrong)?;
-        Ok(Model { tensors, own: Some(Own { rules: (rules, name), config: Some(config), values: None, order: None }) })
+        let Described { model, rules, .. } = architecture.describe(&config).map_err(wrong)?;
+        let (tensors, own_rules) = (model.into_tensors(), Some((rules, name)));
+        Ok(Model { tensors, own_rules, config: Some(config), values: None, order: None })
     }
 
     /// The error of options for a configuration, where there is none.

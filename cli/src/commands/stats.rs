@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 use fanin::Distribution;
-use fanin::rules::Draw;
-use safetensors::Dtype;
+use fanin::rules::{FileDtype, Recipe, Tensor};
 
 use crate::commands::choice::Choice;
 use crate::draw::fp8::SCALES;
-use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
-use crate::files::header::{Tensor, is_integer, scaled};
+use crate::files::header::{holds, scaled};
 use crate::files::model::Shard;
 use crate::files::provenance::Provenance;
 use crate::files::summary::{BINS, Summary, size_of};
@@ -34,8 +32,8 @@ pub struct Stats {
 }
 
 /// True if one distribution is expected of the whole, but for rows of zeros.
-fn is_one(draw: &Draw) -> bool {
-    draw.parts.iter().all(fanin::rules::Part::is_zero_row)
+fn is_one(recipe: &Recipe) -> bool {
+    recipe.parts.iter().all(fanin::rules::Part::is_zero_row)
 }
 
 impl Stats {
@@ -52,27 +50,27 @@ impl Stats {
                     continue;
                 }
                 let words = said.as_ref().and_then(|p| p.tensors.get(&tensor.name));
-                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape))
-                    && is_one(&recipe.draw)
+                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_json(words, &tensor.name, &tensor.shape))
+                    && is_one(&recipe)
                 {
-                    expected.insert(tensor.name.clone(), recipe.draw.distribution);
+                    expected.insert(tensor.name.clone(), recipe.distribution);
                 }
             }
         }
         if self.choice.is_given() {
             let all = shards.iter().flat_map(|shard| &shard.header.tensors).map(|(tensor, _)| tensor);
-            let named = |tensor: &Tensor| match tensor.named_shape() {
+            let named = |tensor: &Tensor| match tensor.clone() {
                 named if copied.contains(&tensor.name) => named.optional(),
                 named => named,
             };
             let is_scales =
                 |tensor: &Tensor| tensor.name.strip_suffix(SCALES).is_some_and(|of| scales.contains_key(of));
-            let is_drawn = |tensor: &&Tensor| !is_integer(tensor.dtype) && !is_scales(tensor);
+            let is_drawn = |tensor: &&Tensor| !tensor.is_integer() && !is_scales(tensor);
             let tensors: Vec<_> = all.filter(is_drawn).map(named).collect();
             let (rules, _) = self.choice.rules(&tensors, None)?;
             let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", self.checkpoint.display()));
             expected = rules
-                .plan(&tensors)
+                .plan_by_shapes(&tensors)
                 .map_err(failed)?
                 .into_tensors()
                 .into_iter()
@@ -100,12 +98,12 @@ impl Stats {
             for (tensor, bytes) in &shard.header.tensors {
                 let scale = scales.get(&tensor.name).copied().flatten();
                 // Nothing is expected of numbers without their scales.
-                let is_weight = tensor.dtype != Dtype::F8_E4M3 || scale.is_some();
+                let is_weight = holds(tensor) != FileDtype::F8E4M3 || scale.is_some();
                 let expected = expected.get(&tensor.name).filter(|_| is_weight);
-                if size_of(tensor.dtype).is_none() {
-                    let reason = format!("it holds {}, which is not summarised", tensor.dtype);
+                if size_of(holds(tensor)).is_none() {
+                    let reason = format!("it holds {}, which is not summarised", holds(tensor));
                     if self.json {
-                        let (dtype, shape) = (tensor.dtype.to_string(), &tensor.shape);
+                        let (dtype, shape) = (holds(tensor).name(), &tensor.shape);
                         rows.push(&serde_json::json!({
                             "tensor": tensor.name, "dtype": dtype, "shape": shape, "not_summarised": reason,
                         }));
@@ -114,7 +112,7 @@ impl Stats {
                     }
                     continue;
                 }
-                let summary = Summary::of_file(&file, bytes.clone(), tensor.dtype).map_err(failed)?;
+                let summary = Summary::of_file(&file, bytes.clone(), holds(tensor)).map_err(failed)?;
                 let summary = summary.times(scale.unwrap_or(1.0));
                 if self.json {
                     rows.push(&to_json(&summary, tensor, scale, expected));
@@ -145,7 +143,7 @@ fn scales(shards: &[Shard]) -> Result<BTreeMap<String, Option<f64>>, Failure> {
         let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", shard.path.display()));
         let file = regular::open(&shard.path).map_err(failed)?;
         let Summary { min, max, finite, count, .. } =
-            Summary::of_file(&file, bytes.clone(), tensor.dtype).map_err(failed)?;
+            Summary::of_file(&file, bytes.clone(), holds(tensor)).map_err(failed)?;
         scales.insert(of.to_string(), (min == max && finite == count).then_some(min));
     }
     Ok(scales)
@@ -154,7 +152,7 @@ fn scales(shards: &[Shard]) -> Result<BTreeMap<String, Option<f64>>, Failure> {
 fn to_json(s: &Summary, tensor: &Tensor, scale: Option<f64>, expected: Option<&Distribution>) -> serde_json::Value {
     let mut row = summary_json(s);
     row["tensor"] = tensor.name.as_str().into();
-    row["dtype"] = tensor.dtype.to_string().into();
+    row["dtype"] = holds(tensor).name().into();
     row["shape"] = tensor.shape.as_slice().into();
     row["scale"] = scale.into();
     row["distribution"] = expected.map(ToString::to_string).into();
@@ -194,7 +192,7 @@ fn to_line(s: &Summary, tensor: &Tensor, expected: Option<&Distribution>) -> Str
         s.zeros,
         s.nan + s.infinite,
         tensor.name,
-        tensor.dtype,
+        holds(tensor),
         tensor.shape,
     )
 }

@@ -3,11 +3,10 @@
 //! All blocks of a weight have one scale, which takes the largest number that may be drawn to E4M3's largest: so it depends on neither
 //! the values nor the part of them that is drawn. Numbers are those nearest to what is drawn in f32 divided by the scale, ties to even.
 
-use fanin::rules::Draw;
+use fanin::rules::Recipe;
 use fanin::{Distribution, Dtype};
 use float8::F8E4M3;
 
-use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
 
 /// The end of the name of a weight's scales.
@@ -16,23 +15,15 @@ pub const SCALES: &str = "_scale_inv";
 /// The largest number of E4M3.
 const LARGEST: f64 = 448.0;
 
-/// The recipe of a weight that is drawn so.
-pub fn weight(draw: Draw) -> Result<Recipe, String> {
-    let scale = scale_of(&draw)?;
-    Ok(Recipe { scale: Some(scale), ..Recipe::planned(draw) })
+/// The recipe of the scales of a weight, by the name of their tensor and its shape.
+pub fn scales(name: &str, shape: &[u64], scale: f32) -> Recipe {
+    Recipe::new(Distribution::Constant { value: scale.into() }, shape, name)
 }
 
-/// The recipe of the scales of a weight of this name, in a tensor of this shape.
-pub fn scales(of: &str, shape: Vec<u64>, scale: f32) -> (String, Recipe) {
-    let name = format!("{of}{SCALES}");
-    let draw = Draw::new(Distribution::Constant { value: scale.into() }, shape, name.as_str());
-    (name, Recipe::planned(draw))
-}
-
-fn scale_of(draw: &Draw) -> Result<f32, String> {
-    draw.check_in(Dtype::F32).map_err(|e| format!("{e:#}"))?;
-    let distributions = || std::iter::once(&draw.distribution).chain(draw.parts.iter().map(|part| &part.distribution));
-    let largest = distributions().map(Distribution::reach).fold(0.0, f64::max).min(f32::MAX.into());
+/// The scale of a weight.
+pub fn scale(weight: &Recipe) -> Result<f32, String> {
+    weight.check_in(Dtype::F32).map_err(|e| format!("{e:#}"))?;
+    let largest = weight.distributions().map(Distribution::reach).fold(0.0, f64::max).min(f32::MAX.into());
     // Zeros have any scale.
     let scale = if largest == 0.0 { 1.0 } else { (largest / LARGEST) as f32 };
     if !scale.is_normal() {
@@ -40,7 +31,7 @@ fn scale_of(draw: &Draw) -> Result<f32, String> {
             "the scale of its fp8 numbers is {scale:e}, allowed: a number that f32 holds to all its digits"
         ));
     }
-    for distribution in distributions().filter(|distribution| distribution.std() > 0.0) {
+    for distribution in weight.distributions().filter(|distribution| distribution.std() > 0.0) {
         let of_sigmas = |sigmas: f64| number(distribution.mean() + sigmas * distribution.std(), scale);
         let [below, above] = [-1.0, 1.0].map(of_sigmas);
         if below.to_bits() == above.to_bits() {
@@ -121,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_largest_draw_becomes_the_largest_number() {
-        let of = |distribution| weight(Draw::new(distribution, [4, 4], "w")).map(|recipe| recipe.scale.unwrap());
+        let of = |distribution| scale(&Recipe::new(distribution, [4, 4], "w"));
         assert_eq!(of(Distribution::Uniform { low: -2.0, high: 1.0 }).unwrap(), (2.0 / 448.0) as f32);
         assert_eq!(of(Distribution::Constant { value: 0.0 }).unwrap(), 1.0);
         let constant = of(Distribution::Constant { value: -3.0 }).unwrap();
@@ -130,9 +121,9 @@ mod tests {
         let normal = of(Distribution::Normal { mean: 0.0, std: 0.02 }).unwrap();
         assert_eq!(number(0.02 * (66.0 * 2f64.ln()).sqrt(), normal).to_bits(), 0x7e);
         // A part may reach further than the whole.
-        let part = Draw::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [4, 4], "w");
+        let part = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [4, 4], "w");
         let part = part.with_part(0, 1..2, Distribution::Constant { value: 448.0 });
-        assert_eq!(weight(part).unwrap().scale, Some(1.0));
+        assert_eq!(scale(&part).unwrap(), 1.0);
         for (distribution, says) in [
             (Distribution::Normal { mean: 1.0, std: 1e-3 }, "as 1.0068"),
             (Distribution::Constant { value: 1e-40 }, "the scale"),

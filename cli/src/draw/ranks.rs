@@ -1,13 +1,9 @@
 //! The part of a model that this process draws. There is no communication: a rank knows its part from its number.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 
-use fanin::rules;
 use serde::{Deserialize, Serialize};
 
-use crate::draw::recipe::{Part, Tensor};
 use crate::failure::Failure;
 
 /// This process among those that draw a model together.
@@ -126,7 +122,7 @@ impl Mesh {
     }
 
     /// The axes' names, with the rank's place along each.
-    fn places(&self, rank: Rank) -> Vec<(&str, Rank)> {
+    pub fn places(&self, rank: Rank) -> Vec<(&str, Rank)> {
         let mut rest = rank.rank;
         let mut places: Vec<_> = self
             .0
@@ -145,102 +141,10 @@ impl Mesh {
 
 /// A rank's part of a dimension, as `torch.chunk` and with it DTensor and FSDP2 cut it: all of one size, but for the last ones, which
 /// have less, or nothing.
-fn chunk(size: u64, rank: Rank) -> Range<u64> {
+pub fn chunk(size: u64, rank: Rank) -> Range<u64> {
     let each = size.div_ceil(rank.world_size);
     let at = |r: u64| each.saturating_mul(r).min(size);
     at(rank.rank)..at(rank.rank + 1)
-}
-
-/// The tensors of one rank.
-pub fn share(tensors: Vec<Tensor>, rank: Rank, split: Split, mesh: Option<&Mesh>) -> Result<Vec<Tensor>, Failure> {
-    if rank.is_only() {
-        return Ok(tensors);
-    }
-    match split {
-        Split::Tensors => {
-            let mine = whole(&tensors, rank);
-            Ok(tensors.into_iter().filter(|t| mine.contains(&t.name)).collect())
-        }
-        Split::Along(dim) => Ok(tensors
-            .into_iter()
-            .map(|mut tensor| {
-                slice(&mut tensor, dim, rank);
-                tensor
-            })
-            .collect()),
-        Split::Rules if tensors.iter().all(|tensor| matches!(tensor.split, None | Some(rules::Split::Whole))) => {
-            Err(Failure::input(
-                "no rule that a tensor met says a split, so that every rank would have the whole model, allowed: rules with split, or \
-             --split with tensor or a dimension",
-            ))
-        }
-        Split::Rules => {
-            let places = mesh.map_or_else(Vec::new, |mesh| mesh.places(rank));
-            let is_one = |tensor: &&Tensor| tensor.split == Some(rules::Split::Tensor);
-            let mine = whole(tensors.iter().filter(is_one), rank);
-            let mut shared = Vec::new();
-            for mut tensor in tensors {
-                if is_one(&&tensor) && !mine.contains(&tensor.name) {
-                    continue;
-                }
-                by_rule(&mut tensor, rank, &places)?;
-                shared.push(tensor);
-            }
-            Ok(shared)
-        }
-    }
-}
-
-/// The tensors of these that a rank has: the largest first, each to the rank that has least.
-fn whole<'a>(tensors: impl IntoIterator<Item = &'a Tensor>, rank: Rank) -> HashSet<String> {
-    let mut order: Vec<_> = tensors.into_iter().map(|t| (Reverse(t.bytes()), &t.name)).collect();
-    order.sort();
-    let mut loads = BTreeSet::from_iter((0..rank.world_size).map(|r| (0u64, r)));
-    let mut mine = HashSet::new();
-    for (Reverse(bytes), name) in order {
-        let Some((load, least)) = loads.pop_first() else { break };
-        loads.insert((load.saturating_add(bytes), least));
-        if least == rank.rank {
-            mine.insert(name.clone());
-        }
-    }
-    mine
-}
-
-fn by_rule(tensor: &mut Tensor, rank: Rank, places: &[(&str, Rank)]) -> Result<(), Failure> {
-    let wrong = |message: String| Err(Failure::input(format!("tensor \"{}\": {message}", tensor.name)));
-    match tensor.split.clone() {
-        Some(rules::Split::Along(dim)) if places.len() > 1 => {
-            let axes = places.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-            wrong(format!("its split is {dim}, allowed with a mesh: dimensions for some of its axes, {axes}"))
-        }
-        Some(rules::Split::Along(dim)) => {
-            slice(tensor, dim, rank);
-            Ok(())
-        }
-        Some(rules::Split::Mesh(axes)) => {
-            if let Some(axis) = axes.keys().find(|axis| !places.iter().any(|(name, _)| name == axis)) {
-                let names = places.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-                let names = if names.is_empty() { "none; --mesh says them".into() } else { names };
-                return wrong(format!("its split is along the mesh's axis {axis}, allowed: {names}"));
-            }
-            for (name, place) in places {
-                if let Some(&dim) = axes.get(*name) {
-                    slice(tensor, dim, *place);
-                }
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Leaves a tensor the slice of a rank; one without the dimension is left whole.
-fn slice(tensor: &mut Tensor, dim: usize, rank: Rank) {
-    if let Some(&size) = tensor.recipe.shape().get(dim) {
-        let Range { start, end } = chunk(size, rank);
-        tensor.recipe.part.push(Part { dim: Some(dim), start, end });
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Seeds as options give them: a kind, and its numbers.
 
 use clap::ValueEnum;
-use fanin::{Seed, Stream};
+use fanin::Seed;
 
 use crate::failure::Failure;
 
@@ -45,19 +45,14 @@ pub fn kind(seed: Seed) -> Kind {
     found.unwrap_or_else(|| unreachable!("each kind of seed is a stream of the options"))
 }
 
-/// The stream of a model's tensor of this name.
-pub fn stream(seed: Seed, name: &str) -> Result<Stream, String> {
-    seed.stream(name).map_err(|_| {
-        format!(
+/// A check that the seed is one of models.
+pub fn of_model(seed: Seed) -> Result<(), Failure> {
+    match seed {
+        Seed::TorchKey(_) | Seed::TorchCuda { .. } => Err(Failure::input(format!(
             "the stream is {}, of a model, allowed: fanin fill of one tensor; or --generator torch with a plan that says in which order \
              PyTorch draws, as the package fanin for Python records it",
             seed.kind()
-        )
-    })
-}
-
-/// The value contract of a seed's streams.
-pub fn contract(seed: Seed) -> u32 {
-    // Seeds that were read have a stream.
-    seed.stream_alone("").map_or(0, Stream::contract)
+        ))),
+        _ => Ok(()),
+    }
 }

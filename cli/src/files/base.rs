@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::Dtype;
+use fanin::rules::{FileDtype, Recipe, Tensor};
 
-use crate::draw::recipe::Recipe;
 use crate::failure::Failure;
-use crate::files::header::Tensor;
+use crate::files::header::holds;
 use crate::files::model;
 use crate::files::provenance::{Copied, Provenance};
 use crate::files::run::Run;
@@ -17,8 +16,8 @@ use crate::files::run::Run;
 pub struct Base {
     pub path: PathBuf,
     tensors: BTreeMap<String, (Tensor, Run)>,
-    /// The tensors of which a file says that they are parts of larger ones.
-    parts: BTreeMap<String, Vec<u64>>,
+    /// Of tensors that are parts of larger ones, as a file says, the shapes of those.
+    wholes: BTreeMap<String, Vec<u64>>,
 }
 
 /// The prefixes that wrappers put before a module's names, one or more of them: torch.compile, DataParallel and DDP, Lightning, PEFT,
@@ -29,10 +28,10 @@ const WRAPPERS: &[&str] =
 /// The words that FSDP, checkpointing of activations and torch.compile put into names anywhere, and no module is called.
 const WRAPPED: &[&str] = &["_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "_orig_mod."];
 
-/// The part of a tensor that a checkpoint has.
+/// A tensor of a model as a base has it: all of it, or its first rows.
 #[derive(Debug)]
-pub struct Part {
-    pub dtype: Dtype,
+pub struct InBase {
+    pub dtype: FileDtype,
     pub shape: Vec<u64>,
     /// The number of its rows that there are, if not all.
     pub rows: Option<u64>,
@@ -42,21 +41,21 @@ pub struct Part {
 impl Base {
     /// Reads the headers of a `.safetensors` file, or of all that an index names.
     pub fn open(path: &Path) -> Result<Base, Failure> {
-        let (mut tensors, mut parts) = (BTreeMap::new(), BTreeMap::new());
+        let (mut tensors, mut wholes) = (BTreeMap::new(), BTreeMap::new());
         for shard in model::shards(path, true)? {
             let file: Arc<Path> = shard.path.into();
             let said = shard.header.provenance.as_deref().and_then(|text| Provenance::read(text).ok());
             for (tensor, bytes) in shard.header.tensors {
                 let words = said.as_ref().and_then(|said| said.tensors.get(&tensor.name));
-                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape))
-                    && !recipe.part.is_empty()
+                if let Some(Ok(recipe)) = words.map(|words| Recipe::from_json(words, &tensor.name, &tensor.shape))
+                    && !recipe.slices.is_empty()
                 {
-                    parts.insert(tensor.name.clone(), recipe.draw.shape);
+                    wholes.insert(tensor.name.clone(), recipe.shape);
                 }
                 tensors.insert(tensor.name.clone(), (tensor, Run { path: file.clone(), bytes }));
             }
         }
-        Ok(Base { path: path.to_path_buf(), tensors, parts })
+        Ok(Base { path: path.to_path_buf(), tensors, wholes })
     }
 
     /// The same by the names of a model, and what to say of it: without this prefix; or, of a base that shares no name with the model,
@@ -113,7 +112,7 @@ impl Base {
                 return Err(Failure::input(format!("{message}, allowed: one, by --base-prefix")));
             }
         }
-        self.parts = std::mem::take(&mut self.parts).into_iter().map(|(old, shape)| (name(&old), shape)).collect();
+        self.wholes = std::mem::take(&mut self.wholes).into_iter().map(|(old, shape)| (name(&old), shape)).collect();
         self.tensors = tensors;
         Ok(())
     }
@@ -152,17 +151,17 @@ impl Base {
         files
     }
 
-    /// The part that it has of a tensor of this name and shape, if anything: all of it, or its first rows.
-    pub fn part(&self, name: &str, shape: &[u64]) -> Result<Option<Part>, String> {
+    /// The tensor of this name and shape as it has it, if it does.
+    pub fn tensor(&self, name: &str, shape: &[u64]) -> Result<Option<InBase>, String> {
         let Some((tensor, run)) = self.tensors.get(name) else { return Ok(None) };
-        if let Some(whole) = self.parts.get(name) {
+        if let Some(whole) = self.wholes.get(name) {
             let path = self.path.display();
             return Err(format!("it is a part of one of {whole:?} in {path}, allowed: whole tensors"));
         }
-        let part = |rows| Ok(Some(Part { dtype: tensor.dtype, shape: tensor.shape.clone(), rows, run: run.clone() }));
+        let has = |rows| Ok(Some(InBase { dtype: holds(tensor), shape: tensor.shape.clone(), rows, run: run.clone() }));
         match (tensor.shape.as_slice(), shape) {
-            (there, here) if there == here => part(None),
-            ([rows, there @ ..], [all, here @ ..]) if there == here && rows < all => part(Some(*rows)),
+            (there, here) if there == here => has(None),
+            ([rows, there @ ..], [all, here @ ..]) if there == here && rows < all => has(Some(*rows)),
             (there, here) => Err(format!(
                 "its shape is {here:?}, and {there:?} in {}, allowed: the same, or more along the first dimension alone",
                 self.path.display()
@@ -191,9 +190,13 @@ fn is_of_wrappers(mut prefix: &str) -> bool {
     prefix.is_empty()
 }
 
-impl Part {
+impl InBase {
+    pub fn is_whole(&self) -> bool {
+        self.rows.is_none()
+    }
+
     /// Refuses another dtype.
-    pub fn unconverted(&self, dtype: Dtype, by: &str) -> Result<(), String> {
+    pub fn unconverted(&self, dtype: FileDtype, by: &str) -> Result<(), String> {
         if self.dtype == dtype {
             return Ok(());
         }

@@ -7,16 +7,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use fanin::Fill;
 use indicatif::ProgressBar;
-use safetensors::tensor::{Metadata, TensorInfo};
-
-use fanin::{Fill, Seed};
+use safetensors::tensor::Metadata;
 
 use crate::draw::engine::Engine;
 use crate::draw::fp8;
 use crate::failure::Failure;
 use crate::files::content::{Content, Piece};
-use crate::files::header::{MAX_HEADER, is_integer};
+use crate::files::header::{self, MAX_HEADER};
 use crate::files::partial::{Partial, partial_path, replaceable};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
@@ -57,7 +56,7 @@ pub fn write(
     manner: &Manner,
 ) -> Result<Written, Failure> {
     tensors.sort_by(|a, b| a.order().cmp(&b.order()));
-    let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes)).unwrap_or(u64::MAX);
+    let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes())).unwrap_or(u64::MAX);
     let values = tensors.iter().map(Content::elements).fold(0, u64::saturating_add);
     let parameters = tensors.iter().filter(|t| is_parameter(t)).map(Content::elements).fold(0, u64::saturating_add);
     let bar = progress::bar(total);
@@ -82,12 +81,12 @@ pub fn write(
         let cannot_open = |e: std::io::Error| Failure::input(format!("{shown} cannot be written: {e}"));
         let mut file = OpenOptions::new().write(true).open(path).map_err(cannot_open)?;
         file.write_all(&headers[0]).map_err(|e| Failure::other(format!("{shown}: {e}")))?;
-        append(&file, path, provenance.seed, &shards[0], 0, engine, manner, &bar)?;
+        append(&file, path, &shards[0], 0, engine, manner, &bar)?;
     } else if files == 1 {
         // A link is followed, so that its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         spared(&path, manner)?;
-        write_file(&path, &headers[0], provenance.seed, &shards[0], engine, manner, &bar)?;
+        write_file(&path, &headers[0], &shards[0], engine, manner, &bar)?;
     } else {
         let index_path = with_suffix(path, ".index.json");
         let names: Vec<_> = (1..=files).map(|i| inserted(path, &format!("-{i:05}-of-{files:05}"))).collect();
@@ -98,7 +97,7 @@ pub fn write(
             let name = name.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
                 Failure::input(format!("{shown} is no UTF-8, allowed where an index has to name the files: UTF-8"))
             })?;
-            weight_map.extend(tensors.iter().map(|t| (t.name.as_str(), name)));
+            weight_map.extend(tensors.iter().map(|t| (t.tensor.name.as_str(), name)));
         }
         let metadata = serde_json::json!({"total_parameters": parameters, "total_size": total});
         let index = serde_json::json!({"metadata": metadata, "weight_map": weight_map});
@@ -117,7 +116,7 @@ pub fn write(
             _ => {}
         }
         for ((tensors, header), name) in shards.iter().zip(&headers).zip(&names) {
-            write_file(name, header, provenance.seed, tensors, engine, manner, &bar)?;
+            write_file(name, header, tensors, engine, manner, &bar)?;
         }
         write_text(&index_path, &index)?;
     }
@@ -133,9 +132,9 @@ pub fn write_text(path: &Path, text: &[u8]) -> Result<(), Failure> {
 }
 
 /// True if it is a parameter to transformers, which counts no buffers: integers, and the running statistics of norms.
-fn is_parameter(tensor: &Content) -> bool {
+fn is_parameter(Content { tensor, .. }: &Content) -> bool {
     let last = tensor.name.rsplit('.').next().unwrap_or_default();
-    !is_integer(tensor.dtype) && !["running_mean", "running_var"].contains(&last)
+    !tensor.is_integer() && !["running_mean", "running_var"].contains(&last)
 }
 
 /// Tensors in order, as many to a shard as fit; one that is larger has a shard of its own.
@@ -143,11 +142,11 @@ fn shards(tensors: Vec<Content>, most: u64) -> Vec<Vec<Content>> {
     let mut shards = Vec::new();
     let (mut shard, mut bytes) = (Vec::new(), 0u64);
     for tensor in tensors {
-        if !shard.is_empty() && bytes.saturating_add(tensor.bytes) > most {
+        if !shard.is_empty() && bytes.saturating_add(tensor.bytes()) > most {
             shards.push(std::mem::take(&mut shard));
             bytes = 0;
         }
-        bytes = bytes.saturating_add(tensor.bytes);
+        bytes = bytes.saturating_add(tensor.bytes());
         shard.push(tensor);
     }
     shards.push(shard);
@@ -173,24 +172,18 @@ pub fn inserted(path: &Path, text: &str) -> PathBuf {
 
 /// Length, JSON, padding to 8 bytes.
 fn header(provenance: &Provenance, tensors: &[Content]) -> Result<Vec<u8>, Failure> {
-    let mut end = 0usize;
+    let mut end = 0u64;
     let mut infos = Vec::with_capacity(tensors.len());
     let mut provenance = provenance.clone();
-    for tensor in tensors {
-        let shape = &tensor.shape;
-        let too_large = || Failure::input(format!("tensor \"{}\" of shape {shape:?} does not fit a file", tensor.name));
+    for content in tensors {
+        let Content { tensor, copied, drawn, .. } = content;
         let start = end;
-        end = usize::try_from(tensor.bytes)
-            .ok()
-            .and_then(|b| start.checked_add(b))
-            .filter(|&e| e <= isize::MAX as usize)
-            .ok_or_else(too_large)?;
-        let shape = shape.iter().map(|&d| usize::try_from(d)).collect::<Result<_, _>>().map_err(|_| too_large())?;
-        infos.push((tensor.name.clone(), TensorInfo { dtype: tensor.dtype, shape, data_offsets: (start, end) }));
-        if let Some((recipe, _)) = &tensor.drawn {
-            provenance.tensors.insert(tensor.name.clone(), recipe.to_words(&tensor.name, provenance.seed));
+        end = end.saturating_add(content.bytes());
+        infos.push(header::info(tensor, start..end).map_err(Failure::input)?);
+        if let Some((recipe, _)) = drawn {
+            provenance.tensors.insert(tensor.name.clone(), recipe.to_json(&tensor.name, provenance.seed));
         }
-        if let Some((_, copied)) = &tensor.copied {
+        if let Some((_, copied)) = copied {
             provenance.copied.insert(tensor.name.clone(), copied.clone());
         }
     }
@@ -214,13 +207,12 @@ fn header(provenance: &Provenance, tensors: &[Content]) -> Result<Vec<u8>, Failu
 fn write_file(
     path: &Path,
     header: &[u8],
-    seed: Seed,
     tensors: &[Content],
     engine: &Engine,
     manner: &Manner,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
-    let total = header.len() as u64 + tensors.iter().map(|t| t.bytes).sum::<u64>();
+    let total = header.len() as u64 + tensors.iter().map(Content::bytes).sum::<u64>();
     let is_done =
         |file: File| file.metadata().is_ok_and(|metadata| metadata.len() == total) && begins_with(&file, header);
     if manner.resume && regular::open(path).is_ok_and(is_done) {
@@ -251,7 +243,7 @@ fn write_file(
     let file = partial.file();
     bar.inc(done);
     bar.reset_eta();
-    append(file, &shown, seed, tensors, done, engine, manner, bar).map_err(|e| match file.metadata() {
+    append(file, &shown, tensors, done, engine, manner, bar).map_err(|e| match file.metadata() {
         Ok(metadata) if metadata.len() == 0 => e,
         _ => Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e },
     })?;
@@ -278,11 +270,9 @@ fn begins_with(mut file: &File, header: &[u8]) -> bool {
 }
 
 /// Draws and copies the tensors from byte `done` of them on.
-#[allow(clippy::too_many_arguments)]
 fn append(
     mut file: &File,
     shown: &Path,
-    seed: Seed,
     tensors: &[Content],
     done: u64,
     engine: &Engine,
@@ -291,10 +281,10 @@ fn append(
 ) -> Result<(), Failure> {
     let mut skipped = done;
     let mut pieces = Vec::new();
-    for tensor in tensors {
-        let skip = skipped.min(tensor.bytes);
+    for content in tensors {
+        let skip = skipped.min(content.bytes());
         skipped -= skip;
-        pieces.extend(tensor.pieces(seed, skip).map_err(Failure::input)?.into_iter().map(|piece| (piece, tensor)));
+        pieces.extend(content.pieces(skip).into_iter().map(|piece| (piece, content.tensor.name.as_str())));
     }
     let mut write = |bytes: &[u8]| {
         file.write_all(bytes).map_err(|e| Failure::other(format!("{}: write: {e}", shown.display())))?;
@@ -302,10 +292,10 @@ fn append(
         Ok(())
     };
     let mut pieces = pieces.into_iter().peekable();
-    while let Some((piece, tensor)) = pieces.next() {
+    while let Some((piece, name)) = pieces.next() {
         match piece {
             Piece::Copied(run, copied, mut skip) => {
-                progress::show(bar, &format!("copies {}", tensor.name));
+                progress::show(bar, &format!("copies {name}"));
                 let read = run.read(|bytes| {
                     let now = skip.min(bytes.len() as u64);
                     skip -= now;
@@ -327,12 +317,12 @@ fn append(
             Piece::Drawn(first, scale) => {
                 let is_alike = |next: &Piece| matches!(next, Piece::Drawn(_, of_next) if *of_next == scale);
                 let next = || match pieces.next_if(|(next, _)| is_alike(next))? {
-                    (Piece::Drawn(fill, _), tensor) => Some((*fill, tensor)),
+                    (Piece::Drawn(fill, _), name) => Some((*fill, name)),
                     _ => None,
                 };
-                let fills = std::iter::once((*first, tensor)).chain(std::iter::from_fn(next));
-                let show = |(fill, tensor): &(Fill, &Content)| {
-                    progress::show(bar, &progress::draws(engine.name(), fill, &tensor.name, manner.chunk));
+                let fills = std::iter::once((*first, name)).chain(std::iter::from_fn(next));
+                let show = |(fill, name): &(Fill, &str)| {
+                    progress::show(bar, &progress::draws(engine.name(), fill, name, manner.chunk));
                 };
                 let fills = fills.inspect(show).map(|(fill, _)| fill);
                 engine.draw(fills, manner.chunk, fp8::as_in_file(scale, &mut write))?;
@@ -344,6 +334,9 @@ fn append(
 
 #[cfg(test)]
 mod tests {
+    use fanin::Seed;
+    use fanin::rules::{FileDtype, Tensor};
+
     use super::*;
     use crate::files::provenance::Copied;
     use crate::files::run::Run;
@@ -358,14 +351,8 @@ mod tests {
         let copied = Copied { rows: None, sha256: run.sha256().unwrap() };
         let manner = Manner { resume: false, shard: None, chunk: 1 << 20, read: vec![base.clone()] };
         let made = || {
-            let content = Content {
-                name: "w".into(),
-                dtype: safetensors::Dtype::U8,
-                shape: vec![8],
-                bytes: 8,
-                copied: Some((run.clone(), copied.clone())),
-                drawn: None,
-            };
+            let tensor = Tensor::new("w", [8]).with_dtype(FileDtype::U8);
+            let content = Content { copied: Some((run.clone(), copied.clone())), ..Content::zeros(tensor) };
             write(&out, &Provenance::new(Seed::Native(0)), vec![content], &Engine::Cpu, &manner)
         };
         fs::write(&base, "12345679").unwrap();

@@ -4,31 +4,13 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::ops::Range;
 
-use fanin::rules::Model;
-use safetensors::Dtype;
+use fanin::rules::{FileDtype, Model, Tensor};
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::draw::fp8::SCALES;
-use crate::failure::near;
 
 /// The largest header or list that is read or written, as in the safetensors library.
 pub const MAX_HEADER: u64 = 100_000_000;
-
-/// One tensor of a model.
-#[derive(Debug)]
-pub struct Tensor {
-    pub name: String,
-    pub dtype: Dtype,
-    pub shape: Vec<u64>,
-    /// Of a weight that a configuration has in fp8, the rows and columns that share a scale.
-    pub block: Option<[u64; 2]>,
-}
-
-impl Tensor {
-    pub fn named_shape(&self) -> fanin::rules::Tensor {
-        fanin::rules::Tensor::new(self.name.as_str(), self.shape.as_slice())
-    }
-}
 
 /// The contents of a file's header.
 #[derive(Debug)]
@@ -57,8 +39,8 @@ pub fn read(mut file: impl Read, length: u64, whole: bool) -> Result<Header, Str
     drop(json);
     let bytes = 8 + size;
     let provenance = model.metadata().get("fanin").cloned();
-    let mut tensors = model.into_tensors().into_iter().map(placed).collect::<Result<Vec<_>, _>>()?;
-    let mut infos = tensors.iter().map(info).collect::<Result<Vec<_>, _>>()?;
+    let mut tensors = with_dtypes(model)?.into_iter().map(placed).collect::<Result<Vec<_>, _>>()?;
+    let mut infos = tensors.iter().map(|(tensor, place)| info(tensor, place.clone())).collect::<Result<Vec<_>, _>>()?;
     // The library checks what a list does not have: that the data's offsets fit the shapes and one another.
     infos.sort_by_key(|(_, info)| info.data_offsets);
     let end = infos.last().map_or(0, |(_, info)| info.data_offsets.1 as u64).saturating_add(bytes);
@@ -73,52 +55,43 @@ pub fn read(mut file: impl Read, length: u64, whole: bool) -> Result<Header, Str
 }
 
 /// A tensor, and where its bytes are from the end of the header on.
-fn placed(mut of: fanin::rules::Tensor) -> Result<(Tensor, Range<u64>), String> {
-    let place = of.data_offsets.take().ok_or_else(|| format!("tensor \"{}\" has no data_offsets", of.name))?;
-    Ok((tensor(of)?, place))
+fn placed(mut tensor: Tensor) -> Result<(Tensor, Range<u64>), String> {
+    let place = tensor.data_offsets.take().ok_or_else(|| format!("tensor \"{}\" has no data_offsets", tensor.name))?;
+    Ok((tensor, place))
 }
 
-fn info((tensor, place): &(Tensor, Range<u64>)) -> Result<(String, TensorInfo), String> {
-    let name = &tensor.name;
-    let size = |n: u64| usize::try_from(n).map_err(|_| format!("tensor \"{name}\" does not fit this machine's memory"));
-    let shape = tensor.shape.iter().map(|&d| size(d)).collect::<Result<_, _>>()?;
-    let data_offsets = (size(place.start)?, size(place.end)?);
-    Ok((name.clone(), TensorInfo { dtype: tensor.dtype, shape, data_offsets }))
+/// A header's entry for a tensor whose bytes are at this place.
+pub fn info(tensor: &Tensor, place: Range<u64>) -> Result<(String, TensorInfo), String> {
+    let shape = tensor.shape.iter().map(|&size| usize::try_from(size).ok()).collect::<Option<_>>();
+    let [start, end] = [place.start, place.end].map(|at| isize::try_from(at).ok().map(isize::cast_unsigned));
+    let (Some(shape), Some(start), Some(end)) = (shape, start, end) else {
+        return Err(format!("tensor \"{}\" of shape {:?} does not fit a file", tensor.name, tensor.shape));
+    };
+    let dtype = serde_json::from_value(holds(tensor).name().into()).map_err(|e| e.to_string())?;
+    Ok((tensor.name.clone(), TensorInfo { dtype, shape, data_offsets: (start, end) }))
+}
+
+/// The element type of a tensor of a file or a list, each of which has one.
+pub fn holds(tensor: &Tensor) -> FileDtype {
+    tensor.dtype.unwrap_or_else(|| unreachable!("a tensor of a file or a list has a dtype"))
 }
 
 /// Reads a list, in its order: name -> {dtype, shape}, as a header has them. People write it, in whatever case.
 pub fn list(json: &[u8]) -> Result<Vec<Tensor>, String> {
-    let mut tensors = parsed(json)?.into_tensors();
-    tensors.iter_mut().filter_map(|tensor| tensor.dtype.as_mut()).for_each(|dtype| dtype.make_ascii_uppercase());
-    tensors.into_iter().map(tensor).collect()
-}
-
-/// A tensor of a list.
-pub fn named(name: String, dtype: &str, shape: Vec<u64>) -> Result<Tensor, String> {
-    let mut of = fanin::rules::Tensor::new(name, shape);
-    of.dtype = Some(dtype.to_ascii_uppercase());
-    tensor(of)
-}
-
-/// The tensors of a model, in its order.
-pub fn of_model(model: Model) -> Result<Vec<Tensor>, String> {
-    model.into_tensors().into_iter().map(tensor).collect()
+    with_dtypes(parsed(json)?)
 }
 
 fn parsed(json: &[u8]) -> Result<Model, String> {
     Model::from_json(json).map_err(|e| format!("{e:#}"))
 }
 
-/// A tensor, whose dtype has safetensors' name.
-fn tensor(of: fanin::rules::Tensor) -> Result<Tensor, String> {
-    let said = of.dtype.unwrap_or_default();
-    match serde_json::from_value(said.as_str().into()) {
-        Ok(dtype) => Ok(Tensor { name: of.name, dtype, shape: of.shape, block: None }),
-        Err(_) => Err(format!(
-            "tensor \"{}\" has the dtype \"{said}\"{} allowed: safetensors' dtypes, such as F32, F16, BF16",
-            of.name,
-            near(&said, ["F32", "F16", "BF16", "F64"])
-        )),
+/// The tensors of a model, each of which has a dtype.
+fn with_dtypes(model: Model) -> Result<Vec<Tensor>, String> {
+    match model.tensors().iter().find(|tensor| tensor.dtype.is_none()) {
+        Some(Tensor { name, .. }) => {
+            Err(format!("tensor \"{name}\" has no dtype, allowed: safetensors' dtypes, such as F32, F16, BF16"))
+        }
+        None => Ok(model.into_tensors()),
     }
 }
 
@@ -127,38 +100,11 @@ pub fn scaled<'a>(tensors: impl IntoIterator<Item = &'a Tensor>) -> BTreeSet<&'a
     let (mut weights, mut scales) = (BTreeSet::new(), BTreeSet::new());
     for tensor in tensors {
         match (tensor.dtype, tensor.name.strip_suffix(SCALES)) {
-            (Dtype::F8_E4M3, _) => weights.insert(tensor.name.as_str()),
-            (Dtype::F32, Some(of)) => scales.insert(of),
+            (Some(FileDtype::F8E4M3), _) => weights.insert(tensor.name.as_str()),
+            (Some(FileDtype::F32), Some(of)) => scales.insert(of),
             _ => false,
         };
     }
     weights.retain(|name| scales.contains(name));
     weights
-}
-
-/// True if it holds no floats, so that nothing is drawn.
-pub fn is_integer(dtype: Dtype) -> bool {
-    use Dtype::*;
-    matches!(dtype, BOOL | U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64)
-}
-
-/// The dtype of a file that holds what is drawn in this one.
-pub fn file_dtype(dtype: fanin::Dtype) -> Result<Dtype, String> {
-    match dtype {
-        fanin::Dtype::F32 => Ok(Dtype::F32),
-        fanin::Dtype::F16 => Ok(Dtype::F16),
-        fanin::Dtype::BF16 => Ok(Dtype::BF16),
-        other => Err(format!("no file of this version holds {other}")),
-    }
-}
-
-/// The dtype to draw a tensor in where nothing else is said.
-pub fn own_dtype(dtype: Dtype) -> Result<fanin::Dtype, String> {
-    match dtype {
-        Dtype::F32 => Ok(fanin::Dtype::F32),
-        Dtype::F16 => Ok(fanin::Dtype::F16),
-        Dtype::BF16 => Ok(fanin::Dtype::BF16),
-        Dtype::C64 => Err("its dtype is C64, which fanin does not draw".into()),
-        other => Err(format!("its dtype is {other}, allowed: F32, F16, BF16, or any float with --dtype")),
-    }
 }

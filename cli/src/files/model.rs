@@ -6,10 +6,10 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use fanin::rules::{Config, Rules};
+use fanin::rules::{Config, Rules, Tensor};
 
 use crate::failure::Failure;
-use crate::files::header::{self, Header, MAX_HEADER, Tensor};
+use crate::files::header::{self, Header, MAX_HEADER};
 use crate::files::plan::{self, Plan};
 use crate::files::{index, regular, texts};
 

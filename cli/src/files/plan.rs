@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fanin::rules::Rules;
+use fanin::rules::{Rules, Tensor};
 use serde::Deserialize;
 
 use crate::draw::order::{Drawn, Operation, Order};
-use crate::draw::recipe::Slice;
-use crate::files::header::{self, Tensor};
 use crate::files::unique;
 
 /// The version of the format.
@@ -62,6 +60,16 @@ struct Said {
     draw: Option<usize>,
 }
 
+/// A slice that has a scheme of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slice {
+    dim: usize,
+    start: u64,
+    end: u64,
+    scheme: String,
+}
+
 /// True if a JSON text is meant as a plan: no list of tensors has a number by this name, no configuration tensors.
 pub fn is_plan(json: &[u8]) -> bool {
     #[derive(Deserialize)]
@@ -98,8 +106,9 @@ pub fn read(json: &[u8], path: &Path) -> Result<Plan, String> {
     };
     let order = Order { draws, reseeded, tensors: tensors.iter().map(of_tensor).collect() };
     let rules = text.parse().map_err(|e: fanin::Error| format!("the plan: {e:#}"))?;
-    let listed = tensors.into_iter().map(|(name, said)| header::named(name, &said.dtype, said.shape));
-    Ok(Plan { tensors: listed.collect::<Result<_, _>>()?, rules, values, order })
+    let listed = tensors.into_iter().map(|(name, said)| Tensor::new(name, said.shape).with_dtype_named(&said.dtype));
+    let tensors = listed.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+    Ok(Plan { tensors, rules, values, order })
 }
 
 /// A file in the plan's own folder.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use fanin::Seed;
+use fanin::rules::RecipeJson;
 use serde::{Deserialize, Serialize};
 
 use crate::draw::ranks::Rank;
-use crate::draw::recipe::Words;
 use crate::files::unique;
 
 /// The provenance of a file: how it was made.
@@ -30,7 +30,7 @@ pub struct Provenance {
     pub copied: BTreeMap<String, Copied>,
     /// The recipe of each tensor of the file.
     #[serde(default, deserialize_with = "unique::map")]
-    pub tensors: BTreeMap<String, Words>,
+    pub tensors: BTreeMap<String, RecipeJson>,
 }
 
 /// The part of a tensor that was copied: all of it, or its first rows, those along the first dimension. The rest is drawn.

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
+use fanin::rules::FileDtype;
 use float8::F8E4M3;
 use half::{bf16, f16};
-use safetensors::Dtype;
 
 pub const BINS: usize = 24;
 
@@ -29,19 +29,19 @@ pub struct Summary {
 }
 
 /// Bytes of an element, of the floats that are summarised.
-pub fn size_of(dtype: Dtype) -> Option<usize> {
+pub fn size_of(dtype: FileDtype) -> Option<usize> {
     match dtype {
-        Dtype::F64 => Some(8),
-        Dtype::F32 => Some(4),
-        Dtype::F16 | Dtype::BF16 => Some(2),
-        Dtype::F8_E4M3 => Some(1),
+        FileDtype::F64 => Some(8),
+        FileDtype::F32 => Some(4),
+        FileDtype::F16 | FileDtype::BF16 => Some(2),
+        FileDtype::F8E4M3 => Some(1),
         _ => None,
     }
 }
 
 impl Summary {
     /// The summary of elements of this dtype that `pass` hands over, some bytes at a time, without cutting one; it is called twice.
-    pub fn of<E>(dtype: Dtype, mut pass: impl FnMut(Take) -> Result<(), E>) -> Result<Summary, E> {
+    pub fn of<E>(dtype: FileDtype, mut pass: impl FnMut(Take) -> Result<(), E>) -> Result<Summary, E> {
         let mut s = Summary { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Summary::default() };
         // The mean first, and then what is left of it: two passes lose no digits.
         let mut sum = 0.0;
@@ -74,7 +74,7 @@ impl Summary {
     }
 
     /// The summary of the elements of this dtype in these bytes of a file.
-    pub fn of_file(mut file: &File, bytes: Range<u64>, dtype: Dtype) -> io::Result<Summary> {
+    pub fn of_file(mut file: &File, bytes: Range<u64>, dtype: FileDtype) -> io::Result<Summary> {
         let mut buffer = vec![0; (bytes.end - bytes.start).min(1 << 20) as usize];
         Summary::of(dtype, |take| {
             file.seek(SeekFrom::Start(bytes.start))?;
@@ -101,15 +101,15 @@ impl Summary {
 }
 
 /// Calls `f` for each element.
-pub fn for_each(dtype: Dtype, bytes: &[u8], mut f: impl FnMut(f64)) {
+pub fn for_each(dtype: FileDtype, bytes: &[u8], mut f: impl FnMut(f64)) {
     let Some(size) = size_of(dtype) else { return };
     for element in bytes.chunks_exact(size) {
         let half = || [element[0], element[1]];
         f(match dtype {
-            Dtype::F16 => f16::from_le_bytes(half()).to_f64(),
-            Dtype::BF16 => bf16::from_le_bytes(half()).to_f64(),
-            Dtype::F8_E4M3 => F8E4M3::from_bits(element[0]).to_f64(),
-            Dtype::F32 => f32::from_le_bytes([element[0], element[1], element[2], element[3]]).into(),
+            FileDtype::F16 => f16::from_le_bytes(half()).to_f64(),
+            FileDtype::BF16 => bf16::from_le_bytes(half()).to_f64(),
+            FileDtype::F8E4M3 => F8E4M3::from_bits(element[0]).to_f64(),
+            FileDtype::F32 => f32::from_le_bytes([element[0], element[1], element[2], element[3]]).into(),
             _ => f64::from_le_bytes(element.try_into().unwrap_or_default()),
         });
     }

@@ -1,6 +1,6 @@
 //! The readers of a stranger's bytes, with what is nearly right: whatever is changed in them, they answer in time.
 
-use fanin_cli::draw::recipe::Recipe;
+use fanin::rules::Recipe;
 use fanin_cli::files::header;
 use fanin_cli::files::index;
 use fanin_cli::files::provenance::Provenance;
@@ -38,9 +38,10 @@ fn read(file: &[u8]) -> usize {
             assert!(copied <= all);
         }
         let words = said.tensors.get(&tensor.name);
-        let recipe = words.map(|words| Recipe::from_words(words, &tensor.name, &tensor.shape));
-        let (Some(Ok(recipe)), Ok(dtype)) = (recipe, header::own_dtype(tensor.dtype)) else { continue };
-        let Ok(fill) = recipe.fill(said.seed, dtype) else { continue };
+        let recipe = words.map(|words| Recipe::from_json(words, &tensor.name, &tensor.shape));
+        let (Some(Ok(recipe)), Some(dtype)) = (recipe, header::holds(tensor).drawn()) else { continue };
+        let fill = recipe.stream(said.seed).and_then(|stream| recipe.fill_of(stream, dtype));
+        let Ok(fill) = fill else { continue };
         assert_eq!((fill.byte_len(), fill.shape()), (bytes.end - bytes.start, tensor.shape.clone()));
         drawn += 1;
     }

@@ -44,8 +44,8 @@ use std::collections::HashMap;
 
 use burn::module::Module;
 use burn::tensor::DType;
+use fanin::Dtype;
 use fanin::rules::{Rules, Tensor};
-use fanin::{Dtype, Stream};
 
 pub use error::Error;
 pub use fanin;
@@ -144,8 +144,7 @@ impl<'a> Initializer<'a> {
             #[cfg(feature = "wgpu")]
             gpu::check(self.gpu, path, &parameter.device)?;
             let dtype = drawn_in(path, parameter.dtype)?;
-            let fill = draw.check_in(dtype).and_then(|()| draw.fill_of(Stream::named(self.seed, &draw.stream), dtype));
-            fills.insert(path.clone(), fill.map_err(|e| Error::of(path, e))?);
+            fills.insert(path.clone(), draw.fill(self.seed, dtype).map_err(|e| Error::of(path, e))?);
         }
         let filling = Filling::new(&self.at, fills);
         #[cfg(feature = "wgpu")]

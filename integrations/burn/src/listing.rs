@@ -2,7 +2,7 @@
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Bool, DType, Device, Int, Tensor};
-use fanin::rules;
+use fanin::rules::{self, FileDtype};
 
 /// A parameter before it has values.
 pub(crate) struct Listed {
@@ -23,8 +23,8 @@ impl Listing {
         Listing { path: at.to_vec(), listed: Vec::new() }
     }
 
-    /// `kind` as safetensors has it, of what is not drawn.
-    fn push(&mut self, shape: &[usize], device: Device, dtype: DType, kind: Option<&str>) {
+    /// `kind` of what is not drawn.
+    fn push(&mut self, shape: &[usize], device: Device, dtype: DType, kind: Option<FileDtype>) {
         let shape = fanin::shape(shape);
         let tensor = rules::Tensor::new(self.path.join("."), shape);
         let tensor = match kind {
@@ -55,10 +55,10 @@ impl ModuleVisitor for Listing {
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.push(&param.lazy_shape(), param.lazy_device(), DType::I64, Some("I64"));
+        self.push(&param.lazy_shape(), param.lazy_device(), DType::I64, Some(FileDtype::I64));
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.push(&param.lazy_shape(), param.lazy_device(), DType::U8, Some("BOOL"));
+        self.push(&param.lazy_shape(), param.lazy_device(), DType::U8, Some(FileDtype::Bool));
     }
 }

@@ -40,7 +40,7 @@ use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder, VarMap};
 use fanin::rules::{Architecture, Config, Plan, Planned, Rules};
-use fanin::{Dtype, Fill, Stream, cpu};
+use fanin::{Dtype, Fill, cpu};
 
 pub use fanin;
 pub use listing::{list, list_of};
@@ -149,8 +149,7 @@ impl Weights {
             return Err(wrong(name, "it", format!("not drawn, {by}"), "a parameter that the rules draw"));
         };
         let dtype = drawn_in(name, dtype)?;
-        let fill = draw.check_in(dtype).and_then(|()| draw.fill_of(Stream::named(self.seed, &draw.stream), dtype));
-        Ok((planned, fill.map_err(|e| of_parameter(name, e))?))
+        Ok((planned, draw.fill(self.seed, dtype).map_err(|e| of_parameter(name, e))?))
     }
 
     /// The same, of a parameter that has to have this shape.

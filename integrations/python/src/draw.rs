@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use fanin::rules::Draw as Recipe;
+use fanin::rules::Recipe;
 use fanin::{Dtype, Element, Fill, Layout, Scheme, cpu};
 use pyo3::prelude::*;
 use sha2::{Digest, Sha256};

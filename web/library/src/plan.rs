@@ -1,6 +1,6 @@
 //! A model's config.json -> its tensors and what they draw, as JSON.
 
-use fanin::rules::{Architecture, Config, Draw, Part, Planned};
+use fanin::rules::{Architecture, Config, FileDtype, Part, Planned, Recipe};
 use fanin::{Distribution, Dtype, Error, Scheme};
 use serde_json::{Value, json};
 
@@ -17,14 +17,17 @@ pub fn tensors(text: &[u8]) -> Result<Value, String> {
         return Err(format!("the number of tensors is {count}, allowed on the page: at most {MOST_TENSORS}"));
     }
     let plan = architecture.plan(&config).map_err(said)?;
-    let rows =
-        model.tensors().iter().zip(plan.tensors()).map(|(tensor, planned)| row(tensor.dtype.as_deref(), planned));
+    let rows = model
+        .tensors()
+        .iter()
+        .zip(plan.tensors())
+        .map(|(tensor, planned)| row(tensor.dtype.map(FileDtype::name), planned));
     Ok(json!({ "architecture": architecture.name(), "tensors": rows.collect::<Vec<_>>() }))
 }
 
 /// A tensor; `draw` is what the page needs to draw it, `cannot` why it cannot be drawn.
 fn row(dtype: Option<&str>, planned: &Planned) -> Value {
-    let drawn = |draw: &Draw| draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|error| format!("{error:#}"));
+    let drawn = |draw: &Recipe| draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|error| format!("{error:#}"));
     let cannot = planned.draw.as_ref().and_then(drawn);
     json!({
         "name": planned.name,
@@ -38,7 +41,7 @@ fn row(dtype: Option<&str>, planned: &Planned) -> Value {
     })
 }
 
-fn said(draw: &Draw) -> String {
+fn said(draw: &Recipe) -> String {
     let zero_rows =
         draw.parts.iter().filter(|part| part.is_zero_row()).map(|part| format!(", row {} zero", part.range.start));
     let parts = draw.parts.iter().filter(|part| !part.is_zero_row()).map(|part| {
@@ -48,7 +51,7 @@ fn said(draw: &Draw) -> String {
     zero_rows.chain(parts).fold(draw.distribution.to_string(), |text, part| text + &part)
 }
 
-fn draw(draw: &Draw) -> Value {
+fn draw(draw: &Recipe) -> Value {
     json!({
         "scheme": scheme(draw.distribution),
         "dtype": draw.dtype.map(|dtype| dtype.to_string()),

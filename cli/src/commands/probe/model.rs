@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fanin::probe::{Activation, Spectrum};
-use fanin::rules::{Draw, Planned};
+use fanin::rules::{FileDtype, Planned, Recipe};
 use fanin::{Distribution, Dtype, ErrorKind, Fans, Stream, elements};
 use serde::Serialize;
 
@@ -13,10 +13,10 @@ use crate::commands::choice::Choice;
 use crate::commands::source::{Model, Source};
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::files::header::{Tensor, is_integer};
+use crate::files::header::holds;
+use crate::files::model;
 use crate::files::run::Run;
 use crate::files::summary::{for_each, size_of};
-use crate::files::{header, model};
 use crate::{progress, say};
 
 /// The largest matrix that is multiplied: 1 GiB of floats.
@@ -57,8 +57,8 @@ struct Matrix {
 }
 
 enum Values {
-    Drawn(Box<Draw>),
-    Stored(Run, safetensors::Dtype),
+    Drawn(Box<Recipe>),
+    Stored(Run, FileDtype),
 }
 
 pub struct Options<'a> {
@@ -114,18 +114,17 @@ impl Options<'_> {
     /// The matrices, those that are drawn alike once.
     fn matrices(&self) -> Result<Vec<Matrix>, Failure> {
         let at = self.path.display();
-        let Model { tensors, own } = self.source.read(&self.path)?;
-        let tensors: Vec<_> = tensors.into_iter().filter(|tensor| !is_integer(tensor.dtype)).collect();
-        if let Some(quantised) = tensors.iter().find(|tensor| tensor.block.is_some()) {
+        let Model { mut tensors, own_rules, .. } = self.source.read(&self.path)?;
+        tensors.retain(|tensor| !tensor.is_integer());
+        if let Some(quantised) = tensors.iter().find(|tensor| tensor.fp8_block.is_some()) {
             return Err(Failure::input(format!(
                 "{at}: the configuration has {} in fp8, which is not measured, allowed: the model before it is quantised, by --set \
                  quantization_config=null",
                 quantised.name
             )));
         }
-        let named: Vec<_> = tensors.iter().map(Tensor::named_shape).collect();
-        let (rules, _) = self.choice.rules(&named, own.map(|own| own.rules))?;
-        let plan = rules.plan(&named).map_err(|e| Failure::input(format!("{at}: {e:#}")))?;
+        let (rules, _) = self.choice.rules(&tensors, own_rules)?;
+        let plan = rules.plan_by_shapes(&tensors).map_err(|e| Failure::input(format!("{at}: {e:#}")))?;
         let mut stored = stored(&self.path)?;
         let mut matrices: Vec<Matrix> = Vec::new();
         for Planned { name, shape, draw, fans, .. } in plan.into_tensors() {
@@ -133,7 +132,7 @@ impl Options<'_> {
             let (Some(fans), true) = (fans, is_matrix) else { continue };
             let values = match (stored.remove(&name), draw) {
                 // Of fp8 the numbers alone are no weights.
-                (Some((run, dtype)), _) if size_of(dtype).is_some() && dtype != safetensors::Dtype::F8_E4M3 => {
+                (Some((run, dtype)), _) if size_of(dtype).is_some() && dtype != FileDtype::F8E4M3 => {
                     Values::Stored(run, dtype)
                 }
                 (None, Some(draw)) if !matches!(draw.distribution, Distribution::Constant { .. }) => {
@@ -212,7 +211,7 @@ impl Options<'_> {
         Spectrum::of(&values, rows, columns).map_err(failed)
     }
 
-    fn fill(&self, draw: &Draw) -> Result<fanin::Fill, Failure> {
+    fn fill(&self, draw: &Recipe) -> Result<fanin::Fill, Failure> {
         let stream = Stream::named(self.seed.unwrap_or(0), &draw.stream);
         draw.fill_of(stream, Dtype::F32).map_err(Failure::input)
     }
@@ -225,9 +224,8 @@ impl Options<'_> {
         match &matrix.values {
             Values::Drawn(draw) => {
                 let fill = self.fill(draw)?;
-                let dtype = header::file_dtype(Dtype::F32).map_err(Failure::input)?;
                 engine.draw(std::iter::once(fill), engine.chunk(u64::MAX), |bytes| {
-                    for_each(dtype, bytes, |x| values.push(x as f32));
+                    for_each(FileDtype::F32, bytes, |x| values.push(x as f32));
                     Ok(())
                 })?;
             }
@@ -298,7 +296,7 @@ fn is_embedding(name: &str) -> bool {
 }
 
 /// The places of a checkpoint's tensors; none of a file that is no checkpoint.
-fn stored(path: &Path) -> Result<BTreeMap<String, (Run, safetensors::Dtype)>, Failure> {
+fn stored(path: &Path) -> Result<BTreeMap<String, (Run, FileDtype)>, Failure> {
     if !model::is_checkpoint(path) {
         return Ok(BTreeMap::new());
     }
@@ -306,7 +304,7 @@ fn stored(path: &Path) -> Result<BTreeMap<String, (Run, safetensors::Dtype)>, Fa
     let tensors = shards.iter().flat_map(|shard| shard.header.tensors.iter().map(move |tensor| (shard, tensor)));
     let placed = tensors.map(|(shard, (tensor, bytes))| {
         let run = Run { path: shard.path.as_path().into(), bytes: bytes.clone() };
-        (tensor.name.clone(), (run, tensor.dtype))
+        (tensor.name.clone(), (run, holds(tensor)))
     });
     Ok(placed.collect())
 }

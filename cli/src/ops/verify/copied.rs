@@ -1,10 +1,11 @@
 //! The check that copied tensors are still those that were copied.
 
+use fanin::rules::Tensor;
 use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::files::base::Base;
-use crate::files::header::Tensor;
+use crate::files::header::holds;
 use crate::files::provenance::Copied;
 use crate::files::run::Run;
 
@@ -41,19 +42,19 @@ pub fn compare(
         Some(format!("{what} had the SHA-256 {sha256} when they were copied, and have {here}"))
     } else if let Some(base) = base {
         let path = base.path.display();
-        match base.part(&tensor.name, &tensor.shape) {
+        match base.tensor(&tensor.name, &tensor.shape) {
             Err(e) => Some(e),
             Ok(None) => Some(format!("it was copied by the metadata, and {path} has none such")),
-            Ok(Some(part)) if part.dtype != tensor.dtype => {
-                Some(format!("its dtype is {}, and {} in {path}", tensor.dtype, part.dtype))
+            Ok(Some(there)) if there.dtype != holds(tensor) => {
+                Some(format!("its dtype is {}, and {} in {path}", holds(tensor), there.dtype))
             }
-            Ok(Some(part)) if part.rows != said.rows => {
+            Ok(Some(there)) if there.rows != said.rows => {
                 let rows = |rows: Option<u64>| rows.map_or("all".into(), |rows| rows.to_string());
-                let (copied, there) = (rows(said.rows), rows(part.rows));
+                let (copied, there) = (rows(said.rows), rows(there.rows));
                 Some(format!("{copied} of its rows were copied by the metadata, and {there} are in {path}"))
             }
-            Ok(Some(part)) => {
-                let there = part.run.sha256()?;
+            Ok(Some(there)) => {
+                let there = there.run.sha256()?;
                 (there != here).then(|| format!("{what} have the SHA-256 {here}, and in {path} {there}"))
             }
         }

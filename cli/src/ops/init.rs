@@ -1,0 +1,219 @@
+//! The tensors of a checkpoint that is made: what of each is copied, and what is drawn.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
+
+use fanin::rules::{Plan, Recipe, Tensor};
+use fanin::torch::Place;
+use fanin::{Dtype, Seed};
+
+use crate::draw::coarse::Coarse;
+use crate::draw::fp8;
+use crate::draw::order::{Order, Wanted};
+use crate::failure::Failure;
+use crate::files::base::{Base, InBase};
+use crate::files::content::Content;
+use crate::files::header::holds;
+
+/// A model before it is planned, and what a base has of it.
+pub struct Job {
+    /// The tensors that rules are for. Those that are copied as a whole need none.
+    pub tensors: Vec<Tensor>,
+    integers: Vec<Tensor>,
+    in_base: BTreeMap<String, InBase>,
+}
+
+/// The way in which a model is drawn.
+pub struct Manner {
+    pub seed: Seed,
+    /// The dtype of all tensors, if it is asked for.
+    pub dtype: Option<Dtype>,
+    /// The order in which PyTorch draws, if it is known.
+    pub order: Option<Order>,
+    /// True if integers are zero, as in a model at the start of a training; they are kept out otherwise.
+    pub has_zeros: bool,
+}
+
+/// The tensors to write, and those that are left out.
+#[derive(Default)]
+pub struct ToWrite {
+    /// The tensors that are drawn, if only in part.
+    pub drawn: Vec<Content>,
+    /// The tensors that are copied, if only in part.
+    pub copied: BTreeMap<String, InBase>,
+    /// Integers that are zero.
+    pub buffers: Vec<Content>,
+    /// Other integer tensors.
+    pub kept_out: Vec<String>,
+    pub skipped: Vec<String>,
+    /// Notes for people.
+    pub notes: Vec<String>,
+}
+
+fn at(tensor: &str, e: impl Display) -> String {
+    format!("tensor \"{tensor}\": {e:#}")
+}
+
+impl Job {
+    pub fn new(model: Vec<Tensor>, base: Option<&Base>) -> Result<Job, String> {
+        let mut in_base = BTreeMap::new();
+        for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {
+            let there = base.tensor(&tensor.name, &tensor.shape).map_err(|e| at(&tensor.name, e))?;
+            in_base.extend(there.map(|there| (tensor.name.clone(), there)));
+        }
+        let (integers, mut tensors): (Vec<_>, Vec<_>) = model.into_iter().partition(Tensor::is_integer);
+        for tensor in &mut tensors {
+            tensor.optional = in_base.get(&tensor.name).is_some_and(InBase::is_whole);
+        }
+        Ok(Job { tensors, integers, in_base })
+    }
+
+    /// The note about tensors of the base that the model does not have.
+    pub fn left_out(&self, base: &Base) -> Option<String> {
+        let here: HashSet<_> = self.tensors.iter().chain(&self.integers).map(|tensor| tensor.name.as_str()).collect();
+        let names: Vec<_> = base.names().filter(|name| !here.contains(name)).collect();
+        let base = base.path.display();
+        (!names.is_empty()).then(|| format!("not copied from {base}, as the model has none such: {}", names.join(", ")))
+    }
+
+    /// The tensors to write, by a plan of those that rules are for.
+    pub fn make(mut self, plan: Plan, manner: &Manner) -> Result<ToWrite, String> {
+        let mut places = match manner.seed {
+            Seed::Torch(start) => self.places(start, &plan, manner)?,
+            _ => BTreeMap::new(),
+        };
+        let (mut made, mut coarse) = (ToWrite::default(), Coarse::default());
+        for tensor in self.integers {
+            match self.in_base.remove(&tensor.name) {
+                Some(there) => {
+                    there.unconverted(holds(&tensor), "in the model").map_err(|e| at(&tensor.name, e))?;
+                    if !there.is_whole() {
+                        return Err(at(&tensor.name, there.undrawn()));
+                    }
+                    made.copied.insert(tensor.name, there);
+                }
+                None if manner.has_zeros => {
+                    fanin::elements(&tensor.shape).map_err(|e| at(&tensor.name, e))?;
+                    made.buffers.push(Content::zeros(tensor));
+                }
+                None => made.kept_out.push(tensor.name),
+            }
+        }
+        for (planned, tensor) in plan.into_tensors().into_iter().zip(self.tensors) {
+            let wrong = |e: &dyn Display| at(&tensor.name, e);
+            let there = self.in_base.remove(&tensor.name);
+            let of_rule = planned.draw.as_ref().and_then(|recipe| recipe.dtype);
+            if let Some(there) = &there {
+                let (dtype, by) = match (manner.dtype, of_rule) {
+                    (Some(dtype), _) => (dtype.into(), "by --dtype"),
+                    (None, Some(dtype)) => (dtype.into(), "by its rule"),
+                    (None, None) => (holds(&tensor), "in the model"),
+                };
+                there.unconverted(dtype, by).map_err(|e| wrong(&e))?;
+            }
+            let (there, mut recipe) = match (there, planned.draw) {
+                (Some(there), _) if there.is_whole() => {
+                    made.copied.insert(tensor.name, there);
+                    continue;
+                }
+                (Some(there), None) => {
+                    let message = "and the rules skip it, allowed: a rule that has a scheme for it";
+                    return Err(wrong(&format!("{}, {message}", there.grown())));
+                }
+                (None, None) => {
+                    made.skipped.push(tensor.name);
+                    continue;
+                }
+                (there, Some(recipe)) => (there, recipe),
+            };
+            let dtype = drawn_in(&tensor, &recipe, manner.dtype);
+            let dtype = dtype.map_err(|e| wrong(&there.as_ref().map_or(e, InBase::undrawn)))?;
+            recipe.distributions().for_each(|distribution| coarse.add(distribution, dtype, &tensor.name));
+            if let Some(place) = places.remove(&tensor.name) {
+                // PyTorch knows no names: the stream is a place.
+                recipe.stream = place;
+            }
+            if let Some(block) = tensor.fp8_block {
+                let scale = fp8::scale(&recipe).map_err(|e| wrong(&e))?;
+                recipe.scale = Some(scale);
+                let name = format!("{}{}", tensor.name, fp8::SCALES);
+                let shape: Vec<_> = tensor.shape.iter().zip(block).map(|(size, of)| size.div_ceil(of)).collect();
+                let scales = fp8::scales(&name, &shape, scale);
+                let fill = scales.fill(manner.seed, Dtype::F32).map_err(|e| wrong(&e))?;
+                made.drawn.push(Content { split: planned.split.clone(), ..Content::drawn(name, scales, fill) });
+            }
+            // A tensor that cannot be drawn is refused before any is.
+            let fill = recipe.fill(manner.seed, dtype).map_err(|e| wrong(&e))?;
+            made.copied.extend(there.map(|there| (tensor.name.clone(), there)));
+            made.drawn.push(Content { split: planned.split, ..Content::drawn(tensor.name, recipe, fill) });
+        }
+        made.notes.extend(coarse.notes());
+        made.notes.extend(made.untied());
+        Ok(made)
+    }
+
+    /// The places of tensors in PyTorch's sequence.
+    fn places(&self, start: Place, plan: &Plan, manner: &Manner) -> Result<BTreeMap<String, String>, String> {
+        let Some(order) = &manner.order else {
+            let allowed =
+                "of a plan, as the package fanin for Python records it: PyTorch draws a model in the order of its code";
+            return Err(format!("the stream is torch, allowed: {allowed}"));
+        };
+        let wanted = plan.tensors().iter().zip(&self.tensors).filter_map(|(planned, tensor)| {
+            let recipe = planned.draw.as_ref().filter(|_| !tensor.optional)?;
+            let dtype = drawn_in(tensor, recipe, manner.dtype).ok()?;
+            let elements = planned.shape.iter().product();
+            Some(Wanted { name: &planned.name, dtype, elements, distribution: recipe.distribution })
+        });
+        order.places(start, &wanted.collect::<Vec<_>>())
+    }
+}
+
+/// The dtype that a tensor is drawn in: the one that is asked for, its rule's or its own.
+fn drawn_in(tensor: &Tensor, recipe: &Recipe, asked: Option<Dtype>) -> Result<Dtype, String> {
+    use fanin::rules::FileDtype::C64;
+    match (tensor.fp8_block, recipe.dtype, asked.or(recipe.dtype), holds(tensor)) {
+        (Some(_), Some(dtype), ..) => Err(format!(
+            "its dtype is {dtype} by its rule, and the configuration has it in fp8, allowed: no dtype in its rule, or no \
+             quantization_config"
+        )),
+        // In one dtype, whatever the others are drawn in.
+        (Some(_), None, ..) => Ok(Dtype::F32),
+        (None, .., C64) => Err("its dtype is C64, which fanin does not draw".into()),
+        (None, _, Some(dtype), _) => Ok(dtype),
+        (None, _, None, own) => {
+            own.drawn().ok_or_else(|| format!("its dtype is {own}, allowed: F32, F16, BF16, or any float with --dtype"))
+        }
+    }
+}
+
+impl ToWrite {
+    /// The note about tensors that the rules tie to others, of which the base has these alone.
+    fn untied(&self) -> Option<String> {
+        let untied = |content: &Content| {
+            let (name, (recipe, _)) = (&content.tensor.name, content.drawn.as_ref()?);
+            let is_untied = !self.copied.contains_key(name) && self.copied.contains_key(&recipe.stream);
+            is_untied.then(|| format!("{name} (of {})", recipe.stream))
+        };
+        let names: Vec<_> = self.drawn.iter().filter_map(untied).collect();
+        (!names.is_empty()).then(|| {
+            format!(
+                "drawn with the stream of a tensor that is copied, whose values they do not have: {}",
+                names.join(", ")
+            )
+        })
+    }
+}
+
+/// The tensors that are drawn or copied, with the digests of what is copied.
+pub fn with_copies(drawn: Vec<Content>, mut copied: BTreeMap<String, InBase>) -> Result<Vec<Content>, Failure> {
+    let mut contents = drawn;
+    for content in &mut contents {
+        content.copied = copied.remove(&content.tensor.name).map(InBase::read).transpose()?;
+    }
+    for (name, there) in copied {
+        let tensor = Tensor::new(name, there.shape.as_slice()).with_dtype(there.dtype);
+        contents.push(Content { copied: Some(there.read()?), ..Content::zeros(tensor) });
+    }
+    Ok(contents)
+}

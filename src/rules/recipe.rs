@@ -1,0 +1,402 @@
+//! Recipes: how a tensor is drawn, from its rule to a file's metadata and back to a fill.
+
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::model::MOST_DIMENSIONS;
+use crate::error::{dimensions, quoted};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Scheme, Seed, Stream, elements};
+
+const ZERO: Distribution = Distribution::Constant { value: 0.0 };
+
+/// The recipe of a tensor: how it is drawn, but for the seed.
+///
+/// ```
+/// use fanin::rules::Recipe;
+/// use fanin::{Distribution, Dtype, cpu};
+///
+/// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
+/// let recipe = Recipe::new(normal, [100, 8], "word_embeddings.weight").with_zero_row(0);
+/// assert_eq!(cpu::vec::<f32>(&recipe.fill(42, Dtype::F32)?)?[..8], [0.0; 8]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Recipe {
+    /// The distribution of all elements that no part has.
+    pub distribution: Distribution,
+    /// The dimensions of the whole tensor.
+    pub shape: Vec<u64>,
+    /// Its own dtype: the one that the rule asks for, or else the model has it in, if either is known.
+    pub dtype: Option<Dtype>,
+    /// The name that the stream is made of: the tensor's own, unless the rule names another.
+    pub stream: String,
+    /// True if the tensor has the seed alone, and is none of a model: see [`Seed::stream_alone`].
+    pub alone: bool,
+    /// Slices of it that have a distribution of their own; of those that overlap, the last one counts.
+    pub parts: Vec<Part>,
+    /// What of it is drawn, if not all: each is a slice of the one before.
+    pub slices: Vec<Slice>,
+    /// The scale of the E4M3 numbers that a file has of it, which are multiplied by this, if it has such.
+    pub scale: Option<f32>,
+}
+
+/// A part of a tensor: a slice along a dimension that has a distribution of its own.
+///
+/// See [`Recipe::with_part`] for an example.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Part {
+    /// Along which dimension.
+    pub dim: usize,
+    /// The indices along it.
+    pub range: Range<u64>,
+    /// The distribution of its elements.
+    pub distribution: Distribution,
+}
+
+/// A slice of a tensor along a dimension; without one, elements in row-major order.
+///
+/// ```
+/// use fanin::rules::{Recipe, Slice};
+/// use fanin::{Distribution, Dtype};
+///
+/// let mut recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte");
+/// recipe.slices.push(Slice { dim: Some(1), start: 0, end: 4 });
+/// assert_eq!(recipe.fill(42, Dtype::F32)?.shape(), [100, 4]);
+/// # Ok::<(), fanin::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slice {
+    /// Along which dimension.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dim: Option<usize>,
+    /// The first index, or element.
+    pub start: u64,
+    /// The one after the last.
+    pub end: u64,
+}
+
+impl Part {
+    /// Whether it is a row along the first dimension that is zero, such as that of a padding token.
+    ///
+    /// ```
+    /// use fanin::Distribution;
+    /// use fanin::rules::Recipe;
+    ///
+    /// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte").with_zero_row(3);
+    /// assert!(recipe.parts[0].is_zero_row());
+    /// ```
+    pub fn is_zero_row(&self) -> bool {
+        self.dim == 0 && self.range.end.checked_sub(self.range.start) == Some(1) && self.distribution == ZERO
+    }
+}
+
+impl Recipe {
+    /// This distribution in a tensor of this shape, with the stream of this name.
+    ///
+    /// See [`Recipe`] for an example.
+    pub fn new(distribution: Distribution, shape: impl Into<Vec<u64>>, stream: impl Into<String>) -> Recipe {
+        let (shape, stream) = (shape.into(), stream.into());
+        Recipe { distribution, shape, dtype: None, stream, alone: false, parts: vec![], slices: vec![], scale: None }
+    }
+
+    /// The same, but for a row along the first dimension that is zero.
+    ///
+    /// See [`Recipe`] for an example.
+    #[must_use]
+    pub fn with_zero_row(self, row: u64) -> Recipe {
+        self.with_part(0, row..row.saturating_add(1), ZERO)
+    }
+
+    /// The same, but for a slice along a dimension that has another distribution.
+    ///
+    /// ```
+    /// use fanin::rules::Recipe;
+    /// use fanin::{Distribution, Dtype, cpu};
+    ///
+    /// // The bias of a forget gate, the second of four.
+    /// let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
+    /// let recipe = Recipe::new(zeros, [8], "lstm.bias_ih_l0").with_part(0, 2..4, ones);
+    /// assert_eq!(cpu::vec::<f32>(&recipe.fill(42, Dtype::F32)?)?, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    #[must_use]
+    pub fn with_part(mut self, dim: usize, range: Range<u64>, distribution: Distribution) -> Recipe {
+        self.parts.push(Part { dim, range, distribution });
+        self
+    }
+
+    /// The distribution, and those of the parts.
+    pub fn distributions(&self) -> impl Iterator<Item = &Distribution> {
+        std::iter::once(&self.distribution).chain(self.parts.iter().map(|part| &part.distribution))
+    }
+
+    /// What is drawn of the tensor for this seed, in this dtype; with `None` in [its own](Recipe::dtype).
+    ///
+    /// # Errors
+    /// Those of [`stream`](Recipe::stream), [`check_in`](Recipe::check_in) and [`fill_of`](Recipe::fill_of); [`ErrorKind::Dtype`] for
+    /// `None` where it has no dtype of its own.
+    ///
+    /// See [`Recipe`] for an example.
+    pub fn fill(&self, seed: impl Into<Seed>, dtype: impl Into<Option<Dtype>>) -> Result<Fill, Error> {
+        let dtype = dtype.into().or(self.dtype).ok_or_else(|| {
+            let allowed = "one that is asked for, or that its rule or the model's list says";
+            Error::new(ErrorKind::Dtype, "the dtype", "not said", allowed)
+        })?;
+        self.check_in(dtype)?;
+        self.fill_of(self.stream(seed)?, dtype)
+    }
+
+    /// Whether this dtype holds more than one value of what varies in it: see [`Distribution::check_in`].
+    ///
+    /// # Errors
+    /// Those of [`Distribution::check_in`].
+    ///
+    /// ```
+    /// use fanin::rules::Recipe;
+    /// use fanin::{Distribution, Dtype};
+    ///
+    /// let recipe = Recipe::new(Distribution::Normal { mean: 1.0, std: 1e-4 }, [768], "norm.weight");
+    /// assert!(recipe.check_in(Dtype::F32).is_ok() && recipe.check_in(Dtype::BF16).is_err());
+    /// ```
+    pub fn check_in(&self, dtype: Dtype) -> Result<(), Error> {
+        if self.shape.contains(&0) {
+            return Ok(());
+        }
+        // What draws no element varies in none.
+        let is_all = |part: &Part| self.shape.get(part.dim).is_some_and(|&size| part.range == (0..size));
+        if !self.parts.iter().any(is_all) {
+            self.distribution.check_in(dtype)?;
+        }
+        let drawn = self.parts.iter().filter(|part| !part.range.is_empty());
+        drawn.into_iter().try_for_each(|part| part.distribution.check_in(dtype))
+    }
+
+    /// Its stream for this seed.
+    ///
+    /// # Errors
+    /// Those of [`Seed::stream`], or of [`Seed::stream_alone`].
+    ///
+    /// ```
+    /// use fanin::rules::Recipe;
+    /// use fanin::{Distribution, Stream};
+    ///
+    /// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte");
+    /// assert_eq!(recipe.stream(42)?, Stream::named(42, "wte"));
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn stream(&self, seed: impl Into<Seed>) -> Result<Stream, Error> {
+        let seed = seed.into();
+        if self.alone { seed.stream_alone(&self.stream) } else { seed.stream(&self.stream) }
+    }
+
+    /// The same as [`fill`](Recipe::fill) with another stream; of what the dtype holds one value of, that one.
+    ///
+    /// # Errors
+    /// Those of [`Distribution::fill`](crate::Distribution::fill), [`Fill::with_slice`], [`Fill::slice`] and [`Fill::part`].
+    ///
+    /// ```
+    /// use fanin::rules::Recipe;
+    /// use fanin::{Distribution, Dtype, Stream};
+    ///
+    /// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [4, 4], "w");
+    /// assert_eq!(recipe.fill_of(Stream::keras(42), Dtype::F32)?.len(), 16);
+    /// # Ok::<(), fanin::Error>(())
+    /// ```
+    pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
+        let fill = self.distribution.fill(&self.shape, stream, dtype)?;
+        let with = |fill: Fill, part: &Part| match part.is_zero_row() {
+            true => fill.with_zero_row(part.range.start),
+            false => fill.with_slice(part.dim, part.range.clone(), &part.distribution),
+        };
+        let whole = self.parts.iter().try_fold(fill, with)?;
+        self.slices.iter().try_fold(whole, |fill, slice| slice.cut(&fill))
+    }
+
+    /// The JSON that a file of this seed keeps of a tensor of this name. See [`RecipeJson`] for an example.
+    pub fn to_json(&self, name: &str, seed: Seed) -> RecipeJson {
+        let part = |Part { dim, range, distribution }: &Part| PartJson {
+            dim: *dim,
+            start: range.start,
+            end: range.end,
+            scheme: Scheme::from(*distribution).to_string(),
+        };
+        RecipeJson {
+            scheme: Scheme::from(self.distribution).to_string(),
+            contract: seed.contract(),
+            stream: (self.stream != name).then(|| self.stream.clone()),
+            // Of no meaning for streams by name.
+            alone: self.alone && !matches!(seed, Seed::Native(_)),
+            zero_row: None,
+            slices: self.parts.iter().map(part).collect(),
+            whole: (!self.slices.is_empty()).then(|| self.shape.clone()),
+            part: match self.slices[..] {
+                [] => None,
+                [one] => Some(OneOrMany::One(one)),
+                _ => Some(OneOrMany::Many(self.slices.clone())),
+            },
+            scale: self.scale,
+        }
+    }
+
+    /// The recipe that a file keeps of a tensor, which has this name and shape there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Model`] for what is no recipe of this tensor; those of schemes' texts.
+    ///
+    /// See [`RecipeJson`] for an example.
+    pub fn from_json(json: &RecipeJson, name: &str, shape: &[u64]) -> Result<Recipe, Error> {
+        let wrong = |thing: &'static str, said: String| Error::failed(ErrorKind::Model, thing, said);
+        let distribution = resolved(&json.scheme)?;
+        let whole = json.whole.as_deref().unwrap_or(shape);
+        if whole.len() > MOST_DIMENSIONS {
+            let allowed = format!("at most {MOST_DIMENSIONS}");
+            return Err(wrong("the whole", format!("has {} dimensions", whole.len())).allowing(allowed));
+        }
+        let count = elements(whole)?;
+        let stream = json.stream.as_deref().unwrap_or(name);
+        let mut recipe = Recipe { alone: json.alone, scale: json.scale, ..Recipe::new(distribution, whole, stream) };
+        recipe.slices = json.part.as_ref().map_or_else(Vec::new, |part| part.as_slice().to_vec());
+        let mut left = whole.to_vec();
+        for &Slice { dim, start, end } in &recipe.slices {
+            let most = match dim {
+                None if recipe.slices.len() > 1 => {
+                    return Err(wrong("its parts", "are several".into()).allowing("each along a dimension"));
+                }
+                None => count,
+                Some(dim) => *left.get(dim).ok_or_else(|| {
+                    let allowed = format!("below {}, as the whole is {}", whole.len(), dimensions(whole));
+                    wrong("the part", format!("is along dimension {dim}")).allowing(allowed)
+                })?,
+            };
+            if start > end || end > most {
+                let allowed = format!("within 0 to {most}");
+                return Err(Error::new(ErrorKind::Model, "the part", format!("{start} to {end}"), allowed));
+            }
+            match dim {
+                None => left = vec![end - start],
+                Some(dim) => left[dim] = end - start,
+            }
+        }
+        if left != shape {
+            let said = format!("is {}, and {} by the metadata", dimensions(shape), dimensions(&left));
+            return Err(wrong("its shape", said));
+        }
+        for PartJson { dim, start, end, scheme } in &json.slices {
+            recipe = recipe.with_part(*dim, *start..*end, resolved(scheme)?);
+        }
+        if let Some(row) = json.zero_row {
+            recipe = recipe.with_zero_row(row);
+        }
+        if let Some(scale) = json.scale.filter(|scale| !scale.is_normal() || *scale < 0.0) {
+            let allowed = "above 0, and a number that f32 holds to all its digits";
+            return Err(Error::new(ErrorKind::Model, "the scale", format!("{scale:e}"), allowed));
+        }
+        Ok(recipe)
+    }
+}
+
+impl Slice {
+    fn cut(self, fill: &Fill) -> Result<Fill, Error> {
+        match self.dim {
+            None => fill.part(self.start..self.end),
+            Some(dim) => fill.slice(dim, self.start..self.end),
+        }
+    }
+}
+
+fn resolved(scheme: &str) -> Result<Distribution, Error> {
+    match scheme.parse()? {
+        Scheme::Fixed(distribution) => Ok(distribution),
+        _ => Err(Error::failed(ErrorKind::Model, format!("the scheme {}", quoted(scheme)), "is not resolved")),
+    }
+}
+
+/// A recipe as a file's metadata has it: what does not follow from the tensor's name and shape, and the file's seed.
+///
+/// ```
+/// use fanin::rules::{Recipe, RecipeJson};
+/// use fanin::{Distribution, Seed};
+///
+/// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte");
+/// let json = serde_json::to_string(&recipe.to_json("wte", Seed::Native(42)))?;
+/// assert_eq!(json, r#"{"scheme":"normal:mean=0,std=0.02","contract":2}"#);
+/// let read: RecipeJson = serde_json::from_str(&json)?;
+/// assert_eq!(Recipe::from_json(&read, "wte", &[100, 8])?, recipe);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipeJson {
+    scheme: String,
+    contract: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stream: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    alone: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zero_row: Option<u64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    slices: Vec<PartJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    whole: Option<Vec<u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    part: Option<OneOrMany>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scale: Option<f32>,
+}
+
+impl RecipeJson {
+    /// The value contract of the stream that drew it: see [`Stream::contract`].
+    pub fn contract(&self) -> u32 {
+        self.contract
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PartJson {
+    dim: usize,
+    start: u64,
+    end: u64,
+    scheme: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "a part is neither {start, end} nor {dim, start, end} nor a list of them")]
+enum OneOrMany {
+    One(Slice),
+    Many(Vec<Slice>),
+}
+
+impl OneOrMany {
+    fn as_slice(&self) -> &[Slice] {
+        match self {
+            OneOrMany::One(slice) => std::slice::from_ref(slice),
+            OneOrMany::Many(slices) => slices,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file's words on 2^59 empty runs, all of which are allowed.
+    #[test]
+    fn empty_runs_are_not_walked() {
+        let wholes: [&[u64]; 4] = [&[1 << 59, 2], &[1 << 58, 2, 2], &[1 << 59, 0, 2], &[0, 1 << 59, 2]];
+        for whole in wholes {
+            let json = format!(
+                r#"{{"scheme":"normal:mean=0,std=1","contract":2,"whole":{whole:?},"part":{{"dim":1,"start":0,"end":0}}}}"#
+            );
+            let mut shape = whole.to_vec();
+            shape[1] = 0;
+            let recipe = Recipe::from_json(&serde_json::from_str(&json).unwrap(), "w", &shape).unwrap();
+            assert!(recipe.fill(0, Dtype::F32).unwrap().is_empty(), "{whole:?}");
+        }
+    }
+}

@@ -65,10 +65,6 @@ pub enum Seed {
 
 impl Seed {
     /// The kind, as its text begins: `native`, `tensorflow`, `keras`, `jax`, `jax-nn`, `torch`, `torch-key` or `torch-cuda`.
-    ///
-    /// ```
-    /// assert_eq!(fanin::Seed::JaxNn(42).kind(), "jax-nn");
-    /// ```
     pub const fn kind(self) -> &'static str {
         match self {
             Seed::Native(_) => "native",
@@ -118,13 +114,6 @@ impl Seed {
     ///
     /// # Errors
     /// Those of [`Stream::torch_cuda`].
-    ///
-    /// ```
-    /// use fanin::{Seed, Stream};
-    ///
-    /// assert_eq!(Seed::Keras(7).stream_alone("kernel")?, Stream::keras(7));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn stream_alone(self, name: &str) -> Result<Stream, Error> {
         Ok(match self {
             Seed::Native(seed) => Stream::named(seed, name),

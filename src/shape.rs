@@ -25,11 +25,6 @@ pub fn shape(dims: &[usize]) -> Vec<u64> {
 ///
 /// # Errors
 /// [`ErrorKind::Shape`] above 2^60.
-///
-/// ```
-/// assert_eq!(fanin::elements(&[4096, 16384])?, 67_108_864);
-/// # Ok::<(), fanin::Error>(())
-/// ```
 pub fn elements(shape: &[u64]) -> Result<u64, Error> {
     let overflow = || Error::new(ErrorKind::Shape, "the shape", dimensions(shape), "at most 2^60 elements");
     // A zero makes the tensor empty wherever it stands, but never hides an overflow of the other dimensions, so that

@@ -213,12 +213,6 @@ impl Rules {
     ///
     /// No value contract covers them: a tensor's distribution, which a program keeps with its checkpoint, says what was drawn. What
     /// they give is frozen by a test all the same, and a change of it is said in CHANGELOG.md under **Values**.
-    ///
-    /// ```
-    /// use fanin::rules::Rules;
-    ///
-    /// assert!(Rules::presets().any(|name| name == "gpt2"));
-    /// ```
     pub fn presets() -> impl Iterator<Item = &'static str> {
         PRESETS.iter().map(|(name, _)| *name)
     }
@@ -388,31 +382,16 @@ impl Rules {
     }
 
     /// The questions that names cannot answer, where these rules were [recognised](Rules::recognise): the text's `note`.
-    ///
-    /// ```
-    /// assert!(fanin::rules::Rules::preset("llama")?.note().unwrap().contains("Gemma 1"));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
     }
 
     /// The TOML text.
-    ///
-    /// ```
-    /// assert!(fanin::rules::Rules::preset("gpt2")?.text().contains("[[rule]]"));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn text(&self) -> &str {
         &self.text
     }
 
     /// The SHA-256 of the text, in hexadecimal.
-    ///
-    /// ```
-    /// assert_eq!(fanin::rules::Rules::preset("gpt2")?.digest().len(), 64);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn digest(&self) -> String {
         Sha256::digest(self.text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
     }

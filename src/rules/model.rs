@@ -65,13 +65,6 @@ impl Tensor {
     ///
     /// # Errors
     /// [`ErrorKind::Model`] if there is none.
-    ///
-    /// ```
-    /// use fanin::rules::{FileDtype, Tensor};
-    ///
-    /// assert_eq!(Tensor::new("weight", [8]).with_dtype_named("bf16")?.dtype, Some(FileDtype::BF16));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn with_dtype_named(self, name: &str) -> Result<Tensor, Error> {
         match FileDtype::named(name) {
             Some(dtype) => Ok(self.with_dtype(dtype)),
@@ -95,12 +88,6 @@ impl Tensor {
     }
 
     /// Whether it holds integers or truths, which are not drawn.
-    ///
-    /// ```
-    /// use fanin::rules::{FileDtype, Tensor};
-    ///
-    /// assert!(Tensor::new("position_ids", [512]).with_dtype(FileDtype::I64).is_integer());
-    /// ```
     pub fn is_integer(&self) -> bool {
         self.dtype.is_some_and(FileDtype::is_integer)
     }

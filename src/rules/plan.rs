@@ -45,14 +45,6 @@ impl Plan {
     }
 
     /// The same, to be taken apart.
-    ///
-    /// ```
-    /// # use fanin::rules::{Rules, Tensor};
-    /// let plan = Rules::preset("llama")?.plan(&[Tensor::new("model.norm.weight", [4096])])?;
-    /// let names: Vec<String> = plan.into_tensors().into_iter().map(|planned| planned.name).collect();
-    /// # let _ = names;
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub fn into_tensors(self) -> Vec<Planned> {
         self.tensors
     }

@@ -249,12 +249,6 @@ impl Scheme {
     }
 
     /// True if the scheme needs fan_in or fan_out, and so a shape that has them.
-    ///
-    /// ```
-    /// assert!("he_normal".parse::<fanin::Scheme>()?.needs_fans());
-    /// assert!(!"normal:std=0.02".parse::<fanin::Scheme>()?.needs_fans());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
     pub const fn needs_fans(&self) -> bool {
         matches!(self, Scheme::Scaled(_))
     }

@@ -7,41 +7,21 @@ use crate::structure::Function;
 use crate::{Distribution, Error};
 
 /// 0 everywhere.
-///
-/// ```
-/// assert_eq!(fanin::scheme::zeros(), fanin::scheme::constant(0.0));
-/// ```
 pub const fn zeros() -> Scheme {
     constant(0.0)
 }
 
 /// 1 everywhere.
-///
-/// ```
-/// assert_eq!(fanin::scheme::ones(), fanin::scheme::constant(1.0));
-/// ```
 pub const fn ones() -> Scheme {
     constant(1.0)
 }
 
 /// The value everywhere.
-///
-/// ```
-/// let scheme = fanin::scheme::constant(0.5);
-/// assert_eq!(scheme, "constant:value=0.5".parse()?);
-/// # Ok::<(), fanin::Error>(())
-/// ```
 pub const fn constant(value: f64) -> Scheme {
     Scheme::Fixed(Distribution::Constant { value })
 }
 
 /// U\[low, high).
-///
-/// ```
-/// let scheme = fanin::scheme::uniform(-0.05, 0.05);
-/// assert_eq!(scheme, "uniform:low=-0.05,high=0.05".parse()?);
-/// # Ok::<(), fanin::Error>(())
-/// ```
 pub const fn uniform(low: f64, high: f64) -> Scheme {
     Scheme::Fixed(Distribution::Uniform { low, high })
 }
@@ -299,12 +279,6 @@ pub const fn arange(start: f64, step: f64, axis: i64) -> Scheme {
 }
 
 /// Evenly spaced values from `start` to `end` along a dimension.
-///
-/// ```
-/// let scheme = fanin::scheme::linspace(0.0, 1.0, -1);
-/// assert_eq!(scheme, "linspace:start=0,end=1".parse()?);
-/// # Ok::<(), fanin::Error>(())
-/// ```
 pub const fn linspace(start: f64, end: f64, axis: i64) -> Scheme {
     Scheme::Shaped(Shaped::Sequence { start, until: Until::End(end), function: Function::Linear, axis })
 }
@@ -374,12 +348,6 @@ pub const fn log_uniform(low: f64, high: f64) -> Scheme {
 }
 
 /// ln(U\[low, high)): decay rates of state-space models, whose A is -exp of it.
-///
-/// ```
-/// let scheme = fanin::scheme::log_of_uniform(1.0, 16.0);
-/// assert_eq!(scheme, "log_of_uniform:low=1,high=16".parse()?);
-/// # Ok::<(), fanin::Error>(())
-/// ```
 pub const fn log_of_uniform(low: f64, high: f64) -> Scheme {
     Scheme::Fixed(Distribution::LogOfUniform { low, high })
 }

@@ -271,25 +271,32 @@ impl Structure {
 
     /// A sequence's value at each index.
     pub(crate) fn value(&self) -> impl Fn(u64) -> f64 + use<> {
-        let structure = *self;
-        // Of the frequencies' logarithms.
-        let step = match structure {
-            Structure::Sinusoids { channels, theta, endpoint, .. } => {
-                -special::ln(theta) / (channels as f64 / 2.0 - f64::from(u8::from(endpoint)))
-            }
-            _ => 0.0,
-        };
+        let (structure, column) = (*self, self.column());
         move |index| match structure {
             Structure::Sequence { start, step, function, .. } => function.value(start + index as f64 * step),
-            Structure::Sinusoids { channels, interleaved, .. } => {
-                let (position, channel) = (index / channels, index % channels);
-                let sines = channels.div_ceil(2);
-                let (k, is_sine) =
-                    if interleaved { (channel / 2, channel % 2 == 0) } else { (channel % sines, channel < sines) };
-                let angle = position as f64 * special::exp(k as f64 * step);
+            Structure::Sinusoids { channels, .. } => {
+                let (frequency, is_sine) = column(index % channels);
+                let angle = (index / channels) as f64 * frequency;
                 if is_sine { special::sin(angle) } else { special::cos(angle) }
             }
             _ => f64::NAN,
+        }
+    }
+
+    /// The frequency of each column of sinusoids, and whether it is one of sines.
+    fn column(&self) -> impl Fn(u64) -> (f64, bool) + use<> {
+        let (channels, theta, endpoint, interleaved) = match *self {
+            Structure::Sinusoids { channels, theta, endpoint, interleaved, .. } => {
+                (channels, theta, endpoint, interleaved)
+            }
+            _ => (1, 1.0, false, false),
+        };
+        let sines = channels.div_ceil(2);
+        let step = -special::ln(theta) / (channels as f64 / 2.0 - f64::from(u8::from(endpoint)));
+        move |channel| {
+            let (k, is_sine) =
+                if interleaved { (channel / 2, channel % 2 == 0) } else { (channel % sines, channel < sines) };
+            (special::exp(k as f64 * step), is_sine)
         }
     }
 
@@ -298,11 +305,31 @@ impl Structure {
         (0..self.sequence().map_or(0, |(count, _)| count)).map(self.value())
     }
 
-    /// Mean and standard deviation of a sequence's values.
+    /// Mean and standard deviation of a sequence's values, none of what is no structure.
     fn moments(&self) -> (f64, f64) {
-        let count = self.sequence().map_or(0, |(count, _)| count) as f64;
-        let mean = self.values().sum::<f64>() / count;
-        (mean, (self.values().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt())
+        if self.check().is_err() {
+            return (f64::NAN, f64::NAN);
+        }
+        let Structure::Sinusoids { positions, channels, .. } = *self else {
+            let count = self.sequence().map_or(0, |(count, _)| count) as f64;
+            let mean = self.values().sum::<f64>() / count;
+            return (mean, (self.values().map(|y| (y - mean).powi(2)).sum::<f64>() / count).sqrt());
+        };
+        // The mean cosine and sine of the angles 0, x, 2 x, ..: the sum of a geometric series.
+        let count = positions as f64;
+        let mean = |x: f64| {
+            let (length, middle) =
+                (special::sin(count * x / 2.0) / (count * special::sin(x / 2.0)), (count - 1.0) * x / 2.0);
+            (length * special::cos(middle), length * special::sin(middle))
+        };
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for (frequency, is_sine) in (0..channels).map(self.column()) {
+            let ((cosine, sine), (of_twice, _)) = (mean(frequency), mean(2.0 * frequency));
+            sum += if is_sine { sine } else { cosine };
+            squares += (1.0 + if is_sine { -of_twice } else { of_twice }) / 2.0;
+        }
+        let mean = sum / channels as f64;
+        (mean, (squares / channels as f64 - mean * mean).max(0.0).sqrt())
     }
 
     /// A check that a dtype holds the values that are not zero.

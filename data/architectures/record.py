@@ -96,6 +96,12 @@ def sized(common, rng):
     return sizes
 
 
+def fits(given):
+    """Whether heads can be shared out, also of a configuration within. What no layer could take, transformers makes all the same."""
+    heads, shared = given.get("num_attention_heads"), given.get("num_key_value_heads")
+    return not (heads and shared and heads % shared) and all(fits(value) for value in given.values() if isinstance(value, dict))
+
+
 class Laws:
     """A list of laws: a tensor of numbers in it says by which law each element starts."""
 
@@ -276,6 +282,8 @@ def main():
             common, tried = of[0] if done == 0 else rng.choice(of)
             sizes = sized(common, rng)
             given = sizes if done == 0 else changed(sizes, common, rng.choice(tried))
+            if not fits(given):
+                continue
             try:
                 wrong = compare(name, given, found, totals)
             except Exception as error:

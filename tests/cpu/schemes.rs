@@ -264,6 +264,29 @@ fn distributions_reach_as_far_as_they_say() {
     }
 }
 
+/// Mean and deviation of sinusoids are those of their values, which are rounded to f32.
+#[test]
+fn sinusoids_have_the_moments_of_their_values() {
+    for (text, shape) in [
+        ("sinusoids", [40, 16]),
+        ("sinusoids:interleaved=false", [511, 33]),
+        ("sinusoids:endpoint=true,interleaved=false", [1500, 64]),
+        ("sinusoids:theta=1", [1000, 3]),
+        ("sinusoids:theta=1e300", [77, 10]),
+        ("sinusoids", [1, 5]),
+        ("sinusoids", [100_000, 1]),
+    ] {
+        let distribution = parse(text).distribution(&shape, Layout::OUT_IN).unwrap();
+        let fill = distribution.fill(&shape, Stream::named(7, text), Dtype::F32).unwrap();
+        let values: Vec<f64> = fanin_tests::draw::<f32>(&fill).into_iter().map(f64::from).collect();
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let std = (values.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt();
+        let (is_mean, is_std) = (distribution.mean(), distribution.std());
+        assert!((mean - is_mean).abs() < 6e-8, "{text} {shape:?}: a mean of {mean}, not {is_mean}");
+        assert!((std - is_std).abs() < 6e-8, "{text} {shape:?}: a deviation of {std}, not {is_std}");
+    }
+}
+
 /// What a dtype makes of a distribution: the deviation that comes out, and an error where nothing is left of it.
 #[test]
 fn a_dtype_holds_a_distribution_or_says_what_comes_out() {

@@ -651,14 +651,15 @@ fn errors_name_the_line_and_say_allowed_once() {
         ),
         (
             format!("{rule}scheme = \"ones\"\nrank = -1"),
-            "line 4: rank is \"-1\", allowed: a whole number from 0 on, or a list of such",
+            "line 4: rank is -1, allowed: a whole number from 0 on, or a list of such",
         ),
-        ("rule = 1".into(), "line 1: rule is \"1\", allowed: a list"),
+        ("rule = 1".into(), "line 1: rule is 1, allowed: a list"),
         (
             format!("{rule}schme = \"ones\""),
             "line 3: a key of a rule is \"schme\", did you mean scheme? allowed: name, module",
         ),
-        (format!("{rule}scheme = 2024-01-01"), "line 3: scheme is \"2024-01-01\", allowed: a text"),
+        (format!("{rule}scheme = 2024-01-01"), "line 3: scheme is 2024-01-01, allowed: a text"),
+        (format!("{rule}scheme = \"ones\"\nrank = \"two\""), "line 4: rank is \"two\", allowed: a whole number"),
         ("rules = []".into(), "line 1: a key of the text is \"rules\", did you mean rule?"),
         (
             "[[rule]]\nscheme = \"ones\"".into(),
@@ -708,7 +709,7 @@ fn errors_name_the_line_and_say_allowed_once() {
         ),
         (
             format!("{rule}scheme = \"ones\"\nsplit = -1"),
-            "line 4: split is \"-1\", allowed: a whole number from 0 on, or a text, or a table",
+            "line 4: split is -1, allowed: a whole number from 0 on, or a text, or a table",
         ),
         (format!("{rule}skip = true\nsplit = 0"), "line 4: a rule is one with skip and split"),
         (format!("{rule}scheme = \"ones\"\nlayout = \"out_in:groups=dim\""), "line 4: the formula \"dim\" has \"dim\""),

@@ -41,7 +41,10 @@ impl<'t> Reader<'t> {
 
     /// An error of the value that stands there.
     pub fn shown(&self, span: &Range<usize>, thing: &'static str, allowed: impl Into<Cow<'static, str>>) -> Error {
-        let value = quoted(self.text.get(span.clone()).unwrap_or_default());
+        let (source, quotes) = (self.text.get(span.clone()).unwrap_or_default(), ['"', '\'']);
+        let shown = quoted(source.trim_matches(quotes));
+        // What is no text is shown as it is written, without quotes.
+        let value = if source.starts_with(quotes) { shown.as_str() } else { shown.trim_matches('"') };
         self.at(span, Error::new(ErrorKind::Rules, thing, value, allowed))
     }
 

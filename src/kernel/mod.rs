@@ -16,6 +16,7 @@ mod jax;
 mod lanes;
 mod line;
 pub(crate) mod normal;
+mod norms;
 mod numbers;
 mod orthogonal;
 mod past_cache;

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::lanes::{Piece, TILE};
+use super::lanes::Piece;
 use super::line::{fits, normal_f32, within};
+use super::norms::Norms;
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::{ANY, Rows, Table};
@@ -30,14 +31,14 @@ pub(crate) struct Values {
     /// The smallest and the largest value of the dtype within its bounds.
     pub first: f32,
     pub last: f32,
-    /// The matrix, if they are norms of one's columns.
-    pub matrix: Option<Uniform>,
+    /// The matrix of whose columns they are norms, if they are.
+    pub norms: Option<Norms>,
 }
 
 impl Values {
     pub fn new(distribution: &Distribution, dtype: Dtype) -> Result<Values, Error> {
         let last = dtype.max() as f32;
-        let mut matrix = None;
+        let mut norms = None;
         let (first, last) = match *distribution {
             Distribution::LogUniform { low, high } => {
                 fits(dtype, "low", low)?;
@@ -56,14 +57,14 @@ impl Values {
             }
             Distribution::Structured(structure) => {
                 structure.check_in(dtype)?;
-                if let Structure::ColumnNorms { bound, .. } = structure {
-                    matrix = Some(Uniform::new(-bound, bound, dtype)?);
+                if let Structure::ColumnNorms { bound, rows, columns } = structure {
+                    norms = Some(Norms { matrix: Uniform::new(-bound, bound, dtype)?, rows, columns });
                 }
                 (-last, last)
             }
             _ => unreachable!("what kernels draw"),
         };
-        Ok(Values { distribution: *distribution, first, last, matrix })
+        Ok(Values { distribution: *distribution, first, last, norms })
     }
 
     /// The f32 nearest to a value, with zero for what would be subnormal.
@@ -89,36 +90,12 @@ impl Values {
         self.held(self.distribution.of_uniform((f64::from(word) + 0.5) / 2f64.powi(32)))
     }
 
-    /// The elements of a range in this dtype, made of the stream's words.
-    fn drawn(&self, stream: Stream, dtype: Dtype, range: Range<u64>) -> impl Iterator<Item = f32> {
-        let norms = self.norms(stream, dtype);
-        range.map(move |element| match &norms {
-            Some(norms) => norms[(element % norms.len() as u64) as usize],
-            None => self.of_word(stream.block(element / 4, 0)[(element % 4) as usize]),
-        })
-    }
-
-    /// The norms of the matrix's columns, if it has any: of its elements as this dtype has them, whose squares are added row by row.
-    fn norms(&self, stream: Stream, dtype: Dtype) -> Option<Vec<f32>> {
-        let matrix = self.matrix?;
-        let Distribution::Structured(Structure::ColumnNorms { rows, columns, .. }) = self.distribution else {
-            return None;
-        };
-        let mut source = Source::new(stream);
-        let mut squares = vec![0.0f64; columns as usize];
-        let mut elements = [0.0f32; TILE as usize];
-        let mut column = 0;
-        for start in (0..rows * columns).step_by(elements.len()) {
-            let range = start..(start + TILE).min(rows * columns);
-            let elements = &mut elements[..(range.end - range.start) as usize];
-            matrix.fill(&mut source, Piece { range, elements: &mut *elements, past_cache: false });
-            for x in elements {
-                let x = f64::from(dtype.rounded(*x));
-                squares[column] += x * x;
-                column = (column + 1) % squares.len();
-            }
+    /// Hands over the elements of a range in this dtype, made of the stream's words.
+    fn draw(&self, stream: Stream, dtype: Dtype, range: Range<u64>, mut next: impl FnMut(f32)) {
+        match self.norms {
+            Some(norms) => norms.draw(stream, dtype, range, |norm| next(self.held(norm))),
+            None => range.for_each(|e| next(self.of_word(stream.block(e / 4, 0)[(e % 4) as usize]))),
         }
-        Some(squares.into_iter().map(|sum| self.held(sum.sqrt())).collect())
     }
 }
 
@@ -148,7 +125,9 @@ impl Twin for Values {
 
     #[cfg(feature = "gpu")]
     fn drawn_by_host(&self, stream: Stream, dtype: Dtype, range: Range<u64>, _: &mut Cursors) -> Vec<f32> {
-        self.drawn(stream, dtype, range).collect()
+        let mut values = Vec::with_capacity((range.end - range.start) as usize);
+        self.draw(stream, dtype, range, |value| values.push(value));
+        values
     }
 
     fn unit(&self) -> u64 {
@@ -162,10 +141,12 @@ impl Twin for Values {
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {
         let Piece { range, elements, .. } = piece;
         let Some((structure, count, inner)) = self.sequence() else {
-            for (element, value) in elements.iter_mut().zip(self.drawn(source.stream, T::DTYPE, range)) {
-                *element = T::round(value);
-            }
-            return;
+            let mut places = elements.iter_mut();
+            return self.draw(source.stream, T::DTYPE, range, |value| {
+                if let Some(element) = places.next() {
+                    *element = T::round(value);
+                }
+            });
         };
         // Each value once, from the first that is wanted on.
         let first = range.start / inner;

@@ -646,10 +646,17 @@ fn norms_of_columns_are_those_of_the_tensor_that_their_stream_draws() {
             assert!((norm - exact).abs() <= 0.5001 * ulp, "{rows}x{columns} {}: {norm}, not {exact}", T::DTYPE);
         }
     }
-    for (rows, columns) in [(1, 1), (1, 300), (7, 5), (1000, 3), (64, 128), (1025, 127)] {
+    for (rows, columns) in [(1, 1), (1, 300), (7, 5), (1000, 3), (64, 128), (1025, 127), (3, 140_001)] {
         assert_same::<f32>(rows, columns);
         assert_same::<half::f16>(rows, columns);
         assert_same::<half::bf16>(rows, columns);
+    }
+    // More columns than are worked out at once: any part is that part of all, also where columns begin anew.
+    let whole = fill("column_norms:bound=0.3,rows=3", &[140_001], "out_in", Dtype::BF16);
+    let all = draw::<half::bf16>(&whole);
+    for range in [65_535..65_537, 139_999..140_001, 1..131_073] {
+        let part = draw::<half::bf16>(&whole.part(range.clone()).unwrap());
+        assert!(part == all[range.start as usize..range.end as usize], "{range:?}");
     }
     // One number's is its magnitude; of more, mean and deviation within 5 standard errors.
     for rows in [1, 2, 5, 40, 1000] {

@@ -99,7 +99,7 @@ impl FromStr for Nonlinearity {
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = Keyed::read(Nonlinearity::WHAT, text)?;
         let nonlinearity = Nonlinearity::named(&text.name)?;
-        let mut keys = text.keys(format!("the nonlinearity {}", nonlinearity.name()))?;
+        let mut keys = text.keys(nonlinearity.name())?;
         let nonlinearity = match nonlinearity {
             Nonlinearity::LeakyRelu { negative_slope } => {
                 Nonlinearity::LeakyRelu { negative_slope: keys.finite("negative_slope", negative_slope)? }

@@ -10,14 +10,16 @@ use crate::{Error, ErrorKind};
 /// A text cut into its name and its keys: `normal:std=0.02` is `normal` and `std=0.02`.
 #[derive(Clone, Debug)]
 pub(crate) struct Keyed<'a> {
+    /// The word for it in errors: `scheme`.
+    pub what: &'static str,
     pub name: Cow<'a, str>,
     /// The keys, as tables have them, and their values.
     pub pairs: Vec<(String, Cow<'a, str>)>,
 }
 
 impl<'a> Keyed<'a> {
-    /// Cuts the text of `what`, such as a scheme, at the colon, commas and signs of equality.
-    pub fn read(what: &str, text: &'a str) -> Result<Keyed<'a>, Error> {
+    /// Cuts a text at the colon, commas and signs of equality.
+    pub fn read(what: &'static str, text: &'a str) -> Result<Keyed<'a>, Error> {
         let (name, keys) = text.split_once(':').map_or((text, None), |(name, keys)| (name, Some(keys)));
         let pair = |pair: &'a str| match pair.split_once('=') {
             Some((key, value)) => Ok((plain(key), value.trim().into())),
@@ -27,12 +29,12 @@ impl<'a> Keyed<'a> {
             }
         };
         let pairs = keys.into_iter().flat_map(|keys| keys.split(',')).map(pair).collect::<Result<_, _>>()?;
-        Ok(Keyed { name: name.into(), pairs })
+        Ok(Keyed { what, name: name.into(), pairs })
     }
 
-    /// Its keys, for the owner that errors name: `the scheme normal`.
-    pub fn keys(self, owner: String) -> Result<Keys<'a>, Error> {
-        let keys = Keys { owner, given: self.pairs, known: Vec::new() };
+    /// Its keys; errors have its name as tables have it, `the scheme normal`.
+    pub fn keys(self, name: &str) -> Result<Keys<'a>, Error> {
+        let keys = Keys { owner: format!("the {} {name}", self.what), given: self.pairs, known: Vec::new() };
         for (i, (key, value)) in keys.given.iter().enumerate() {
             if keys.given[..i].iter().any(|(before, _)| before == key) {
                 return Err(keys.wrong(key, value, "each key once"));
@@ -110,14 +112,11 @@ impl<'a> Keys<'a> {
     /// A whole number from `least` on.
     pub fn count(&mut self, key: &'static str, least: u64) -> Result<Option<u64>, Error> {
         let allowed = if least == 0 { "a whole number".into() } else { format!("a whole number from {least} on") };
-        let count = |text: Cow<'_, str>| match text.parse() {
-            Ok(count) if count >= least => Ok(count),
+        let Some(text) = self.take(key) else { return Ok(None) };
+        match text.parse() {
+            Ok(count) if count >= least => Ok(Some(count)),
             _ => Err(self.wrong(key, &text, allowed)),
-        };
-        let text = self.given.iter().position(|(given, _)| given == key).map(|at| self.given[at].1.clone());
-        let count = text.map(count).transpose()?;
-        self.take(key);
-        Ok(count)
+        }
     }
 
     /// One of a list's names.

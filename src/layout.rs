@@ -328,12 +328,12 @@ impl FromKeyed for Layout {
                 *key = Role::named(key).map_or_else(|_| std::mem::take(key), |role| role.to_string());
             }
         }
-        let roles_of = |name: &str| {
-            let names = || AxesByRole::NAMES.iter().map(|(_, name, _)| *name).chain([AXES, FANS]);
-            Named::named(name).map_err(|_| unknown(AxesByRole::WHAT, &text.name, names()))
+        let names = || AxesByRole::NAMES.iter().map(|(_, name, _)| *name).chain([AXES, FANS]);
+        let named = match kind {
+            AXES | FANS => None,
+            kind => Some(Named::named(kind).map_err(|_| unknown(AxesByRole::WHAT, &text.name, names()))?),
         };
-        let named = if [AXES, FANS].contains(&kind) { None } else { Some(roles_of(kind)?) };
-        let mut keys = text.keys(format!("the layout {name}"))?;
+        let mut keys = text.keys(&name)?;
         let roles = match named {
             Some(axes) => Roles::Axes(axes),
             None if kind == AXES => {

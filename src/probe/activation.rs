@@ -208,7 +208,7 @@ impl FromStr for Activation {
         };
         let text = Keyed::read(Activation::WHAT, text)?;
         let activation = Activation::named(&text.name)?;
-        let mut keys = text.keys(format!("the activation {}", activation.name()))?;
+        let mut keys = text.keys(activation.name())?;
         let activation = match activation {
             Activation::LeakyRelu { slope } => {
                 Activation::LeakyRelu { slope: keys.finite("negative_slope", slope.into())? as f32 }

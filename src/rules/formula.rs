@@ -66,7 +66,7 @@ enum Value {
 impl Template {
     /// Reads a text; values that are numbers, or none of the numbers that it can have, stay as they are.
     pub fn read<T: FromKeyed>(text: &str, line: usize) -> Result<Template, Error> {
-        let Keyed { name, pairs } = Keyed::read(T::WHAT, text)?;
+        let Keyed { name, pairs, .. } = Keyed::read(T::WHAT, text)?;
         let pairs = pairs.into_iter().map(|(key, value)| {
             let is_formula = T::NUMBERS.contains(&key.as_str()) && value.parse::<f64>().is_err();
             let value = if is_formula { Value::Formula(Formula::read(&value)?) } else { Value::Word(value.into()) };
@@ -101,7 +101,8 @@ impl Template {
             };
             Ok((key.clone(), value))
         });
-        T::from_keyed(Keyed { name: self.name.as_str().into(), pairs: pairs.collect::<Result<_, Error>>()? })
+        let pairs = pairs.collect::<Result<_, Error>>()?;
+        T::from_keyed(Keyed { what: T::WHAT, name: self.name.as_str().into(), pairs })
     }
 
     /// The scheme or the layout that it is for these words.
@@ -185,11 +186,8 @@ mod tests {
                 Value::Word(word) => format!("{key}={word}"),
                 Value::Formula(formula) => format!("{key}={}", formula.value(&variables).unwrap()),
             });
-            [name]
-                .into_iter()
-                .chain([pairs.collect::<Vec<_>>().join(",")].into_iter().filter(|all| !all.is_empty()))
-                .collect::<Vec<_>>()
-                .join(":")
+            let pairs = pairs.collect::<Vec<_>>().join(",");
+            if pairs.is_empty() { name } else { format!("{name}:{pairs}") }
         };
         let number = |formula: &str, variables: &Variables| Formula::read(formula)?.value(variables);
         assert_eq!(of("normal:std=0.02/sqrt(2*n_layers)"), format!("normal:std={}", 0.02 / 24f64.sqrt()));

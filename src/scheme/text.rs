@@ -114,7 +114,7 @@ impl FromKeyed for Scheme {
 
     fn from_keyed(text: Keyed<'_>) -> Result<Scheme, Error> {
         let name = Name::named(&text.name)?;
-        let mut keys = text.keys(format!("the scheme {}", name.name()))?;
+        let mut keys = text.keys(name.name())?;
         let scheme = match name {
             Name::Zeros => zeros(),
             Name::Ones => ones(),

@@ -7,7 +7,7 @@ use toml::de::DeValue;
 
 use super::MOST_WORDS;
 use super::reader::Reader;
-use super::table::{Either, OneOrMore, Table, Value};
+use super::table::{Either, Entries, OneOrMore, Table, Value, whole};
 use crate::error::quoted;
 use crate::rules::blueprint::{Blueprint, Group, Key, Kind, Submodel};
 use crate::rules::formula;
@@ -68,8 +68,8 @@ pub(super) fn read<'t>(
         formula::check_name(&name).map_err(|e| reader.at(&value.span(), e))?;
         Ok((name, key(reader, value)?))
     });
-    let submodels = file.get::<Vec<Value<'t>>>("submodel")?.unwrap_or_default();
-    let groups = file.get::<Vec<Value<'t>>>("tensors")?.unwrap_or_default();
+    let submodels = file.get::<Vec<Entries<'t>>>("submodel")?.unwrap_or_default();
+    let groups = file.get::<Vec<Entries<'t>>>("tensors")?.unwrap_or_default();
     Ok(Some(Blueprint {
         model_types,
         linear: linear.map(|(_, patterns)| patterns).unwrap_or_default(),
@@ -79,8 +79,8 @@ pub(super) fn read<'t>(
         checks,
         classes,
         keys: keys.collect::<Result<_, Error>>()?,
-        submodels: submodels.into_iter().map(|value| submodel(reader, value)).collect::<Result<_, Error>>()?,
-        groups: groups.into_iter().map(|value| group(reader, value)).collect::<Result<_, Error>>()?,
+        submodels: submodels.into_iter().map(|entries| submodel(reader, entries)).collect::<Result<_, Error>>()?,
+        groups: groups.into_iter().map(|entries| group(reader, entries)).collect::<Result<_, Error>>()?,
     }))
 }
 
@@ -140,7 +140,7 @@ fn json(reader: &Reader<'_>, value: &Value<'_>) -> Result<serde_json::Value, Err
     Ok(match value.as_ref() {
         DeValue::String(text) => text.as_ref().into(),
         DeValue::Boolean(truth) => (*truth).into(),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).map_err(|_| wrong())?.into(),
+        DeValue::Integer(number) => whole(number).ok_or_else(wrong)?.into(),
         DeValue::Float(number) => {
             let number = number.as_str().parse().ok().and_then(serde_json::Number::from_f64);
             serde_json::Value::Number(number.ok_or_else(wrong)?)
@@ -226,9 +226,9 @@ fn plain_key(reader: &Reader<'_>, value: &Value<'_>) -> Result<Key, Error> {
     })
 }
 
-fn submodel<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Submodel, Error> {
+fn submodel<'t>(reader: &Reader<'t>, entries: Entries<'t>) -> Result<Submodel, Error> {
     let known = ["config", "class", "prefix", "when", "default", "flat"];
-    let mut table = Table::read(reader, "a submodel", value, &known)?;
+    let mut table = Table::read(reader, "a submodel", entries, &known)?;
     let OneOrMore(classes) = table.required("class")?.into_inner();
     let prefix = table.required::<String>("prefix")?.into_inner();
     if classes.is_empty() || prefix.is_empty() {
@@ -246,9 +246,9 @@ fn submodel<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Submodel, Error
     })
 }
 
-fn group<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Group, Error> {
+fn group<'t>(reader: &Reader<'t>, entries: Entries<'t>) -> Result<Group, Error> {
     let known = ["prefix", "for", "let", "when", "check", "dtype", "list"];
-    let mut table = Table::read(reader, "a group of tensors", value, &known)?;
+    let mut table = Table::read(reader, "a group of tensors", entries, &known)?;
     let tensors = table.required::<Vec<Vec<String>>>("list")?;
     let span = tensors.span();
     let tensors = tensors.into_inner().into_iter().map(|tensor| {

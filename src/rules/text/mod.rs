@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::blueprint::Blueprint;
 use super::formula::{self, Template, Variables};
@@ -12,7 +12,7 @@ use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Layout};
 use reader::{Dimension, Reader};
 use rule::RuleReader;
-use table::{Table, Value};
+use table::{Either, Entries, Table};
 
 mod architecture;
 mod reader;
@@ -58,7 +58,6 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
         let error = Error::failed(ErrorKind::Rules, "the text", format!("cannot be read: {message}"));
         reader.at(&e.span().unwrap_or(0..0), error)
     })?;
-    let tables = Spanned::new(tables.span(), DeValue::Table(tables.into_inner()));
     let mut file = Table::read(&reader, "the text", tables, &KEYS)?;
     // The source of the rules, for people.
     file.get::<String>("source")?;
@@ -74,12 +73,12 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
     if let Some(layout) = file.spanned("layout")? {
         rules.layout = rules.template::<Layout>(&layout)?;
     }
-    let list = file.get::<Vec<Value<'_>>>("rule")?.unwrap_or_default();
+    let list = file.get::<Vec<Entries<'_>>>("rule")?.unwrap_or_default();
     let rules = list.into_iter().map(|rule| rules.rule(rule)).collect::<Result<Vec<_>, _>>()?;
     if rules.is_empty() {
         return Err(Error::failed(ErrorKind::Rules, "the text", "has no [[rule]]").allowing("at least one"));
     }
-    let marks = file.get::<Vec<Value<'_>>>("recognise")?.unwrap_or_default();
+    let marks = file.get::<Vec<Spanned<Either<String, DeTable<'_>>>>>("recognise")?.unwrap_or_default();
     let recognise = marks.into_iter().map(|mark| self::mark(&reader, mark)).collect::<Result<_, _>>()?;
     let family = file.get::<Vec<Spanned<String>>>("family")?.unwrap_or_default();
     let family = family.iter().map(|name| reader.pattern(&name.span(), name.as_ref())).collect::<Result<_, _>>()?;
@@ -139,12 +138,13 @@ fn examples(
 }
 
 /// A mark by which a model is recognised: a pattern of names, or a pattern and a shape.
-fn mark<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Mark, Error> {
-    let span = value.span();
-    if let Some(name) = value.as_ref().as_str() {
-        return Ok(Mark { pattern: reader.pattern(&span, name)?, shape: None });
-    }
-    let mut table = Table::read(reader, "a mark of recognise", value, &["name", "shape"])?;
+fn mark<'t>(reader: &Reader<'t>, mark: Spanned<Either<String, DeTable<'t>>>) -> Result<Mark, Error> {
+    let span = mark.span();
+    let table = match mark.into_inner() {
+        Either::First(name) => return Ok(Mark { pattern: reader.pattern(&span, &name)?, shape: None }),
+        Either::Second(table) => Spanned::new(span, table),
+    };
+    let mut table = Table::read(reader, "a mark of recognise", table, &["name", "shape"])?;
     let name = table.required::<String>("name")?;
     let shape = table.required::<Vec<Dimension>>("shape")?;
     let shape = Some(reader.shape(&shape.span(), shape.into_inner())?);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::reader::{Dimension, Reader};
-use super::table::{Either, OneOrMore, Table, Value};
+use super::table::{Either, Entries, OneOrMore, Table};
 use crate::error::quoted;
 use crate::keys::FromKeyed;
 use crate::rules::formula::{Formula, Template, Variables};
@@ -39,10 +39,10 @@ pub(super) struct RuleReader<'r, 't> {
 
 impl<'r, 't> RuleReader<'r, 't> {
     /// A rule: which tensors meet it, and what becomes of them.
-    pub fn rule(&self, value: Value<'t>) -> Result<Rule, Error> {
+    pub fn rule(&self, entries: Entries<'t>) -> Result<Rule, Error> {
         let reader = self.reader;
         let known = [&CONDITIONS[..], &DRAWN, &INSTEAD].concat();
-        let mut table = Table::read(reader, "a rule", value, &known)?;
+        let mut table = Table::read(reader, "a rule", entries, &known)?;
         let line = reader.line(&table.span());
         let (names, patterns) = reader.patterns(table.required("name")?, "the list of a rule's names")?;
         let modules = table.spanned("module")?;
@@ -98,7 +98,7 @@ impl<'r, 't> RuleReader<'r, 't> {
         let reader = self.reader;
         let layout = table.spanned("layout")?.map(|layout| self.template::<Layout>(&layout)).transpose()?;
         let dtype = reader.parsed::<Dtype>(table.spanned("dtype")?)?;
-        let parts = table.get::<Vec<Value<'t>>>("part")?.unwrap_or_default();
+        let parts = table.get::<Vec<Entries<'t>>>("part")?.unwrap_or_default();
         let parts = parts.into_iter().map(|part| self.part(part)).collect::<Result<_, _>>()?;
         let Some(scheme) = table.spanned("scheme")? else {
             let allowed = "scheme, skip = true, or refuse";
@@ -148,20 +148,20 @@ impl<'r, 't> RuleReader<'r, 't> {
     }
 
     /// The end of the name of the tensor whose fans are taken, and its rank, if that is said.
-    fn fans_from(&self, from: Either<String, Value<'t>>) -> Result<(String, Option<u64>), Error> {
+    fn fans_from(&self, from: Either<String, Entries<'t>>) -> Result<(String, Option<u64>), Error> {
         match from {
             Either::First(name) => Ok((name, None)),
-            Either::Second(value) => {
-                let mut table = Table::read(self.reader, "fans_from", value, &["name", "rank"])?;
+            Either::Second(entries) => {
+                let mut table = Table::read(self.reader, "fans_from", entries, &["name", "rank"])?;
                 Ok((table.required("name")?.into_inner(), Some(table.required("rank")?.into_inner())))
             }
         }
     }
 
-    fn part(&self, value: Value<'t>) -> Result<PartOf, Error> {
+    fn part(&self, entries: Entries<'t>) -> Result<PartOf, Error> {
         let reader = self.reader;
         let known = ["dim", "blocks", "block", "range", "scheme", "layout"];
-        let mut table = Table::read(reader, "a part", value, &known)?;
+        let mut table = Table::read(reader, "a part", entries, &known)?;
         let dim = table.get::<u64>("dim")?.unwrap_or(0) as usize;
         let (blocks, block) = (table.spanned("blocks")?, table.spanned("block")?);
         let slices = match (blocks, block, table.spanned("range")?) {
@@ -219,9 +219,9 @@ impl<'r, 't> RuleReader<'r, 't> {
         Ok(Slices::Range(end(from)?, end(to)?))
     }
 
-    fn beside(&self, value: Value<'t>) -> Result<Beside, Error> {
+    fn beside(&self, entries: Entries<'t>) -> Result<Beside, Error> {
         let reader = self.reader;
-        let mut table = Table::read(reader, "beside", value, &["name", "shape"])?;
+        let mut table = Table::read(reader, "beside", entries, &["name", "shape"])?;
         let span = table.span();
         let last = table.required("name")?.into_inner();
         let size = |dimension: Dimension| match dimension {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeInteger, DeTable, DeValue};
 
 use super::reader::Reader;
 use crate::error::quoted;
@@ -13,6 +13,9 @@ use crate::{Error, ErrorKind};
 
 /// A value and its place in the text.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
+
+/// A table and its place in the text.
+pub(super) type Entries<'t> = Spanned<DeTable<'t>>;
 
 /// A type that values are read as.
 pub(super) trait FromValue<'t>: Sized {
@@ -32,17 +35,14 @@ pub(super) struct Table<'r, 't> {
 }
 
 impl<'r, 't> Table<'r, 't> {
-    /// A value that is a table with no keys but these.
+    /// A table with no keys but these.
     pub fn read(
         reader: &'r Reader<'t>,
         what: &'static str,
-        value: Value<'t>,
+        table: Entries<'t>,
         known: &[&'static str],
     ) -> Result<Table<'r, 't>, Error> {
-        let span = value.span();
-        let DeValue::Table(entries) = value.into_inner() else {
-            return Err(reader.shown(&span, what, "a table"));
-        };
+        let (span, entries) = (table.span(), table.into_inner());
         if let Some(key) = entries.keys().find(|key| !known.contains(&key.as_ref().as_ref())) {
             let (near, thing) = (nearest(key.as_ref(), known.iter().copied()), format!("a key of {what}"));
             let error = Error::new(ErrorKind::Rules, thing, quoted(key.as_ref()), known.join(", ")).near(near);
@@ -78,6 +78,11 @@ impl<'r, 't> Table<'r, 't> {
     }
 }
 
+/// A whole number, as TOML has them: of 64 bits.
+pub(super) fn whole(number: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
 impl<'t> FromValue<'t> for String {
     fn allowed() -> String {
         "a text".into()
@@ -107,8 +112,7 @@ impl<'t> FromValue<'t> for u64 {
     }
 
     fn from_value(value: Value<'t>) -> Option<Self> {
-        let number = value.as_ref().as_integer()?;
-        u64::from_str_radix(number.as_str(), number.radix()).ok()
+        whole(value.as_ref().as_integer()?).and_then(|number| number.try_into().ok())
     }
 }
 
@@ -120,19 +124,32 @@ impl<'t> FromValue<'t> for f64 {
     fn from_value(value: Value<'t>) -> Option<Self> {
         match value.as_ref() {
             DeValue::Float(number) => number.as_str().parse().ok(),
-            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok().map(|n| n as f64),
+            DeValue::Integer(number) => whole(number).map(|number| number as f64),
             _ => None,
         }
     }
 }
 
-impl<'t> FromValue<'t> for Value<'t> {
+impl<'t> FromValue<'t> for DeValue<'t> {
     fn allowed() -> String {
         "any value".into()
     }
 
     fn from_value(value: Value<'t>) -> Option<Self> {
-        Some(value)
+        Some(value.into_inner())
+    }
+}
+
+impl<'t> FromValue<'t> for DeTable<'t> {
+    fn allowed() -> String {
+        "a table".into()
+    }
+
+    fn from_value(value: Value<'t>) -> Option<Self> {
+        match value.into_inner() {
+            DeValue::Table(table) => Some(table),
+            _ => None,
+        }
     }
 }
 
@@ -168,8 +185,10 @@ impl<'t, T: FromValue<'t>> FromValue<'t> for BTreeMap<String, T> {
     }
 
     fn from_value(value: Value<'t>) -> Option<Self> {
-        let DeValue::Table(table) = value.into_inner() else { return None };
-        table.into_iter().map(|(key, value)| Some((key.into_inner().into(), T::from_value(value)?))).collect()
+        DeTable::from_value(value)?
+            .into_iter()
+            .map(|(key, value)| Some((key.into_inner().into(), T::from_value(value)?)))
+            .collect()
     }
 }
 

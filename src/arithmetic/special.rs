@@ -201,7 +201,7 @@ mod tests {
     }
 
     /// `tests/golden/special.txt` has on each line a function, an argument and what the function gives, as f64 words: this
-    /// module and the page's twin give these bits. `FANIN_WRITE=1` writes them anew.
+    /// module and the contract's other implementation give these bits. `FANIN_WRITE=1` writes them anew.
     #[test]
     fn functions_give_the_bits_that_they_always_gave() {
         let mut arguments: Vec<f64> = (-60..=60).map(|i| f64::from(i) * 0.37 + 1e-3).collect();

@@ -41,7 +41,7 @@ fn windows() -> [(&'static str, Distribution); 9] {
 }
 
 fn fill(distribution: &Distribution, dtype: Dtype, size: u64) -> Fill {
-    Fill::new(distribution, Stream::named(42, "bench"), dtype, 0..size).unwrap()
+    distribution.fill_range(0..size, Stream::named(42, "bench"), dtype).unwrap()
 }
 
 fn on_cpu(c: &mut Criterion) {
@@ -158,7 +158,7 @@ fn recording(c: &mut Criterion) {
     let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
     let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
     let fills: Vec<_> = (0..TENSORS)
-        .map(|i| Fill::new(&normal, Stream::numbered(42, i), Dtype::F32, 0..64 * (i % 32 + 1)).unwrap())
+        .map(|i| normal.fill_range(0..64 * (i % 32 + 1), Stream::numbered(42, i), Dtype::F32).unwrap())
         .collect();
     let buffer_of = |device: &wgpu::Device, size| {
         device.create_buffer(&wgpu::BufferDescriptor {

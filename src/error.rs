@@ -171,8 +171,8 @@ impl Error {
 
 /// A text that was given, between quotes, with what is not printable escaped; the beginning of one that is long.
 pub(crate) fn quoted(text: &str) -> String {
-    const LONGEST: usize = 200;
-    match text.char_indices().nth(LONGEST) {
+    const MAX_QUOTED: usize = 200;
+    match text.char_indices().nth(MAX_QUOTED) {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?} and {} bytes more", &text[..end], text.len() - end),
     }
@@ -190,11 +190,11 @@ pub(crate) fn finite(name: &'static str, value: f64) -> Result<(), Error> {
 
 /// A shape, or the beginning of one that has very many dimensions.
 pub(crate) fn dimensions(shape: &[u64]) -> String {
-    const MOST: usize = 64;
-    if shape.len() <= MOST {
+    const MAX_SHOWN: usize = 64;
+    if shape.len() <= MAX_SHOWN {
         return format!("{shape:?}");
     }
-    format!("{:?} and {} dimensions more", &shape[..MOST], shape.len() - MOST)
+    format!("{:?} and {} dimensions more", &shape[..MAX_SHOWN], shape.len() - MAX_SHOWN)
 }
 
 impl fmt::Display for Error {

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Fans};
 /// | [`BATCH_OUT_IN`](Layout::BATCH_OUT_IN): experts or an ensemble, stacked | `[batch, out, in, *kernel]` | `[batch, in, out, *kernel]` |
 /// | [`BATCH_IN_OUT`](Layout::BATCH_IN_OUT): likewise | `[batch, *kernel, in, out]` | `[batch, *kernel, out, in]` |
 /// | [`axes`](Layout::axes) | any: each dimension is input, output, batch, or kernel | |
-/// | [`of_fans`](Layout::of_fans) | of no meaning: the fans are said | |
+/// | [`of_fans`](Layout::from_fans) | of no meaning: the fans are said | |
 ///
 /// PyTorch's own `_calculate_fan_in_and_fan_out` knows neither groups nor transposition: to repeat what it says, leave
 /// both out. Keras counts a depthwise kernel's channels as inputs of each output: to repeat that, take `IN_OUT`.
@@ -198,11 +198,11 @@ impl Layout {
     /// ```
     /// use fanin::{Fans, Layout};
     ///
-    /// let layout = Layout::of_fans(Fans::new(768, 64)?); // as text: fans:fan_in=768,fan_out=64
+    /// let layout = Layout::from_fans(Fans::new(768, 64)?); // as text: fans:fan_in=768,fan_out=64
     /// assert_eq!(Fans::from_shape(&[10], layout)?.fan_in(), 768);
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub const fn of_fans(fans: Fans) -> Layout {
+    pub const fn from_fans(fans: Fans) -> Layout {
         Layout { roles: Roles::Fans(fans), transposed: false, groups: 1 }
     }
 
@@ -445,13 +445,13 @@ mod tests {
         assert_eq!(fans(&[6, 3, 5, 10], Layout::OUT_KERNEL_IN.transposed()), (90, 150));
         assert_eq!(fans(&[10, 3, 5, 3], Layout::OUT_KERNEL_IN.with_groups(2)), (45, 75));
         assert_eq!(fans(&[3, 5, 6, 2], Layout::DEPTHWISE), (15, 30));
-        assert_eq!(fans(&[9], Layout::of_fans(Fans::new(3, 4).unwrap())), (3, 4));
-        assert_eq!(fans(&[], Layout::of_fans(Fans::new(3, 4).unwrap()).transposed()), (4, 3));
+        assert_eq!(fans(&[9], Layout::from_fans(Fans::new(3, 4).unwrap())), (3, 4));
+        assert_eq!(fans(&[], Layout::from_fans(Fans::new(3, 4).unwrap()).transposed()), (4, 3));
         let error = |shape: &[u64], layout| Fans::from_shape(shape, layout).unwrap_err().to_string();
         assert!(error(&[4, 6], Layout::BATCH_OUT_IN).contains("[4, 6], of which there is no dimension 2"));
         assert!(error(&[4, 6], axes(&[-3], &[0], &[])).contains("there is no dimension -3"));
         assert!(error(&[4, 6], axes(&[1], &[-1], &[])).contains("dimension 1 is among in_axes and out_axes"));
-        assert!(error(&[4], Layout::of_fans(Fans::new(3, 4).unwrap()).with_groups(2)).contains("groups"));
+        assert!(error(&[4], Layout::from_fans(Fans::new(3, 4).unwrap()).with_groups(2)).contains("groups"));
         assert!(Layout::axes(&[64], &[0], &[]).unwrap_err().to_string().contains("in_axes is 64, allowed: -64 to 63"));
         assert!(Layout::axes(&[1], &[0, 0], &[]).unwrap_err().to_string().contains("out_axes is 0, twice"));
         assert_eq!(Layout::axes(&[1], &[0], &[]).unwrap(), Layout::OUT_IN);
@@ -496,8 +496,8 @@ mod tests {
             Layout::DEPTHWISE,
             Layout::axes(&[0, -1], &[1, -3], &[-2]).unwrap().with_groups(3).transposed(),
             Layout::axes(&[], &[63, -64], &[]).unwrap(),
-            Layout::of_fans(Fans::new(3, 4).unwrap()),
-            Layout::of_fans(Fans::new(3, 4).unwrap()).with_groups(2).transposed(),
+            Layout::from_fans(Fans::new(3, 4).unwrap()),
+            Layout::from_fans(Fans::new(3, 4).unwrap()).with_groups(2).transposed(),
         ] {
             assert_eq!(layout.to_string().parse::<Layout>().unwrap(), layout);
         }

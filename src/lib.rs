@@ -77,6 +77,7 @@ mod kernel;
 mod kernel_call;
 mod keys;
 mod layout;
+mod limits;
 mod matrix;
 mod moments;
 mod names;
@@ -98,6 +99,7 @@ mod structure;
 mod threads;
 mod threefry;
 pub mod torch;
+mod torch_words;
 
 pub use distribution::{Distribution, TRUNCATED_STD};
 pub use dtype::{Dtype, Element};

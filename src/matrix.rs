@@ -6,11 +6,6 @@ use crate::error::dimensions;
 use crate::layout::Role;
 use crate::{Error, ErrorKind, Layout, elements};
 
-/// Longer sides are an error unless they are asked for: what is orthogonal costs as much as a matrix product.
-pub(crate) const LONG: u64 = 1 << 16;
-/// The longest side.
-pub(crate) const LONGEST: u64 = 1 << 20;
-
 /// The places of a tensor's matrices. Those of a batch lie one after the other, in row-major order; those of kernels that are zero but
 /// for one tap lie at that tap.
 ///
@@ -23,7 +18,7 @@ pub(crate) const LONGEST: u64 = 1 << 20;
 /// ```
 /// use fanin::{Layout, Matrix};
 ///
-/// let matrix = Matrix::of(&[64, 3, 7, 7], Layout::OUT_IN)?;
+/// let matrix = Matrix::from_shape(&[64, 3, 7, 7], Layout::OUT_IN)?;
 /// assert_eq!((matrix.rows(), matrix.columns()), (64, 147));
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -54,7 +49,7 @@ pub(crate) enum Taps {
 
 /// The place of an element in a tensor's matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct MatrixPlace {
     /// The number of the matrix in the tensor.
     pub number: u64,
     pub row: u64,
@@ -69,7 +64,7 @@ impl Matrix {
     /// # Errors
     /// [`ErrorKind::Shape`] for a shape without the layout's dimensions or with one of 0; unless batch axes are the first ones and
     /// those of outputs follow one another, behind them or at the end.
-    pub fn of(shape: &[u64], layout: Layout) -> Result<Matrix, Error> {
+    pub fn from_shape(shape: &[u64], layout: Layout) -> Result<Matrix, Error> {
         let Sides { outputs, inputs, kernel, outputs_first, .. } = Sides::new(shape, layout)?;
         let rest = inputs * kernel.iter().product::<u64>();
         let (rows, columns) = if outputs_first { (outputs, rest) } else { (rest, outputs) };
@@ -79,7 +74,7 @@ impl Matrix {
     /// Outputs by inputs, at the middle tap of the kernel: along an even number of taps the one before the middle, as JAX has it.
     ///
     /// # Errors
-    /// Those of [`of`](Matrix::of); [`ErrorKind::Shape`] where the kernel's dimensions lie between those of outputs and inputs.
+    /// Those of [`from_shape`](Matrix::from_shape); [`ErrorKind::Shape`] where the kernel's dimensions lie between those of outputs and inputs.
     ///
     /// ```
     /// use fanin::{Layout, Matrix};
@@ -182,7 +177,7 @@ impl Matrix {
         self.rows * self.columns * self.taps.count()
     }
 
-    pub(crate) const fn place(&self, element: u64) -> Place {
+    pub(crate) const fn place(&self, element: u64) -> MatrixPlace {
         let row = element / self.row_len();
         let (block, row) = (row / self.rows, row % self.rows);
         let (within, inside) = (element % self.row_len(), self.inside());
@@ -191,7 +186,7 @@ impl Matrix {
             Taps::Inside { tap, .. } => (block, within % inside == tap),
             Taps::Outside { count, tap } => (block / count, block % count == tap),
         };
-        Place { number, row, column: within / inside, is_inside }
+        MatrixPlace { number, row, column: within / inside, is_inside }
     }
 }
 
@@ -283,7 +278,7 @@ mod tests {
     #[test]
     fn weights_are_flattened_as_frameworks_do() {
         let sides = |shape: &[u64], layout: &str| {
-            let matrix = Matrix::of(shape, layout.parse().unwrap()).unwrap();
+            let matrix = Matrix::from_shape(shape, layout.parse().unwrap()).unwrap();
             (matrix.rows(), matrix.columns(), matrix.is_transposed)
         };
         // PyTorch: [out, the rest]. Keras, JAX: [the rest, out].
@@ -310,7 +305,7 @@ mod tests {
             (&[3, 4, 5], "axes:in_axes=0,out_axes=1,batch_axes=2", "batch axes are not the first"),
             (&[1 << 40, 2], "out_in", "rows"),
         ] {
-            let error = Matrix::of(shape, layout.parse().unwrap()).unwrap_err();
+            let error = Matrix::from_shape(shape, layout.parse().unwrap()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Shape);
             assert!(error.to_string().contains(why), "{error}");
         }

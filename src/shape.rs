@@ -1,11 +1,8 @@
 //! Shapes of tensors.
 
 use crate::error::dimensions;
+use crate::limits::MAX_ELEMENTS;
 use crate::{Error, ErrorKind};
-
-/// The largest number of elements that a tensor may have, and the largest end of an element range: in no dtype do so many take
-/// more bytes than 64 bits count.
-pub(crate) const MAX_ELEMENTS: u64 = 1 << 60;
 
 /// A shape as fanin has it, from sizes as most libraries of tensors have them.
 ///

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::torch::{Cuda, Place, Source, TorchKey};
+use crate::torch_words::keys::Source;
+use crate::torch_words::{Cuda, Place, TorchKey};
 use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 
 /// The random words of one tensor: a pure function from a block number to four words.
@@ -207,7 +208,7 @@ impl Stream {
     /// // tf.random.stateless_uniform([2], [1, 2], alg="philox")
     /// let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
     /// let mut values = [0f32; 2];
-    /// cpu::fill(&Fill::new(&unit, Stream::tensorflow([1, 2]), Dtype::F32, 0..2)?, &mut values)?;
+    /// cpu::fill(&unit.fill_range(0..2, Stream::tensorflow([1, 2]), Dtype::F32)?, &mut values)?;
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn tensorflow(seed: [i64; 2]) -> Stream {
@@ -247,14 +248,14 @@ impl Stream {
     /// distributions those that the initializers have, scaled as they do.
     ///
     /// Those are uniform from `-high` to `high` (`variance_scaling`) and from 0 to `high` (`uniform`), normal and truncated
-    /// normal of mean 0; [`Fill::new`](crate::Fill::new) refuses others with [`ErrorKind::Parameter`].
+    /// normal of mean 0; [`Distribution::fill`](crate::Distribution::fill) refuses others with [`ErrorKind::Parameter`].
     ///
     /// ```
     /// use fanin::{Dtype, Fill, JaxKey, Layout, Scheme, Stream};
     ///
     /// // jax.nn.initializers.glorot_uniform()(jax.random.key(42), (30, 40))
     /// let glorot = "glorot_uniform".parse::<Scheme>()?.distribution(&[30, 40], Layout::IN_OUT)?;
-    /// let fill = Fill::new(&glorot, Stream::jax_initializer(JaxKey::new(42)), Dtype::F32, 0..1200)?;
+    /// let fill = glorot.fill_range(0..1200, Stream::jax_initializer(JaxKey::new(42)), Dtype::F32)?;
     /// # let _ = fill;
     /// # Ok::<(), fanin::Error>(())
     /// ```
@@ -315,7 +316,7 @@ impl Stream {
     ///
     /// // torch.func._random.uniform(torch.func._random.key(42), (4,))
     /// let unit = Distribution::Uniform { low: 0.0, high: 1.0 };
-    /// let values: Vec<f32> = cpu::vec(&Fill::new(&unit, Stream::torch_key(TorchKey::new(42)), Dtype::F32, 0..4)?)?;
+    /// let values: Vec<f32> = cpu::vec(&unit.fill_range(0..4, Stream::torch_key(TorchKey::new(42)), Dtype::F32)?)?;
     /// # let _ = values;
     /// # Ok::<(), fanin::Error>(())
     /// ```

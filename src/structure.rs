@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::arithmetic::special;
 use crate::error::{finite, require};
-use crate::matrix::{LONG, LONGEST};
+use crate::limits::{MAX_LARGE_SIDE, MAX_NORMED, MAX_SEQUENCE, MAX_SIDE};
 use crate::moments::NORMAL_REACH;
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Matrix};
@@ -121,23 +121,18 @@ impl Function {
     }
 }
 
-/// The largest number of a sequence's values: a device gets them from the host.
-const MOST_VALUES: u64 = 1 << 24;
-/// The largest matrix of whose columns the host works out norms.
-const MOST_NORMED: u64 = 1 << 30;
-
 impl Structure {
     pub(crate) fn check(&self) -> Result<(), Error> {
         match *self {
             Structure::Orthogonal { gain, matrix } => {
                 ordinary("gain", gain)?;
                 let longest = matrix.longer();
-                if longest > LONGEST {
+                if longest > MAX_LARGE_SIDE {
                     return Err(Error::new(
                         ErrorKind::Shape,
                         "the matrix's longer side",
                         longest,
-                        format!("at most {LONGEST}"),
+                        format!("at most {MAX_LARGE_SIDE}"),
                     ));
                 }
                 Ok(())
@@ -158,8 +153,8 @@ impl Structure {
             Structure::Sequence { start, step, function, count, inner } => {
                 finite("start", start)?;
                 finite("step", step)?;
-                if !(1..=MOST_VALUES).contains(&count) {
-                    let allowed = format!("1 to {MOST_VALUES}");
+                if !(1..=MAX_SEQUENCE).contains(&count) {
+                    let allowed = format!("1 to {MAX_SEQUENCE}");
                     return Err(Error::new(ErrorKind::Shape, "how many values a sequence has", count, allowed));
                 }
                 if inner == 0 || count.checked_mul(inner).is_none_or(|period| period >= 1 << 31) {
@@ -182,9 +177,9 @@ impl Structure {
                     let allowed = "an even number from 4 on, where the last frequency is 1 / theta (endpoint=true)";
                     return Err(Error::new(ErrorKind::Shape, "how many channels sinusoids have", channels, allowed));
                 }
-                if !positions.checked_mul(channels).is_some_and(|count| (1..=MOST_VALUES).contains(&count)) {
+                if !positions.checked_mul(channels).is_some_and(|count| (1..=MAX_SEQUENCE).contains(&count)) {
                     let value = format!("{positions} positions of {channels} channels");
-                    let allowed = format!("1 to {MOST_VALUES} values");
+                    let allowed = format!("1 to {MAX_SEQUENCE} values");
                     return Err(Error::new(ErrorKind::Shape, "what sinusoids are of", value, allowed));
                 }
                 Ok(())
@@ -197,9 +192,9 @@ impl Structure {
                     }
                 }
                 match rows.checked_mul(columns) {
-                    Some(elements) if elements <= MOST_NORMED => Ok(()),
+                    Some(elements) if elements <= MAX_NORMED => Ok(()),
                     _ => {
-                        let allowed = format!("at most {MOST_NORMED} elements");
+                        let allowed = format!("at most {MAX_NORMED} elements");
                         let value = format!("{rows}x{columns}");
                         Err(Error::new(ErrorKind::Shape, "the matrix whose columns have norms", value, allowed))
                     }
@@ -403,9 +398,9 @@ fn ordinary(name: &'static str, value: f64) -> Result<(), Error> {
 
 /// An orthogonal matrix of this size, if it is one that was asked for.
 pub(crate) fn orthogonal(gain: f64, matrix: Matrix, large: bool) -> Result<Structure, Error> {
-    if matrix.longer() > LONG && !large {
+    if matrix.longer() > MAX_SIDE && !large {
         let sides = format!("{}x{}", matrix.rows(), matrix.columns());
-        let allowed = format!("sides of at most {LONG}, or large=true, up to {LONGEST}");
+        let allowed = format!("sides of at most {MAX_SIDE}, or large=true, up to {MAX_LARGE_SIDE}");
         return Err(Error::new(ErrorKind::Shape, "the orthogonal matrix", sides, allowed));
     }
     Ok(Structure::Orthogonal { gain, matrix })

@@ -57,4 +57,9 @@ export class Library {
   async streams(seed, names) {
     return JSON.parse(textOf(await this.run(["streams", String(seed), ...names])));
   }
+
+  // What mean-field theory expects of each layer: `preStd` and `gradientStd`; null where it is silent.
+  async theory({ scheme, activation, depth, width }) {
+    return JSON.parse(textOf(await this.run(["theory", scheme, activation, depth, width].map(String))));
+  }
 }

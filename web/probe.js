@@ -1,5 +1,5 @@
 // Layers drawn by a scheme, a batch on its way through them and a gradient back, as src/probe has it, with its kernels of
-// shaders/probe.wgsl; and what mean-field theory expects.
+// shaders/probe.wgsl.
 
 // As the kernels number them.
 export const ACTIVATIONS = ["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "selu", "gelu", "silu", "softsign"];
@@ -140,61 +140,4 @@ export async function probe(gpu, { weights, activation, depth, width, batch }) {
   } finally {
     used.forEach((buffer) => buffer.destroy());
   }
-}
-
-const sigmoid = (z) => 1 / (1 + Math.exp(-z));
-const [SCALE, ALPHA] = [1.0507009873554805, 1.6732632423543772];
-const bell = (z) => Math.exp(-z * z / 2) / Math.sqrt(2 * Math.PI);
-// The normal distribution function, as in src/probe/activation.rs.
-function normal(z) {
-  const t = 1 / (1 + 0.2316419 * Math.abs(z));
-  const sum = 0.2548296 + t * (-0.28449674 + t * (1.4214137 + t * (-1.453152 + t * 1.0614054)));
-  const tail = 0.5 * t * sum * Math.exp((-z * z) / 2);
-  return z < 0 ? tail : 1 - tail;
-}
-
-// Values and slopes.
-const FUNCTIONS = {
-  linear: [(z) => z, () => 1],
-  sigmoid: [sigmoid, (z) => sigmoid(z) * sigmoid(-z)],
-  tanh: [Math.tanh, (z) => 1 / Math.cosh(Math.min(Math.abs(z), 300)) ** 2],
-  relu: [(z) => Math.max(z, 0), (z) => Number(z > 0)],
-  leaky_relu: [(z) => (z < 0 ? LEAKY * z : z), (z) => (z < 0 ? LEAKY : 1)],
-  elu: [(z) => (z < 0 ? Math.expm1(z) : z), (z) => Math.exp(Math.min(z, 0))],
-  selu: [(z) => SCALE * (z < 0 ? ALPHA * Math.expm1(z) : z), (z) => SCALE * (z < 0 ? ALPHA * Math.exp(z) : 1)],
-  gelu: [(z) => z * normal(z), (z) => normal(z) + z * bell(z)],
-  silu: [(z) => z * sigmoid(z), (z) => sigmoid(z) * (1 + z * sigmoid(-z))],
-  softsign: [(z) => z / (1 + Math.abs(z)), (z) => (1 + Math.abs(z)) ** -2],
-};
-
-// Gauss and Legendre's rule in panels that halve towards 0, as in src/probe/theory.rs.
-const RULE = [
-  [0.1488743389816312, 0.2955242247147529], [0.4333953941292472, 0.2692667193099964], [0.6794095682990244, 0.219086362515982],
-  [0.8650633666889845, 0.1494513491505806], [0.9739065285171717, 0.0666713443086881],
-];
-const POINTS = Array.from({ length: 50 }, (_, i) => 10 / 2 ** i).flatMap((end) =>
-  RULE.flatMap(([at, weight]) =>
-    [0.75 - 0.25 * at, 0.75 + 0.25 * at].flatMap((z) => [1, -1].map((sign) => [sign * z * end, weight * 0.25 * end * bell(z * end)])),
-  ),
-);
-
-// What mean-field theory expects of the same; nothing of weights whose mean is not 0.
-export function expected({ weights, activation, depth, width }) {
-  const { mean, std } = weights.distribution;
-  if (Math.abs(mean) > 1e-9 * std) return null;
-  const variance = std * std * width;
-  const [value, slope] = FUNCTIONS[activation];
-  const meanOf = (f, q) => POINTS.reduce((sum, [z, mass]) => sum + mass * f(Math.sqrt(q) * z) ** 2, 0);
-  const layers = [];
-  const chi = [];
-  for (let q = variance, layer = 0; layer < depth; layer++) {
-    layers.push({ preStd: Math.sqrt(q) });
-    chi.push(variance * meanOf(slope, q));
-    q = variance * meanOf(value, q);
-  }
-  for (let layer = depth - 1, gradient = 1; layer >= 0; layer--) {
-    layers[layer].gradientStd = gradient;
-    if (layer > 0) gradient *= Math.sqrt(chi[layer - 1]);
-  }
-  return layers;
 }

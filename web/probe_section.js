@@ -3,7 +3,7 @@
 import { curves } from "./curves.js";
 import { device } from "./device.js";
 import { Library } from "./library.js";
-import { ACTIVATIONS, expected, probe, weightsOf } from "./probe.js";
+import { ACTIVATIONS, probe, weightsOf } from "./probe.js";
 
 const $ = (id) => document.getElementById(`probe-${id}`);
 const PANELS = [["forward", "preStd"], ["backward", "gradientStd"]];
@@ -48,7 +48,7 @@ export async function showProbe(schemes, seedText) {
     for (const scheme of schemes) {
       $("status").textContent = `${scheme} …`;
       const layers = { ...asked, weights: await weightsOf(library, { ...asked, scheme }) };
-      all.push({ scheme, measured: await probe(gpu, layers), theory: expected(layers) });
+      all.push({ scheme, measured: await probe(gpu, layers), theory: await library.theory({ ...asked, scheme }) });
     }
     shown = all;
     $("results").hidden = false;

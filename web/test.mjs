@@ -457,10 +457,11 @@ test("layers measure what the program's do, and theory expects what its does", {
     const [depth, width, batch] = [4, 70, 64];
     const [measured, theory] = await page.evaluate(
       async (asked) => {
-        const [{ expected, probe, weightsOf }, { device }] = [await import("/web/probe.js"), await import("/web/device.js")];
+        const [{ probe, weightsOf }, { device }] = [await import("/web/probe.js"), await import("/web/device.js")];
         const { Library } = await import("/web/library.js");
-        const layers = { ...asked, seed: 3n, weights: await weightsOf(new Library(), { ...asked, seed: 3n }) };
-        return [await probe(await device(), layers), expected(layers)];
+        const library = new Library();
+        const layers = { ...asked, seed: 3n, weights: await weightsOf(library, { ...asked, seed: 3n }) };
+        return [await probe(await device(), layers), await library.theory(asked)];
       },
       { scheme, activation, depth, width, batch },
     );

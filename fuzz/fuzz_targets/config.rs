@@ -27,7 +27,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     assert_eq!(Config::from_json(config.to_json().as_bytes()).expect("what it wrote"), config);
     let architecture = match text {
         Some(text) => text.parse::<Architecture>(),
-        None => Architecture::of(&config),
+        None => Architecture::for_config(&config),
     };
     let described = architecture.and_then(|architecture| Ok((architecture.describe(&config)?.model, architecture)));
     let config = config.unquantised();

@@ -10,7 +10,7 @@ use fanin_fuzz::message;
 use libfuzzer_sys::fuzz_target;
 
 static RULES: LazyLock<Rules> =
-    LazyLock::new(|| Rules::of_scheme(&"he_normal".parse().expect("a scheme"), Layout::OUT_IN).expect("rules"));
+    LazyLock::new(|| Rules::from_scheme("he_normal".parse().expect("a scheme"), Layout::OUT_IN).expect("rules"));
 
 fuzz_target!(|bytes: &[u8]| {
     match header::list(bytes) {

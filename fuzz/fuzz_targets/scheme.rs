@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
     reads_back::<Nonlinearity>(text);
     reads_back::<Scheme>(text);
     let Ok(scheme) = text.parse::<Scheme>() else { return Corpus::Keep };
-    let rules = Rules::of_scheme(&scheme, Layout::OUT_IN.with_groups(2)).expect("a scheme that was read");
+    let rules = Rules::from_scheme(scheme, Layout::OUT_IN.with_groups(2)).expect("a scheme that was read");
     assert!(rules.text().contains(&scheme.to_string()));
     for shape in SHAPES {
         match scheme.distribution(shape, Layout::IN_OUT) {

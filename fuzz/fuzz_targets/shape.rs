@@ -34,7 +34,7 @@ fuzz_target!(|request: Request| {
     }
     let mut draw = Recipe::new(Distribution::Normal { mean: 0.0, std: 1.0 }, shape.as_slice(), "");
     if let Some(row) = request.zero_row {
-        draw = draw.with_zero_row(row.into());
+        draw = draw.with_part(0, row.into()..row.into() + 1, Distribution::Constant { value: 0.0 });
     }
     for &(dim, start, end) in &request.parts {
         draw = draw.with_part(dim.into(), start.into()..end.into(), Distribution::Constant { value: 1.0 });
@@ -54,8 +54,6 @@ fuzz_target!(|request: Request| {
     assert_eq!(sliced.shape().iter().product::<u64>(), sliced.len());
     let (front, back) = sliced.split_at(request.split.into());
     assert_eq!(front.len() + back.len(), sliced.len());
-    let all = fill.range();
-    assert_eq!(sliced.clip(all), sliced.clip(0..u64::MAX));
     if sliced.len() > 4096 {
         return;
     }

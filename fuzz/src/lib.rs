@@ -22,7 +22,7 @@ pub fn reads_back<T: std::str::FromStr<Err = fanin::Error> + Display + PartialEq
 
 /// The mean and the deviation of what can be drawn are numbers, and where they can be.
 pub fn moments(distribution: &Distribution) {
-    if Fill::new(distribution, Stream::numbered(0, 0), Dtype::F32, 0..0).is_err() {
+    if distribution.fill_range(0..0, Stream::numbered(0, 0), Dtype::F32).is_err() {
         return;
     }
     let (mean, std) = (distribution.mean(), distribution.std());
@@ -44,7 +44,7 @@ pub fn draw(distribution: &Distribution, number: u64, start: u64, length: u64) {
     ] {
         let native = stream == Stream::numbered(number, 0);
         let values = |dtype| {
-            let fill = Fill::new(distribution, stream, dtype, start..start.saturating_add(length))
+            let fill = distribution.fill_range(start..start.saturating_add(length), stream, dtype)
                 .inspect_err(|error| message(error, 0))
                 .ok()?;
             Some(match dtype {
@@ -72,7 +72,7 @@ fn drawn<T: Element + Into<f64>>(fill: &Fill, distribution: &Distribution, nativ
     let values = draw(fill);
 
     let (range, third) = (fill.range(), fill.len() / 3);
-    let part = fill.part(range.start + third..range.end - third).expect("a part of the fill");
+    let part = fill.elements(range.start + third..range.end - third).expect("a part of the fill");
     let within = third as usize..values.len() - third as usize;
     assert!(
         bytemuck::cast_slice::<T, u8>(&draw(&part)) == bytemuck::cast_slice::<T, u8>(&values[within]),

@@ -16,7 +16,7 @@ const HALF_PI: [f64; 3] = [
     7_426_527_562_416_238.0 / (1u128 << 110) as f64,
 ];
 /// The largest angle of which sine and cosine are worked out.
-pub(crate) const LARGEST_ANGLE: f64 = 16_777_216.0;
+pub(crate) const MAX_ANGLE: f64 = 16_777_216.0;
 
 /// e^x: 2^k e^r with |r| <= ln(2) / 2, and the series of e^r.
 pub(crate) fn exp(x: f64) -> f64 {
@@ -118,7 +118,7 @@ fn series(x: f64) -> f64 {
 
 /// The sine so many quarter turns further on: x = k pi / 2 + r with |r| <= pi / 4, and the series of r. W. J. Cody, W. Waite, as above.
 fn sine_after(quarters: i64, x: f64) -> f64 {
-    if x.is_nan() || x.abs() > LARGEST_ANGLE {
+    if x.is_nan() || x.abs() > MAX_ANGLE {
         return f64::NAN;
     }
     let k = (x / (HALF_PI[0] + HALF_PI[1]) + 0.5).floor();
@@ -219,13 +219,13 @@ mod tests {
             (1..=40).chain([12_345, 1 << 20, 21_361_414]).map(|i| f64::from(i) * (HALF_PI[0] + HALF_PI[1]) / 2.0);
         let mut angles: Vec<f64> = eighths.flat_map(|x| [x.next_down(), x, x.next_up(), -x]).collect();
         angles.extend((1..=60).map(|i| f64::from(i) * 1234.567));
-        angles.extend([99_999.0, LARGEST_ANGLE, LARGEST_ANGLE.next_up()]);
+        angles.extend([99_999.0, MAX_ANGLE, MAX_ANGLE.next_up()]);
         for (name, function) in NAMED {
             let more = if is_of_angles(name) { &angles[..] } else { &[] };
             for &x in arguments.iter().chain(more) {
                 let value = function(x);
                 // NaN has many words.
-                let is_outside = if is_of_angles(name) { x.abs() > LARGEST_ANGLE } else { name == "ln" && x < 0.0 };
+                let is_outside = if is_of_angles(name) { x.abs() > MAX_ANGLE } else { name == "ln" && x < 0.0 };
                 assert_eq!(value.is_nan(), is_outside, "{name}({x:e})");
                 if !value.is_nan() {
                     writeln!(text, "{name} {:016x} {:016x}", x.to_bits(), value.to_bits()).unwrap();
@@ -263,7 +263,7 @@ mod tests {
         let others: [Function; 7] = [libm::exp, libm::expm1, libm::erf, libm::erfc, libm::log, libm::sin, libm::cos];
         for ((name, function), other) in NAMED.into_iter().zip(others) {
             let at = |x: f64| {
-                let is_too_large = is_of_angles(name) && x.abs() > LARGEST_ANGLE;
+                let is_too_large = is_of_angles(name) && x.abs() > MAX_ANGLE;
                 let (ours, theirs) = (function(x), if is_too_large { f64::NAN } else { other(x) });
                 let near = (ours - theirs).abs() <= 2e-15 * theirs.abs() + f64::from_bits(1);
                 let none = ours.is_nan() && theirs.is_nan();

@@ -10,7 +10,7 @@ use crate::fill::Span;
 use crate::kernel::{Piece, Sampler, Source, TILE, Twin, WORTHWHILE};
 use crate::{Dtype, Element, Error, ErrorKind, Fill, threads};
 
-pub(crate) mod orthogonal;
+mod orthogonal;
 
 /// Below this many elements a second thread costs more than it saves.
 const ELEMENTS_PER_THREAD: u64 = 1 << 18;
@@ -152,7 +152,7 @@ fn zeroed<T: bytemuck::Zeroable>(len: u64, fill: &Fill) -> Result<Vec<T>, Error>
 /// ```
 /// # use fanin::{Distribution, Dtype, Fill, Stream, cpu};
 /// # let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
-/// let fill = Fill::new(&normal, Stream::numbered(0, 0), Dtype::F32, 0..4)?;
+/// let fill = normal.fill_range(0..4, Stream::numbered(0, 0), Dtype::F32)?;
 /// let mut values = [0f32; 4];
 /// cpu::fill_with_threads(&fill, &mut values, 1)?;
 /// # Ok::<(), fanin::Error>(())

@@ -17,11 +17,9 @@ use std::ops::Range;
 use multiversion::multiversion;
 
 use crate::arithmetic::math::inverse_sqrt;
-use crate::kernel::{Generator, Normal, Orthogonal, Piece, normal};
-use crate::{Dtype, Element, Error, ErrorKind, Fill, Stream, threads};
+use crate::kernel::{BLOCK, Generator, Geometry, Normal, Orthogonal, Piece, normal};
+use crate::{Element, Error, ErrorKind, Fill, Stream, threads};
 
-/// Reflections of a block, and the lanes that a sum is shared out among.
-pub(crate) const BLOCK: usize = 32;
 /// Vectors that a thread works on at once, where they are short: each time it draws the reflections anew.
 const VECTORS: usize = 512;
 /// Bytes of a thread's vectors, where they are long.
@@ -57,7 +55,13 @@ pub(super) fn fill<T: Element>(
             let parts = (0..threads).zip(vectors.chunks_mut(share * geometry.padded));
             threads::share(threads, parts.collect(), |(thread, vectors)| {
                 let numbers: Vec<u32> = numbers.iter().copied().skip(thread).step_by(threads).collect();
-                geometry.draw(fill.stream, *number, &numbers, &mut vectors[..numbers.len() * geometry.padded]);
+                geometry.draw(
+                    &orthogonal.unit,
+                    fill.stream,
+                    *number,
+                    &numbers,
+                    &mut vectors[..numbers.len() * geometry.padded],
+                );
             });
             let panel = Panel { numbers, vectors: &vectors, padded: geometry.padded, share, threads };
             for row in of_matrix.clone() {
@@ -158,26 +162,6 @@ fn place<T: Element>(orthogonal: &Orthogonal, panel: &Panel<'_>, place: &Row, el
     }
 }
 
-impl Orthogonal {
-    /// A coordinate of a vector of length 1 as it is drawn, but for rounding to the dtype.
-    fn value(&self, x: f32) -> f32 {
-        let y = self.gain * x;
-        let y = if y < -self.last { -self.last } else { y };
-        if y > self.last { self.last } else { y }
-    }
-}
-
-/// The sizes of one matrix.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Geometry {
-    /// The number of vectors.
-    pub count: usize,
-    /// The length of each.
-    pub len: usize,
-    /// The same, up to whole lanes.
-    pub padded: usize,
-}
-
 /// 32 reflections.
 struct Block {
     /// The first one's number, which is its first coordinate's, too.
@@ -192,24 +176,8 @@ struct Block {
 }
 
 impl Geometry {
-    pub fn new(orthogonal: &Orthogonal) -> Geometry {
-        let matrix = orthogonal.matrix;
-        let len = matrix.longer() as usize;
-        Geometry { count: matrix.shorter() as usize, len, padded: len.next_multiple_of(BLOCK) }
-    }
-
-    /// Elements of the stream from one normal vector to the next, whole blocks of four.
-    pub const fn stride(&self) -> u64 {
-        (self.len as u64).next_multiple_of(4)
-    }
-
-    /// The first of the stream's elements that reflection `first` of a matrix is made of.
-    pub const fn normals(&self, matrix: u64, first: usize) -> u64 {
-        (matrix * self.count as u64 + first as u64) * self.stride()
-    }
-
     /// Draws vectors of a matrix, in rising order.
-    fn draw(&self, stream: Stream, matrix: u64, numbers: &[u32], vectors: &mut [f32]) {
+    fn draw(&self, unit: &Normal, stream: Stream, matrix: u64, numbers: &[u32], vectors: &mut [f32]) {
         vectors.fill(0.0);
         let Some(&last) = numbers.last() else { return };
         let generator = Generator::new(stream);
@@ -217,7 +185,7 @@ impl Geometry {
         let (v, t, signs) = (vec![0.0; BLOCK * stride], [[0.0; BLOCK]; BLOCK], [0.0; BLOCK]);
         let (mut block, mut spare) = (Block { first: 0, v, stride, t, signs }, vec![0.0; self.padded]);
         for number in (0..=last as usize / BLOCK).rev() {
-            self.reflections(matrix, number * BLOCK, &generator, &mut block);
+            self.reflections(unit, matrix, number * BLOCK, &generator, &mut block);
             let from = numbers.partition_point(|&c| (c as usize) < block.first);
             for (&c, vector) in numbers.iter().zip(vectors.chunks_exact_mut(self.padded)).skip(from) {
                 if (c as usize) < block.first + BLOCK {
@@ -229,19 +197,15 @@ impl Geometry {
     }
 
     /// A block's reflections.
-    fn reflections(&self, matrix: u64, first: usize, generator: &Generator, block: &mut Block) {
+    fn reflections(&self, unit: &Normal, matrix: u64, first: usize, generator: &Generator, block: &mut Block) {
         block.first = first;
         block.v.fill(0.0);
         let count = BLOCK.min(self.count - first);
-        // N(0, 1) in f32.
-        let Ok(Some(Normal { line: unit })) = Normal::new(0.0, 1.0, Dtype::F32) else {
-            return;
-        };
         for j in 0..count {
             let (row, pivot) = (&mut block.v[j * block.stride..][..self.len], first + j);
             let start = self.normals(matrix, first + j);
             let range = start + first as u64..start + self.len as u64;
-            normal::fill(&unit, generator, Piece { range, elements: &mut row[first..], past_cache: false });
+            normal::fill(&unit.line, generator, Piece { range, elements: &mut row[first..], past_cache: false });
             row[first..pivot].fill(0.0);
             let square =
                 dot(&block.v[j * block.stride..][first..self.padded], &block.v[j * block.stride..][first..self.padded]);

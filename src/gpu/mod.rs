@@ -123,8 +123,8 @@ pub struct GpuFiller {
 /// let filler = GpuFiller::new(&device, &queue)?;
 /// let arena = filler.create_buffer("arena", 3000, wgpu::BufferUsages::STORAGE)?;
 /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-/// let weight = Fill::new(&normal, Stream::named(0, "weight"), Dtype::BF16, 0..1000)?;
-/// let bias = Fill::new(&Distribution::Constant { value: 0.0 }, Stream::named(0, "bias"), Dtype::F32, 0..250)?;
+/// let weight = normal.fill_range(0..1000, Stream::named(0, "weight"), Dtype::BF16)?;
+/// let bias = (Distribution::Constant { value: 0.0 }).fill_range(0..250, Stream::named(0, "bias"), Dtype::F32)?;
 /// let targets = [Target::new(&weight, &arena, 0), Target::new(&bias, &arena, 2000)];
 /// let mut encoder = device.create_command_encoder(&Default::default());
 /// filler.record_all(&mut encoder, &targets)?;
@@ -229,7 +229,7 @@ impl GpuFiller {
     /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
     /// # let filler = GpuFiller::new(&device, &queue)?;
     /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    /// let fill = Fill::new(&normal, Stream::numbered(0, 0), Dtype::BF16, 0..1 << 20)?;
+    /// let fill = normal.fill_range(0..1 << 20, Stream::numbered(0, 0), Dtype::BF16)?;
     /// filler.prepare([&fill])?;
     /// # Ok::<(), fanin::Error>(())
     /// ```
@@ -325,7 +325,7 @@ impl GpuFiller {
     /// # let (device, queue) = pollster::block_on(adapter.request_device(&Default::default())).unwrap();
     /// # let buffer = |usage| device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 64, usage, mapped_at_creation: false });
     /// # let filler = GpuFiller::new(&device, &queue)?;
-    /// # let fill = Fill::new(&Distribution::Constant { value: 1.0 }, Stream::numbered(0, 0), Dtype::F32, 0..16)?;
+    /// # let fill = (Distribution::Constant { value: 1.0 }).fill_range(0..16, Stream::numbered(0, 0), Dtype::F32)?;
     /// let mut encoder = device.create_command_encoder(&Default::default());
     /// filler.record(&mut encoder, &fill, &buffer(wgpu::BufferUsages::STORAGE), 0)?;
     ///
@@ -408,7 +408,7 @@ impl GpuFiller {
     /// # let usage = wgpu::BufferUsages::STORAGE;
     /// # let arena = device.create_buffer(&wgpu::BufferDescriptor { label: None, size: 1 << 20, usage, mapped_at_creation: false });
     /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    /// let fill = Fill::new(&normal, Stream::named(0, "weight"), Dtype::F32, 0..1 << 18)?;
+    /// let fill = normal.fill_range(0..1 << 18, Stream::named(0, "weight"), Dtype::F32)?;
     /// GpuFiller::new(&device, &queue)?.submit_all(&[Target::new(&fill, &arena, 0)])?;
     /// # Ok::<(), fanin::Error>(())
     /// ```

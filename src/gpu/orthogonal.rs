@@ -9,17 +9,16 @@ use super::recording::{Dispatch, Step};
 use super::reflections::{KERNELS, Panel, Work, tables, works};
 use super::slot::Slot;
 use super::tables::of_vectors;
-use super::windows::{Limits, Split, Window, plan};
-use crate::cpu::orthogonal::{BLOCK, Geometry};
+use super::windows::{Cutter, Limits, Window, plan};
 use crate::kernel::table::{HEAD, Rows};
-use crate::kernel::{Orthogonal, Sampler, Twin};
+use crate::kernel::{BLOCK, Geometry, Orthogonal, Sampler, Twin};
 use crate::matrix::Taps;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Matrix, Stream};
 
 /// Bytes of the vectors that are worked on at once, where a device binds so many.
-const MOST: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 /// Places are counted by workgroups in two dimensions.
-const MOST_PLACES: u64 = 1 << 14;
+const MAX_PLACES: u64 = 1 << 14;
 
 /// Scratch memory, which each block and each part of a matrix uses again.
 #[derive(Clone, Copy)]
@@ -91,10 +90,10 @@ pub(super) fn check(orthogonal: &Orthogonal, limits: &Limits) -> Result<(Geometr
 
 /// The number of vectors that are worked on at once.
 fn places(geometry: &Geometry, limits: &Limits) -> u64 {
-    let most = MOST.min(limits.binding()) / 4;
+    let most = MAX_BYTES.min(limits.binding()) / 4;
     let by_vectors = (most - HEAD as u64) / geometry.padded as u64;
     let by_lanes = most / (BLOCK * BLOCK) as u64;
-    by_vectors.min(by_lanes).min(MOST_PLACES).min(geometry.count as u64)
+    by_vectors.min(by_lanes).min(MAX_PLACES).min(geometry.count as u64)
 }
 
 /// The elements of some orthogonal matrices that a fill has, on their way to where it goes.
@@ -102,7 +101,7 @@ pub(super) struct Job<'a> {
     rounding: Rounding,
     orthogonal: &'a Orthogonal,
     geometry: Geometry,
-    split: Split<'a>,
+    cutter: Cutter<'a>,
     buffer: Slot,
     offset: u64,
     /// The runs, in the order of matrices.
@@ -121,7 +120,7 @@ pub(super) fn programs(rounding: Rounding) -> Result<Vec<Program>, Error> {
 }
 
 /// The largest number of blocks of reflections that are recorded at once.
-const MOST_BLOCKS: usize = 1 << 14;
+const MAX_BLOCKS: usize = 1 << 14;
 
 impl<'a> Job<'a> {
     /// The job for a fill that goes to this byte offset of a buffer of so many bytes.
@@ -135,15 +134,15 @@ impl<'a> Job<'a> {
         let (geometry, places) = check(orthogonal, limits)?;
         let runs = runs(fill, orthogonal);
         let panels = panels(&runs, &orthogonal.matrix, places);
-        let split = Split { fill, buffer_size, limits };
-        Ok(Job { rounding, orthogonal, geometry, split, buffer, offset, runs, panels })
+        let cutter = Cutter { fill, buffer_size, limits };
+        Ok(Job { rounding, orthogonal, geometry, cutter, buffer, offset, runs, panels })
     }
 
     /// A check that its steps are few enough to be recorded at once.
     pub fn check_at_once(&self) -> Result<(), Error> {
         let blocks: usize = self.panels.iter().map(|panel| panel.blocks()).sum();
-        if blocks > MOST_BLOCKS {
-            let allowed = format!("at most {MOST_BLOCKS} in one recording; submit_all makes several");
+        if blocks > MAX_BLOCKS {
+            let allowed = format!("at most {MAX_BLOCKS} in one recording; submit_all makes several");
             let thing = "how many blocks of 32 reflections an orthogonal matrix takes";
             return Err(Error::new(ErrorKind::Shape, thing, blocks, allowed));
         }
@@ -251,9 +250,9 @@ impl Job<'_> {
             let tables = tables(geometry, panel, block);
             let first = geometry.normals(panel.matrix, block * BLOCK);
             let range = first..first + u64::from(tables[0].count) * geometry.stride();
-            let normals = Fill::new(&UNIT, self.split.fill.stream, Dtype::F32, range)?;
+            let normals = UNIT.fill_range(range, self.cutter.fill.stream, Dtype::F32)?;
             let mut batches = Batches::default();
-            for window in plan(&normals, 4 * BLOCK as u64 * geometry.stride(), 0, self.split.limits)? {
+            for window in plan(&normals, 4 * BLOCK as u64 * geometry.stride(), 0, self.cutter.limits)? {
                 batches.add(&Scratch::Normals.slot(), &window);
             }
             steps.extend(batches.dispatches(*rounding));
@@ -273,7 +272,7 @@ impl Job<'_> {
 
     /// The dispatches that put a panel's vectors where their elements are.
     fn windows(&self, panel: &Panel) -> Vec<Window> {
-        let (matrix, dtype) = (&self.orthogonal.matrix, self.split.fill.dtype());
+        let (matrix, dtype) = (&self.orthogonal.matrix, self.cutter.fill.dtype());
         let outside = match matrix.taps() {
             Taps::Outside { count, tap } => panel.matrix * count + tap,
             _ => panel.matrix,
@@ -287,7 +286,7 @@ impl Job<'_> {
                 if !part.is_empty() {
                     let offset = self.offset + dtype.bytes(at + part.start - range.start);
                     let table = (Scratch::Vectors.slot(), rows);
-                    self.split.span(&sampler, part, offset, Some(table), &mut windows);
+                    self.cutter.span(&sampler, part, offset, Some(table), &mut windows);
                 }
             };
             let within = |from: u64, to: u64| from.max(range.start)..to.min(range.end).max(from.max(range.start));

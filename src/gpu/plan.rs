@@ -75,11 +75,11 @@ impl GpuFiller {
             let prove_orthogonal =
                 |target: &Target<'_>| unproved.map_or_else(|| self.prove_orthogonal(target.fill.dtype()), Ok);
             let rounding = last.map(prove_orthogonal).transpose()?;
-            let mut parts = first.iter().flat_map(|target| parts(target, most)).peekable();
+            let mut parts = first.iter().flat_map(|target| pieces(target, most)).peekable();
             while parts.peek().is_some() {
                 let group = group(&mut parts, most);
                 let mut batches = Batches::default();
-                for Part { fill, buffer, offset } in &group {
+                for Piece { fill, buffer, offset } in &group {
                     let slot = given.slot(buffer);
                     for window in windows::plan(fill, buffer.size(), *offset, &self.limits)? {
                         batches.add(&slot, &window);
@@ -109,10 +109,10 @@ impl GpuFiller {
 }
 
 /// The next parts that are drawn together, at least one.
-fn group<'a>(parts: &mut Peekable<impl Iterator<Item = Part<'a>>>, most: Option<u64>) -> Vec<Part<'a>> {
+fn group<'a>(parts: &mut Peekable<impl Iterator<Item = Piece<'a>>>, most: Option<u64>) -> Vec<Piece<'a>> {
     let Some(most) = most else { return parts.collect() };
     let (mut elements, mut runs, mut group) = (0, 0, Vec::new());
-    while let Some(Part { fill, .. }) = parts.peek() {
+    while let Some(Piece { fill, .. }) = parts.peek() {
         let full = fill.len() > most - elements || fill.most_spans() > RUNS_PER_GROUP.saturating_sub(runs);
         if full && !group.is_empty() {
             break;
@@ -125,13 +125,13 @@ fn group<'a>(parts: &mut Peekable<impl Iterator<Item = Part<'a>>>, most: Option<
 }
 
 /// Some of a target's elements.
-pub(super) struct Part<'a> {
+pub(super) struct Piece<'a> {
     pub fill: Cow<'a, Fill>,
     pub buffer: &'a Buffer,
     pub offset: u64,
 }
 
-impl Part<'_> {
+impl Piece<'_> {
     pub fn target(&self) -> Target<'_> {
         Target { fill: &self.fill, buffer: self.buffer, offset: self.offset }
     }
@@ -139,10 +139,10 @@ impl Part<'_> {
 
 /// A target in parts of at most so many elements, a tile or more, and of few runs; where elements follow one another, they are cut
 /// where tiles begin. As it is, where there is no most.
-pub(super) fn parts<'a>(target: &Target<'a>, most: Option<u64>) -> impl Iterator<Item = Part<'a>> + use<'a> {
+pub(super) fn pieces<'a>(target: &Target<'a>, most: Option<u64>) -> impl Iterator<Item = Piece<'a>> + use<'a> {
     let Target { fill, buffer, offset } = *target;
     let is_drawn = fill.samplers().any(Twin::is_drawn_by_host);
-    let most = most.map(|most| if is_drawn { most.min(tables::MOST_DRAWN) } else { most });
+    let most = most.map(|most| if is_drawn { most.min(tables::MAX_DRAWN) } else { most });
     let (mut rest, mut offset) = ((!fill.is_empty()).then_some(Cow::Borrowed(fill)), offset);
     std::iter::from_fn(move || {
         let left = rest.take()?;
@@ -154,7 +154,7 @@ pub(super) fn parts<'a>(target: &Target<'a>, most: Option<u64>) -> impl Iterator
             rest = Some(Cow::Owned(after));
             Cow::Owned(fill)
         };
-        let part = Part { offset, buffer, fill };
+        let part = Piece { offset, buffer, fill };
         offset += part.fill.byte_len();
         Some(part)
     })

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use super::batches::Batches;
 use super::features::Rounding;
 use super::kernels::{Variant, Writes};
-use super::plan::{Given, parts};
+use super::plan::{Given, pieces};
 use super::run::Run;
 use super::self_test::{Check, Known, SelfTest, known_answers};
 use super::windows;
@@ -136,7 +136,7 @@ impl GpuFiller {
     fn drawn_by(&self, variant: Variant, rounding: Rounding, known: &Known) -> Result<Check, Error> {
         let range = known.fill.range();
         // From a tile's first element on, whole workgroups are written as such.
-        let fill = known.fill.part(range.start.next_multiple_of(TILE)..range.end)?;
+        let fill = known.fill.elements(range.start.next_multiple_of(TILE)..range.end)?;
         let size = fill.dtype().size();
         let (place, most) = match variant.writes {
             Writes::Words => (0, TILE),
@@ -148,7 +148,7 @@ impl GpuFiller {
         let buffer = self.scratch(fill.byte_len() + offset)?;
         let given = Given::new([&buffer]);
         let (mut batches, mut written) = (Batches::default(), Vec::new());
-        for part in parts(&Target::new(&fill, &buffer, offset), Some(most)) {
+        for part in pieces(&Target::new(&fill, &buffer, offset), Some(most)) {
             let windows = windows::plan(&part.fill, buffer.size(), part.offset, &self.limits)?;
             for window in windows.iter().filter(|window| window.variant == variant) {
                 batches.add(&given.slot(&buffer), window);
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(proved(), 1);
         // A mean that f32 does not hold, of a deviation so small that there is a unit: no known answer asks for both.
         let odd = Distribution::Normal { mean: 1e-20 / 3.0, std: 1e-21 };
-        let odd = Fill::new(&odd, Stream::numbered(1, 2), Dtype::F32, 0..4096).unwrap();
+        let odd = odd.fill_range(0..4096, Stream::numbered(1, 2), Dtype::F32).unwrap();
         let asks = odd.sampler.numbers().asks;
         assert!(known_answers().unwrap().all(|known| known.fill.sampler.numbers().asks != asks));
         submit(&odd, 4).unwrap();
@@ -365,7 +365,7 @@ mod tests {
             assert!(refused.contains(&kernel), "{kernel:?}, of {refused:?}");
         }
         let uniform = Distribution::Uniform { low: -0.3, high: 0.7 };
-        let fill = Fill::new(&uniform, Stream::numbered(1, 2), Dtype::F32, 0..4096).unwrap();
+        let fill = uniform.fill_range(0..4096, Stream::numbered(1, 2), Dtype::F32).unwrap();
         let buffer = buffer(&filler, &fill, 0);
         filler.submit(&fill, &buffer, 0).unwrap();
         assert_eq!(filler.read_back(&buffer).unwrap(), cpu::bytes(&fill).unwrap());
@@ -399,7 +399,7 @@ mod tests {
     fn nothing_is_drawn_by_a_pipeline_that_is_refused() {
         let filler = filler();
         let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-        let fill = Fill::new(&normal, Stream::numbered(1, 2), Dtype::F16, 0..4096).unwrap();
+        let fill = normal.fill_range(0..4096, Stream::numbered(1, 2), Dtype::F16).unwrap();
         let variant = windows::variant(&fill.sampler, Dtype::F16, Writes::Blocks);
         filler.engine.exchange(variant, ByGuards, Kernel::Uniform);
         let buffer = buffer(&filler, &fill, 0);

@@ -6,8 +6,8 @@ use bytemuck::{Pod, Zeroable};
 
 #[cfg(test)]
 use super::features::Rounding;
-use crate::cpu::orthogonal::{BLOCK, Geometry};
 use crate::kernel::table::HEAD;
+use crate::kernel::{BLOCK, Geometry};
 
 /// The parameters of a kernel, in the order of `Params` in the shader.
 #[derive(Clone, Copy, Debug, Default, Pod, Zeroable)]

@@ -6,7 +6,7 @@ use wgpu::{Buffer, BufferUsages};
 use super::batches::Batches;
 use super::features::Rounding;
 use super::kernels::Variant;
-use super::plan::{Given, Part, parts};
+use super::plan::{Given, Piece, pieces};
 use super::run::Run;
 use super::{GpuFiller, Target, windows};
 use crate::kernel::{Sampler, Twin, Words};
@@ -185,7 +185,7 @@ fn known_fills() -> Result<Vec<Known>, Error> {
                 if start % 4 == 2 && !both {
                     continue;
                 }
-                let fill = Fill::new(&distribution, stream, dtype, start..start + elements(dtype))?;
+                let fill = distribution.fill_range(start..start + elements(dtype), stream, dtype)?;
                 fills.push(Known { distribution, fill, most });
             }
         }
@@ -284,8 +284,8 @@ impl GpuFiller {
 
     /// Draws a target in parts of at most so many elements by pipelines that nobody has proved.
     pub(super) fn submit_unproved(&self, target: &Target<'_>, most: u64, rounding: Rounding) -> Result<(), Error> {
-        let parts: Vec<_> = parts(target, Some(most)).collect();
-        let targets: Vec<_> = parts.iter().map(Part::target).collect();
+        let parts: Vec<_> = pieces(target, Some(most)).collect();
+        let targets: Vec<_> = parts.iter().map(Piece::target).collect();
         let given = Given::new([target.buffer]);
         let steps = self.at_once(&targets, &given, Some(rounding))?;
         Run::new(&self.engine, given.buffers()).submit(steps, u64::MAX)
@@ -300,7 +300,7 @@ impl GpuFiller {
         rounding: Rounding,
     ) -> Result<[u32; 4], Error> {
         let zero = Distribution::Constant { value: 0.0 };
-        let mut fill = Fill::new(&zero, stream, Dtype::F32, 0..4)?;
+        let mut fill = zero.fill_range(0..4, stream, Dtype::F32)?;
         fill.sampler = sampler;
         let buffer = self.scratch(16)?;
         let (given, mut batches) = (Given::new([&buffer]), Batches::default());

@@ -4,7 +4,7 @@ use crate::kernel::table::{ANY, HEAD, Rows, Table, tap};
 use crate::{Error, ErrorKind, Matrix};
 
 /// The largest number of values that the host draws for a recording.
-pub(super) const MOST_DRAWN: u64 = 1 << 22;
+pub(super) const MAX_DRAWN: u64 = 1 << 22;
 
 /// The table of the values of elements from this one on, each in its place.
 pub(super) fn of_values(first: u64, values: &[f32]) -> Table {
@@ -14,10 +14,10 @@ pub(super) fn of_values(first: u64, values: &[f32]) -> Table {
 }
 
 pub(super) fn check_drawn(elements: u64) -> Result<(), Error> {
-    if elements <= MOST_DRAWN {
+    if elements <= MAX_DRAWN {
         return Ok(());
     }
-    let allowed = format!("at most {MOST_DRAWN} in one recording; submit_all makes several");
+    let allowed = format!("at most {MAX_DRAWN} in one recording; submit_all makes several");
     Err(Error::new(ErrorKind::Shape, "how many values the host draws for the device", elements, allowed))
 }
 

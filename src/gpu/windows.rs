@@ -29,7 +29,7 @@ pub(super) const ROWS: usize = 28;
 const MAX_WINDOW: u64 = 1 << 30;
 
 /// The largest number of runs of elements that are recorded of one fill: each has parameters of its own.
-const MOST_RUNS: u64 = 1 << 20;
+const MAX_RUNS: u64 = 1 << 20;
 
 /// The parameters of a dispatch, in the order of `Params` in `shaders/params.wgsl`.
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
@@ -136,8 +136,8 @@ impl Limits {
 
 /// The dispatches that write `fill` at `offset` into a buffer of this size, if they are few enough for one recording.
 pub(super) fn plan(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
-    if fill.most_spans() > MOST_RUNS {
-        let allowed = format!("at most {MOST_RUNS} in one recording; submit_all makes several");
+    if fill.most_spans() > MAX_RUNS {
+        let allowed = format!("at most {MAX_RUNS} in one recording; submit_all makes several");
         return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
     }
     if fill.samplers().any(Twin::is_drawn_by_host) {
@@ -186,20 +186,20 @@ pub(super) fn split(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits)
             _ => (sampler, known.entry(std::ptr::from_ref(sampler)).or_insert_with(|| sampler.table()).clone()),
         };
         let table = table.map(|Table { words, rows }| (Slot::Words(words), rows));
-        Split { fill, buffer_size, limits }.span(sampler, range, offset, table, &mut windows);
+        Cutter { fill, buffer_size, limits }.span(sampler, range, offset, table, &mut windows);
         offset += fill.dtype().bytes(len);
     }
     windows
 }
 
 /// A fill, and the buffer and the device that it is for.
-pub(super) struct Split<'a> {
+pub(super) struct Cutter<'a> {
     pub fill: &'a Fill,
     pub buffer_size: u64,
     pub limits: &'a Limits,
 }
 
-impl Split<'_> {
+impl Cutter<'_> {
     /// The dispatches that write elements that follow one another, drawn by this.
     pub fn span(
         &self,
@@ -209,7 +209,7 @@ impl Split<'_> {
         table: Option<(Slot, Rows)>,
         windows: &mut Vec<Window>,
     ) {
-        let Split { fill, buffer_size, limits } = *self;
+        let Cutter { fill, buffer_size, limits } = *self;
         let size = fill.dtype().size();
         // One binding of the whole buffer, where that may be, serves all that is written to it.
         let whole = buffer_size <= limits.binding;
@@ -274,7 +274,7 @@ impl Split<'_> {
                         stride,
                         phase,
                         sign: 1 << 31,
-                        place: table.as_ref().map_or([0; 2], |(_, rows)| rows.of(first)),
+                        place: table.as_ref().map_or([0; 2], |(_, rows)| rows.place(first)),
                         numbers: sampler.numbers(),
                     },
                     workgroups: workgroups as u32,
@@ -320,7 +320,7 @@ mod tests {
                         if offset % dtype.size() != 0 {
                             continue;
                         }
-                        let fill = Fill::new(&distribution, Stream::numbered(0, 0), dtype, start..start + len).unwrap();
+                        let fill = distribution.fill_range(start..start + len, Stream::numbered(0, 0), dtype).unwrap();
                         let size = offset + len * dtype.size();
                         let windows = split(&fill, size.next_multiple_of(4), offset, &limits);
                         let mut next = start;
@@ -358,7 +358,7 @@ mod tests {
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
         for dtype in [Dtype::F32, Dtype::BF16] {
             let (size, offset) = (dtype.size(), (1 << 35) + 12);
-            let fill = Fill::new(&normal, Stream::numbered(0, 0), dtype, 5..100_000).unwrap();
+            let fill = normal.fill_range(5..100_000, Stream::numbered(0, 0), dtype).unwrap();
             let mut words = offset / 4;
             for window in split(&fill, 1 << 36, offset, &limits).iter().filter(|window| window.params.phase == 0) {
                 // 16-bit neighbours may share one.
@@ -374,7 +374,7 @@ mod tests {
         let limits = Limits::new(&wgpu::Limits::defaults()).unwrap();
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
         let len = (1 << 33) + 3;
-        let fill = Fill::new(&normal, Stream::numbered(0, 0), Dtype::F32, 7..7 + len).unwrap();
+        let fill = normal.fill_range(7..7 + len, Stream::numbered(0, 0), Dtype::F32).unwrap();
         let windows = split(&fill, len * 4 + 12, 12, &limits);
         let drawn: u64 = windows.iter().map(|w| u64::from(w.params.end - w.params.start)).sum();
         assert_eq!(drawn, len);

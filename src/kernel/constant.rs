@@ -3,7 +3,7 @@
 use super::lanes::{BATCH, Piece, fill_units};
 use super::line::fits;
 use super::numbers::{Kernel, Numbers};
-use super::twin::{Source, Twin};
+use super::twin::{RandomWords, Source, Twin};
 use crate::{Dtype, Element, Error};
 
 /// The texts of `shaders/` that are the kernel's own.
@@ -48,8 +48,8 @@ impl Twin for Constant {
         1
     }
 
-    fn is_random(&self) -> bool {
-        false
+    fn words(&self) -> RandomWords {
+        RandomWords::None
     }
 
     fn fill<T: Element>(&self, _: &mut Source, piece: Piece<'_, T>) {

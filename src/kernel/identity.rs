@@ -6,7 +6,7 @@ use super::line::fits;
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::Table;
-use super::twin::{Source, Twin};
+use super::twin::{RandomWords, Source, Twin};
 #[cfg(feature = "gpu")]
 use crate::matrix::Taps;
 use crate::structure::outputs_and_inputs;
@@ -63,8 +63,8 @@ impl Twin for Identity {
         1
     }
 
-    fn is_random(&self) -> bool {
-        false
+    fn words(&self) -> RandomWords {
+        RandomWords::None
     }
 
     fn fill<T: Element>(&self, _: &mut Source, piece: Piece<'_, T>) {

@@ -42,13 +42,13 @@ pub(crate) use normal::Normal;
 #[cfg(feature = "gpu")]
 pub(crate) use numbers::Kernel;
 pub(crate) use numbers::Numbers;
-pub(crate) use orthogonal::Orthogonal;
+pub(crate) use orthogonal::{BLOCK, Geometry, Orthogonal};
 pub(crate) use past_cache::WORTHWHILE;
 pub(crate) use sparse::Sparse;
 pub(crate) use tensorflow::TensorFlow;
 pub(crate) use torch::Torch;
 pub(crate) use truncated_normal::TruncatedNormal;
-pub(crate) use twin::{Source, Twin};
+pub(crate) use twin::{RandomWords, Source, Twin};
 pub(crate) use uniform::Uniform;
 pub(crate) use values::Values;
 pub(crate) use words::Words;
@@ -95,8 +95,12 @@ macro_rules! samplers {
                 match self { $(Sampler::$kernel(n) => n.unit(),)* }
             }
 
-            fn is_random(&self) -> bool {
-                match self { $(Sampler::$kernel(n) => n.is_random(),)* }
+            fn words(&self) -> RandomWords {
+                match self { $(Sampler::$kernel(n) => n.words(),)* }
+            }
+
+            fn efficient_len(&self) -> u64 {
+                match self { $(Sampler::$kernel(n) => n.efficient_len(),)* }
             }
 
             fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {

@@ -23,20 +23,20 @@ impl Norms {
     pub fn draw(&self, stream: Stream, dtype: Dtype, range: Range<u64>, mut next: impl FnMut(f64)) {
         let mut source = Source::new(stream);
         if self.columns <= AT_ONCE {
-            let all = self.of(0..self.columns, &mut source, dtype);
+            let all = self.norms(0..self.columns, &mut source, dtype);
             return range.for_each(|element| next(all[(element % self.columns) as usize]));
         }
         let mut at = range.start;
         while at < range.end {
             let first = at % self.columns;
             let count = (range.end - at).min(self.columns - first).min(AT_ONCE);
-            self.of(first..first + count, &mut source, dtype).into_iter().for_each(&mut next);
+            self.norms(first..first + count, &mut source, dtype).into_iter().for_each(&mut next);
             at += count;
         }
     }
 
     /// The norms of some columns: of elements as the dtype has them, whose squares are added row by row.
-    fn of(&self, columns: Range<u64>, source: &mut Source, dtype: Dtype) -> Vec<f64> {
+    fn norms(&self, columns: Range<u64>, source: &mut Source, dtype: Dtype) -> Vec<f64> {
         let count = columns.end - columns.start;
         // Rows of all columns follow one another.
         let (runs, len) = if count == self.columns { (1, self.rows * count) } else { (self.rows, count) };

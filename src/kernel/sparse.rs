@@ -6,7 +6,7 @@ use super::normal::{self, Normal};
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::Table;
-use super::twin::{Source, Twin};
+use super::twin::{RandomWords, Source, Twin};
 use crate::philox::{MULTIPLIER, philox4x32_10};
 use crate::structure::outputs_and_inputs;
 use crate::{Dtype, Element, Error, Matrix, Stream};
@@ -52,6 +52,11 @@ impl Twin for Sparse {
         let (matrix, outputs) = (&self.matrix, outputs_and_inputs(&self.matrix).0 as u32);
         let own = [outputs, self.zeros as u32, matrix.is_transposed.into(), half_bits(outputs), 0];
         Some(Table::of_matrix(matrix, 0, own))
+    }
+
+    /// The choice of an input's outputs that are zero depends on the input alone.
+    fn words(&self) -> RandomWords {
+        RandomWords::WholeTensor
     }
 
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {

@@ -28,7 +28,7 @@ pub(crate) struct Rows {
 
 impl Rows {
     /// The place in its row, and the row, of an element; what lies before the first row wraps around.
-    pub fn of(&self, element: u64) -> [u32; 2] {
+    pub fn place(&self, element: u64) -> [u32; 2] {
         let row = (element / self.len).wrapping_sub(self.first);
         [(element % self.len) as u32, if self.count == 0 { row as u32 } else { (row % self.count) as u32 }]
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::lanes::Piece;
 use super::numbers::{Kernel, Numbers};
-use super::twin::{Source, Twin};
+use super::twin::{RandomWords, Source, Twin};
 #[cfg(feature = "gpu")]
 use crate::torch::Cursors;
 use crate::{Distribution, Dtype, Element, Error, Stream, torch};
@@ -43,6 +43,11 @@ impl Twin for Torch {
         let mut values = vec![0.0; (range.end - range.start) as usize];
         torch::values(&self.distribution, stream, dtype, range, cursors, &mut values);
         values
+    }
+
+    /// PyTorch draws one distribution of them.
+    fn words(&self) -> RandomWords {
+        RandomWords::WholeTensor
     }
 
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {

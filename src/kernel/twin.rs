@@ -11,6 +11,24 @@ use crate::{Element, Stream};
 #[cfg(feature = "gpu")]
 use std::ops::Range;
 
+/// The random words that a sampler makes an element of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RandomWords {
+    /// None: it is no random number.
+    None,
+    /// Its own, or those of the pair that it is one of.
+    Element,
+    /// Those of the matrix of so many elements that it is in.
+    Matrices {
+        /// The number of elements.
+        len: u64,
+    },
+    /// Those of a matrix, and of elements beside the matrix.
+    Neighbours,
+    /// Those of the whole tensor.
+    WholeTensor,
+}
+
 /// A kernel's numbers, with the twin that draws by them the bits that the kernel draws.
 pub(crate) trait Twin {
     /// The kernel that draws this on a device.
@@ -42,9 +60,14 @@ pub(crate) trait Twin {
         BATCH as u64
     }
 
-    /// True if anything of it depends on the stream.
-    fn is_random(&self) -> bool {
-        true
+    /// The random words that an element is made of.
+    fn words(&self) -> RandomWords {
+        RandomWords::Element
+    }
+
+    /// The number of elements of a fill that are worth drawing at once.
+    fn efficient_len(&self) -> u64 {
+        1
     }
 
     /// Draws elements that follow one another.

@@ -8,7 +8,7 @@ use super::norms::Norms;
 use super::numbers::{Kernel, Numbers};
 #[cfg(feature = "gpu")]
 use super::table::{ANY, Rows, Table};
-use super::twin::{Source, Twin};
+use super::twin::{RandomWords, Source, Twin};
 use super::uniform::Uniform;
 use crate::arithmetic::special;
 #[cfg(feature = "gpu")]
@@ -134,8 +134,8 @@ impl Twin for Values {
         1
     }
 
-    fn is_random(&self) -> bool {
-        self.sequence().is_none()
+    fn words(&self) -> RandomWords {
+        if self.sequence().is_none() { RandomWords::Element } else { RandomWords::None }
     }
 
     fn fill<T: Element>(&self, source: &mut Source, piece: Piece<'_, T>) {

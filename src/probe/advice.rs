@@ -1,10 +1,11 @@
 //! The gain that would hold: theory says where to look, and measurement decides.
 
 use std::f64::consts::{LN_2, LN_10};
+use std::fmt;
 
 use super::{Activation, Expected, Probe, Report};
-use crate::Error;
 use crate::number::Number;
+use crate::{Error, Fans, Scheme};
 
 /// A scheme with which a network holds, or that none was found.
 ///
@@ -12,14 +13,23 @@ use crate::number::Number;
 /// use fanin::probe::{Activation, Advice, Probe};
 ///
 /// let wild = Probe::new("normal".parse()?, Activation::Relu).with_depth(10)?.with_width(128)?.with_batch(32)?;
-/// let Advice::Holds(scheme) = wild.advice(|probe| probe.on_cpu())? else { panic!("He's holds under ReLU") };
-/// assert_eq!(scheme, "he_normal");
+/// let advice = wild.advice(|probe| probe.on_cpu())?;
+/// assert_eq!(advice.to_string(), "he_normal holds with 3 seeds");
+/// assert!(matches!(advice, Advice::Holds { scheme, gain, .. } if scheme == fanin::scheme::he_normal() && gain == 2f64.sqrt()));
 /// # Ok::<(), fanin::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub enum Advice {
-    /// A scheme, as text, that was drawn with [`SEEDS`](Advice::SEEDS) seeds, and held with each.
-    Holds(String),
+    /// A scheme that was drawn with [`SEEDS`](Advice::SEEDS) seeds, and held with each.
+    #[non_exhaustive]
+    Holds {
+        /// The scheme.
+        scheme: Scheme,
+        /// The scheme as text, by its name.
+        text: String,
+        /// The standard deviation of its weights, times the root of fan_in.
+        gain: f64,
+    },
     /// The gains of `he_normal` that were tried, and what was measured of the one that came nearest.
     #[non_exhaustive]
     Nothing {
@@ -37,6 +47,25 @@ pub enum Advice {
 impl Advice {
     /// The number of seeds that have to hold.
     pub const SEEDS: u64 = 3;
+
+    fn holds<E: From<Error>>(text: impl Into<String>) -> Result<Advice, E> {
+        let text = text.into();
+        let scheme: Scheme = text.parse()?;
+        let gain = scheme.distribution_of_fans(Fans::new(1, 1)?)?.std();
+        Ok(Advice::Holds { scheme, text, gain })
+    }
+}
+
+/// `he_normal holds with 3 seeds`, or `no gain from 0.5 to 2 holds, he_normal:gain=1.1 is nearest`.
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Advice::Holds { text, .. } => write!(f, "{text} holds with {} seeds", Advice::SEEDS),
+            Advice::Nothing { from, to, nearest, .. } => {
+                write!(f, "no gain from {from:.3} to {to:.3} holds, {nearest} is nearest")
+            }
+        }
+    }
 }
 
 /// Gains are looked for within this factor of theory's; without theory, within the other one of 1.
@@ -56,24 +85,24 @@ impl Probe {
         let search = Search { probe: self, run };
         for name in ["lecun_normal", "he_normal"] {
             if search.may_hold(name)? && search.strain_of(name)?.is_some() {
-                return Ok(Advice::Holds(name.into()));
+                return Advice::holds(name);
             }
         }
         let (middle, factor) = self.gain()?.map_or((1.0, WIDE), |gain| (gain, NEAR));
         let first = scaled(middle);
         let of_first = search.strain_of(&first)?;
         if of_first.is_some_and(|strain| strain < LN_10) {
-            return Ok(Advice::Holds(first));
+            return Advice::holds(first);
         }
         let (from, to) = (middle / factor, middle * factor);
         let Some((nearest, report)) = search.nearest(from, to, steps(self.depth, factor))? else {
-            return Ok(Advice::Holds(first));
+            return Advice::holds(first);
         };
         if search.strain_of(&nearest)?.is_some() {
-            return Ok(Advice::Holds(nearest));
+            return Advice::holds(nearest);
         }
         if of_first.is_some() {
-            return Ok(Advice::Holds(first));
+            return Advice::holds(first);
         }
         Ok(Advice::Nothing { from, to, nearest, report: Box::new(report) })
     }

@@ -25,7 +25,7 @@ pub(super) struct Cpu {
 }
 
 /// The least number of products for a thread.
-const LEAST_PRODUCTS: u64 = 1 << 20;
+const MIN_PRODUCTS: u64 = 1 << 20;
 
 impl Cpu {
     pub fn new(probe: &Probe, threads: usize) -> Result<Cpu, Error> {
@@ -38,7 +38,7 @@ impl Cpu {
         let products = width.saturating_mul(width).saturating_mul(batch);
         Ok(Cpu {
             activation: probe.activation,
-            threads: (products / LEAST_PRODUCTS).min(width).clamp(1, threads.max(1) as u64) as usize,
+            threads: (products / MIN_PRODUCTS).min(width).clamp(1, threads.max(1) as u64) as usize,
             pre: zeroed(&[probe.depth, width, batch])?,
             weight: zeroed(&[width, width])?,
             last: zeroed(&[width, batch])?,

@@ -213,7 +213,7 @@ impl Backend for Gpu<'_> {
 }
 
 /// A matrix on a device, drawn there.
-pub(super) struct Matrix<'a> {
+pub(super) struct DeviceMatrix<'a> {
     filler: &'a GpuFiller,
     rows: u64,
     columns: u64,
@@ -225,10 +225,10 @@ pub(super) struct Matrix<'a> {
 }
 
 /// A row of a matrix is a workgroup's, as far as there are so many.
-const MOST_ROWS: u64 = 1 << 15;
+const MAX_ROWS: u64 = 1 << 15;
 
-impl<'a> Matrix<'a> {
-    pub fn new(filler: &'a GpuFiller, fill: &Fill, rows: usize, columns: usize) -> Result<Matrix<'a>, Error> {
+impl<'a> DeviceMatrix<'a> {
+    pub fn new(filler: &'a GpuFiller, fill: &Fill, rows: usize, columns: usize) -> Result<DeviceMatrix<'a>, Error> {
         let (rows, columns) = (rows as u64, columns as u64);
         if rows.checked_mul(columns) != Some(fill.len()) || fill.dtype() != Dtype::F32 || fill.is_empty() {
             let given = format!("of {rows} rows and {columns} columns");
@@ -239,7 +239,7 @@ impl<'a> Matrix<'a> {
         let longer = rows.max(columns);
         bindable(filler, fill.byte_len().max(2 * longer * F32))?;
         let buffer = |name, elements, usage| buffer(filler, name, elements, usage);
-        let matrix = Matrix {
+        let matrix = DeviceMatrix {
             filler,
             rows,
             columns,
@@ -272,7 +272,7 @@ impl<'a> Matrix<'a> {
 
     /// The product of each row with a vector, and with itself.
     fn rows_times(&self, x: &[f64]) -> Result<Vec<f64>, Error> {
-        self.product(&self.forth, x, self.rows.min(MOST_ROWS), 2 * self.rows)
+        self.product(&self.forth, x, self.rows.min(MAX_ROWS), 2 * self.rows)
     }
 
     fn product(&self, kernel: &Program, x: &[f64], groups: u64, count: u64) -> Result<Vec<f64>, Error> {

@@ -42,6 +42,7 @@ pub use verdict::{Gradients, Verdict};
 
 #[cfg(feature = "gpu")]
 use crate::gpu::GpuFiller;
+use crate::limits::probe::{MAX_BATCH, MAX_BYTES, MAX_LAYERS};
 use crate::names::{Named, as_text};
 use crate::{Error, ErrorKind, Scheme};
 
@@ -83,13 +84,6 @@ pub struct Probe {
     seed: u64,
 }
 
-/// The largest batch: a dispatch has so many workgroups.
-const MOST_BATCH: u64 = 1 << 20;
-/// The most memory of a probe, in bytes.
-const MOST_BYTES: u128 = 16 << 30;
-/// The most layers or units of a network: their product is a number.
-const MOST: u64 = 1 << 32;
-
 impl Probe {
     /// A network whose weights are drawn by this scheme.
     ///
@@ -110,7 +104,7 @@ impl Probe {
     /// # Errors
     /// [`ErrorKind::Parameter`] for 0 and for more than 2^32.
     pub fn with_depth(self, depth: u64) -> Result<Probe, Error> {
-        within("the depth", depth, MOST)?;
+        within("the depth", depth, MAX_LAYERS)?;
         Ok(Probe { depth, ..self })
     }
 
@@ -119,7 +113,7 @@ impl Probe {
     /// # Errors
     /// [`ErrorKind::Parameter`] for 0 and for more than 2^32.
     pub fn with_width(self, width: u64) -> Result<Probe, Error> {
-        within("the width", width, MOST)?;
+        within("the width", width, MAX_LAYERS)?;
         Ok(Probe { width, ..self })
     }
 
@@ -128,7 +122,7 @@ impl Probe {
     /// # Errors
     /// [`ErrorKind::Parameter`] for 0 and for more than 2^20.
     pub fn with_batch(self, batch: u64) -> Result<Probe, Error> {
-        within("the batch", batch, MOST_BATCH)?;
+        within("the batch", batch, MAX_BATCH)?;
         Ok(Probe { batch, ..self })
     }
 
@@ -278,7 +272,7 @@ impl Probe {
 
     /// The fills of the probe, after a check that it can be run.
     fn draws(&self) -> Result<Draws, Error> {
-        if self.bytes() > MOST_BYTES {
+        if self.bytes() > MAX_BYTES {
             return Err(too_large(self));
         }
         if self.width == 1 && self.batch == 1 {
@@ -304,7 +298,7 @@ fn within(thing: &'static str, value: u64, most: u64) -> Result<(), Error> {
 fn too_large(probe: &Probe) -> Error {
     let Probe { depth, width, batch, .. } = probe;
     let bytes = format!("{} bytes, of {depth} layers of {width} units and a batch of {batch}", probe.bytes());
-    Error::new(ErrorKind::Memory, "what the probe takes", bytes, format!("at most {MOST_BYTES}"))
+    Error::new(ErrorKind::Memory, "what the probe takes", bytes, format!("at most {MAX_BYTES}"))
 }
 
 /// The measurements of a probe, the expectations, and the verdict.

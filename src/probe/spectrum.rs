@@ -12,7 +12,7 @@ use crate::{Distribution, Error, ErrorKind, Stream};
 ///
 /// let fill = scheme::he_normal().fill(&[256, 64], Layout::OUT_IN, Stream::named(42, "weight"), Dtype::F32)?;
 /// let weight: Vec<f32> = cpu::vec(&fill)?;
-/// let measured = Spectrum::of(&weight, 256, 64)?;
+/// let measured = Spectrum::measure(&weight, 256, 64)?;
 /// let expected = Spectrum::expected(1.0 / 32f64.sqrt(), 256, 64); // the root of 2 / fan_in
 /// assert!((measured.largest / expected.largest - 1.0).abs() < 0.1);
 /// assert!((measured.smallest / expected.smallest - 1.0).abs() < 0.1);
@@ -41,7 +41,7 @@ impl Spectrum {
     ///
     /// # Errors
     /// [`ErrorKind::Slice`] if there are not so many values, or some are no finite numbers.
-    pub fn of(matrix: &[f32], rows: usize, columns: usize) -> Result<Spectrum, Error> {
+    pub fn measure(matrix: &[f32], rows: usize, columns: usize) -> Result<Spectrum, Error> {
         if rows.checked_mul(columns) != Some(matrix.len()) {
             let allowed = format!("those of {rows} rows and {columns} columns");
             return Err(Error::new(ErrorKind::Slice, "how many values there are", matrix.len(), allowed));
@@ -56,7 +56,7 @@ impl Spectrum {
         // Of the largest and the least that f32 holds, products are not.
         if !(1e-25..1e25).contains(&largest) {
             let unit: Vec<f32> = matrix.iter().map(|x| x / largest).collect();
-            let (of_unit, by) = (Spectrum::of(&unit, rows, columns)?, f64::from(largest));
+            let (of_unit, by) = (Spectrum::measure(&unit, rows, columns)?, f64::from(largest));
             let Spectrum { largest, smallest, rms } = of_unit;
             return Ok(Spectrum { largest: by * largest, smallest: by * smallest, rms: by * rms });
         }
@@ -101,7 +101,7 @@ impl Spectrum {
         rows: usize,
         columns: usize,
     ) -> Result<Spectrum, Error> {
-        let matrix = super::gpu::Matrix::new(filler, fill, rows, columns)?;
+        let matrix = super::gpu::DeviceMatrix::new(filler, fill, rows, columns)?;
         let rms = matrix.rms()?;
         if rms == 0.0 {
             return Ok(Spectrum { largest: 0.0, smallest: 0.0, rms });
@@ -192,7 +192,7 @@ fn below(squares: &[f64], beside: &[f64], x: f64) -> usize {
 /// A vector that no matrix has reason to be blind for.
 fn start(len: usize) -> Vec<f64> {
     let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
-    let fill = crate::Fill::new(&normal, Stream::named(0, "start"), crate::Dtype::F32, 0..len as u64);
+    let fill = normal.fill_range(0..len as u64, Stream::named(0, "start"), crate::Dtype::F32);
     let drawn: Vec<f32> = fill.and_then(|fill| crate::cpu::vec(&fill)).unwrap_or_else(|_| vec![1.0; len]);
     drawn.into_iter().map(f64::from).collect()
 }
@@ -233,7 +233,7 @@ mod tests {
                 .unwrap();
             let (rows, columns) = (rows as usize, columns as usize);
             let matrix: Vec<f32> = crate::cpu::vec(&fill).unwrap();
-            let measured = Spectrum::of(&matrix, rows, columns).unwrap();
+            let measured = Spectrum::measure(&matrix, rows, columns).unwrap();
             let expected = Spectrum::expected(0.02, rows, columns);
             // The edge itself is spread by n^(-2/3) of the largest (C. Tracy, H. Widom 1994); 64 steps leave as much.
             let near = 3.0 * (rows.min(columns) as f64).powf(-2.0 / 3.0) * expected.largest;
@@ -250,20 +250,20 @@ mod tests {
         // A permutation, times 3.
         let n = 300;
         let matrix: Vec<f32> = (0..n * n).map(|i| if i % n == (7 * (i / n)) % n { 3.0 } else { 0.0 }).collect();
-        let spectrum = Spectrum::of(&matrix, n, n).unwrap();
+        let spectrum = Spectrum::measure(&matrix, n, n).unwrap();
         assert!((spectrum.largest - 3.0).abs() < 1e-5 && (spectrum.smallest - 3.0).abs() < 1e-5, "{spectrum:?}");
-        assert_eq!(Spectrum::of(&[0.0; 6], 2, 3).unwrap(), Spectrum { largest: 0.0, smallest: 0.0, rms: 0.0 });
+        assert_eq!(Spectrum::measure(&[0.0; 6], 2, 3).unwrap(), Spectrum { largest: 0.0, smallest: 0.0, rms: 0.0 });
         // The golden ratio and its inverse.
-        let spectrum = Spectrum::of(&[1.0, 1.0, 0.0, 1.0], 2, 2).unwrap();
+        let spectrum = Spectrum::measure(&[1.0, 1.0, 0.0, 1.0], 2, 2).unwrap();
         let golden = (1.0 + 5f64.sqrt()) / 2.0;
         assert!((spectrum.largest - golden).abs() < 1e-5 && (spectrum.smallest - 1.0 / golden).abs() < 1e-5);
         // Of rank one.
-        let spectrum = Spectrum::of(&[1.0, 2.0, 2.0, 4.0], 2, 2).unwrap();
+        let spectrum = Spectrum::measure(&[1.0, 2.0, 2.0, 4.0], 2, 2).unwrap();
         assert!((spectrum.largest - 5.0).abs() < 1e-5 && spectrum.smallest < 1e-3, "{spectrum:?}");
-        let spectrum = Spectrum::of(&[3e38, 0.0, 0.0, -1e38], 2, 2).unwrap();
+        let spectrum = Spectrum::measure(&[3e38, 0.0, 0.0, -1e38], 2, 2).unwrap();
         assert!((spectrum.largest / 3e38 - 1.0).abs() < 1e-5 && (spectrum.smallest / 1e38 - 1.0).abs() < 1e-5);
-        assert!(Spectrum::of(&[1.0], 1, 2).is_err() && Spectrum::of(&[f32::NAN], 1, 1).is_err());
-        assert!(Spectrum::of(&[], 0, 3).is_err() || Spectrum::of(&[], 0, 3).unwrap().largest == 0.0);
-        assert_eq!(Spectrum::of(&[-2.0], 1, 1).unwrap(), Spectrum { largest: 2.0, smallest: 2.0, rms: 2.0 });
+        assert!(Spectrum::measure(&[1.0], 1, 2).is_err() && Spectrum::measure(&[f32::NAN], 1, 1).is_err());
+        assert!(Spectrum::measure(&[], 0, 3).is_err() || Spectrum::measure(&[], 0, 3).unwrap().largest == 0.0);
+        assert_eq!(Spectrum::measure(&[-2.0], 1, 1).unwrap(), Spectrum { largest: 2.0, smallest: 2.0, rms: 2.0 });
     }
 }

@@ -215,14 +215,14 @@ impl Means {
         Means { activation, points, saturated: saturated(activation) }
     }
 
-    fn of(&self, q: f64, f: impl Fn(f32) -> f64) -> f64 {
+    fn mean(&self, q: f64, f: impl Fn(f32) -> f64) -> f64 {
         let root = q.clamp(SMALL, LARGE).sqrt();
         self.points.iter().map(|(z, mass)| mass * f((root * z) as f32)).sum()
     }
 
     /// E phi(sqrt(q) z)^2.
     pub(super) fn square(&self, q: f64) -> f64 {
-        let square = self.of(q, |z| f64::from(self.activation.value(z)).powi(2));
+        let square = self.mean(q, |z| f64::from(self.activation.value(z)).powi(2));
         // Beyond what f32 holds, functions are lines or constants.
         let is_line = if q < SMALL { self.activation.value(0.0) == 0.0 } else { self.activation.bounds().is_none() };
         if is_line { square * (q / q.clamp(SMALL, LARGE)) } else { square }
@@ -230,7 +230,7 @@ impl Means {
 
     /// E phi'(sqrt(q) z)^2.
     pub(super) fn slope(&self, q: f64) -> f64 {
-        self.of(q, |z| f64::from(self.activation.slope(z)).powi(2))
+        self.mean(q, |z| f64::from(self.activation.slope(z)).powi(2))
     }
 
     fn saturated(&self, q: f64) -> f64 {
@@ -279,9 +279,9 @@ mod tests {
     fn means_are_those_that_are_known() {
         for q in [1e-20, 1e-3, 0.7, 1.0, 30.0, 1e6, 1e20] {
             let linear = Means::new(Activation::Linear);
-            close(linear.of(q, |_| 1.0), 1.0);
+            close(linear.mean(q, |_| 1.0), 1.0);
             close(linear.square(q), q);
-            close(linear.of(q, |z| f64::from(z).powi(4)), 3.0 * q * q);
+            close(linear.mean(q, |z| f64::from(z).powi(4)), 3.0 * q * q);
             close(Means::new(Activation::Relu).square(q), q / 2.0);
             close(Means::new(Activation::LeakyRelu { slope: 0.5 }).slope(q), 0.625);
         }

@@ -83,7 +83,7 @@ const ARCHITECTURES: &[(&str, &str)] = architectures![
 ///     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 320, "hidden_size": 64,
 ///     "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4, "tie_word_embeddings": true
 /// }"#)?;
-/// let plan = Architecture::of(&config)?.plan(&config)?;
+/// let plan = Architecture::for_config(&config)?.plan(&config)?;
 /// assert_eq!(plan.tensors().len(), 2 * 9 + 2);
 /// for (name, fill) in plan.fills(42, Dtype::F32)? {
 ///     let values: Vec<f32> = cpu::vec(&fill)?;
@@ -126,9 +126,9 @@ impl Architecture {
     /// [`ErrorKind::Config`] if there is none, or it is another `model_type`'s.
     ///
     /// See [`Architecture`] for an example.
-    pub fn of(config: &Config) -> Result<Architecture, Error> {
+    pub fn for_config(config: &Config) -> Result<Architecture, Error> {
         let class = class_of(config)?;
-        if let Some(architecture) = class.map(Architecture::of_class).transpose()?.flatten() {
+        if let Some(architecture) = class.map(Architecture::for_class).transpose()?.flatten() {
             architecture.blueprint.class(config)?;
             return Ok(architecture);
         }
@@ -163,7 +163,7 @@ impl Architecture {
     }
 
     /// The one of fanin's own that has this class.
-    fn of_class(class: &str) -> Result<Option<Architecture>, Error> {
+    fn for_class(class: &str) -> Result<Option<Architecture>, Error> {
         for (name, text) in ARCHITECTURES.iter().filter(|(_, text)| text.contains(class)) {
             let architecture = Architecture { name, ..text.parse()? };
             if architecture.blueprint.classes.contains_key(class) {
@@ -194,7 +194,7 @@ impl Architecture {
         for submodel in &self.blueprint.submodels {
             for class in &submodel.classes {
                 let is_own = self.blueprint.classes.contains_key(class);
-                let other = if is_own { None } else { Architecture::of_class(class).ok().flatten() };
+                let other = if is_own { None } else { Architecture::for_class(class).ok().flatten() };
                 keys.extend(of(other.as_ref().unwrap_or(self)).iter().map(|key| format!("{}.{key}", submodel.config)));
             }
         }
@@ -231,13 +231,13 @@ impl Architecture {
     ///     "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4,
     ///     "quantization_config": {"quant_method": "fp8", "weight_block_size": [32, 32]}
     /// }"#)?;
-    /// let described = Architecture::of(&config)?.describe(&config)?;
+    /// let described = Architecture::for_config(&config)?.describe(&config)?;
     /// let quantised = |tensor: &&fanin::rules::Tensor| tensor.fp8_block == Some([32, 32]) && tensor.dtype == Some(FileDtype::F8E4M3);
     /// assert_eq!(described.model.tensors().iter().filter(quantised).count(), 2 * 7);
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn describe(&self, config: &Config) -> Result<Described, Error> {
-        let fp8 = Fp8::of(config)?;
+        let fp8 = Fp8::from_config(config)?;
         if fp8.is_some() && self.blueprint.linear.is_empty() {
             let said = "is not written of an architecture that does not say which weights are those of linear layers";
             return Err(
@@ -253,7 +253,7 @@ impl Architecture {
     }
 
     fn resolved(&self, config: &Config) -> Result<Resolved, Error> {
-        let find = |class: &str| Ok(Architecture::of_class(class)?.map(|of| (of.rules, of.blueprint)));
+        let find = |class: &str| Ok(Architecture::for_class(class)?.map(|of| (of.rules, of.blueprint)));
         self.blueprint.resolve(&self.rules, config, find)
     }
 
@@ -292,7 +292,7 @@ impl Plan {
     /// A model of a `config.json` as transformers writes it, by fanin's own architectures.
     ///
     /// # Errors
-    /// Those of [`Config::from_json`], [`Architecture::of`] and [`Architecture::plan`].
+    /// Those of [`Config::from_json`], [`Architecture::for_config`] and [`Architecture::plan`].
     ///
     /// ```
     /// use fanin::rules::Plan;
@@ -306,6 +306,6 @@ impl Plan {
     /// ```
     pub fn from_config(json: &[u8]) -> Result<Plan, Error> {
         let config = Config::from_json(json)?;
-        Architecture::of(&config)?.plan(&config)
+        Architecture::for_config(&config)?.plan(&config)
     }
 }

@@ -8,14 +8,12 @@ use serde_json::{Map, Value};
 use super::expression::{Expression, Question, Scope, truth};
 use super::formula::{self, Variables, Words};
 use crate::error::quoted;
+use crate::limits::rules::MAX_CONFIG_BYTES;
 use crate::number::Number;
 use crate::{Error, ErrorKind};
 
 /// The key of a configuration's quantisation.
 pub(super) const QUANTISATION: &str = "quantization_config";
-
-/// No longer one is read.
-const MOST_BYTES: usize = 10_000_000;
 
 /// Numbers that Python writes and reads, and JSON has not.
 const NOT_FINITE: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
@@ -51,8 +49,8 @@ impl Config {
     /// # Errors
     /// [`ErrorKind::Config`] if it is no object, or longer than 10 MB; with the line, if it is no JSON.
     pub fn from_json(text: &[u8]) -> Result<Config, Error> {
-        if text.len() > MOST_BYTES {
-            let allowed = format!("at most {MOST_BYTES}");
+        if text.len() > MAX_CONFIG_BYTES {
+            let allowed = format!("at most {MAX_CONFIG_BYTES}");
             return Err(Error::new(ErrorKind::Config, "the length of the config in bytes", text.len(), allowed));
         }
         let read = serde_json::from_slice(&standard(text));

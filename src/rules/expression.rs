@@ -2,10 +2,8 @@
 
 use crate::arithmetic::special::power_of_two;
 use crate::error::quoted;
+use crate::limits::rules::MAX_EXPRESSION_BYTES;
 use crate::{Error, ErrorKind};
-
-/// No expression is longer: its reader recurses.
-const LONGEST: usize = 1000;
 
 type Unary = fn(f64) -> f64;
 type Binary = fn(f64, f64) -> f64;
@@ -93,9 +91,9 @@ impl Expression {
     /// before sums and differences, these before comparisons, and all go from left to right, `&&` and `||` no further than they need.
     /// `asks` allows questions to a configuration as well.
     pub fn read(text: &str, asks: bool) -> Result<Expression, Error> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_EXPRESSION_BYTES {
             let thing = format!("the formula {}", quoted(text));
-            let (value, allowed) = (format!("longer than {LONGEST} characters"), "a shorter one");
+            let (value, allowed) = (format!("longer than {MAX_EXPRESSION_BYTES} characters"), "a shorter one");
             return Err(Error::new(ErrorKind::Rules, thing, value, allowed));
         }
         let mut reader = Reader { text, rest: text, asks };

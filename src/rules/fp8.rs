@@ -6,6 +6,7 @@ use super::config::{Config, QUANTISATION as KEY, shown};
 use super::file_dtype::FileDtype;
 use super::model::Tensor;
 use crate::error::quoted;
+use crate::limits::rules::MAX_COMPARED;
 use crate::{Error, ErrorKind};
 
 /// The rows and columns of a block where none are said.
@@ -20,9 +21,6 @@ const KNOWN: [(&str, &[&str]); 6] = [
     ("modules_to_convert", &["null", "[]"]),
     ("dequantize", &["false", "true"]),
 ];
-
-/// No more names of modules are compared with those of tensors, each with each.
-const MOST_COMPARED: usize = if cfg!(fuzzing) { 100_000 } else { 200_000_000 };
 
 /// The keys of modules that are left as they are, either of which may have them.
 const KEPT: [&str; 2] = ["modules_to_not_convert", "ignored_layers"];
@@ -41,7 +39,7 @@ pub(super) fn remedy(key: &str) -> String {
 
 impl Fp8 {
     /// The quantisation of a configuration, if it has one.
-    pub fn of(config: &Config) -> Result<Option<Fp8>, Error> {
+    pub fn from_config(config: &Config) -> Result<Option<Fp8>, Error> {
         let Some(value) = config.get(KEY) else { return Ok(None) };
         let wrong = |key: String, value: String, allowed: String| Error::new(ErrorKind::Config, key, value, allowed);
         let named = |key: &str| config.named(&format!("{KEY}.{key}"));
@@ -111,7 +109,7 @@ impl Fp8 {
         let last = tensors.last().and_then(|last| last.name.strip_suffix(".weight")).map(String::from);
         let output = (String::new(), last.into_iter().collect());
         let (key, kept) = self.kept.as_ref().unwrap_or(&output);
-        let most = MOST_COMPARED / tensors.len().max(1);
+        let most = MAX_COMPARED / tensors.len().max(1);
         if kept.len() > most {
             let thing = format!("the number of modules in {key}, for a model of {} tensors,", tensors.len());
             return Err(Error::new(ErrorKind::Config, thing, kept.len(), format!("at most {most}")));

@@ -121,6 +121,7 @@ pub use recipe::{Part, Recipe, RecipeJson, Slice};
 use rule::{OfModel, Rule, fits};
 
 use crate::error::quoted;
+use crate::limits::rules::MAX_LAYOUTS_BYTES;
 use crate::names::{plain, unknown};
 use crate::{Error, ErrorKind, Layout, Scheme};
 
@@ -140,9 +141,6 @@ const PRESETS: &[(&str, &str)] = &[
 ];
 
 const SCHEME: &str = include_str!("../../data/presets/scheme.toml");
-
-/// The patterns of one scheme's layouts have no more bytes together.
-const MOST_TEXT: usize = 1_000_000;
 
 const CONVOLUTION_OF_3: &str = r#"
 [[rule]]
@@ -317,7 +315,7 @@ impl Rules {
     /// multiply (the weight, gamma or scale of a norm; a running variance) and at 0 otherwise (biases and all else).
     ///
     /// Where the scheme asks for fans, three dimensions are taken for a convolution's if the name says `conv`, and are refused if it
-    /// does not: stacked experts look alike, and have other fans. [`of_scheme_in`](Rules::of_scheme_in) says theirs.
+    /// does not: stacked experts look alike, and have other fans. [`from_scheme_in`](Rules::from_scheme_in) says theirs.
     ///
     /// # Errors
     /// [`ErrorKind::Parameter`] or [`ErrorKind::Window`] if the scheme's numbers are outside their domains, [`ErrorKind::Shape`] if the
@@ -327,31 +325,31 @@ impl Rules {
     /// use fanin::Layout;
     /// use fanin::rules::{Rules, Tensor};
     ///
-    /// let rules = Rules::of_scheme(&"he_normal".parse()?, Layout::OUT_IN)?;
+    /// let rules = Rules::from_scheme("he_normal".parse()?, Layout::OUT_IN)?;
     /// let plan = rules.plan(&[Tensor::new("bn.running_var", [8])])?;
     /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution.to_string(), "constant(1)");
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn of_scheme(scheme: &Scheme, layout: Layout) -> Result<Rules, Error> {
-        Rules::of_scheme_in(scheme, layout, &[])
+    pub fn from_scheme(scheme: Scheme, layout: Layout) -> Result<Rules, Error> {
+        Rules::from_scheme_in(scheme, layout, &[])
     }
 
     /// The same, with other layouts for tensors of two or more dimensions whose names have these patterns, the first that fits.
     ///
     /// # Errors
-    /// Those of [`of_scheme`](Rules::of_scheme), and [`ErrorKind::Rules`] for what is no pattern.
+    /// Those of [`from_scheme`](Rules::from_scheme), and [`ErrorKind::Rules`] for what is no pattern.
     ///
     /// ```
     /// use fanin::Layout;
     /// use fanin::rules::{Rules, Tensor};
     ///
     /// let experts = [("*.experts.*", Layout::BATCH_OUT_IN)];
-    /// let rules = Rules::of_scheme_in(&"he_normal".parse()?, Layout::OUT_IN, &experts)?;
+    /// let rules = Rules::from_scheme_in("he_normal".parse()?, Layout::OUT_IN, &experts)?;
     /// let plan = rules.plan(&[Tensor::new("mlp.experts.up_proj", [8, 1024, 200])])?;
     /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution.std(), 0.1);
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn of_scheme_in(scheme: &Scheme, layout: Layout, others: &[(&str, Layout)]) -> Result<Rules, Error> {
+    pub fn from_scheme_in(scheme: Scheme, layout: Layout, others: &[(&str, Layout)]) -> Result<Rules, Error> {
         scheme.check()?;
         // A text of JSON is one of TOML, but for this character.
         let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
@@ -361,8 +359,8 @@ impl Rules {
             return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
         }
         for (pattern, layout) in others {
-            if pattern.len() + named.len() > MOST_TEXT {
-                let allowed = format!("{MOST_TEXT} bytes");
+            if pattern.len() + named.len() > MAX_LAYOUTS_BYTES {
+                let allowed = format!("{MAX_LAYOUTS_BYTES} bytes");
                 return Err(Error::new(ErrorKind::Rules, "the length of all patterns", "more", allowed));
             }
             text::pattern(pattern)?;

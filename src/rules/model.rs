@@ -9,11 +9,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Vi
 use super::config::Config;
 use super::file_dtype::FileDtype;
 use crate::error::quoted;
+use crate::limits::rules::MAX_DIMENSIONS;
 use crate::names::nearest;
 use crate::{Dtype, Error, ErrorKind};
-
-/// No tensor has more dimensions. NumPy and PyTorch have 64 at most.
-pub(super) const MOST_DIMENSIONS: usize = 256;
 
 /// A tensor of a model.
 ///
@@ -157,7 +155,7 @@ impl Model {
                 let error = Error::failed(ErrorKind::Model, format!("tensor {}", quoted(name)), said);
                 Err(error.allowing(allowed))
             };
-            if shape.len() > MOST_DIMENSIONS {
+            if shape.len() > MAX_DIMENSIONS {
                 return wrong(format!("has {} dimensions", shape.len()), "at most 256");
             }
             if let Some(Range { start, end }) = data_offsets

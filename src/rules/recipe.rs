@@ -1,11 +1,12 @@
 //! Recipes: how a tensor is drawn, from its rule to a file's metadata and back to a fill.
 
+use std::fmt;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
-use super::model::MOST_DIMENSIONS;
 use crate::error::{dimensions, quoted};
+use crate::limits::rules::MAX_DIMENSIONS;
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, Scheme, Seed, Stream, elements};
 
 const ZERO: Distribution = Distribution::Constant { value: 0.0 };
@@ -17,7 +18,7 @@ const ZERO: Distribution = Distribution::Constant { value: 0.0 };
 /// use fanin::{Distribution, Dtype, cpu};
 ///
 /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-/// let recipe = Recipe::new(normal, [100, 8], "word_embeddings.weight").with_zero_row(0);
+/// let recipe = Recipe::new(normal, [100, 8], "word_embeddings.weight").with_part(0, 0..1, Distribution::Constant { value: 0.0 });
 /// assert_eq!(cpu::vec::<f32>(&recipe.fill(42, Dtype::F32)?)?[..8], [0.0; 8]);
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -79,6 +80,17 @@ pub struct Slice {
     pub end: u64,
 }
 
+/// `row 3 zero`, or `constant(1) at 2..4 along dimension 0`.
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Part { dim, range, distribution } = self;
+        if self.is_zero_row() {
+            return write!(f, "row {} zero", range.start);
+        }
+        write!(f, "{distribution} at {}..{} along dimension {dim}", range.start, range.end)
+    }
+}
+
 impl Part {
     /// Whether it is a row along the first dimension that is zero, such as that of a padding token.
     ///
@@ -86,11 +98,19 @@ impl Part {
     /// use fanin::Distribution;
     /// use fanin::rules::Recipe;
     ///
-    /// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte").with_zero_row(3);
+    /// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte").with_part(0, 3..4, Distribution::Constant { value: 0.0 });
     /// assert!(recipe.parts[0].is_zero_row());
     /// ```
     pub fn is_zero_row(&self) -> bool {
         self.dim == 0 && self.range.end.checked_sub(self.range.start) == Some(1) && self.distribution == ZERO
+    }
+}
+
+/// `normal(0, 0.02^2), row 3 zero`: the distribution, and the parts.
+impl fmt::Display for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.distribution)?;
+        self.parts.iter().try_for_each(|part| write!(f, ", {part}"))
     }
 }
 
@@ -101,14 +121,6 @@ impl Recipe {
     pub fn new(distribution: Distribution, shape: impl Into<Vec<u64>>, stream: impl Into<String>) -> Recipe {
         let (shape, stream) = (shape.into(), stream.into());
         Recipe { distribution, shape, dtype: None, stream, alone: false, parts: vec![], slices: vec![], scale: None }
-    }
-
-    /// The same, but for a row along the first dimension that is zero.
-    ///
-    /// See [`Recipe`] for an example.
-    #[must_use]
-    pub fn with_zero_row(self, row: u64) -> Recipe {
-        self.with_part(0, row..row.saturating_add(1), ZERO)
     }
 
     /// The same, but for a slice along a dimension that has another distribution.
@@ -196,7 +208,7 @@ impl Recipe {
     /// The same as [`fill`](Recipe::fill) with another stream; of what the dtype holds one value of, that one.
     ///
     /// # Errors
-    /// Those of [`Distribution::fill`](crate::Distribution::fill), [`Fill::with_slice`], [`Fill::slice`] and [`Fill::part`].
+    /// Those of [`Distribution::fill`](crate::Distribution::fill), [`Fill::with_part`], [`Fill::slice`] and [`Fill::elements`].
     ///
     /// ```
     /// use fanin::rules::Recipe;
@@ -208,9 +220,13 @@ impl Recipe {
     /// ```
     pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
         let fill = self.distribution.fill(&self.shape, stream, dtype)?;
-        let with = |fill: Fill, part: &Part| match part.is_zero_row() {
-            true => fill.with_zero_row(part.range.start),
-            false => fill.with_slice(part.dim, part.range.clone(), &part.distribution),
+        let with = |fill: Fill, part: &Part| {
+            let rows = fill.shape().first().copied().unwrap_or(0);
+            if part.is_zero_row() && part.range.start >= rows {
+                let allowed = format!("below {rows} in the shape {}", dimensions(&self.shape));
+                return Err(Error::new(ErrorKind::Shape, "the zero row", part.range.start, allowed));
+            }
+            fill.with_part(part.dim, part.range.clone(), part.distribution)
         };
         let whole = self.parts.iter().try_fold(fill, with)?;
         self.slices.iter().try_fold(whole, |fill, slice| slice.cut(&fill))
@@ -231,9 +247,9 @@ impl Recipe {
             // Of no meaning for streams by name.
             alone: self.alone && !matches!(seed, Seed::Native(_)),
             zero_row: None,
-            slices: self.parts.iter().map(part).collect(),
+            parts: self.parts.iter().map(part).collect(),
             whole: (!self.slices.is_empty()).then(|| self.shape.clone()),
-            part: match self.slices[..] {
+            slices: match self.slices[..] {
                 [] => None,
                 [one] => Some(OneOrMany::One(one)),
                 _ => Some(OneOrMany::Many(self.slices.clone())),
@@ -252,14 +268,14 @@ impl Recipe {
         let wrong = |thing: &'static str, said: String| Error::failed(ErrorKind::Model, thing, said);
         let distribution = resolved(&json.scheme)?;
         let whole = json.whole.as_deref().unwrap_or(shape);
-        if whole.len() > MOST_DIMENSIONS {
-            let allowed = format!("at most {MOST_DIMENSIONS}");
+        if whole.len() > MAX_DIMENSIONS {
+            let allowed = format!("at most {MAX_DIMENSIONS}");
             return Err(wrong("the whole", format!("has {} dimensions", whole.len())).allowing(allowed));
         }
         let count = elements(whole)?;
         let stream = json.stream.as_deref().unwrap_or(name);
         let mut recipe = Recipe { alone: json.alone, scale: json.scale, ..Recipe::new(distribution, whole, stream) };
-        recipe.slices = json.part.as_ref().map_or_else(Vec::new, |part| part.as_slice().to_vec());
+        recipe.slices = json.slices.as_ref().map_or_else(Vec::new, |part| part.as_slice().to_vec());
         let mut left = whole.to_vec();
         for &Slice { dim, start, end } in &recipe.slices {
             let most = match dim {
@@ -285,11 +301,11 @@ impl Recipe {
             let said = format!("is {}, and {} by the metadata", dimensions(shape), dimensions(&left));
             return Err(wrong("its shape", said));
         }
-        for PartJson { dim, start, end, scheme } in &json.slices {
+        for PartJson { dim, start, end, scheme } in &json.parts {
             recipe = recipe.with_part(*dim, *start..*end, resolved(scheme)?);
         }
         if let Some(row) = json.zero_row {
-            recipe = recipe.with_zero_row(row);
+            recipe = recipe.with_part(0, row..row.saturating_add(1), ZERO);
         }
         if let Some(scale) = json.scale.filter(|scale| !scale.is_normal() || *scale < 0.0) {
             let allowed = "above 0, and a number that f32 holds to all its digits";
@@ -302,7 +318,7 @@ impl Recipe {
 impl Slice {
     fn cut(self, fill: &Fill) -> Result<Fill, Error> {
         match self.dim {
-            None => fill.part(self.start..self.end),
+            None => fill.elements(self.start..self.end),
             Some(dim) => fill.slice(dim, self.start..self.end),
         }
     }
@@ -339,12 +355,12 @@ pub struct RecipeJson {
     alone: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zero_row: Option<u64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    slices: Vec<PartJson>,
+    #[serde(default, rename = "slices", skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<PartJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     whole: Option<Vec<u64>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    part: Option<OneOrMany>,
+    #[serde(default, rename = "part", skip_serializing_if = "Option::is_none")]
+    slices: Option<OneOrMany>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     scale: Option<f32>,
 }

@@ -47,7 +47,7 @@ pub(super) enum Size {
     Any,
     Number(u64),
     /// The other's own along this dimension.
-    Own(usize),
+    SameAs(usize),
 }
 
 impl Beside {
@@ -55,7 +55,7 @@ impl Beside {
         let fits = |(size, dim): (&Size, &u64)| match size {
             Size::Any => true,
             Size::Number(number) => number == dim,
-            Size::Own(own) => tensor.shape.get(*own) == Some(dim),
+            Size::SameAs(own) => tensor.shape.get(*own) == Some(dim),
         };
         match (&self.is, sibling(&tensor.name, &self.last, shapes)) {
             (Sibling::Absent, other) => other.is_none(),
@@ -85,13 +85,13 @@ pub(super) struct Drawn {
     pub stream: Option<String>,
     /// A formula; none, if it is below 0.
     pub zero_row: Option<Formula>,
-    pub parts: Vec<PartOf>,
+    pub parts: Vec<PartRule>,
     pub split: Option<Split>,
 }
 
 /// Slices of a tensor along a dimension.
 #[derive(Clone, Debug)]
-pub(super) struct PartOf {
+pub(super) struct PartRule {
     pub line: usize,
     pub dim: usize,
     pub slices: Slices,
@@ -201,7 +201,7 @@ impl Drawn {
         let variables = of_tensor(tensor, variables);
         // Of a part, the shape is its own, unless the fans are another tensor's.
         let other = self.fans_from.as_ref().and_then(|(last, _)| sibling(&tensor.name, last, shapes));
-        let shape_of = |part: &PartOf, range: &Range<u64>| match other {
+        let shape_of = |part: &PartRule, range: &Range<u64>| match other {
             Some(other) => other.to_vec(),
             None => {
                 let mut shape = tensor.shape.clone();
@@ -210,7 +210,7 @@ impl Drawn {
             }
         };
         // What is in equal blocks, all of one scheme, has the fans of a block, and is drawn as one.
-        let is_all = |part: &PartOf| matches!(part.slices, Slices::Blocks { which: None, .. });
+        let is_all = |part: &PartRule| matches!(part.slices, Slices::Blocks { which: None, .. });
         let (all, parts) = match self.parts.iter().rposition(is_all) {
             Some(last) => (Some(&self.parts[last]), &self.parts[last + 1..]),
             None => (None, &self.parts[..]),
@@ -257,7 +257,7 @@ impl Drawn {
                 return Err(Error::new(ErrorKind::Rules, "the zero row", Number(row), allowed));
             }
             if row >= 0.0 {
-                recipe = recipe.with_zero_row(row as u64);
+                recipe = recipe.with_part(0, row as u64..row as u64 + 1, Distribution::Constant { value: 0.0 });
             }
         }
         let dims = match &self.split {
@@ -274,7 +274,7 @@ impl Drawn {
     }
 }
 
-impl PartOf {
+impl PartRule {
     fn texts<'a>(&'a self, of: &'a Drawn) -> (&'a Template, &'a Template) {
         (self.scheme.as_ref().unwrap_or(&of.scheme), self.layout.as_ref().unwrap_or(&of.layout))
     }

@@ -1,6 +1,7 @@
 //! Schemes: what a person asks for, resolved by a weight's shape into what a kernel draws.
 
 mod named;
+mod scaling;
 mod shaped;
 mod text;
 
@@ -10,13 +11,12 @@ pub use named::{
     arange, column_norms, constant, delta_orthogonal, dirac, glorot_normal, glorot_uniform, he_normal, he_uniform,
     identity, inverse_frequencies, inverse_softplus, lecun_normal, lecun_uniform, linspace, log_of_uniform,
     log_uniform, normal, ones, orthogonal, sinusoids, sparse, standard, truncated_at, truncated_normal, uniform,
-    uniform_unit_scaling, variance_scaling_initializer, zeros,
+    uniform_unit_scaling, variance_scaling, variance_scaling_initializer, zeros,
 };
 
-use crate::error::require;
-use crate::names::{Named, as_text};
 use crate::number::Number;
-use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream, TRUNCATED_STD};
+use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
+pub use scaling::{FanMode, Spread};
 pub use shaped::{Shaped, Until};
 
 /// An initialisation scheme.
@@ -36,7 +36,7 @@ pub use shaped::{Shaped, Until};
 /// | `he_normal` (`kaiming_normal`) | std gain / sqrt(fan) | the same, `truncated=false` |
 /// | `lecun_uniform` | U(+-sqrt(3 / fan_in)) | |
 /// | `lecun_normal` | std sqrt(1 / fan_in); also the old "Xavier", randn / sqrt(n) | `truncated=false` |
-/// | `variance_scaling` | variance scale / fan, see [`VarianceScaling`] | `scale=1`, `mode=fan_in`, `distribution=truncated_normal` |
+/// | `variance_scaling` | variance scale / fan, see [`Scheme::VarianceScaling`] | `scale=1`, `mode=fan_in`, `distribution=truncated_normal` |
 /// | `variance_scaling_initializer` | TensorFlow 1's contrib: U(+-sqrt(3 factor / n)), or N cut at two sigmas of sqrt(1.3 factor / n) | `factor=2`, `mode=fan_in`, `uniform=false` |
 /// | `orthogonal` | a random rotation's rows or columns, whichever side of the weight as a matrix is shorter | `gain=1`, `large=false` |
 /// | `delta_orthogonal` | the same at a convolution's middle tap, 0 elsewhere | `gain=1`, `large=false` |
@@ -52,7 +52,7 @@ pub use shaped::{Shaped, Until};
 /// | `log_of_uniform` | ln(U\[low, high)) | `low`, `high` (must be given) |
 /// | `inverse_softplus` (`inverse_softplus_log_uniform`) | x + ln(1 - exp(-x)) of x = max(log-uniform, floor): Mamba's time steps | `low=0.001`, `high=0.1`, `floor=0.0001` |
 ///
-/// All from `standard` to `variance_scaling_initializer` are one mechanism, [`VarianceScaling`]; from `orthogonal` to
+/// All from `standard` to `variance_scaling_initializer` are one mechanism, [`Scheme::VarianceScaling`]; from `orthogonal` to
 /// `column_norms` they are [`Shaped`]. `mode` is a [`FanMode`], `distribution` a [`Spread`],
 /// `nonlinearity` a [`Nonlinearity`](crate::Nonlinearity), `truncated=true` [`Spread::TruncatedNormal`].
 ///
@@ -96,8 +96,22 @@ pub use shaped::{Shaped, Until};
 pub enum Scheme {
     /// The distribution itself, whatever the shape.
     Fixed(Distribution),
-    /// A distribution whose variance is scaled to the fans.
-    Scaled(VarianceScaling),
+    /// Weights of mean 0 and variance `scale / fan`.
+    ///
+    /// | spread | draws |
+    /// | --- | --- |
+    /// | [`Uniform`](Spread::Uniform) | U(+-sqrt(3 scale / fan)) |
+    /// | [`Normal`](Spread::Normal) | N with std sqrt(scale / fan), untruncated, as the papers and PyTorch |
+    /// | [`TruncatedNormal`](Spread::TruncatedNormal) | N cut at two of its standard deviations, which are sqrt(scale / fan) / 0.8796, so that the variance is right *after* the cut, as Keras and JAX |
+    /// | [`TruncatedNormalUncorrected`](Spread::TruncatedNormalUncorrected) | N cut at two of its standard deviations sqrt(scale / fan): the variance after the cut is 0.774 of that, as TensorFlow 1 |
+    VarianceScaling {
+        /// The variance times the fan: finite and above 0.
+        scale: f64,
+        /// The fan that the variance is divided by.
+        mode: FanMode,
+        /// The shape of the distribution.
+        spread: Spread,
+    },
     /// A distribution that depends on the shape itself.
     Shaped(Shaped),
 }
@@ -119,7 +133,7 @@ impl Scheme {
     pub fn distribution(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
         match self {
             Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
-            Scheme::Scaled(scaling) => scaling.distribution_of_fans(Fans::from_shape(shape, layout)?),
+            Scheme::VarianceScaling { .. } => self.distribution_of_fans(Fans::from_shape(shape, layout)?),
             Scheme::Shaped(shaped) => shaped.resolve(shape, layout),
         }
     }
@@ -140,7 +154,7 @@ impl Scheme {
     pub fn distribution_of_fans(&self, fans: Fans) -> Result<Distribution, Error> {
         match self {
             Scheme::Fixed(distribution) => distribution.check().map(|()| *distribution),
-            Scheme::Scaled(scaling) => scaling.distribution_of_fans(fans),
+            Scheme::VarianceScaling { scale, mode, spread } => scaling::distribution(*scale, *mode, *spread, fans),
             Scheme::Shaped(shaped) => {
                 let allowed = "a shape (Scheme::distribution)";
                 Err(Error::new(
@@ -189,8 +203,8 @@ impl Scheme {
     /// ```
     pub fn with_gain(self, gain: f64) -> Result<Scheme, Error> {
         match self {
-            Scheme::Scaled(VarianceScaling { mode, spread, .. }) => {
-                VarianceScaling::from_factor("gain", gain, mode, spread).map(Scheme::Scaled)
+            Scheme::VarianceScaling { mode, spread, .. } => {
+                Ok(variance_scaling(scaling::scale_of("gain", gain)?, mode, spread))
             }
             Scheme::Shaped(Shaped::Orthogonal { large, .. }) => Ok(Shaped::Orthogonal { gain, large }.into()),
             Scheme::Shaped(Shaped::DeltaOrthogonal { large, .. }) => Ok(Shaped::DeltaOrthogonal { gain, large }.into()),
@@ -212,7 +226,7 @@ impl Scheme {
     /// ```
     pub fn with_mode(self, mode: FanMode) -> Result<Scheme, Error> {
         match self {
-            Scheme::Scaled(scaling) => Ok(Scheme::Scaled(VarianceScaling { mode, ..scaling })),
+            Scheme::VarianceScaling { scale, spread, .. } => Ok(variance_scaling(scale, mode, spread)),
             _ => Err(self.lacks("mode", "one whose variance is scaled, such as he_normal")),
         }
     }
@@ -230,7 +244,7 @@ impl Scheme {
     /// ```
     pub fn with_spread(self, spread: Spread) -> Result<Scheme, Error> {
         match self {
-            Scheme::Scaled(scaling) => Ok(Scheme::Scaled(VarianceScaling { spread, ..scaling })),
+            Scheme::VarianceScaling { scale, mode, .. } => Ok(variance_scaling(scale, mode, spread)),
             _ => Err(self.lacks("distribution", "one whose variance is scaled, such as he_normal")),
         }
     }
@@ -250,7 +264,7 @@ impl Scheme {
 
     /// True if the scheme needs fan_in or fan_out, and so a shape that has them.
     pub const fn needs_fans(&self) -> bool {
-        matches!(self, Scheme::Scaled(_))
+        matches!(self, Scheme::VarianceScaling { .. })
     }
 }
 
@@ -275,7 +289,7 @@ impl fmt::Display for Scheme {
                 write!(f, "inverse_softplus:low={},high={},floor={}", n(low), n(high), n(floor))
             }
             Scheme::Fixed(Distribution::Structured(structure)) => write!(f, "{structure}"),
-            Scheme::Scaled(VarianceScaling { scale, mode, spread }) => {
+            Scheme::VarianceScaling { scale, mode, spread } => {
                 write!(f, "variance_scaling:scale={},mode={mode},distribution={spread}", n(scale))
             }
             Scheme::Shaped(shaped) => write!(f, "{shaped}"),
@@ -294,175 +308,3 @@ impl From<Shaped> for Scheme {
         Scheme::Shaped(shaped)
     }
 }
-
-impl From<VarianceScaling> for Scheme {
-    fn from(scaling: VarianceScaling) -> Self {
-        Scheme::Scaled(scaling)
-    }
-}
-
-/// Weights of mean 0 and variance `scale / fan`.
-///
-/// | spread | draws |
-/// | --- | --- |
-/// | [`Uniform`](Spread::Uniform) | U(+-sqrt(3 scale / fan)) |
-/// | [`Normal`](Spread::Normal) | N with std sqrt(scale / fan), untruncated, as the papers and PyTorch |
-/// | [`TruncatedNormal`](Spread::TruncatedNormal) | N cut at two of its standard deviations, which are sqrt(scale / fan) / 0.8796, so that the variance is right *after* the cut, as Keras and JAX |
-/// | [`TruncatedNormalUncorrected`](Spread::TruncatedNormalUncorrected) | N cut at two of its standard deviations sqrt(scale / fan): the variance after the cut is 0.774 of that, as TensorFlow 1 |
-///
-/// ```
-/// use fanin::scheme::{FanMode, Spread, VarianceScaling, he_normal};
-///
-/// assert_eq!(he_normal(), VarianceScaling::new(2.0, FanMode::FanIn, Spread::Normal)?.into());
-/// # Ok::<(), fanin::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct VarianceScaling {
-    scale: f64,
-    mode: FanMode,
-    spread: Spread,
-}
-
-/// The fan that a variance is divided by.
-///
-/// ```
-/// assert_eq!("fan_avg".parse::<fanin::scheme::FanMode>()?, fanin::scheme::FanMode::FanAvg);
-/// # Ok::<(), fanin::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FanMode {
-    /// fan_in: keeps the variance of activations on the way forward.
-    FanIn,
-    /// fan_out: keeps the variance of gradients on the way back.
-    FanOut,
-    /// (fan_in + fan_out) / 2: the compromise of Glorot and Bengio.
-    FanAvg,
-}
-
-/// The shape of a scaled distribution.
-///
-/// ```
-/// use fanin::scheme::Spread;
-///
-/// assert_eq!("truncated_normal".parse::<Spread>()?, Spread::TruncatedNormal);
-/// # Ok::<(), fanin::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Spread {
-    /// Uniform, symmetric about 0.
-    Uniform,
-    /// Normal.
-    Normal,
-    /// Normal, cut at two sigmas, with the standard deviation corrected for the cut.
-    TruncatedNormal,
-    /// Normal, cut at two sigmas, with the standard deviation as it is before the cut.
-    TruncatedNormalUncorrected,
-}
-
-impl VarianceScaling {
-    /// A variance of `scale / fan`.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parameter`] unless scale is finite and above 0.
-    ///
-    /// ```
-    /// use fanin::scheme::{FanMode, Spread, VarianceScaling, he_normal};
-    ///
-    /// let he = VarianceScaling::new(2.0, FanMode::FanIn, Spread::Normal)?;
-    /// assert_eq!((he_normal(), he.scale()), (he.into(), 2.0));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn new(scale: f64, mode: FanMode, spread: Spread) -> Result<VarianceScaling, Error> {
-        require(scale.is_finite() && scale > 0.0, "scale", scale, "finite and above 0")?;
-        Ok(VarianceScaling { scale, mode, spread })
-    }
-
-    /// A variance of `factor^2 / fan`; errors call the factor by this name.
-    pub(crate) fn from_factor(
-        name: &'static str,
-        factor: f64,
-        mode: FanMode,
-        spread: Spread,
-    ) -> Result<VarianceScaling, Error> {
-        let scale = factor * factor;
-        let holds = factor > 0.0 && scale.is_normal();
-        require(holds, name, factor, "finite and above 0, as must be its square in f64")?;
-        Ok(VarianceScaling { scale, mode, spread })
-    }
-
-    /// The variance times the fan.
-    pub const fn scale(&self) -> f64 {
-        self.scale
-    }
-
-    /// The fan that the variance is divided by.
-    pub const fn mode(&self) -> FanMode {
-        self.mode
-    }
-
-    /// The shape of the distribution.
-    pub const fn spread(&self) -> Spread {
-        self.spread
-    }
-
-    /// The distribution for these fans.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parameter`] where the scale is so small or so large that f64 does not hold the bounds or the deviation.
-    ///
-    /// ```
-    /// use fanin::scheme::{FanMode, Spread, VarianceScaling};
-    /// use fanin::{Distribution, Fans};
-    ///
-    /// let lecun = VarianceScaling::new(1.0, FanMode::FanIn, Spread::Uniform)?;
-    /// assert_eq!(lecun.distribution_of_fans(Fans::new(3, 7)?)?, Distribution::Uniform { low: -1.0, high: 1.0 });
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn distribution_of_fans(&self, fans: Fans) -> Result<Distribution, Error> {
-        let scale = self.scale;
-        let (fan_in, fan_out) = (fans.fan_in() as f64, fans.fan_out() as f64);
-        let fan = match self.mode {
-            FanMode::FanIn => fan_in,
-            FanMode::FanOut => fan_out,
-            FanMode::FanAvg => (fan_in + fan_out) / 2.0,
-        };
-        let std = (scale / fan).sqrt();
-        require(
-            std.is_normal() && 3.0 * scale < f64::INFINITY,
-            "scale",
-            scale,
-            "one whose deviation and bounds f64 holds",
-        )?;
-        let distribution = match self.spread {
-            Spread::Uniform => {
-                let limit = (3.0 * scale / fan).sqrt();
-                Distribution::Uniform { low: -limit, high: limit }
-            }
-            Spread::Normal => Distribution::Normal { mean: 0.0, std },
-            Spread::TruncatedNormal => Distribution::truncated_at(0.0, std / TRUNCATED_STD, 2.0),
-            Spread::TruncatedNormalUncorrected => Distribution::truncated_at(0.0, std, 2.0),
-        };
-        distribution.check()?;
-        Ok(distribution)
-    }
-}
-
-impl Named for FanMode {
-    const WHAT: &'static str = "mode";
-    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] =
-        &[(FanMode::FanIn, "fan_in", &[]), (FanMode::FanOut, "fan_out", &[]), (FanMode::FanAvg, "fan_avg", &[])];
-}
-as_text!(FanMode);
-
-impl Named for Spread {
-    const WHAT: &'static str = "distribution";
-    const NAMES: &'static [(Self, &'static str, &'static [&'static str])] = &[
-        (Spread::Uniform, "uniform", &[]),
-        (Spread::Normal, "normal", &["untruncated_normal"]),
-        (Spread::TruncatedNormal, "truncated_normal", &[]),
-        (Spread::TruncatedNormalUncorrected, "truncated_normal_uncorrected", &[]),
-    ];
-}
-as_text!(Spread);

@@ -1,6 +1,7 @@
 //! The schemes that have a name.
 
-use super::{FanMode, Scheme, Shaped, Spread, Until, VarianceScaling};
+use super::scaling::scale_of;
+use super::{FanMode, Scheme, Shaped, Spread, Until};
 use crate::arithmetic::special;
 use crate::error::require;
 use crate::structure::Function;
@@ -60,8 +61,15 @@ pub fn truncated_at(mean: f64, std: f64, sigmas: f64) -> Scheme {
     Scheme::Fixed(Distribution::truncated_at(mean, std, sigmas))
 }
 
-const fn scaled(scale: f64, mode: FanMode, spread: Spread) -> Scheme {
-    Scheme::Scaled(VarianceScaling { scale, mode, spread })
+/// Weights of mean 0 and variance `scale / fan`: see [`Scheme::VarianceScaling`]. Keras's and JAX's `VarianceScaling`.
+///
+/// ```
+/// use fanin::scheme::{FanMode, Spread, he_normal, variance_scaling};
+///
+/// assert_eq!(he_normal(), variance_scaling(2.0, FanMode::FanIn, Spread::Normal));
+/// ```
+pub const fn variance_scaling(scale: f64, mode: FanMode, spread: Spread) -> Scheme {
+    Scheme::VarianceScaling { scale, mode, spread }
 }
 
 /// U(+-gain sqrt(6 / (fan_in + fan_out))), gain 1. X. Glorot, Y. Bengio, "Understanding the difficulty of training deep
@@ -73,7 +81,7 @@ const fn scaled(scale: f64, mode: FanMode, spread: Spread) -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn glorot_uniform() -> Scheme {
-    scaled(1.0, FanMode::FanAvg, Spread::Uniform)
+    variance_scaling(1.0, FanMode::FanAvg, Spread::Uniform)
 }
 
 /// N with std gain sqrt(2 / (fan_in + fan_out)), gain 1, untruncated. Glorot and Bengio 2010,
@@ -85,7 +93,7 @@ pub const fn glorot_uniform() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn glorot_normal() -> Scheme {
-    scaled(1.0, FanMode::FanAvg, Spread::Normal)
+    variance_scaling(1.0, FanMode::FanAvg, Spread::Normal)
 }
 
 /// U(+-gain sqrt(3 / fan_in)), gain sqrt 2 for ReLU. K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers",
@@ -97,7 +105,7 @@ pub const fn glorot_normal() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn he_uniform() -> Scheme {
-    scaled(2.0, FanMode::FanIn, Spread::Uniform)
+    variance_scaling(2.0, FanMode::FanIn, Spread::Uniform)
 }
 
 /// N with std sqrt(2 / fan_in), untruncated as in the paper and PyTorch; with [`Spread::TruncatedNormal`] it is Keras's.
@@ -109,7 +117,7 @@ pub const fn he_uniform() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn he_normal() -> Scheme {
-    scaled(2.0, FanMode::FanIn, Spread::Normal)
+    variance_scaling(2.0, FanMode::FanIn, Spread::Normal)
 }
 
 /// U(+-sqrt(3 / fan_in)). Y. LeCun, L. Bottou, G. Orr, K.-R. Müller, "Efficient BackProp", 1998,
@@ -121,7 +129,7 @@ pub const fn he_normal() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn lecun_uniform() -> Scheme {
-    scaled(1.0, FanMode::FanIn, Spread::Uniform)
+    variance_scaling(1.0, FanMode::FanIn, Spread::Uniform)
 }
 
 /// N with std sqrt(1 / fan_in), untruncated. LeCun et al. 1998, <https://doi.org/10.1007/3-540-49430-8_2>; also what older code calls
@@ -133,7 +141,7 @@ pub const fn lecun_uniform() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn lecun_normal() -> Scheme {
-    scaled(1.0, FanMode::FanIn, Spread::Normal)
+    variance_scaling(1.0, FanMode::FanIn, Spread::Normal)
 }
 
 /// U(+-1 / sqrt(fan_in)): Glorot and Bengio's "standard" heuristic (<https://proceedings.mlr.press/v9/glorot10a.html>), and
@@ -145,7 +153,7 @@ pub const fn lecun_normal() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub const fn standard() -> Scheme {
-    scaled(1.0 / 3.0, FanMode::FanIn, Spread::Uniform)
+    variance_scaling(1.0 / 3.0, FanMode::FanIn, Spread::Uniform)
 }
 
 /// U(+-factor sqrt(3 / fan_in)): TensorFlow 1's `uniform_unit_scaling_initializer`, after D. Sussillo, L. F. Abbott,
@@ -160,7 +168,7 @@ pub const fn standard() -> Scheme {
 /// # Ok::<(), fanin::Error>(())
 /// ```
 pub fn uniform_unit_scaling(factor: f64) -> Result<Scheme, Error> {
-    VarianceScaling::from_factor("factor", factor, FanMode::FanIn, Spread::Uniform).map(Scheme::Scaled)
+    Ok(variance_scaling(scale_of("factor", factor)?, FanMode::FanIn, Spread::Uniform))
 }
 
 /// TensorFlow 1's `contrib.layers.variance_scaling_initializer(factor, mode, uniform)`: U(+-sqrt(3 factor / n)), or N
@@ -182,7 +190,7 @@ pub fn variance_scaling_initializer(factor: f64, mode: FanMode, uniform: bool) -
         if uniform { (factor, Spread::Uniform) } else { (1.3 * factor, Spread::TruncatedNormalUncorrected) };
     let holds = factor.is_finite() && factor > 0.0 && scale.is_finite();
     require(holds, "factor", factor, "finite and above 0, as must be 1.3 times of it")?;
-    Ok(scaled(scale, mode, spread))
+    Ok(variance_scaling(scale, mode, spread))
 }
 
 /// `gain` times orthonormal rows or columns, whichever are fewer, of the weight as a matrix, outputs by all else: uniform among all

@@ -22,7 +22,7 @@ use crate::{Distribution, Error, ErrorKind, Layout, Matrix, elements};
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Shaped {
-    /// `gain` times orthonormal rows or columns of the weight as a matrix, outputs by all else ([`Matrix::of`]).
+    /// `gain` times orthonormal rows or columns of the weight as a matrix, outputs by all else ([`Matrix::from_shape`]).
     Orthogonal {
         /// The length of the orthonormal vectors.
         gain: f64,
@@ -121,7 +121,7 @@ impl Shaped {
     pub(super) fn resolve(&self, shape: &[u64], layout: Layout) -> Result<Distribution, Error> {
         let groups = self.groups(layout)?;
         let structure = match *self {
-            Shaped::Orthogonal { gain, large } => orthogonal(gain, Matrix::of(shape, layout)?, large)?,
+            Shaped::Orthogonal { gain, large } => orthogonal(gain, Matrix::from_shape(shape, layout)?, large)?,
             Shaped::DeltaOrthogonal { gain, large } => {
                 dimensions_in(shape, 3..=usize::MAX, "delta_orthogonal")?;
                 let matrix = Matrix::at_centre(shape, layout)?;
@@ -135,7 +135,7 @@ impl Shaped {
             }
             Shaped::Identity { gain } => {
                 dimensions_in(shape, 2..=2, "identity")?;
-                Structure::Identity { gain, groups: 1, matrix: Matrix::of(shape, layout)? }
+                Structure::Identity { gain, groups: 1, matrix: Matrix::from_shape(shape, layout)? }
             }
             Shaped::Dirac { .. } => {
                 dimensions_in(shape, 3..=5, "dirac")?;
@@ -143,7 +143,7 @@ impl Shaped {
             }
             Shaped::Sparse { sparsity, std } => {
                 dimensions_in(shape, 2..=2, "sparse")?;
-                Structure::Sparse { sparsity, std, matrix: Matrix::of(shape, layout)? }
+                Structure::Sparse { sparsity, std, matrix: Matrix::from_shape(shape, layout)? }
             }
             Shaped::Sequence { start, until, function, axis } => {
                 elements(shape)?;

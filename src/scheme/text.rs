@@ -3,9 +3,11 @@
 use std::str::FromStr;
 
 use super::*;
+use crate::error::require;
 use crate::gain::Nonlinearity;
 use crate::keys::{FromKeyed, Keyed, Keys};
 use crate::matrix::{Matrix, Taps};
+use crate::names::Named;
 use crate::structure::{Function, Structure};
 
 /// The names that a text may begin with.
@@ -136,12 +138,11 @@ impl FromKeyed for Scheme {
             }
             Name::LecunUniform => lecun_uniform(),
             Name::LecunNormal => keys.truncated(lecun_normal())?,
-            Name::VarianceScaling => VarianceScaling::new(
+            Name::VarianceScaling => variance_scaling(
                 keys.number("scale", 1.0)?,
                 keys.value("mode", FanMode::FanIn)?,
                 keys.value("distribution", Spread::TruncatedNormal)?,
-            )?
-            .into(),
+            ),
             Name::VarianceScalingInitializer => variance_scaling_initializer(
                 keys.number("factor", 2.0)?,
                 keys.value("mode", FanMode::FanIn)?,

@@ -3,13 +3,13 @@
 use std::ops::Range;
 use std::thread;
 
-use super::place::{END, Place};
-use super::tensor::{Cursors, Kind, Tensor};
+use super::sequence::{Cursors, Kind, MAX_ROUNDS, Sequence};
 use crate::arithmetic::special;
 use crate::error::require;
+use crate::limits::{MAX_ELEMENTS, MAX_TORCH_TRUNCATED};
 use crate::names::{Named, as_text};
-use crate::shape::MAX_ELEMENTS;
 use crate::stream::TorchTensor;
+use crate::torch_words::place::{END, Place};
 use crate::{Distribution, Dtype, Error, ErrorKind, threads};
 
 /// An element type that PyTorch's generator draws: fanin's, and f64.
@@ -125,13 +125,13 @@ impl Draw {
         Ok(())
     }
 
-    fn at(&self, place: Place) -> Tensor {
+    fn at(&self, place: Place) -> Sequence {
         let Draw { distribution, scalar, elements, is_dense } = *self;
-        Tensor { place, is_dense, elements, kind: scalar.kind(), distribution }
+        Sequence { place, is_dense, elements, kind: scalar.kind(), distribution }
     }
 
     /// How many rounds a truncated normal takes.
-    fn rounds(&self, tensor: &Tensor) -> u64 {
+    fn rounds(&self, tensor: &Sequence) -> u64 {
         let Distribution::TruncatedNormal { mean, std, low, high } = self.distribution else { return 1 };
         // The smallest number that a logarithm is taken of is 2^-24, and sqrt(2 ln 2^24) is 5.77; the mean is rounded to f32.
         let reach = 5.78 * std + mean.abs() * 2f64.powi(-22);
@@ -144,7 +144,7 @@ impl Draw {
         if self.scalar == ScalarType::F64 {
             let mut cursors = Cursors::default();
             let mut left = tensor.rejected_doubles(0, None, &mut cursors);
-            while !left.is_empty() && rounds < MOST_ROUNDS {
+            while !left.is_empty() && rounds < MAX_ROUNDS {
                 left = tensor.rejected_doubles(rounds, Some(&left), &mut cursors);
                 rounds += 1;
             }
@@ -161,7 +161,7 @@ impl Draw {
             let range = part * share..((part + 1) * share).min(self.elements);
             let mut left = tensor.rejected(0, None, range.clone(), &mut cursors);
             *rounds = 1;
-            while !left.is_empty() && *rounds < MOST_ROUNDS {
+            while !left.is_empty() && *rounds < MAX_ROUNDS {
                 left = tensor.rejected(*rounds, Some(&left), range.clone(), &mut cursors);
                 *rounds += 1;
             }
@@ -188,7 +188,7 @@ pub(super) fn of_a_range() -> Error {
 
 /// An error unless all words that a tensor might take are in the sequence.
 fn check_end(distribution: &Distribution, elements: u64, place: Place) -> Result<(), Error> {
-    let rounds = if matches!(distribution, Distribution::TruncatedNormal { .. }) { MOST_ROUNDS } else { 1 };
+    let rounds = if matches!(distribution, Distribution::TruncatedNormal { .. }) { MAX_ROUNDS } else { 1 };
     // Two words an element, and two blocks or a pair more.
     let most = u128::from(rounds) * (2 * u128::from(elements) + 64);
     if u128::from(place.words()) + most <= u128::from(END) {
@@ -198,9 +198,6 @@ fn check_end(distribution: &Distribution, elements: u64, place: Place) -> Result
     let allowed = format!("one that {most} words before 2^63 follow, which they may take");
     Err(Error::new(ErrorKind::Stream, "the place in PyTorch's sequence", value, allowed))
 }
-
-/// No truncated normal that is drawn takes as many rounds.
-pub(super) const MOST_ROUNDS: u64 = 1 << 12;
 
 pub(super) fn check_kind(distribution: &Distribution, kind: Kind) -> Result<(), Error> {
     let largest = kind.map_or(f64::MAX, Dtype::max);
@@ -250,9 +247,8 @@ const REACH: f64 = 9.0;
 
 /// A round of a larger truncated normal could end behind all places.
 fn check_size(distribution: &Distribution, elements: u64) -> Result<(), Error> {
-    const MOST: u64 = 1 << 48;
-    if elements > MOST && matches!(distribution, Distribution::TruncatedNormal { .. }) {
-        let allowed = format!("at most {MOST} of a truncated normal in PyTorch's stream");
+    if elements > MAX_TORCH_TRUNCATED && matches!(distribution, Distribution::TruncatedNormal { .. }) {
+        let allowed = format!("at most {MAX_TORCH_TRUNCATED} of a truncated normal in PyTorch's stream");
         return Err(Error::new(ErrorKind::Shape, "how many elements are drawn", elements, allowed));
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tensor::{Cursors, Tensor};
+use super::sequence::{Cursors, Sequence};
 use super::{draw, philox};
 use crate::stream::Origin;
 use crate::{Distribution, Dtype, Element, Error, Stream};
@@ -25,7 +25,7 @@ pub(crate) fn values(
     out: &mut [f32],
 ) {
     match stream.origin {
-        Origin::Torch(_) => Tensor::new(distribution, stream, dtype).values(range, cursors, out),
+        Origin::Torch(_) => Sequence::new(distribution, stream, dtype).values(range, cursors, out),
         _ => philox::values(distribution, stream, dtype, range, out),
     }
 }

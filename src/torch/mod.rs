@@ -48,19 +48,14 @@ pub use draw::{Draw, ScalarType};
 #[cfg(feature = "gpu")]
 pub(crate) use fill::values;
 pub(crate) use fill::{check, fill};
-pub(crate) use keys::Source;
-pub use keys::{Cuda, TorchKey};
-pub use place::Place;
-pub(crate) use tensor::Cursors;
+pub(crate) use sequence::Cursors;
+
+pub use crate::torch_words::{Cuda, Place, TorchKey};
 
 mod double;
 mod draw;
 mod fill;
 mod fused;
-mod keys;
-mod leap;
 mod philox;
-mod place;
+mod sequence;
 mod single;
-mod tensor;
-mod twister;

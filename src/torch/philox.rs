@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use super::double::cos_sin;
 use super::fused::fused;
-use super::keys::Source;
 use crate::arithmetic::special;
 use crate::stream::Origin;
+use crate::torch_words::keys::Source;
 use crate::{Distribution, Dtype, Error, ErrorKind, Stream};
 
 /// A number of (0, 1], as cuRAND makes it of a word.

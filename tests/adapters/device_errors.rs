@@ -10,7 +10,7 @@ use wgpu::{Buffer, BufferDescriptor, BufferUsages, Device, Queue};
 const NORMAL: Distribution = Distribution::Normal { mean: 0.0, std: 1.0 };
 
 fn fill(elements: u64) -> Fill {
-    Fill::new(&NORMAL, Stream::named(7, "weight"), Dtype::F32, 0..elements).unwrap()
+    NORMAL.fill_range(0..elements, Stream::named(7, "weight"), Dtype::F32).unwrap()
 }
 
 fn buffer_with(device: &Device, size: u64, usage: BufferUsages) -> Buffer {
@@ -72,7 +72,7 @@ fn a_destroyed_buffer_is_an_error_and_nothing_is_recorded() {
             "was destroyed, allowed: buffers that are kept",
             &gpu.name,
         );
-        let half = Fill::new(&NORMAL, Stream::named(7, "weight"), Dtype::F32, 0..8).unwrap();
+        let half = NORMAL.fill_range(0..8, Stream::named(7, "weight"), Dtype::F32).unwrap();
         gpu.filler.record(&mut encoder, &half, &kept, 0).unwrap();
         gpu.queue.submit([encoder.finish()]);
         let expected = [draw::<f32>(&half), vec![0.0; 8]].concat();
@@ -176,7 +176,7 @@ fn many_fills_in_several_submissions_are_those_of_one() {
         let fills: Vec<_> = (0..300)
             .map(|i| {
                 let start = 1000 * (i % 3);
-                Fill::new(&NORMAL, Stream::numbered(7, i), Dtype::BF16, start..start + 1 + 37 * i % 5000).unwrap()
+                NORMAL.fill_range(start..start + 1 + 37 * i % 5000, Stream::numbered(7, i), Dtype::BF16).unwrap()
             })
             .collect();
         let expected: Vec<_> = fills.iter().flat_map(draw::<half::bf16>).collect();
@@ -282,7 +282,7 @@ fn a_million_tiny_fills_take_bounded_memory() {
         let buffer = gpu.buffer(&vec![0; 4 * count]);
         let one = Distribution::Constant { value: 1.0 };
         let fills: Vec<_> =
-            (0..count as u64).map(|i| Fill::new(&one, Stream::numbered(0, i), Dtype::F32, i..i + 1).unwrap()).collect();
+            (0..count as u64).map(|i| one.fill_range(i..i + 1, Stream::numbered(0, i), Dtype::F32).unwrap()).collect();
         let targets: Vec<_> =
             fills.iter().enumerate().map(|(i, fill)| Target::new(fill, &buffer, 4 * i as u64)).collect();
         let (before, started) = (megabytes("VmHWM"), std::time::Instant::now());

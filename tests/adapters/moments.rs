@@ -4,7 +4,7 @@
 //! sqrt((m_2k - m_k^2) / n). Each of the first four lies within 5 of them: the seed is fixed, so the test repeats exactly;
 //! for a random seed it would fail by chance once in 10^6 comparisons.
 
-use fanin::{Distribution, Dtype, Fill, Layout, Scheme, Stream};
+use fanin::{Distribution, Dtype, Layout, Scheme, Stream};
 use fanin_tests::{adapters, assert_same_bits, draw};
 
 const N: u64 = 1 << 24;
@@ -94,10 +94,10 @@ fn moments_of_every_scheme_are_those_of_theory_and_of_the_cpu() {
         let distribution = text.parse::<Scheme>().unwrap().distribution(&SHAPE, Layout::OUT_IN).unwrap();
         let close = |x: f64, y: f64| (x - y).abs() <= 1e-6 * std;
         assert!(close(distribution.mean(), mean) && close(distribution.std(), std), "{text}: {distribution}");
-        let fill = Fill::new(&distribution, Stream::named(1, text), Dtype::F32, 0..N).unwrap();
+        let fill = distribution.fill_range(0..N, Stream::named(1, text), Dtype::F32).unwrap();
         let on_cpu = draw::<f32>(&fill);
         // Equality of a part is enough: tests/adapters/same_bits.rs proves that of all sizes.
-        let part = fill.part(0..ON_ADAPTERS).unwrap();
+        let part = fill.elements(0..ON_ADAPTERS).unwrap();
         for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
             let drawn = gpu.draw::<f32>(&part);
             assert_same_bits(&drawn, &on_cpu[..ON_ADAPTERS as usize], &format!("{text} on {}", gpu.name));
@@ -131,7 +131,7 @@ fn a_constant_is_the_value() {
         let distribution = text.parse::<Scheme>().unwrap().distribution(&[768], Layout::OUT_IN).unwrap();
         assert_eq!(distribution, Distribution::Constant { value });
         for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
-            let fill = Fill::new(&distribution, Stream::numbered(0, 0), Dtype::F32, 0..1000).unwrap();
+            let fill = distribution.fill_range(0..1000, Stream::numbered(0, 0), Dtype::F32).unwrap();
             assert!(gpu.draw::<f32>(&fill).iter().all(|&x| f64::from(x) == value), "{text} on {}", gpu.name);
         }
     }

@@ -282,7 +282,7 @@ mod on_gpus {
                 let scheme: fanin::Scheme = scheme.parse().unwrap();
                 let stream = fanin::Stream::named(3, "weight");
                 let fill = scheme.fill(&shape, fanin::Layout::OUT_IN, stream, fanin::Dtype::F32).unwrap();
-                let cpu = Spectrum::of(&fanin_tests::draw::<f32>(&fill), rows, columns).unwrap();
+                let cpu = Spectrum::measure(&fanin_tests::draw::<f32>(&fill), rows, columns).unwrap();
                 let found = Spectrum::on_gpu(&gpu.filler, &fill, rows, columns).unwrap();
                 let near = |a: f64, b: f64| (a - b).abs() <= 1e-3 * cpu.largest;
                 let is_near = near(found.largest, cpu.largest) && near(found.smallest, cpu.smallest);

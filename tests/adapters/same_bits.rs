@@ -15,7 +15,7 @@ fn stream() -> Stream {
 }
 
 fn fill(distribution: &Distribution, dtype: Dtype, range: std::ops::Range<u64>) -> Fill {
-    Fill::new(distribution, stream(), dtype, range).unwrap()
+    distribution.fill_range(range, stream(), dtype).unwrap()
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn other_frameworks_streams_are_the_same_everywhere() {
     let gpus = adapters();
     for (distribution, stream) in streams {
         for &dtype in Dtype::ALL {
-            let fill = |range| Fill::new(&distribution, stream, dtype, range).unwrap();
+            let fill = |range| distribution.fill_range(range, stream, dtype).unwrap();
             for (start, size) in
                 [(0, 1), (0, 70_003), (1, 5), (1023, 4099), ((1 << 32) + 3, 2050), ((1 << 34) - 2112, 5000)]
             {
@@ -134,7 +134,11 @@ fn a_large_fill_is_made_of_its_parts() {
             let mut from = start;
             for part in values[skip..].chunks(1_000_003) {
                 let to = from + part.len() as u64;
-                assert_same_bits(part, &draw::<T>(&whole.part(from..to).unwrap()), &format!("{distribution} {from}"));
+                assert_same_bits(
+                    part,
+                    &draw::<T>(&whole.elements(from..to).unwrap()),
+                    &format!("{distribution} {from}"),
+                );
                 from = to;
             }
             assert!(values[..skip].iter().all(|x| bytemuck::bytes_of(x).iter().all(|&b| b == 0)));
@@ -233,7 +237,7 @@ fn many_tensors_are_recorded_in_one_pass() {
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
         let fills: Vec<_> =
-            (0..300u64).map(|i| Fill::new(&normal, Stream::numbered(7, i), Dtype::BF16, 0..i).unwrap()).collect();
+            (0..300u64).map(|i| normal.fill_range(0..i, Stream::numbered(7, i), Dtype::BF16).unwrap()).collect();
         let mut offsets = vec![0];
         for fill in &fills {
             offsets.push(offsets[offsets.len() - 1] + 2 * fill.len());
@@ -260,7 +264,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
     let mut fills = Vec::new();
     while fills.len() < 3000 {
         let distribution = fanin_tests::any_distribution(&mut rng);
-        fills.extend(Fill::new(&distribution, stream(), Dtype::ALL[fills.len() % 3], 0..70).map(|f| (distribution, f)));
+        fills.extend(distribution.fill_range(0..70, stream(), Dtype::ALL[fills.len() % 3]).map(|f| (distribution, f)));
     }
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         let buffer = gpu.buffer(&vec![0; 280 * fills.len()]);
@@ -283,7 +287,7 @@ fn every_adapter_draws_what_the_cpu_draws_for_any_parameters() {
 fn a_wrong_target_is_an_error_and_nothing_is_recorded() {
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         let ones = Distribution::Constant { value: 1.0 };
-        let fill = |dtype| Fill::new(&ones, stream(), dtype, 0..8).unwrap();
+        let fill = |dtype| ones.fill_range(0..8, stream(), dtype).unwrap();
         let (wide, narrow) = (fill(Dtype::F32), fill(Dtype::F16));
         let create = |size, usage| {
             gpu.device.create_buffer(&wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false })
@@ -330,7 +334,7 @@ fn a_wrong_slice_is_an_error_and_stays_as_it_was() {
     let mut other = [f16::ZERO; 4];
     assert_eq!(said(cpu::fill(&fill, &mut other)), "the slice's dtype is f16, allowed: f32, the fill's");
     assert!(cpu::vec::<f16>(&fill).is_err() && cpu::fill_bytes(&fill, &mut [0; 15]).is_err());
-    let endless = Fill::new(&Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..1 << 60).unwrap();
+    let endless = (Distribution::Constant { value: 1.0 }).fill_range(0..1 << 60, stream(), Dtype::F32).unwrap();
     assert_eq!(cpu::bytes(&endless).unwrap_err().kind(), ErrorKind::Memory);
 }
 
@@ -352,7 +356,7 @@ fn overlapping_targets_are_written_in_their_order() {
             let dtype = Dtype::ALL[i as usize % 3];
             let len = rng.random_range(1..if i % 20 == 0 { 9000 } else { 40 });
             let start = rng.random_range(0..2000);
-            let fill = Fill::new(distribution, Stream::numbered(3, i), dtype, start..start + len).unwrap();
+            let fill = distribution.fill_range(start..start + len, Stream::numbered(3, i), dtype).unwrap();
             let offset = rng.random_range(0..(1u64 << 16) / dtype.bytes(1) - len) * dtype.bytes(1);
             (fill, offset)
         })

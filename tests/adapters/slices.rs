@@ -12,7 +12,7 @@ fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream:
     let mut fill = distribution.fill(&shape, stream, T::DTYPE).unwrap();
     let elements = fill.len();
     let whole =
-        |distribution: &Distribution| draw::<T>(&Fill::new(distribution, stream, T::DTYPE, 0..elements).unwrap());
+        |distribution: &Distribution| draw::<T>(&distribution.fill_range(0..elements, stream, T::DTYPE).unwrap());
     let mut values: Vec<(usize, T)> = whole(distribution).into_iter().enumerate().collect();
     for _ in 0..rng.random_range(0..5) {
         let shape = fill.shape();
@@ -28,7 +28,7 @@ fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream:
                 let row = rng.random_range(0..shape[0]);
                 let per_row = values.len() / shape[0] as usize;
                 values[row as usize * per_row..][..per_row].iter_mut().for_each(|(_, value)| *value = T::zeroed());
-                fill = fill.with_zero_row(row).unwrap();
+                fill = fill.with_part(0, row..row + 1, Distribution::Constant { value: 0.0 }).unwrap();
             }
             kind @ (1 | 2) => {
                 let high = 4.0 + rng.random_range(0.0..1.0);
@@ -37,7 +37,7 @@ fn any_fill<T: Element>(rng: &mut impl Rng, distribution: &Distribution, stream:
                     _ => Distribution::Uniform { low: 3.0, high },
                 };
                 // Not amid a pair of normals.
-                fill = match fill.clone().with_slice(dim, range.clone(), &other) {
+                fill = match fill.clone().with_part(dim, range.clone(), other) {
                     Ok(fill) => fill,
                     Err(error) => {
                         assert!(kind == 2 && error.to_string().contains("borders at even elements"), "{error}");
@@ -82,7 +82,7 @@ fn the_cpu_draws_any_slice_as_it_is_in_the_whole() {
     fn of<T: Element>(rng: &mut impl Rng) {
         for stream in streams() {
             for distribution in distributions() {
-                let valid = Fill::new(&distribution, stream, T::DTYPE, 0..1).is_ok();
+                let valid = distribution.fill_range(0..1, stream, T::DTYPE).is_ok();
                 for _ in 0..if valid { 12 } else { 0 } {
                     let (fill, expected) = any_fill::<T>(rng, &distribution, stream);
                     assert_same_bits(&draw::<T>(&fill), &expected, &format!("{fill:?}"));
@@ -130,7 +130,7 @@ fn packed_columns_are_one_fill() {
     let whole = normal.fill(&[70_000, 3], streams()[0], Dtype::F32).unwrap();
     let mut expected: Vec<f32> = cpu::vec(&whole).unwrap();
     expected.chunks_mut(3).for_each(|row| row[1] = 1.0);
-    let fill = whole.with_slice(1, 1..2, &ones).unwrap();
+    let fill = whole.with_part(1, 1..2, ones).unwrap();
     assert_same_bits(&cpu::vec::<f32>(&fill).unwrap(), &expected, &"on the CPU");
     for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
         let buffer = gpu.buffer(&vec![0; fill.byte_len() as usize]);
@@ -169,42 +169,65 @@ fn a_split_by_columns_is_one_fill() {
 }
 
 #[test]
-fn what_is_no_part_is_an_error_and_a_clip_is_what_there_is() {
+fn elements_that_a_slice_lacks_are_an_error() {
     let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
     let whole = normal.fill(&[10, 8], streams()[0], Dtype::F32).unwrap();
     let columns = whole.slice(1, 2..4).unwrap();
     assert_eq!((columns.shape(), columns.range()), (vec![10, 2], 2..76));
-    assert_eq!(columns.part(10..12).unwrap().range(), 10..12);
+    assert_eq!(columns.elements(10..12).unwrap().range(), 10..12);
     for range in [10..13, 0..2, 3..11, 75..77] {
-        assert_eq!(columns.part(range).unwrap_err().kind(), ErrorKind::Range);
+        assert_eq!(columns.elements(range).unwrap_err().kind(), ErrorKind::Range);
     }
-    assert_eq!(columns.clip(3..19).len(), 1 + 2 + 1);
-    assert!(columns.clip(76..90).is_empty() && columns.clip(4..10).is_empty());
-    assert_eq!(cpu::vec::<f32>(&columns.with_zero_row(0).unwrap()).unwrap()[..2], [0.0; 2]);
-    assert_eq!(whole.clone().with_zero_row(10).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(
+        cpu::vec::<f32>(&columns.with_part(0, 0..1, Distribution::Constant { value: 0.0 }).unwrap()).unwrap()[..2],
+        [0.0; 2]
+    );
+    assert_eq!(
+        whole.clone().with_part(0, 10..11, Distribution::Constant { value: 0.0 }).unwrap_err().kind(),
+        ErrorKind::Shape
+    );
     let scalar = normal.fill(&[], streams()[0], Dtype::F32).unwrap();
     assert_eq!((scalar.len(), scalar.shape()), (1, vec![]));
-    assert_eq!(scalar.clone().with_zero_row(0).unwrap_err().kind(), ErrorKind::Shape);
-    // Nothing of a scalar gets lost, and no cut takes itself for the tensor.
-    assert_eq!((scalar.clip(0..1).len(), scalar.clip(0..9).len(), scalar.clip(1..9).len()), (1, 1, 0));
-    assert_eq!(scalar.part(0..1).unwrap(), scalar);
-    assert_eq!(whole.clip(0..80), whole);
-    assert_eq!(whole.part(0..79).unwrap().with_zero_row(1).unwrap_err().kind(), ErrorKind::Shape);
-    assert_eq!(whole.part(8..16).unwrap().slice(0, 0..1).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(
+        scalar.clone().with_part(0, 0..1, Distribution::Constant { value: 0.0 }).unwrap_err().kind(),
+        ErrorKind::Shape
+    );
+    // No cut takes itself for the tensor.
+    assert_eq!(scalar.elements(0..1).unwrap(), scalar);
+    assert_eq!(whole.elements(0..80).unwrap(), whole);
+    assert_eq!(
+        whole.elements(0..79).unwrap().with_part(0, 1..2, Distribution::Constant { value: 0.0 }).unwrap_err().kind(),
+        ErrorKind::Shape
+    );
+    assert_eq!(whole.elements(8..16).unwrap().slice(0, 0..1).unwrap_err().kind(), ErrorKind::Shape);
     for (dim, range) in [(2, 0..1), (0, 0..11), (1, Range { start: 9, end: 8 })] {
-        assert!(whole.clone().with_slice(dim, range, &normal).is_err());
+        assert!(whole.clone().with_part(dim, range, normal).is_err());
     }
     let huge = Distribution::Uniform { low: 0.0, high: f64::MAX };
-    assert!(whole.clone().with_slice(0, 0..1, &huge).is_err());
+    assert!(whole.clone().with_part(0, 0..1, huge).is_err());
     let mut many = whole.clone();
     for row in 0..64 {
-        many = many.with_zero_row(row % 10).unwrap();
+        many = many.with_part(0, row % 10..row % 10 + 1, Distribution::Constant { value: 0.0 }).unwrap();
     }
-    assert!(many.with_zero_row(0).unwrap_err().to_string().contains("65, allowed: at most 64"));
-    assert_eq!((whole.part(9..9).unwrap().range(), whole.split_at(80).1.range()), (9..9, 80..80));
-    let flat = Fill::new(&normal, streams()[0], Dtype::F32, 5..9).unwrap();
-    assert_eq!(flat.part(6..9).unwrap().with_zero_row(1).unwrap().slice(0, 1..2).unwrap().range(), 7..8);
-    let rows = whole.slice(0, 4..6).unwrap().with_zero_row(1).unwrap();
+    assert!(
+        many.with_part(0, 0..1, Distribution::Constant { value: 0.0 })
+            .unwrap_err()
+            .to_string()
+            .contains("65, allowed: at most 64")
+    );
+    assert_eq!((whole.elements(9..9).unwrap().range(), whole.split_at(80).1.range()), (9..9, 80..80));
+    let flat = normal.fill_range(5..9, streams()[0], Dtype::F32).unwrap();
+    assert_eq!(
+        flat.elements(6..9)
+            .unwrap()
+            .with_part(0, 1..2, Distribution::Constant { value: 0.0 })
+            .unwrap()
+            .slice(0, 1..2)
+            .unwrap()
+            .range(),
+        7..8
+    );
+    let rows = whole.slice(0, 4..6).unwrap().with_part(0, 1..2, Distribution::Constant { value: 0.0 }).unwrap();
     assert_eq!(cpu::vec::<f32>(&rows).unwrap()[8..], [0.0; 8]);
     let deep = vec![2u64; 100_000];
     let error = normal.fill(&deep, streams()[0], Dtype::F32).unwrap_err().to_string();

@@ -115,7 +115,7 @@ fn a_zero_row_of_an_orthogonal_matrix_is_zero() {
         let whole = fill("orthogonal", &shape, "out_in", Dtype::F32);
         let mut expected = draw::<f32>(&whole);
         expected[3 * shape[1] as usize..][..shape[1] as usize].fill(0.0);
-        let with_row = whole.clone().with_zero_row(3).unwrap();
+        let with_row = whole.clone().with_part(0, 3..4, fanin::Distribution::Constant { value: 0.0 }).unwrap();
         assert_same_bits(&draw::<f32>(&with_row), &expected, &"a zero row");
         for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
             assert_same_bits(&gpu.draw::<f32>(&with_row), &expected, &gpu.name);
@@ -174,7 +174,7 @@ fn mixed((shape, base, slices): &Mixed, dtype: Dtype) -> Fill {
     let fill = distribution(base).fill(shape, stream(), dtype).unwrap();
     slices
         .iter()
-        .fold(fill, |fill, (dim, range, piece)| fill.with_slice(*dim, range.clone(), &distribution(piece)).unwrap())
+        .fold(fill, |fill, (dim, range, piece)| fill.with_part(*dim, range.clone(), distribution(piece)).unwrap())
 }
 
 /// An element is what its slice's distribution gives it of the whole tensor.
@@ -187,7 +187,7 @@ fn slices_have_structures() {
             fanin_tests::for_dtype!(dtype, T => {
                 let whole = |piece: &Piece, to: u64| {
                     let piece = distribution(piece);
-                    draw::<T>(&Fill::new(&piece, stream(), dtype, 0..to).unwrap())
+                    draw::<T>(&piece.fill_range(0..to, stream(), dtype).unwrap())
                 };
                 let elements: u64 = shape.iter().product();
                 let mut expected = whole(base, elements);
@@ -239,28 +239,28 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
         (&[9], "truncated_normal", 0, 2..7, ("log_uniform:low=1,high=2", &[5], "out_in"), "borders at even elements"),
         (&[6, 3], "normal", 1, 0..2, ("uniform", &[6, 2], "out_in"), "borders at even elements"),
         // Other rows are made of what those would be.
-        (&[32, 32], "orthogonal", 0, 3..5, ("normal", &[2, 32], "out_in"), "whole orthogonal matrices for whole ones"),
+        (&[32, 32], "orthogonal", 0, 3..5, ("normal", &[2, 32], "out_in"), "whole orthogonal matrices, or constants"),
         (
             &[32, 32],
             "orthogonal",
             0,
             16..32,
             ("orthogonal:gain=2", &[16, 32], "out_in"),
-            "whole orthogonal matrices for whole ones",
+            "whole orthogonal matrices, or constants",
         ),
-        (&[32, 32], "orthogonal", 1, 0..1, ("uniform", &[32, 1], "out_in"), "whole orthogonal matrices for whole ones"),
+        (&[32, 32], "orthogonal", 1, 0..1, ("uniform", &[32, 1], "out_in"), "whole orthogonal matrices, or constants"),
         (
             &[60, 20],
             "sparse:sparsity=0.5",
             0,
             0..30,
             ("sparse:sparsity=0.5", &[30, 20], "out_in"),
-            "shares no random words",
+            "one such distribution in a tensor",
         ),
     ] {
         let base = distribution(&(base, shape, "out_in"));
         let fill = base.fill(shape, stream(), Dtype::F32).unwrap();
-        let error = fill.with_slice(dim, range, &distribution(&piece)).unwrap_err();
+        let error = fill.with_part(dim, range, distribution(&piece)).unwrap_err();
         assert!(error.to_string().contains(why), "{piece:?}: {error}");
     }
     // Where there is no border, or what is random is of one kind.
@@ -273,7 +273,7 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
     ] {
         let fill = distribution(&("normal", shape, "out_in")).fill(shape, stream(), Dtype::F32).unwrap();
         assert!(
-            fill.with_slice(dim, range.clone(), &distribution(&(piece, shape, "out_in"))).is_ok(),
+            fill.with_part(dim, range.clone(), distribution(&(piece, shape, "out_in"))).is_ok(),
             "{shape:?} {range:?}"
         );
     }
@@ -284,7 +284,7 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
 fn many_small_matrices_are_drawn_in_the_time_of_each() {
     let whole = fill("orthogonal", &[20_000, 8, 8], "batch_out_in", Dtype::F32);
     let values = draw::<f32>(&whole);
-    let last = draw::<f32>(&whole.part(20_000 * 64 - 64..20_000 * 64).unwrap());
+    let last = draw::<f32>(&whole.elements(20_000 * 64 - 64..20_000 * 64).unwrap());
     assert_same_bits(&values[20_000 * 64 - 64..], &last, &"the last");
     assert!(worst(&vectors(&last, 8, 8), 1.0, 1) < 1e-6);
 }
@@ -293,12 +293,12 @@ fn many_small_matrices_are_drawn_in_the_time_of_each() {
 #[test]
 fn structures_among_other_targets_are_written_in_their_order() {
     use fanin::gpu::Target;
-    let ones = Fill::new(&fanin::Distribution::Constant { value: 1.0 }, stream(), Dtype::F32, 0..9000).unwrap();
+    let ones = (fanin::Distribution::Constant { value: 1.0 }).fill_range(0..9000, stream(), Dtype::F32).unwrap();
     let matrices = distribution(&("orthogonal", &[30, 40], "out_in"));
     let normal = fanin::Distribution::Normal { mean: 0.0, std: 1.0 };
     let orthogonal = matrices.fill(&[60, 40], stream(), Dtype::F32).unwrap();
-    let orthogonal = orthogonal.with_slice(0, 30..60, &normal).unwrap();
-    let few = Fill::new(&fanin::Distribution::Constant { value: 2.0 }, stream(), Dtype::F32, 0..100).unwrap();
+    let orthogonal = orthogonal.with_part(0, 30..60, normal).unwrap();
+    let few = (fanin::Distribution::Constant { value: 2.0 }).fill_range(0..100, stream(), Dtype::F32).unwrap();
     let mut expected = vec![1f32; 9000];
     expected[1001..3401].copy_from_slice(&draw::<f32>(&orthogonal));
     expected[3000..3100].fill(2.0);
@@ -655,7 +655,7 @@ fn norms_of_columns_are_those_of_the_tensor_that_their_stream_draws() {
     let whole = fill("column_norms:bound=0.3,rows=3", &[140_001], "out_in", Dtype::BF16);
     let all = draw::<half::bf16>(&whole);
     for range in [65_535..65_537, 139_999..140_001, 1..131_073] {
-        let part = draw::<half::bf16>(&whole.part(range.clone()).unwrap());
+        let part = draw::<half::bf16>(&whole.elements(range.clone()).unwrap());
         assert!(part == all[range.start as usize..range.end as usize], "{range:?}");
     }
     // One number's is its magnitude; of more, mean and deviation within 5 standard errors.

@@ -79,7 +79,7 @@ fn models_of_configurations_are_those_of_transformers() {
 fn assert_model(name: &str) {
     let golden = golden(name);
     let config = config(&golden);
-    let architecture = Architecture::of(&config).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let architecture = Architecture::for_config(&config).unwrap_or_else(|e| panic!("{name}: {e}"));
     let model = architecture.model(&config).unwrap_or_else(|e| panic!("{name}: {e}"));
     // Of those that share their storage, the first name or another is written.
     let mut expected: BTreeMap<_, _> = golden["tensors"].as_object().unwrap().iter().collect();
@@ -112,7 +112,7 @@ fn assert_model(name: &str) {
 fn plan_of(class: &str, json: &str) -> Result<Vec<Planned>, fanin::Error> {
     let mut config = Config::from_json(json.as_bytes())?;
     config.set("architectures", &format!("[\"{class}\"]"))?;
-    Ok(Architecture::of(&config)?.plan(&config)?.tensors().to_vec())
+    Ok(Architecture::for_config(&config)?.plan(&config)?.tensors().to_vec())
 }
 
 /// Of the tensor, its shape, what it draws, and its zero rows.
@@ -1372,7 +1372,7 @@ fn quantised_configurations_have_blocks_of_linear_layers() {
     let blocks = |class: &str, json: &str| {
         let mut config = Config::from_json(json.as_bytes()).unwrap();
         config.set("architectures", &format!("[\"{class}\"]")).unwrap();
-        fp8_blocks(&Architecture::of(&config).unwrap(), &config)
+        fp8_blocks(&Architecture::for_config(&config).unwrap(), &config)
     };
     let names = |class: &str, keys: &str| {
         blocks(class, &with(&with(DECODER, fp8), keys)).unwrap().into_keys().collect::<Vec<_>>()
@@ -1452,7 +1452,7 @@ fn quantised_configurations_have_blocks_of_linear_layers() {
 fn published_models_have_their_tensors() {
     let model = |json: &str| {
         let config = Config::from_json(json.as_bytes()).unwrap();
-        Architecture::of(&config).unwrap().model(&config).unwrap()
+        Architecture::for_config(&config).unwrap().model(&config).unwrap()
     };
     let parameters =
         |model: &fanin::rules::Model| model.tensors().iter().map(|t| t.shape.iter().product::<u64>()).sum::<u64>();
@@ -1483,7 +1483,7 @@ fn another_name_of_a_key_is_the_key() {
             r#"{{"architectures": ["GPT2Model"], "vocab_size": 9, "n_positions": 8, "n_layer": 1, "n_head": 2{more}}}"#
         );
         let config = Config::from_json(config.as_bytes()).unwrap();
-        let model = Architecture::of(&config).unwrap().model(&config)?;
+        let model = Architecture::for_config(&config).unwrap().model(&config)?;
         Ok::<_, fanin::Error>(model.tensors()[0].shape.clone())
     };
     for more in [r#", "n_embd": 4"#, r#", "hidden_size": 4"#, r#", "hidden_size": 4, "n_embd": 4"#] {
@@ -1592,7 +1592,8 @@ fn each_class_has_the_model_type_of_its_own() {
         {
             for kind in *kinds {
                 let config = format!(r#"{{"architectures": ["{class}"], "model_type": "{kind}"}}"#);
-                let said = Architecture::of(&Config::from_json(config.as_bytes()).unwrap()).map_err(|e| e.to_string());
+                let said =
+                    Architecture::for_config(&Config::from_json(config.as_bytes()).unwrap()).map_err(|e| e.to_string());
                 let refused = format!("model_type is \"{kind}\", allowed: {own} for {class}");
                 assert_eq!(
                     said.map(|_| own).unwrap_or_else(|said| if said == refused { kind } else { "" }),
@@ -1606,7 +1607,7 @@ fn each_class_has_the_model_type_of_its_own() {
     assert_eq!(tried, 4 * 33 + 4 * 14 + 3 * (14 + 14 + 15));
     // Without a class, those of the type alone are named.
     let of_type = Config::from_json(br#"{"model_type": "qwen3"}"#).unwrap();
-    let said = Architecture::of(&of_type).unwrap_err().to_string();
+    let said = Architecture::for_config(&of_type).unwrap_err().to_string();
     assert!(said.contains("Qwen3ForCausalLM") && !said.contains("Qwen2") && !said.contains("Moe"), "{said}");
     // An architecture of one's own is asked the same.
     let text = r#"
@@ -1675,7 +1676,7 @@ fn each_class_has_as_many_tensors_and_parameters_as_in_transformers() {
     for family in &families {
         let config = config(family);
         let class = family["config"]["architectures"][0].as_str().unwrap();
-        let plan = Architecture::of(&config).and_then(|architecture| architecture.plan(&config));
+        let plan = Architecture::for_config(&config).and_then(|architecture| architecture.plan(&config));
         let drawn: Vec<_> = match &plan {
             Ok(plan) => plan.tensors().iter().filter(|planned| planned.draw.is_some()).collect(),
             Err(error) => {
@@ -1715,8 +1716,9 @@ fn published_models_have_their_numbers_of_parameters() {
     assert_eq!(published.len(), 81);
     for model in &published {
         let config = config(model);
-        let tensors =
-            Architecture::of(&config).and_then(|of| of.model(&config)).unwrap_or_else(|e| panic!("{model}: {e}"));
+        let tensors = Architecture::for_config(&config)
+            .and_then(|of| of.model(&config))
+            .unwrap_or_else(|e| panic!("{model}: {e}"));
         // Counters of batches are none.
         let floats = tensors.tensors().iter().filter(|tensor| !tensor.is_integer());
         let parameters: u64 = floats.map(|tensor| tensor.shape.iter().product::<u64>()).sum();
@@ -1735,7 +1737,7 @@ fn deepseek_v3_in_fp8_has_the_bytes_that_are_published() {
     let fp8 =
         r#"{"activation_scheme": "dynamic", "fmt": "e4m3", "quant_method": "fp8", "weight_block_size": [128, 128]}"#;
     config.set("quantization_config", fp8).unwrap();
-    let architecture = Architecture::of(&config).unwrap();
+    let architecture = Architecture::for_config(&config).unwrap();
     let blocks = fp8_blocks(&architecture, &config).unwrap();
     // In each layer attention's five and three; of 58, which have experts, of each of 256 more.
     assert_eq!(blocks.len(), 61 * 8 + 58 * 256 * 3);

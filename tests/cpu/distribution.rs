@@ -18,7 +18,7 @@
 use std::ops::Range;
 use std::sync::Mutex;
 
-use fanin::{Distribution, Dtype, Element, Fill, Stream};
+use fanin::{Distribution, Dtype, Element, Stream};
 use fanin_tests::draw;
 use half::{bf16, f16};
 use statrs::distribution::{ChiSquared, ContinuousCDF, DiscreteCDF, Poisson};
@@ -34,9 +34,9 @@ fn log2_samples() -> u32 {
 /// Draws elements of a tensor chunk by chunk.
 fn for_each_chunk<T: Element>(distribution: &Distribution, range: Range<u64>, mut f: impl FnMut(&[T])) {
     let fill =
-        Fill::new(distribution, Stream::named(2026, &distribution.to_string()), T::DTYPE, range.clone()).unwrap();
+        distribution.fill_range(range.clone(), Stream::named(2026, &distribution.to_string()), T::DTYPE).unwrap();
     for start in range.clone().step_by(CHUNK as usize) {
-        f(&draw::<T>(&fill.part(start..range.end.min(start + CHUNK)).unwrap()));
+        f(&draw::<T>(&fill.elements(start..range.end.min(start + CHUNK)).unwrap()));
     }
 }
 
@@ -483,7 +483,7 @@ fn tensors_seeds_and_shards_are_uncorrelated() {
     let (pairs, n) = if log2_samples() >= 28 { (1000, 1 << 20) } else { (100, 1 << 14) };
     let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
     let values = |seed: u64, name: &str, start: u64| {
-        let fill = Fill::new(&normal, Stream::named(seed, name), Dtype::F32, start..start + n).unwrap();
+        let fill = normal.fill_range(start..start + n, Stream::named(seed, name), Dtype::F32).unwrap();
         draw::<f32>(&fill)
     };
     run_all(&["tensors of one seed", "seeds of one tensor", "shards of one tensor"], |kind| {

@@ -77,7 +77,7 @@ fn fill(case: &Value) -> Fill {
             if initializer { Stream::jax_initializer(key) } else { Stream::jax(key) }
         }
     };
-    Fill::new(&distribution, stream, dtype, 0..fanin::elements(&shape).unwrap()).unwrap()
+    distribution.fill_range(0..fanin::elements(&shape).unwrap(), stream, dtype).unwrap()
 }
 
 fn drawn(fill: &Fill) -> Vec<f32> {
@@ -163,7 +163,7 @@ fn a_generator_over_a_stream_gives_the_words_of_its_values() {
         (Stream::jax(JaxKey::new(5)), |word| word >> 9),
         (Stream::jax_initializer(JaxKey::new(-5)), |word| word >> 9),
     ] {
-        let values = drawn(&Fill::new(&unit, stream, Dtype::F32, 0..1000).unwrap());
+        let values = drawn(&unit.fill_range(0..1000, stream, Dtype::F32).unwrap());
         let mut rng = stream.rng();
         for value in values {
             assert_eq!(bits(rng.next_u32()) as f32 / 8_388_608.0, value, "{stream:?}");
@@ -188,12 +188,12 @@ fn extreme_parameters_are_refused() {
             Distribution::Uniform { low: -1e-25, high: 1e-25 },
             Distribution::truncated_at(0.0, 1e25, 2.0),
         ] {
-            let error = Fill::new(&wrong, stream, Dtype::F32, 0..4).unwrap_err().to_string();
+            let error = wrong.fill_range(0..4, stream, Dtype::F32).unwrap_err().to_string();
             assert!(error.contains("2^-60 to 2^60"), "{wrong}: {error}");
         }
-        assert!(Fill::new(&normal(0.0, f64::NAN), stream, Dtype::F32, 0..4).is_err());
-        assert!(Fill::new(&normal(0.0, f64::INFINITY), stream, Dtype::F32, 0..4).is_err());
-        assert!(Fill::new(&normal(0.0, 1e-15), stream, Dtype::F32, 0..4).is_ok());
+        assert!((normal(0.0, f64::NAN)).fill_range(0..4, stream, Dtype::F32).is_err());
+        assert!((normal(0.0, f64::INFINITY)).fill_range(0..4, stream, Dtype::F32).is_err());
+        assert!((normal(0.0, 1e-15)).fill_range(0..4, stream, Dtype::F32).is_ok());
     }
 }
 
@@ -228,7 +228,7 @@ fn keys_are_jaxs() {
 #[test]
 fn a_window_that_no_initializer_has_is_refused() {
     let stream = Stream::jax_initializer(JaxKey::new(0));
-    let message = |distribution: Distribution| match Fill::new(&distribution, stream, Dtype::F32, 0..4) {
+    let message = |distribution: Distribution| match distribution.fill_range(0..4, stream, Dtype::F32) {
         Ok(_) => String::new(),
         Err(error) => error.to_string(),
     };
@@ -258,7 +258,7 @@ fn windows_where_jaxs_own_values_are_wrong_are_refused() {
     let made = |dtype, mean: f64, std: f64, low: f64, high: f64| {
         let window = Distribution::TruncatedNormal { mean, std, low: mean + low * std, high: mean + high * std };
         let key = JaxKey::new(1);
-        let of = |stream| Fill::new(&window, stream, dtype, 0..10_000);
+        let of = |stream| window.fill_range(0..10_000, stream, dtype);
         if mean == 0.0 {
             let initializer = of(Stream::jax_initializer(key)).err().map(|e| e.to_string());
             assert_eq!(initializer, of(Stream::jax(key)).err().map(|e| e.to_string()));

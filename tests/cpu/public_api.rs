@@ -17,8 +17,16 @@ use syn::{
 fn the_public_api_is_the_one_that_is_kept() {
     let source = fanin_tests::repository().join("src");
     let all = load(&source.join("lib.rs"), &source);
-    let mut shown = shown(&all);
+    let mut shown = shown(&all, &all);
     let names = names(&shown);
+    let mut types = Vec::new();
+    collect_types(&all, &mut types);
+    let twice = |name: &&String| types.iter().filter(|other| other == name).count() > 1;
+    let twice: Vec<_> = names.iter().filter(twice).collect();
+    assert!(
+        twice.is_empty(),
+        "private types have the names of public ones, whose impls would seem to be theirs: {twice:?}"
+    );
     let mut impls = Vec::new();
     collect_impls(&all, &mut impls);
     impls.retain(|i| {
@@ -88,7 +96,7 @@ fn load(file: &Path, modules: &Path) -> Vec<Item> {
 }
 
 /// What can be seen of a module: its public items, and those of private modules that it names with `pub use`.
-fn shown(items: &[Item]) -> Vec<Item> {
+fn shown(items: &[Item], root: &[Item]) -> Vec<Item> {
     let mut shown = Vec::new();
     for item in items {
         let mut item = item.clone();
@@ -97,7 +105,7 @@ fn shown(items: &[Item]) -> Vec<Item> {
                 let mut paths = Vec::new();
                 leaves(&import.tree, Vec::new(), &mut paths);
                 for path in paths {
-                    let mut found = found(items, &path).unwrap_or_else(|| parse_quote!(pub use #(#path)::*;));
+                    let mut found = found(items, &path, root).unwrap_or_else(|| parse_quote!(pub use #(#path)::*;));
                     if let Some((attributes, ..)) = parts(&mut found) {
                         attributes.extend(import.attrs.clone());
                     }
@@ -106,7 +114,7 @@ fn shown(items: &[Item]) -> Vec<Item> {
             }
             Item::Mod(module) if is_public(&module.vis) => {
                 let (_, content) = module.content.as_mut().expect("loaded");
-                *content = self::shown(content);
+                *content = self::shown(content, root);
                 shown.push(item);
             }
             other => {
@@ -138,18 +146,29 @@ fn leaves(tree: &UseTree, mut path: Vec<Ident>, paths: &mut Vec<Vec<Ident>>) {
     }
 }
 
-/// The item of a private module; of a public one it is listed there.
-fn found(items: &[Item], path: &[Ident]) -> Option<Item> {
+/// The item of a private module, also where that names it with `use`; of a public one it is listed there.
+fn found(items: &[Item], path: &[Ident], root: &[Item]) -> Option<Item> {
     let (first, rest) = path.split_first()?;
+    if first == "crate" {
+        return found(root, rest, root);
+    }
     if rest.is_empty() {
-        return items
-            .iter()
-            .find(|item| parts(&mut (*item).clone()).is_some_and(|(_, _, name)| name == first))
-            .cloned();
+        let is_named = |item: &&Item| parts(&mut (*item).clone()).is_some_and(|(_, _, name)| name == first);
+        let elsewhere = || {
+            let imports = items.iter().filter_map(|item| match item {
+                Item::Use(import) if is_public(&import.vis) => Some(import),
+                _ => None,
+            });
+            let mut paths = Vec::new();
+            imports.for_each(|import| leaves(&import.tree, Vec::new(), &mut paths));
+            let path = paths.into_iter().find(|path| path.len() > 1 && path.last() == Some(first))?;
+            found(items, &path, root)
+        };
+        return items.iter().find(is_named).cloned().or_else(elsewhere);
     }
     items.iter().find_map(|item| match item {
         Item::Mod(module) if module.ident == *first && !is_public(&module.vis) => {
-            found(&module.content.as_ref()?.1, rest)
+            found(&module.content.as_ref()?.1, rest, root)
         }
         _ => None,
     })
@@ -188,6 +207,18 @@ fn names(items: &[Item]) -> BTreeSet<String> {
         }
     }
     all
+}
+
+fn collect_types(items: &[Item], types: &mut Vec<String>) {
+    for item in items {
+        match item {
+            Item::Mod(module) => collect_types(&module.content.as_ref().expect("loaded").1, types),
+            Item::Enum(_) | Item::Struct(_) | Item::Type(_) | Item::Union(_) | Item::Trait(_) => {
+                types.extend(parts(&mut item.clone()).map(|(_, _, name)| name.to_string()));
+            }
+            _ => {}
+        }
+    }
 }
 
 fn collect_impls(items: &[Item], impls: &mut Vec<ItemImpl>) {

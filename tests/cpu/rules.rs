@@ -16,12 +16,12 @@ fn std_of(rules: &Rules, tensor: Tensor) -> f64 {
 #[test]
 fn one_scheme_for_all_keeps_its_layout_and_its_numbers() {
     let he: Scheme = "he_normal".parse().unwrap();
-    let depthwise = Rules::of_scheme(&he, Layout::OUT_IN.with_groups(32)).unwrap();
+    let depthwise = Rules::from_scheme(he, Layout::OUT_IN.with_groups(32)).unwrap();
     let fan_out = scheme::he_normal().with_mode(scheme::FanMode::FanOut).unwrap();
     let tensor = || Tensor::new("conv.weight", [32, 1, 3, 3]);
     let expected = (2.0f64 / 9.0).sqrt();
     assert_eq!(std_of(&depthwise, tensor()), expected);
-    assert_eq!(std_of(&Rules::of_scheme(&fan_out, Layout::OUT_IN.with_groups(32)).unwrap(), tensor()), expected);
+    assert_eq!(std_of(&Rules::from_scheme(fan_out, Layout::OUT_IN.with_groups(32)).unwrap(), tensor()), expected);
     assert_eq!(
         std_of(
             &rules("[[rule]]\nname=\"*\"\nlayout=\"out_in:groups=32\"\nscheme=\"he_normal:mode=fan_out\""),
@@ -30,12 +30,12 @@ fn one_scheme_for_all_keeps_its_layout_and_its_numbers() {
         expected
     );
     for wrong in [scheme::normal(0.0, -1.0), scheme::uniform(1.0, 1.0), scheme::constant(f64::NAN)] {
-        Rules::of_scheme(&wrong, Layout::OUT_IN).unwrap_err();
+        Rules::from_scheme(wrong, Layout::OUT_IN).unwrap_err();
     }
-    assert_eq!(Rules::of_scheme(&he, Layout::OUT_IN.with_groups(0)).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(Rules::from_scheme(he, Layout::OUT_IN.with_groups(0)).unwrap_err().kind(), ErrorKind::Shape);
     // Numbers come through to the last digit.
     let tiny = scheme::normal(0.0, 1.234_567_890_123_456_7e-300);
-    let planned = Rules::of_scheme(&tiny, Layout::IN_OUT).unwrap().plan(&[Tensor::new("w", [2, 2])]).unwrap();
+    let planned = Rules::from_scheme(tiny, Layout::IN_OUT).unwrap().plan(&[Tensor::new("w", [2, 2])]).unwrap();
     assert_eq!(Scheme::from(planned.tensors()[0].draw.as_ref().unwrap().distribution), tiny);
 }
 
@@ -152,7 +152,7 @@ fn adapters_and_slopes_start_as_their_makers_start_them() {
     ];
     let [a, b, c] = names;
     let model = [Tensor::new(a, [8, 64]), Tensor::new(b, [64, 8]), Tensor::new(c, [64, 8])];
-    let scheme = Rules::of_scheme(&"normal:std=3".parse().unwrap(), Layout::IN_OUT).unwrap();
+    let scheme = Rules::from_scheme("normal:std=3".parse().unwrap(), Layout::IN_OUT).unwrap();
     let presets = ["bert", "gemma", "gpt2", "llama", "pytorch", "roberta", "vit"]
         .map(|name| (name, Rules::preset(name).unwrap()));
     for (name, rules) in presets.into_iter().chain([("scheme", scheme.clone())]) {
@@ -172,7 +172,7 @@ fn adapters_and_slopes_start_as_their_makers_start_them() {
 /// What only looks like a weight: scales are 1, and what has values of its own is refused or left out by name.
 #[test]
 fn one_scheme_draws_no_scales_and_refuses_what_is_no_weight() {
-    let rules = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    let rules = Rules::from_scheme("he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
     for name in ["l.0.weight_scale_inv", "l.0.weight_scale", "l.0.input_scale", "attn.k_scale"] {
         for shape in [vec![], vec![1], vec![16, 32]] {
             let plan = rules.plan(&[Tensor::new(name, shape)]).unwrap();
@@ -472,7 +472,7 @@ fn an_lstm_with_projection_has_one_bound() {
 #[test]
 fn one_scheme_takes_no_stack_for_a_convolution() {
     let he = "he_normal".parse().unwrap();
-    let rules = Rules::of_scheme(&he, Layout::OUT_IN).unwrap();
+    let rules = Rules::from_scheme(he, Layout::OUT_IN).unwrap();
     for name in ["mlp.experts.gate_up_proj", "ensemble.weight", "attention/query/kernel", "0.weight"] {
         let error = rules.plan(&[Tensor::new(name, [8, 128, 64])]).unwrap_err().to_string();
         assert!(error.contains(name) && error.contains("batch_out_in"), "{error}");
@@ -481,32 +481,32 @@ fn one_scheme_takes_no_stack_for_a_convolution() {
         assert_eq!(std_of(&rules, Tensor::new(name, [8, 16, 8])), (2.0f64 / 128.0).sqrt(), "{name}");
     }
     // Without fans there is nothing to mistake; so with a layout that is a batch's.
-    std_of(&Rules::of_scheme(&"normal:std=3".parse().unwrap(), Layout::OUT_IN).unwrap(), Tensor::new("x", [2, 3, 4]));
-    assert_eq!(std_of(&Rules::of_scheme(&he, Layout::BATCH_IN_OUT).unwrap(), Tensor::new("x", [2, 8, 4])), 0.5);
+    std_of(&Rules::from_scheme("normal:std=3".parse().unwrap(), Layout::OUT_IN).unwrap(), Tensor::new("x", [2, 3, 4]));
+    assert_eq!(std_of(&Rules::from_scheme(he, Layout::BATCH_IN_OUT).unwrap(), Tensor::new("x", [2, 8, 4])), 0.5);
     let others = [
         ("*experts.down*", Layout::BATCH_OUT_IN),
         ("*dw*", Layout::OUT_IN.with_groups(8)),
         ("*\"\u{7f}\\*", Layout::IN_OUT),
     ];
-    let rules = Rules::of_scheme_in(&he, Layout::OUT_IN, &others).unwrap();
+    let rules = Rules::from_scheme_in(he, Layout::OUT_IN, &others).unwrap();
     assert_eq!(std_of(&rules, Tensor::new("mlp.experts.down_proj", [4, 64, 8])), 0.5);
     assert_eq!(std_of(&rules, Tensor::new("dw.weight", [8, 1, 2, 4])), 0.5);
     assert_eq!(std_of(&rules, Tensor::new("\"\u{7f}\\", [8, 4])), 0.5);
     assert_eq!(std_of(&rules, Tensor::new("lin.weight", [4, 8])), 0.5);
     // Whatever a pattern is, it is no word of ours.
     let words = [("SCHEME", Layout::IN_OUT), ("LAYOUT", Layout::IN_OUT), ("# LAYOUTS", Layout::IN_OUT)];
-    let named = Rules::of_scheme_in(&he, Layout::OUT_IN, &words).unwrap();
+    let named = Rules::from_scheme_in(he, Layout::OUT_IN, &words).unwrap();
     for (name, _) in words {
         assert_eq!(std_of(&named, Tensor::new(name, [8, 2])), 0.5, "{name}");
     }
     // Vectors are none of a layout's.
     assert_eq!(drawn(&rules, "dw.bias", &[8]).distribution, Distribution::Constant { value: 0.0 });
     assert_eq!(
-        Rules::of_scheme_in(&he, Layout::OUT_IN, &[("[", Layout::OUT_IN)]).unwrap_err().kind(),
+        Rules::from_scheme_in(he, Layout::OUT_IN, &[("[", Layout::OUT_IN)]).unwrap_err().kind(),
         ErrorKind::Rules
     );
     let none = Layout::OUT_IN.with_groups(0);
-    assert_eq!(Rules::of_scheme_in(&he, Layout::OUT_IN, &[("a", none)]).unwrap_err().kind(), ErrorKind::Shape);
+    assert_eq!(Rules::from_scheme_in(he, Layout::OUT_IN, &[("a", none)]).unwrap_err().kind(), ErrorKind::Shape);
 }
 
 #[test]
@@ -564,7 +564,7 @@ fn the_dtype_that_is_asked_for_is_drawn_whatever_the_model_and_its_rules_say() {
         br#"{"architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "n_layer": 1, "n_embd": 8, "n_head": 1,
         "vocab_size": 16, "n_positions": 4, "torch_dtype": "float32"}"#;
     let config = fanin::rules::Config::from_json(config).unwrap();
-    let of_config = fanin::rules::Architecture::of(&config).unwrap().plan(&config).unwrap();
+    let of_config = fanin::rules::Architecture::for_config(&config).unwrap().plan(&config).unwrap();
     for plan in [&of_list, &of_rule, &of_config] {
         for dtype in [Dtype::F32, Dtype::F16, Dtype::BF16] {
             let fills = plan.fills(42, dtype).unwrap();
@@ -849,7 +849,7 @@ fn an_embedding_is_told_from_a_linear_that_speaks_of_embeddings() {
 #[test]
 fn norms_of_several_dimensions_start_at_one_and_zero() {
     let pytorch = Rules::preset("pytorch").unwrap();
-    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    let he = Rules::from_scheme("he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
     for rules in [&pytorch, &he] {
         for shape in [&[8, 16][..], &[3, 32, 32], &[1, 8, 1, 1]] {
             let drawn = distributions(rules, &[("0.weight", shape), ("0.bias", shape)]).unwrap();
@@ -894,7 +894,7 @@ fn norms_of_several_dimensions_start_at_one_and_zero() {
 /// Under one scheme for all, of however many dimensions.
 #[test]
 fn what_a_names_last_part_says_holds_in_any_rank() {
-    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    let he = Rules::from_scheme("he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
     for (value, names) in [
         (
             0.0,
@@ -958,7 +958,7 @@ fn what_a_names_last_part_says_holds_in_any_rank() {
 /// Unit vectors, norms of other tensors and temperatures are none that a scheme could draw.
 #[test]
 fn one_scheme_refuses_what_other_tensors_or_models_decide() {
-    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    let he = Rules::from_scheme("he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
     let spectral = "it is a vector of length 1 (spectral norm), which no scheme draws";
     let norm = "it is the norm of another tensor (weight norm: weight_v, original1), which no scheme draws";
     let temperature = "it is a temperature or its logarithm, of which each model has another, such as ln(1/0.07) and 0";

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use fanin::scheme::{FanMode, Spread, VarianceScaling};
-use fanin::{Distribution, Dtype, ErrorKind, Fill, Layout, Nonlinearity, Scheme, Stream};
+use fanin::scheme::{FanMode, Spread, variance_scaling};
+use fanin::{Distribution, Dtype, ErrorKind, Layout, Nonlinearity, Scheme, Stream};
 
 fn parse(text: &str) -> Scheme {
     text.parse().unwrap_or_else(|e| panic!("{text}: {e}"))
@@ -46,8 +46,8 @@ fn other_names_are_the_same_scheme() {
     ] {
         assert_eq!(parse(a), parse(b));
     }
-    let scaled = VarianceScaling::new(2.6, FanMode::FanAvg, Spread::TruncatedNormalUncorrected).unwrap();
-    assert_eq!(parse("variance_scaling_initializer:mode=fan_avg"), Scheme::Scaled(scaled));
+    let scaled = variance_scaling(2.6, FanMode::FanAvg, Spread::TruncatedNormalUncorrected);
+    assert_eq!(parse("variance_scaling_initializer:mode=fan_avg"), scaled);
 }
 
 #[test]
@@ -151,15 +151,16 @@ fn a_misspelt_name_is_answered_with_the_nearest() {
 /// A deviation that f64 does not hold is no tensor of zeros.
 #[test]
 fn scales_beyond_f64_are_refused() {
-    let tiny = VarianceScaling::new(5e-324, FanMode::FanIn, Spread::Normal).unwrap();
-    let error = Scheme::from(tiny).distribution(&[1, 10], Layout::OUT_IN).unwrap_err();
-    assert_eq!((error.kind(), error.thing()), (ErrorKind::Parameter, "scale"));
+    for scale in [5e-324, 1e308, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let scheme = variance_scaling(scale, FanMode::FanIn, Spread::Normal);
+        let error = scheme.distribution(&[1, 10], Layout::OUT_IN).unwrap_err();
+        assert_eq!((error.kind(), error.thing()), (ErrorKind::Parameter, "scale"), "{scale}");
+    }
 }
 
 #[test]
 fn a_fill_that_cannot_be_drawn_is_refused() {
-    let fill =
-        |distribution: Distribution, dtype, range| Fill::new(&distribution, Stream::numbered(0, 0), dtype, range);
+    let fill = |distribution: Distribution, dtype, range| distribution.fill_range(range, Stream::numbered(0, 0), dtype);
     let constant = |value| Distribution::Constant { value };
     for (distribution, dtype) in [
         (constant(1e39), Dtype::F32),
@@ -188,7 +189,7 @@ fn a_fill_that_cannot_be_drawn_is_refused() {
     }
     let whole = fill(constant(0.0), Dtype::F32, 10..20).unwrap();
     for range in [9..12, 10..21, Range { start: 15, end: 14 }] {
-        assert!(whole.part(range).unwrap_err().kind() == ErrorKind::Range);
+        assert!(whole.elements(range).unwrap_err().kind() == ErrorKind::Range);
     }
 }
 
@@ -210,7 +211,7 @@ fn any_parameters_are_refused_or_drawn_within_bounds() {
         let distribution = fanin_tests::any_distribution(&mut rng);
         let _ = (distribution.mean(), distribution.std(), distribution.to_string());
         let dtype = Dtype::ALL[case % 3];
-        let Ok(fill) = Fill::new(&distribution, Stream::numbered(0, case as u64), dtype, 0..5) else {
+        let Ok(fill) = distribution.fill_range(0..5, Stream::numbered(0, case as u64), dtype) else {
             refused += 1;
             continue;
         };
@@ -290,10 +291,10 @@ fn sinusoids_have_the_moments_of_their_values() {
 /// What a dtype makes of a distribution: the deviation that comes out, and an error where nothing is left of it.
 #[test]
 fn a_dtype_holds_a_distribution_or_says_what_comes_out() {
-    use fanin::{Distribution, Dtype, Fill, Stream, cpu};
+    use fanin::{Distribution, Dtype, Stream, cpu};
 
     fn drawn<T: fanin::Element + Into<f64>>(distribution: &Distribution) -> f64 {
-        let fill = Fill::new(distribution, Stream::numbered(7, 0), T::DTYPE, 0..1 << 20).unwrap();
+        let fill = distribution.fill_range(0..1 << 20, Stream::numbered(7, 0), T::DTYPE).unwrap();
         let values: Vec<f64> = cpu::vec::<T>(&fill).unwrap().into_iter().map(Into::into).collect();
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / values.len() as f64).sqrt()
@@ -342,7 +343,7 @@ fn a_dtype_holds_a_distribution_or_says_what_comes_out() {
         let scheme = fanin::Scheme::from(distribution);
         assert!(scheme.fill(&[8], fanin::Layout::OUT_IN, Stream::numbered(7, 0), dtype).is_err());
         // A fill draws what is left.
-        assert!(Fill::new(&distribution, Stream::numbered(7, 0), dtype, 0..8).is_ok());
+        assert!(distribution.fill_range(0..8, Stream::numbered(7, 0), dtype).is_ok());
     }
     // What is meant to be one value is.
     assert!(normal(0.0, 0.0).check_in(Dtype::F16).is_ok());

@@ -2,7 +2,7 @@
 //! seed's values changed: that needs a new number in `Stream::contract`, and a word in CHANGELOG.md. `FANIN_WRITE=1` writes
 //! `tests/golden/streams.txt` anew.
 
-use fanin::{Distribution, Dtype, Element, Fill, JaxKey, Stream, seeds};
+use fanin::{Distribution, Dtype, Element, JaxKey, Stream, seeds};
 use fanin_tests::{draw, little_endian};
 use rand::Rng;
 use sha2::{Digest, Sha256};
@@ -31,7 +31,7 @@ fn words(stream: Stream) -> String {
 /// Bit patterns of elements 0 to 3 and 1031, and the first 8 bytes of the SHA-256 of 1,000 little-endian elements from element
 /// 2^33 + 3 on.
 fn values<T: Element>(distribution: &Distribution, stream: Stream) -> String {
-    let fill = |range| Fill::new(distribution, stream, T::DTYPE, range).unwrap();
+    let fill = |range| distribution.fill_range(range, stream, T::DTYPE).unwrap();
     let first = draw::<T>(&fill(0..1032));
     let bits = [0, 1, 2, 3, 1031].map(|i| {
         let bytes: Vec<u8> = little_endian(&first[i..=i]).into_iter().rev().collect();

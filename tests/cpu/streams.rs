@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use fanin::{Distribution, Dtype, ErrorKind, Fill, JaxKey, Stream, StreamRng, VALUE_CONTRACT, philox4x32_10, seeds};
+use fanin::{Distribution, Dtype, ErrorKind, JaxKey, Stream, StreamRng, VALUE_CONTRACT, philox4x32_10, seeds};
 use rand::distr::{Distribution as _, Uniform};
 use rand::{Rng, RngExt, SeedableRng};
 
@@ -129,7 +129,7 @@ fn elements_take_their_words_in_order() {
     // U[-2^31, 2^31) shows the words: each value is its word as a signed number, to f32's precision.
     let stream = Stream::named(3, "words");
     let uniform = Distribution::Uniform { low: -(2f64.powi(31)), high: 2f64.powi(31) };
-    let values: Vec<f32> = fanin_tests::draw(&Fill::new(&uniform, stream, Dtype::F32, 0..4000).unwrap());
+    let values: Vec<f32> = fanin_tests::draw(&uniform.fill_range(0..4000, stream, Dtype::F32).unwrap());
     let mut rng = stream.rng();
     for x in values {
         let expected = rng.next_u32() as i32 as f32;

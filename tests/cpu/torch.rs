@@ -154,12 +154,12 @@ fn what_pytorch_does_not_draw_so_is_refused() {
     assert!(of(text, &[64], Dtype::F32).contains("for ever"));
     let normal = scheme("normal:mean=0,std=1", &[64]);
     for stream in [stream, Stream::torch_cuda(0, 0, Cuda::new(132, 2048).unwrap()).unwrap()] {
-        let error = Fill::new(&normal, stream, Dtype::F32, 0..64).unwrap_err();
+        let error = normal.fill_range(0..64, stream, Dtype::F32).unwrap_err();
         assert!(error.to_string().contains("Distribution::fill"), "{error}");
     }
     let fill = normal.fill(&[64], stream, Dtype::F32).unwrap();
-    assert!(fill.clone().with_slice(0, 0..4, &scheme("uniform:low=0,high=1", &[4])).is_err());
-    assert!(fill.with_zero_row(3).is_ok());
+    assert!(fill.clone().with_part(0, 0..4, scheme("uniform:low=0,high=1", &[4])).is_err());
+    assert!(fill.with_part(0, 3..4, Distribution::Constant { value: 0.0 }).is_ok());
     assert!(stream.fold_in(0).unwrap_err().to_string().contains("PyTorch's"));
     assert!(Stream::torch_cuda(0, 2, Cuda::new(132, 2048).unwrap()).is_err());
     assert!(Cuda::new(0, 2048).is_err() && Cuda::new(132, 100).is_err() && "sms=1".parse::<Cuda>().is_err());
@@ -188,7 +188,7 @@ fn keys_are_those_of_pytorch() {
     assert_eq!(key.split(2).data(), [895_772_573_455_791_644, 3_806_953_722_770_525_694]);
     let (uniform, normal) = (scheme("uniform:low=-0.0441,high=0.0441", &[6]), scheme("normal:mean=0.5,std=2", &[6]));
     let drawn = |distribution: &Distribution, dtype| -> Vec<f32> {
-        let fill = Fill::new(distribution, Stream::torch_key(key), dtype, 0..6).unwrap();
+        let fill = distribution.fill_range(0..6, Stream::torch_key(key), dtype).unwrap();
         match dtype {
             Dtype::F32 => cpu::vec(&fill).unwrap(),
             Dtype::F16 => cpu::vec::<half::f16>(&fill).unwrap().into_iter().map(f32::from).collect(),
@@ -208,11 +208,10 @@ fn keys_are_those_of_pytorch() {
         let near = drawn(&normal, dtype).into_iter().zip(normals).all(|(x, y): (f32, f32)| (x - y).abs() <= bound);
         assert!(near, "{dtype}: {:?}", drawn(&normal, dtype));
     }
-    let many = Fill::new(
-        &scheme("uniform:low=0,high=1", &[6]),
+    let many = (scheme("uniform:low=0,high=1", &[6])).fill_range(
+        0..1_000_003,
         Stream::torch_key(TorchKey::new(42)),
         Dtype::F32,
-        0..1_000_003,
     );
     let digest: String =
         Sha256::digest(cpu::bytes(&many.unwrap()).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect();

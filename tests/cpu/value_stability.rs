@@ -1,7 +1,7 @@
 //! The value contract, frozen: what these seeds draw. If a change makes this test fail, some seed's values changed: that
 //! needs a new `VALUE_CONTRACT`, and a word in CHANGELOG.md.
 
-use fanin::{Dtype, Element, ErrorKind, Fill, Layout, Scheme, Stream};
+use fanin::{Dtype, Element, ErrorKind, Layout, Scheme, Stream};
 use fanin_tests::{draw, little_endian};
 use sha2::{Digest, Sha256};
 
@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 /// element 2^40 + 13 on.
 fn frozen<T: Element>(scheme: &str, dtype: Dtype) -> String {
     let distribution = scheme.parse::<Scheme>().unwrap().distribution(&[64, 32], Layout::OUT_IN).unwrap();
-    let fill = |range| Fill::new(&distribution, Stream::named(2026, "frozen"), dtype, range).unwrap();
+    let fill = |range| distribution.fill_range(range, Stream::named(2026, "frozen"), dtype).unwrap();
     let first = draw::<T>(&fill(0..1032));
     let bits: Vec<String> = [0, 1, 2, 3, 1031].into_iter().map(|i| word(&first[i])).collect();
     let far = (1 << 40) + 13;
@@ -98,7 +98,7 @@ fn frozen_structure<T: Element>(scheme: &str, shape: &[u64], layout: &str, dtype
     let bits: Vec<String> = [0, 1, 2, 3, last].into_iter().map(|i| word(&all[i.min(last)])).collect();
     let distribution = scheme_read.distribution(shape, of).unwrap();
     let far = (1 << 40) + 13;
-    let beyond = match Fill::new(&distribution, stream, dtype, far..far + all.len() as u64) {
+    let beyond = match distribution.fill_range(far..far + all.len() as u64, stream, dtype) {
         Ok(fill) => digest(&draw::<T>(&fill)),
         Err(error) => {
             assert!(scheme.starts_with("sparse") && error.kind() == ErrorKind::Range, "{scheme}: {error}");

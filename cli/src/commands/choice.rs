@@ -155,7 +155,7 @@ impl Choice {
             self.layout.iter().filter_map(|(pattern, layout)| Some((pattern.as_deref()?, *layout))).collect();
         let layout = of_all.first().copied().unwrap_or(Layout::OUT_IN);
         let rules =
-            Rules::of_scheme_in(&scheme, layout, &named).map_err(|e| Failure::input(format!("--layout: {e:#}")))?;
+            Rules::from_scheme_in(scheme, layout, &named).map_err(|e| Failure::input(format!("--layout: {e:#}")))?;
         Ok((rules, format!("scheme {scheme}")))
     }
 }

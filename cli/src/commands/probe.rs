@@ -272,7 +272,7 @@ impl Probed {
                 vanishes: report.verdict.vanishes.is_some(),
                 gradients: report.verdict.gradients.to_string(),
                 advice: match advice {
-                    Some(Advice::Holds(scheme)) => Some(scheme.clone()),
+                    Some(Advice::Holds { text: scheme, .. }) => Some(scheme.clone()),
                     _ => None,
                 },
             },

@@ -70,7 +70,7 @@ impl Source {
             }
             None => {
                 let architecture =
-                    Architecture::of(&config).map_err(|e| failed(&format!("{e:#}, by --architecture")))?;
+                    Architecture::for_config(&config).map_err(|e| failed(&format!("{e:#}, by --architecture")))?;
                 let name = format!("architecture {}", architecture.name());
                 (architecture, name)
             }

@@ -453,7 +453,7 @@ mod tests {
 
     fn draw(gpu: &Gpu) -> Result<u64, Failure> {
         let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
-        let fill = Fill::new(&normal, Stream::named(0, "weight"), Dtype::F32, 0..1 << 20).unwrap();
+        let fill = normal.fill_range(0..1 << 20, Stream::named(0, "weight"), Dtype::F32).unwrap();
         let mut bytes = 0;
         gpu.draw([fill].into_iter(), 1 << 20, &mut |chunk| {
             bytes += chunk.len() as u64;

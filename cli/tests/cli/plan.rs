@@ -47,7 +47,11 @@ fn a_plan_is_drawn_and_its_values_are_copied() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let odd = Distribution::TruncatedNormal { mean: 0.0, std: 0.02, low: f64::NEG_INFINITY, high: 0.04 };
     let stream = Stream::named(42, "[*]odd.weight");
-    let expected = odd.fill(&[6, 4], stream, Dtype::F32).unwrap().with_zero_row(2).unwrap();
+    let expected = odd
+        .fill(&[6, 4], stream, Dtype::F32)
+        .unwrap()
+        .with_part(0, 2..3, Distribution::Constant { value: 0.0 })
+        .unwrap();
     assert_eq!(file.tensor("[*]odd.weight").unwrap().data(), cpu::bytes(&expected).unwrap());
     let copy = Distribution::Normal { mean: 0.0, std: 1e-5 };
     let expected = copy.fill(&[6, 4], stream, Dtype::BF16).unwrap();

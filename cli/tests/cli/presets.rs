@@ -186,7 +186,7 @@ fn presets_give_what_they_always_gave() {
     ] {
         text += &table(name, &preset(name), &model);
     }
-    let he = Rules::of_scheme(&"he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
+    let he = Rules::from_scheme("he_normal".parse().unwrap(), Layout::OUT_IN).unwrap();
     text += &table("he_normal", &he, &model("resnet50"));
     crate::golden::agrees("presets.txt", &text);
 }

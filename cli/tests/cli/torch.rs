@@ -30,7 +30,7 @@ fn a_tensor_is_pytorchs_and_so_is_the_next_one() {
         let next = NORMAL.fill(&[1000], Stream::torch(Place::new(42).on(1016)), Dtype::F32).unwrap();
         let bytes = folder.read("w.safetensors");
         let file = SafeTensors::deserialize(&bytes).unwrap();
-        assert_eq!(file.tensor("weight").unwrap().data(), cpu::bytes(&next.part(3..800).unwrap()).unwrap());
+        assert_eq!(file.tensor("weight").unwrap().data(), cpu::bytes(&next.elements(3..800).unwrap()).unwrap());
         succeed(&["verify", &path, "--device", "cpu"]);
     }
     for stream in [&["torch-key", "--seed", "42,7"][..], &["torch-cuda", "--seed", "42,sms=132,threads=2048,offset=4"]]
@@ -78,7 +78,11 @@ fn a_plan_is_drawn_in_pytorchs_order() {
     assert_eq!(b.words(), 4 * 22 + 33 + 5);
     let bytes = folder.read("OUT/model.safetensors");
     let file = SafeTensors::deserialize(&bytes).unwrap();
-    let of_b = NORMAL.fill(&[4, 6], Stream::torch(b), Dtype::BF16).unwrap().with_zero_row(2).unwrap();
+    let of_b = NORMAL
+        .fill(&[4, 6], Stream::torch(b), Dtype::BF16)
+        .unwrap()
+        .with_part(0, 2..3, Distribution::Constant { value: 0.0 })
+        .unwrap();
     assert_eq!(file.tensor("b.weight").unwrap().data(), cpu::bytes(&of_b).unwrap());
     let of_a = NORMAL.fill(&[9], Stream::torch(a), Dtype::F32).unwrap();
     assert_eq!(file.tensor("a.weight").unwrap().data(), cpu::bytes(&of_a).unwrap());

@@ -1,8 +1,8 @@
-//! What can be wrong with a module.
+//! Errors of modules that cannot be drawn.
 
 use std::fmt;
 
-/// What is refused, and why: each names the parameter, if it is about one, the value and what is allowed.
+/// An error that names the parameter, if it is about one, the value and what is allowed.
 ///
 /// ```
 /// use burn::nn::LinearConfig;
@@ -18,24 +18,24 @@ use std::fmt;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Rules cannot be applied to the module, or a device draws other bits or fails.
+    /// The rules cannot be applied to the module, or a device draws other bits or fails.
     Fanin(fanin::Error),
-    /// What its rule says of a parameter cannot be drawn.
+    /// A parameter cannot be drawn as its rule says.
     Draw {
-        /// Its path.
+        /// The path of the parameter.
         path: String,
-        /// Why not.
+        /// The reason.
         error: fanin::Error,
     },
     /// A parameter cannot be drawn as the module has it.
     Parameter {
-        /// Its path.
+        /// The path of the parameter.
         path: String,
-        /// What is wrong.
+        /// The property that is wrong.
         thing: &'static str,
-        /// What it is.
+        /// Its value.
         value: String,
-        /// What it may be.
+        /// The values that are allowed.
         allowed: String,
     },
     /// Burn cannot open a device, or run on it.
@@ -52,8 +52,8 @@ impl Error {
         Error::Parameter { path: path.into(), thing, value: value.to_string(), allowed: allowed.to_string() }
     }
 
-    /// What fanin says of a parameter.
-    pub(crate) fn of(path: &str, error: fanin::Error) -> Error {
+    /// An error of a parameter's fill.
+    pub(crate) fn drawing(path: &str, error: fanin::Error) -> Error {
         Error::Draw { path: path.into(), error }
     }
 }

@@ -79,18 +79,18 @@ impl<'a> Filling<'a> {
             // As Burn's own parameters lie.
             let make = |()| Tensor::<D>::empty(shape.clone(), (&device, dtype));
             let tensor = device.memory_persistent_allocations((), make);
-            let place = places.of(path, &tensor)?;
+            let place = places.find(path, &tensor)?;
             let param = param.transform_for_load(tensor, id);
             if param.lazy_shape() != shape {
                 return Err(changed(format!("to the shape {:?}", param.lazy_shape().as_slice())));
             }
-            if place != places.of(path, &param.base())? {
+            if place != places.find(path, &param.base())? {
                 return Err(changed("to another place or order".into()));
             }
             places.push(fill, place);
             return Ok(param);
         }
-        let bytes = cpu::bytes(&fill).map_err(|e| Error::of(path, e))?;
+        let bytes = cpu::bytes(&fill).map_err(|e| Error::drawing(path, e))?;
         let data = TensorData::from_bytes_vec(bytes, shape.clone(), dtype);
         let param = param.transform_for_load(Tensor::from_data(data.clone(), (&device, dtype)), id);
         if param.lazy_shape() != shape {

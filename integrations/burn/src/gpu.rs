@@ -53,7 +53,7 @@ impl Gpu {
     #[cfg(not(target_family = "wasm"))]
     pub fn open(options: WgpuOptions) -> Result<Gpu, Error> {
         let (device, setup) = options.init_with_setup().map_err(|e| Error::Device(e.to_string()))?;
-        Gpu::of(device, &setup)
+        Gpu::with_setup(device, &setup)
     }
 
     /// Hands a device on to Burn that the program has already, and tests its bits.
@@ -76,10 +76,10 @@ impl Gpu {
     /// ```
     pub fn share(setup: WgpuSetup) -> Result<Gpu, Error> {
         let device = Device::wgpu_options().setup(setup.clone()).init().map_err(|e| Error::Device(e.to_string()))?;
-        Gpu::of(device, &setup)
+        Gpu::with_setup(device, &setup)
     }
 
-    fn of(device: Device, setup: &WgpuSetup) -> Result<Gpu, Error> {
+    fn with_setup(device: Device, setup: &WgpuSetup) -> Result<Gpu, Error> {
         let filler = GpuFiller::new(&setup.device, &setup.queue)?.with_submissions_of(AT_ONCE);
         Ok(Gpu { device, filler })
     }
@@ -140,7 +140,7 @@ impl<'a> Places<'a> {
     }
 
     /// Where this tensor lies.
-    pub fn of<const D: usize>(&self, path: &str, tensor: &Tensor<D>) -> Result<Place, Error> {
+    pub fn find<const D: usize>(&self, path: &str, tensor: &Tensor<D>) -> Result<Place, Error> {
         let failed = |said: String| Error::Device(format!("{said}, of the parameter {path:?}"));
         let primitive = tensor.clone().without_autodiff().try_into_primitive::<Cube>();
         let cube: CubeTensor = primitive.map_err(|e| failed(format!("{e:?}")))?.allocated();

@@ -44,7 +44,7 @@ use std::collections::HashMap;
 
 use burn::module::Module;
 use burn::tensor::DType;
-use fanin::Dtype;
+use fanin::{Dtype, Seed};
 use fanin::rules::{Rules, Tensor};
 
 pub use error::Error;
@@ -61,7 +61,7 @@ use listing::Listing;
 /// Those of [`Initializer::init`].
 ///
 /// See the [crate](crate) for an example.
-pub fn init<M: Module>(module: M, rules: &Rules, seed: u64) -> Result<M, Error> {
+pub fn init<M: Module>(module: M, rules: &Rules, seed: impl Into<Seed>) -> Result<M, Error> {
     Initializer::new(rules, seed).init(module)
 }
 
@@ -86,20 +86,20 @@ pub fn init<M: Module>(module: M, rules: &Rules, seed: u64) -> Result<M, Error> 
 #[derive(Clone, Debug)]
 pub struct Initializer<'a> {
     rules: &'a Rules,
-    seed: u64,
+    seed: Seed,
     at: Vec<String>,
     #[cfg(feature = "wgpu")]
     gpu: Option<&'a Gpu>,
 }
 
 impl<'a> Initializer<'a> {
-    /// Of these rules and this seed.
+    /// An initializer by these rules, with this seed: a number, or a framework's by `fanin::Seed`.
     ///
     /// See [`Initializer`] for an example.
-    pub fn new(rules: &'a Rules, seed: u64) -> Initializer<'a> {
+    pub fn new(rules: &'a Rules, seed: impl Into<Seed>) -> Initializer<'a> {
         Initializer {
             rules,
-            seed,
+            seed: seed.into(),
             at: Vec::new(),
             #[cfg(feature = "wgpu")]
             gpu: None,
@@ -144,7 +144,7 @@ impl<'a> Initializer<'a> {
             #[cfg(feature = "wgpu")]
             gpu::check(self.gpu, path, &parameter.device)?;
             let dtype = drawn_in(path, parameter.dtype)?;
-            fills.insert(path.clone(), draw.fill(self.seed, dtype).map_err(|e| Error::of(path, e))?);
+            fills.insert(path.clone(), draw.fill(self.seed, dtype).map_err(|e| Error::drawing(path, e))?);
         }
         let filling = Filling::new(&self.at, fills);
         #[cfg(feature = "wgpu")]

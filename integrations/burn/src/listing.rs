@@ -1,4 +1,4 @@
-//! Which parameters a module has.
+//! The parameters of a module, listed.
 
 use burn::module::{ModuleVisitor, Param};
 use burn::tensor::{Bool, DType, Device, Int, Tensor};

@@ -12,7 +12,7 @@ const CONFIG: &[u8] = br#"{
 }"#;
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let weights = Weights::of_config(&Config::from_json(CONFIG)?, 42)?;
+    let weights = Weights::from_config(&Config::from_json(CONFIG)?, 42)?;
     let config = serde_json::from_slice::<LlamaConfig>(CONFIG)?.into_config(false);
     for dtype in [DType::F32, DType::BF16] {
         let logits = forward(weights.clone(), dtype, &config)?;

@@ -8,7 +8,7 @@
 //! | --- | --- | --- |
 //! | rules, or a preset | [`init`] | a model that is made by a function of a `VarBuilder` |
 //! | rules, or a preset | [`fill`] | the variables of a `VarMap`, to be trained |
-//! | a `config.json` | [`Weights::of_config`] | a model of candle-transformers, started as transformers starts it |
+//! | a `config.json` | [`Weights::from_config`] | a model of candle-transformers, started as transformers starts it |
 //! | a plan of your own | [`Weights::new`] | the same |
 //!
 //! ```
@@ -40,12 +40,12 @@ use candle_core::{DType, Device, Error, Result, Shape, Tensor};
 use candle_nn::var_builder::SimpleBackend;
 use candle_nn::{Init, VarBuilder, VarMap};
 use fanin::rules::{Architecture, Config, Plan, Planned, Rules};
-use fanin::{Dtype, Fill, cpu};
+use fanin::{Dtype, Fill, Seed, cpu};
 
 pub use fanin;
 pub use listing::{list, list_of};
 
-/// What each parameter of a model draws, for one seed: what stands behind a `VarBuilder`.
+/// The weights of a model, for one seed: a backend of a `VarBuilder`, which draws each parameter when it is asked for.
 ///
 /// A name that the plan has not, another shape than the plan's, and a dtype that fanin does not draw are errors.
 /// `VarBuilder::contains_tensor` says what the plan draws.
@@ -65,19 +65,19 @@ pub use listing::{list, list_of};
 #[derive(Clone, Debug)]
 pub struct Weights {
     planned: HashMap<String, Planned>,
-    seed: u64,
+    seed: Seed,
 }
 
 impl Weights {
-    /// Of this plan.
+    /// The weights of this plan. The seed is a number, or a framework's by `fanin::Seed`.
     ///
     /// See [`Weights`] for an example.
-    pub fn new(plan: &Plan, seed: u64) -> Weights {
+    pub fn new(plan: &Plan, seed: impl Into<Seed>) -> Weights {
         let planned = plan.tensors().iter().map(|planned| (planned.name.clone(), planned.clone())).collect();
-        Weights { planned, seed }
+        Weights { planned, seed: seed.into() }
     }
 
-    /// Of the model that a `config.json` describes, started as transformers starts it.
+    /// The weights of the model that a `config.json` describes, started as transformers starts it.
     ///
     /// # Errors
     /// `fanin::ErrorKind::Config` for an architecture that fanin does not know, a key that is missing, and values that make no model.
@@ -91,12 +91,12 @@ impl Weights {
     ///     "architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 320, "hidden_size": 64,
     ///     "intermediate_size": 160, "num_hidden_layers": 2, "num_attention_heads": 4
     /// }"#)?;
-    /// let vb = Weights::of_config(&config, 42)?.var_builder(DType::F32, &Device::Cpu);
+    /// let vb = Weights::from_config(&config, 42)?.var_builder(DType::F32, &Device::Cpu);
     /// assert_eq!(vb.get_unchecked("model.norm.weight")?.to_vec1::<f32>()?, [1.0; 64]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn of_config(config: &Config, seed: u64) -> std::result::Result<Weights, fanin::Error> {
-        Ok(Weights::new(&Architecture::of(config)?.plan(config)?, seed))
+    pub fn from_config(config: &Config, seed: impl Into<Seed>) -> std::result::Result<Weights, fanin::Error> {
+        Ok(Weights::new(&Architecture::for_config(config)?.plan(config)?, seed))
     }
 
     /// A `VarBuilder` for the model's code: each parameter is drawn when it is asked for, in this dtype if the code says no other.
@@ -135,8 +135,8 @@ impl Weights {
         Ok(())
     }
 
-    /// What the parameter draws in this dtype.
-    fn of(&self, name: &str, dtype: DType) -> Result<(&Planned, Fill)> {
+    /// The parameter in the plan, and its fill in this dtype.
+    fn fill_of(&self, name: &str, dtype: DType) -> Result<(&Planned, Fill)> {
         let Some(planned) = self.planned.get(name) else {
             let allowed = format!("one of the {} names of the plan{}", self.planned.len(), self.like(name));
             return Err(wrong(name, "the name", "not in the plan", allowed));
@@ -154,7 +154,7 @@ impl Weights {
 
     /// The same, of a parameter that has to have this shape.
     fn checked(&self, name: &str, shape: &Shape, dtype: DType) -> Result<Fill> {
-        let (planned, fill) = self.of(name, dtype)?;
+        let (planned, fill) = self.fill_of(name, dtype)?;
         if fanin::shape(shape.dims()) != planned.shape {
             return Err(wrong(
                 name,
@@ -182,7 +182,7 @@ impl SimpleBackend for Weights {
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> Result<Tensor> {
-        let (planned, fill) = self.of(name, dtype)?;
+        let (planned, fill) = self.fill_of(name, dtype)?;
         // A tensor of so many elements as memory holds has such dimensions.
         let shape: Vec<usize> = planned.shape.iter().map(|&size| size as usize).collect();
         drawn(name, &fill, &shape.into(), device)
@@ -209,7 +209,7 @@ impl SimpleBackend for Weights {
 /// ```
 pub fn init<T>(
     rules: &Rules,
-    seed: u64,
+    seed: impl Into<Seed>,
     dtype: DType,
     device: &Device,
     build: impl Fn(VarBuilder<'static>) -> Result<T>,
@@ -234,7 +234,7 @@ pub fn init<T>(
 /// assert!(dense.weight().abs()?.max_all()?.to_scalar::<f32>()? < 8f32.sqrt().recip());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn fill(map: &VarMap, rules: &Rules, seed: u64) -> Result<()> {
+pub fn fill(map: &VarMap, rules: &Rules, seed: impl Into<Seed>) -> Result<()> {
     let plan = rules.plan(&list_of(map)?).map_err(Error::wrap)?;
     Weights::new(&plan, seed).fill(map)
 }

@@ -1,4 +1,4 @@
-//! Which parameters a model's code asks for.
+//! The parameters that a model's code asks for, listed.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -30,7 +30,7 @@ fn config(text: &str) -> Config {
 }
 
 fn weights(text: &str, dtype: DType) -> VarBuilder<'static> {
-    Weights::of_config(&config(text), SEED).unwrap().var_builder(dtype, &Device::Cpu)
+    Weights::from_config(&config(text), SEED).unwrap().var_builder(dtype, &Device::Cpu)
 }
 
 fn bytes(tensor: &Tensor) -> Vec<u8> {
@@ -70,7 +70,7 @@ fn load(file: &Path) -> HashMap<String, Tensor> {
 
 /// Each parameter of the configuration is what the library plans and what the program writes, to the bit.
 fn same_as_the_program(name: &str, text: &str) {
-    let plan = Architecture::of(&config(text)).unwrap().plan(&config(text)).unwrap();
+    let plan = Architecture::for_config(&config(text)).unwrap().plan(&config(text)).unwrap();
     for (candle, dtype) in DTYPES {
         let vb = weights(text, candle);
         let written = checkpoint(name, text, dtype);
@@ -166,6 +166,13 @@ fn rules_draw_what_a_models_code_asks_for() {
         assert_eq!(vars.len(), 6);
         for (name, fill) in plan.fills(SEED, dtype).unwrap() {
             assert_eq!(bytes(&vars[name]), cpu::bytes(&fill).unwrap(), "{name}");
+        }
+        drop(vars);
+        // A framework's seed draws that framework's numbers.
+        let jax: fanin::Seed = "jax:7".parse().unwrap();
+        fanin_candle::fill(&map, &rules, jax).unwrap();
+        for (name, fill) in plan.fills(jax, dtype).unwrap() {
+            assert_eq!(bytes(&map.data().lock().unwrap()[name]), cpu::bytes(&fill).unwrap(), "{name}");
         }
     }
     let tokens = Tensor::new(&[1u32, 15], &Device::Cpu).unwrap();

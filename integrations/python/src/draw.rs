@@ -140,7 +140,7 @@ pub fn bytes_at<'a>(address: usize, bytes: usize, wanted: u64) -> PyResult<Optio
 }
 
 pub fn drawn(fill: &Fill, out: &mut [u8], threads: Option<usize>) -> Result<(), fanin::Error> {
-    fn of<T: Element + bytemuck::Pod>(fill: &Fill, out: &mut [u8], threads: usize) -> Result<(), fanin::Error> {
+    fn fill<T: Element + bytemuck::Pod>(fill: &Fill, out: &mut [u8], threads: usize) -> Result<(), fanin::Error> {
         match bytemuck::try_cast_slice_mut::<u8, T>(out) {
             Ok(elements) => cpu::fill_with_threads(fill, elements, threads),
             // Bytes may lie anywhere, elements may not.

@@ -10,11 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::stamp::Stamp;
 use super::{Rounding, Variant, Writes, source};
-use crate::cpu::orthogonal::Geometry;
 use crate::gpu::reflections;
 use crate::gpu::slot::Slot;
 use crate::gpu::windows::{self, Limits, Params, Window, split};
-use crate::kernel::{Kernel, Sampler, Twin, Words};
+use crate::kernel::{Geometry, Kernel, Sampler, Twin, Words};
 use crate::{Distribution, Dtype, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 
 /// A compiler, its options, and what the processor needs to run what it makes.
@@ -78,13 +77,13 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
     ];
     let mut made: Vec<_> = streams
         .into_iter()
-        .flat_map(|stream| distributions.map(|d| Fill::new(&d, stream, dtype, 0..1 << 40)))
+        .flat_map(|stream| distributions.map(|d| d.fill_range(0..1 << 40, stream, dtype)))
         .flatten()
         .chain(structured)
         .filter(|fill| fill.sampler.kernel() == kernel)
         .collect();
     if matches!(kernel, Kernel::Words | Kernel::ThreefryWords) {
-        let mut words = Fill::new(&distributions[0], streams[0], dtype, 0..1 << 40).unwrap();
+        let mut words = distributions[0].fill_range(0..1 << 40, streams[0], dtype).unwrap();
         words.sampler = Sampler::Words(if kernel == Kernel::Words { Words::Philox(3) } else { Words::Threefry });
         made.push(words);
     }
@@ -96,7 +95,7 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
     let parts = |fill: &Fill| {
         let words = (first + 1..first + 1 + half).step_by(2000);
         let parts = words.map(|start| start..(start + 2000).min(first + 1 + half));
-        std::iter::once(first..first + half).chain(parts).map(|range| fill.part(range).unwrap()).collect::<Vec<_>>()
+        std::iter::once(first..first + half).chain(parts).map(|range| fill.elements(range).unwrap()).collect::<Vec<_>>()
     };
     made.iter().flat_map(parts).collect()
 }
@@ -105,7 +104,7 @@ fn fills(kernel: Kernel, dtype: Dtype) -> Vec<Fill> {
 fn structures(dtype: Dtype) -> Vec<Fill> {
     let of = |scheme: &str, shape: &[u64], layout| {
         let distribution = scheme.parse::<Scheme>().unwrap().distribution(shape, layout).unwrap();
-        Fill::new(&distribution, Stream::named(42, "compilers"), dtype, 0..1 << 36).unwrap()
+        distribution.fill_range(0..1 << 36, Stream::named(42, "compilers"), dtype).unwrap()
     };
     vec![
         of("identity:gain=0.3", &[300, 500], Layout::OUT_IN),
@@ -380,7 +379,7 @@ fn reflections() -> (Vec<u8>, Vec<u8>) {
         let unit = Distribution::Normal { mean: 0.0, std: 1.0 };
         let first = geometry.normals(0, 32 * block);
         let count = 32.min(SIDES[0] - 32 * block as u64);
-        let normals = Fill::new(&unit, stream, Dtype::F32, first..first + count * geometry.stride()).unwrap();
+        let normals = unit.fill_range(first..first + count * geometry.stride(), stream, Dtype::F32).unwrap();
         let mut normals = Some(cpu::bytes(&normals).unwrap());
         for reflections::Work { kernel, of_reflections, groups, size } in reflections::works(&tables[0]) {
             let number = REFLECTIONS.iter().position(|(known, _)| *known == kernel).unwrap();

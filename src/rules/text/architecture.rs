@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use toml::Spanned;
 use toml::de::DeValue;
 
-use super::MOST_WORDS;
 use super::reader::Reader;
 use super::table::{Either, Entries, OneOrMore, Table, Value, whole};
 use crate::error::quoted;
+use crate::limits::rules::MAX_WORDS;
 use crate::rules::blueprint::{Blueprint, Group, Key, Kind, Submodel};
 use crate::rules::formula;
 use crate::{Error, ErrorKind};
@@ -110,9 +110,9 @@ fn check_words(
         }
     }
     let count = own.len() + others + classes.len() + types.len();
-    if count > MOST_WORDS {
+    if count > MAX_WORDS {
         let thing = "the number of an architecture's keys, other names, names, checks and words of classes";
-        return Err(Error::new(ErrorKind::Rules, thing, count, format!("at most {MOST_WORDS}")));
+        return Err(Error::new(ErrorKind::Rules, thing, count, format!("at most {MAX_WORDS}")));
     }
     // Of a word that some classes say others have 0: a misspelt one would be nobody's, and the one that was meant 0.
     let mut asked: BTreeMap<&str, usize> = BTreeMap::new();

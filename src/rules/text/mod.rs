@@ -8,6 +8,7 @@ use toml::de::DeTable;
 use super::blueprint::Blueprint;
 use super::formula::{self, Template, Variables};
 use super::{Mark, Rules};
+use crate::limits::rules::MAX_WORDS;
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Layout};
 use reader::{Dimension, Reader};
@@ -23,9 +24,6 @@ pub(super) use reader::pattern;
 
 /// Of an example of a tensor, so many dimensions are there.
 const DIMENSIONS: usize = 8;
-
-/// No more words of rules' own: each tensor has them.
-const MOST_WORDS: usize = 256;
 
 /// The keys of rules, and those of an architecture among which rules stand.
 const KEYS: [&str; 19] = [
@@ -111,8 +109,8 @@ fn words(reader: &Reader<'_>, file: &mut Table<'_, '_>) -> Result<Words, Error> 
         }
         patterns.insert(name, reader.pattern(&text.span(), text.as_ref())?);
     }
-    if words > MOST_WORDS {
-        let allowed = format!("at most {MOST_WORDS}");
+    if words > MAX_WORDS {
+        let allowed = format!("at most {MAX_WORDS}");
         return Err(Error::new(ErrorKind::Rules, "the number of constants and counts", words, allowed));
     }
     Ok((numbers, patterns))

@@ -8,10 +8,8 @@ use toml::Spanned;
 
 use super::table::{Either, FromValue, OneOrMore, Value};
 use crate::error::quoted;
+use crate::limits::rules::MAX_PATTERN_BYTES;
 use crate::{Error, ErrorKind};
-
-/// No pattern is longer.
-const LONGEST_PATTERN: usize = 1000;
 
 /// A dimension of a shape: a number, or a word.
 pub(super) type Dimension = Either<u64, String>;
@@ -92,9 +90,9 @@ impl<'t> Reader<'t> {
 /// A pattern of names.
 pub(in crate::rules) fn pattern(text: &str) -> Result<glob::Pattern, Error> {
     // Matching recurses, at each star.
-    if text.len() > LONGEST_PATTERN {
+    if text.len() > MAX_PATTERN_BYTES {
         let length = format!("{} bytes", text.len());
-        let allowed = format!("at most {LONGEST_PATTERN}");
+        let allowed = format!("at most {MAX_PATTERN_BYTES}");
         return Err(Error::new(ErrorKind::Rules, "the length of a pattern", length, allowed));
     }
     let wrong =

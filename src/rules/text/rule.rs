@@ -9,13 +9,11 @@ use super::reader::{Dimension, Reader};
 use super::table::{Either, Entries, OneOrMore, Table};
 use crate::error::quoted;
 use crate::keys::FromKeyed;
+use crate::limits::MAX_PARTS;
 use crate::rules::formula::{Formula, Template, Variables};
 use crate::rules::plan::Split;
-use crate::rules::rule::{Action, Beside, Drawn, PartOf, Rule, Sibling, Size, Slices};
+use crate::rules::rule::{Action, Beside, Drawn, PartRule, Rule, Sibling, Size, Slices};
 use crate::{Dtype, Error, ErrorKind, Layout, Scheme};
-
-/// No tensor has more parts.
-const MOST_PARTS: usize = 64;
 
 /// The keys that say which tensors meet a rule.
 const CONDITIONS: [&str; 5] = ["name", "module", "rank", "shape", "beside"];
@@ -158,7 +156,7 @@ impl<'r, 't> RuleReader<'r, 't> {
         }
     }
 
-    fn part(&self, entries: Entries<'t>) -> Result<PartOf, Error> {
+    fn part(&self, entries: Entries<'t>) -> Result<PartRule, Error> {
         let reader = self.reader;
         let known = ["dim", "blocks", "block", "range", "scheme", "layout"];
         let mut table = Table::read(reader, "a part", entries, &known)?;
@@ -172,7 +170,7 @@ impl<'r, 't> RuleReader<'r, 't> {
             }
         };
         let (scheme, layout) = (table.spanned("scheme")?, table.spanned("layout")?);
-        Ok(PartOf {
+        Ok(PartRule {
             line: reader.line(&table.span()),
             dim,
             slices,
@@ -190,7 +188,7 @@ impl<'r, 't> RuleReader<'r, 't> {
         }
         let Some(which) = which else { return Ok(Slices::Blocks { of, which: None }) };
         let (span, OneOrMore(which)) = (which.span(), which.into_inner());
-        if which.len() > MOST_PARTS {
+        if which.len() > MAX_PARTS {
             return Err(reader.wrong(&span, "how many blocks a part has", &which.len().to_string(), "at most 64"));
         }
         if which.is_empty() {
@@ -228,7 +226,7 @@ impl<'r, 't> RuleReader<'r, 't> {
             Either::First(size) => Ok(Size::Number(size)),
             Either::Second(any) if any == "*" => Ok(Size::Any),
             Either::Second(other) => match other.strip_prefix("dim_").map(str::parse) {
-                Some(Ok(dim)) => Ok(Size::Own(dim)),
+                Some(Ok(dim)) => Ok(Size::SameAs(dim)),
                 _ => Err(reader.wrong(&span, "a dimension", &quoted(&other), "a number, \"*\", or dim_0, dim_1, ..")),
             },
         };

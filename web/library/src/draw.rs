@@ -1,14 +1,13 @@
 //! A scheme -> what it draws: a line of JSON, with the kernel by which the page's GPU draws it; or with the bytes of the elements behind it,
 //! where the page has no such kernel.
 
-use std::fmt::Display;
-use std::str::FromStr;
-
 use fanin::{Distribution, Dtype, Layout, Scheme, Stream, Structure, cpu};
 use serde_json::{Value, json};
 
+use crate::{read, said};
+
 /// Memory of WebAssembly is short.
-const MOST_BYTES: u64 = 1 << 28;
+const MAX_BYTES: u64 = 1 << 28;
 
 /// What is asked for, as it was written.
 pub struct Asked<'a> {
@@ -30,10 +29,10 @@ impl Asked<'_> {
         let distribution = scheme.distribution(&shape, read::<Layout>(self.layout)?).map_err(said)?;
         let stream = Stream::named(read(self.seed)?, self.name);
         let fill = distribution.fill(&shape, stream, dtype).map_err(said)?;
-        let fill = fill.part(read(self.start)?..read(self.end)?).map_err(said)?;
+        let fill = fill.elements(read(self.start)?..read(self.end)?).map_err(said)?;
         let call = fill.kernel_call();
-        if call.is_none() && fill.byte_len() > MOST_BYTES {
-            let most = MOST_BYTES / dtype.bytes(1);
+        if call.is_none() && fill.byte_len() > MAX_BYTES {
+            let most = MAX_BYTES / dtype.bytes(1);
             return Err(format!("{} elements are wanted, allowed of {distribution} on this page: {most}", fill.len()));
         }
         let theory = fill.len() == shape.iter().product::<u64>() || elements_are_alike(&distribution);
@@ -108,12 +107,4 @@ fn density(distribution: &Distribution) -> Option<Value> {
         }
         _ => None,
     }
-}
-
-fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error| format!("{error:#}"))
-}
-
-fn said(error: fanin::Error) -> String {
-    format!("{error:#}")
 }

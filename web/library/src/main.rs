@@ -1,13 +1,16 @@
-//! What the page asks of the library: `plan`, `draw SCHEME SHAPE LAYOUT DTYPE SEED NAME START END`, or `streams SEED NAME...`. The answer is
-//! written to standard output, what is wrong to standard error, with exit code 2.
+//! The library as the page asks it: `plan`, `draw SCHEME SHAPE LAYOUT DTYPE SEED NAME START END`, `streams SEED NAME...`, or
+//! `theory SCHEME ACTIVATION DEPTH WIDTH`. The answer is written to standard output, an error to standard error, with exit code 2.
 
 #![forbid(unsafe_code)]
 
 mod draw;
 mod plan;
+mod theory;
 
+use std::fmt::Display;
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 
 fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
@@ -35,8 +38,17 @@ fn answer(given: &[&str]) -> Result<Vec<u8>, String> {
             draw::Asked { scheme, shape, layout, dtype, seed, name, start, end }.drawn()
         }
         ["streams", seed, ref names @ ..] => draw::streams(seed, names),
-        _ => Err(format!(
-            "the arguments are {given:?}, allowed: plan, draw and eight more, or streams, a seed and names"
-        )),
+        ["theory", scheme, activation, depth, width] => {
+            theory::expected(scheme, activation, depth, width).map(|layers| layers.to_string().into_bytes())
+        }
+        _ => Err(format!("the arguments are {given:?}, allowed: those of plan, draw, streams and theory")),
     }
+}
+
+fn read<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| format!("{error:#}"))
+}
+
+fn said(error: fanin::Error) -> String {
+    format!("{error:#}")
 }

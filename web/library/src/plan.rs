@@ -1,27 +1,26 @@
 //! A model's config.json -> its tensors and what they draw, as JSON.
 
 use fanin::rules::{Architecture, Config, FileDtype, Part, Planned, Recipe};
-use fanin::{Distribution, Dtype, Error, Scheme};
+use fanin::{Distribution, Dtype, Scheme};
 use serde_json::{Value, json};
 
+use crate::said;
+
 /// A page of more rows helps nobody.
-const MOST_TENSORS: usize = 100_000;
+const MAX_TENSORS: usize = 100_000;
 
 pub fn tensors(text: &[u8]) -> Result<Value, String> {
-    let said = |error: Error| format!("{error:#}");
     let config = Config::from_json(text).map_err(said)?;
-    let architecture = Architecture::of(&config).map_err(said)?;
-    let model = architecture.model(&config).map_err(said)?;
-    let count = model.tensors().len();
-    if count > MOST_TENSORS {
-        return Err(format!("the number of tensors is {count}, allowed on the page: at most {MOST_TENSORS}"));
+    let architecture = Architecture::for_config(&config).map_err(said)?;
+    let described = architecture.describe(&config).map_err(said)?;
+    let tensors = described.model.tensors();
+    let count = tensors.len();
+    if count > MAX_TENSORS {
+        return Err(format!("the number of tensors is {count}, allowed on the page: at most {MAX_TENSORS}"));
     }
-    let plan = architecture.plan(&config).map_err(said)?;
-    let rows = model
-        .tensors()
-        .iter()
-        .zip(plan.tensors())
-        .map(|(tensor, planned)| row(tensor.dtype.map(FileDtype::name), planned));
+    let plan = described.rules.plan(tensors).map_err(said)?;
+    let rows =
+        tensors.iter().zip(plan.tensors()).map(|(tensor, planned)| row(tensor.dtype.map(FileDtype::name), planned));
     Ok(json!({ "architecture": architecture.name(), "tensors": rows.collect::<Vec<_>>() }))
 }
 
@@ -35,20 +34,10 @@ fn row(dtype: Option<&str>, planned: &Planned) -> Value {
         // Beyond 2^53 no number of JavaScript's.
         "elements": planned.shape.iter().map(|&size| u128::from(size)).product::<u128>().to_string(),
         "dtype": dtype,
-        "distribution": planned.draw.as_ref().map(said),
+        "distribution": planned.draw.as_ref().map(Recipe::to_string),
         "draw": planned.draw.as_ref().map(draw),
         "cannot": cannot,
     })
-}
-
-fn said(draw: &Recipe) -> String {
-    let zero_rows =
-        draw.parts.iter().filter(|part| part.is_zero_row()).map(|part| format!(", row {} zero", part.range.start));
-    let parts = draw.parts.iter().filter(|part| !part.is_zero_row()).map(|part| {
-        let range = &part.range;
-        format!(", {} at {}..{} along dimension {}", part.distribution, range.start, range.end, part.dim)
-    });
-    zero_rows.chain(parts).fold(draw.distribution.to_string(), |text, part| text + &part)
 }
 
 fn draw(draw: &Recipe) -> Value {

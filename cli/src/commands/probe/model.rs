@@ -208,7 +208,7 @@ impl Options<'_> {
         }
         let values = self.values(matrix, rows * columns, engine)?;
         let failed = |e| Failure::input(format!("tensor \"{}\": {e:#}", matrix.name));
-        Spectrum::of(&values, rows, columns).map_err(failed)
+        Spectrum::measure(&values, rows, columns).map_err(failed)
     }
 
     fn fill(&self, draw: &Recipe) -> Result<fanin::Fill, Failure> {

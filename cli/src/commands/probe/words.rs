@@ -97,7 +97,7 @@ fn theory(report: &Report) -> String {
 fn remedy(probe: &Probe, advice: &Advice) -> String {
     let (activation, depth) = (probe.activation(), probe.depth());
     match advice {
-        Advice::Holds(scheme) => {
+        Advice::Holds { text: scheme, .. } => {
             format!(
                 "{scheme} would hold over {depth} layers of {activation}: drawn so with {} seeds, it did",
                 Advice::SEEDS

@@ -1,14 +1,17 @@
 //! One job for either backend: a distribution, a stream, a dtype and some elements of a tensor.
 
+mod part;
+
 use std::fmt;
-use std::mem::discriminant;
 use std::ops::Range;
 
 use crate::error::dimensions;
 use crate::kernel::{Orthogonal, Sampler, Twin};
+use crate::limits::{MAX_ELEMENTS, MAX_PARTS};
 use crate::selection::Selection;
-use crate::shape::MAX_ELEMENTS;
 use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
+pub use part::FillPart;
+use part::{DrawnPart, is_multiple};
 
 /// Elements of one tensor, ready to be drawn by [`cpu`](crate::cpu) into memory of the host or by `gpu::GpuFiller` into a buffer,
 /// with the same bits: a whole tensor, a slice of one along its dimensions, or a range of its elements.
@@ -37,87 +40,7 @@ pub struct Fill {
     dtype: Dtype,
     selection: Selection,
     /// Elements that other distributions draw; of two that have an element, the last draws it.
-    parts: Vec<Part>,
-}
-
-/// Elements of the tensor that another distribution draws.
-#[derive(Clone, Debug, PartialEq)]
-struct Part {
-    of: FillPart,
-    sampler: Sampler,
-}
-
-/// Elements of a tensor that have a distribution of their own, by their numbers in the whole tensor.
-///
-/// See [`Fill::parts`] for an example.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct FillPart {
-    /// The distribution of these elements.
-    pub distribution: Distribution,
-    /// The length of each period, which has the elements of [`range`](FillPart::range) once; `None` where the range is of all elements.
-    pub period: Option<u64>,
-    /// The numbers of the elements, within each period if there is one.
-    pub range: Range<u64>,
-}
-
-/// `constant(1) at elements 2..4`, or `constant(1) at elements 2..4 of each 8`.
-impl fmt::Display for FillPart {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FillPart { distribution, period, range } = self;
-        write!(f, "{distribution} at elements {range:?}")?;
-        period.map_or(Ok(()), |period| write!(f, " of each {period}"))
-    }
-}
-
-impl Part {
-    /// True if it has the element; and the next one of which the opposite holds.
-    fn at(&self, number: u64) -> (bool, u64) {
-        let Range { start, end } = self.of.range;
-        let within = self.of.period.map_or(number, |period| number % period);
-        let begin = number - within;
-        if within < start {
-            (false, begin + start)
-        } else if within < end {
-            (true, begin + end)
-        } else {
-            (false, self.of.period.map_or(u64::MAX, |period| begin + period + start))
-        }
-    }
-
-    /// True if it would be made of random words that the part before it is made of, in a tensor that ends there.
-    fn shares_words(&self, before: &Part, end: u64) -> bool {
-        let (FillPart { period, range, .. }, other) = (&self.of, &before.of);
-        if self.sampler == before.sampler || range.is_empty() || !self.sampler.is_random() {
-            return false;
-        }
-        let apart = *period == other.period && (range.end <= other.range.start || other.range.end <= range.start);
-        match (&self.sampler, &before.sampler) {
-            (Sampler::Orthogonal(matrices), other) if !matrices.has_words_of_its_own() => other.is_random(),
-            (_, Sampler::Orthogonal(matrices)) if !matrices.has_words_of_its_own() => true,
-            // PyTorch draws one distribution of them.
-            (Sampler::Torch(_), Sampler::Torch(_)) => true,
-            // The choice of an input's outputs that are zero depends on the input alone.
-            (Sampler::Sparse(_), Sampler::Sparse(_)) => true,
-            (_, Sampler::Orthogonal(matrices)) if !apart => !whole(matrices.matrix.len(), *period, range),
-            // Two normals next to one another are made of two words together, others of one each.
-            (one, other) if discriminant(one) != discriminant(other) && other.is_random() => self.splits_pairs(end),
-            _ => false,
-        }
-    }
-
-    /// True if a border, before the tensor's end, lies at an odd element.
-    fn splits_pairs(&self, end: u64) -> bool {
-        let FillPart { period, range: Range { start, end: last }, .. } = self.of;
-        let is_odd = |border: u64| border < end && !border.is_multiple_of(2);
-        is_odd(start) || is_odd(last) || period.is_some_and(is_odd)
-    }
-
-    /// True if it may have some of these.
-    fn meets(&self, numbers: &Range<u64>) -> bool {
-        let (has, next) = self.at(numbers.start);
-        !numbers.is_empty() && (has || next < numbers.end)
-    }
+    parts: Vec<DrawnPart>,
 }
 
 /// Elements that follow one another in the tensor and that one sampler draws.
@@ -127,14 +50,11 @@ pub(crate) struct Span<'a> {
     pub sampler: &'a Sampler,
 }
 
-/// The largest number of slices of other distributions in a fill: each is asked at each run of elements.
-const MOST_PARTS: usize = 64;
-
 impl Distribution {
     /// A whole tensor of this shape, each of whose elements is drawn from this distribution.
     ///
     /// # Errors
-    /// Those of [`Fill::new`]; [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a [`Structure`] has.
+    /// Those of [`fill_range`](Distribution::fill_range); [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a [`Structure`] has.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Stream};
@@ -154,116 +74,91 @@ impl Distribution {
                 return Err(Error::new(ErrorKind::Shape, "the tensor's shape", value, allowed));
             }
         }
-        Fill::selected(self, stream.of_tensor(elements), dtype, Selection::whole(shape))
+        Fill::selected(*self, stream.of_tensor(elements), dtype, Selection::whole(shape))
     }
-}
 
-impl Fill {
-    /// Elements `range` of the tensor that `distribution` and `stream` make in this dtype, as a tensor of one dimension.
+    /// The elements with these numbers of a tensor of any size, as a tensor of one dimension.
     ///
     /// # Errors
     /// Those of [`Distribution::check`]; [`ErrorKind::Dtype`] and [`ErrorKind::Window`] where the dtype cannot hold what would be
     /// drawn; [`ErrorKind::Parameter`] where another framework's stream has no such distribution; [`ErrorKind::Range`].
     ///
     /// ```
-    /// use fanin::{Distribution, Dtype, Fill, Stream};
+    /// use fanin::{Distribution, Dtype, Stream};
     ///
     /// let huge = Distribution::Uniform { low: 0.0, high: 1e6 };
-    /// assert!(Fill::new(&huge, Stream::numbered(0, 0), Dtype::F16, 0..8).is_err());
+    /// assert!(huge.fill_range(0..8, Stream::numbered(0, 0), Dtype::F16).is_err());
     /// ```
-    pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype, range: Range<u64>) -> Result<Fill, Error> {
+    pub fn fill_range(&self, range: Range<u64>, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
         checked(&range, MAX_ELEMENTS)?;
-        Fill::selected(distribution, stream, dtype, Selection::range(range))
+        Fill::selected(*self, stream, dtype, Selection::range(range))
     }
+}
 
-    fn selected(
-        distribution: &Distribution,
-        stream: Stream,
-        dtype: Dtype,
-        selection: Selection,
-    ) -> Result<Fill, Error> {
-        if let Distribution::Structured(structure) = distribution {
+impl Fill {
+    fn selected(distribution: Distribution, stream: Stream, dtype: Dtype, selection: Selection) -> Result<Fill, Error> {
+        if let Distribution::Structured(structure) = &distribution {
             once(structure, selection.hull().end)?;
         }
-        let sampler = Sampler::new(distribution, dtype, &stream)?;
-        Ok(Fill { distribution: *distribution, sampler, stream, dtype, selection, parts: Vec::new() })
+        let sampler = Sampler::new(&distribution, dtype, &stream)?;
+        Ok(Fill { distribution, sampler, stream, dtype, selection, parts: Vec::new() })
     }
 
-    /// The same, but for a row along the first dimension that is zero, such as that of a padding token.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Shape`] if there is no such row, and those of [`with_slice`](Fill::with_slice).
-    ///
-    /// ```
-    /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
-    ///
-    /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-    /// let fill = normal.fill(&[3, 2], Stream::named(42, "wte"), Dtype::F32)?.with_zero_row(1)?;
-    /// assert_eq!(cpu::vec::<f32>(&fill)?[2..4], [0.0, 0.0]);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn with_zero_row(self, row: u64) -> Result<Fill, Error> {
-        let shape = self.shape();
-        let rows = shape.first().copied().unwrap_or(0);
-        if row >= rows {
-            let allowed = format!("below {rows} in the shape {}", dimensions(&shape));
-            return Err(Error::new(ErrorKind::Shape, "the zero row", row, allowed));
-        }
-        self.with_slice(0, row..row + 1, &Distribution::Constant { value: 0.0 })
-    }
-
-    /// The same, but for a slice along a dimension that another distribution draws: a gate of a packed bias, the queries among
-    /// queries, keys and values. Of slices that overlap, the last one counts.
+    /// The same, but for a slice along a dimension that has another distribution: a gate of a packed bias, the queries among queries,
+    /// keys and values, the zero row of a padding token. Of parts that overlap, the last one counts.
     ///
     /// An element is what that distribution would give it if it drew the whole tensor.
     ///
     /// # Errors
-    /// Those of [`Fill::new`] for this distribution, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
-    /// than 64 such slices, and where a [`Structure`] does not fit into what of the slice follows one another;
-    /// [`ErrorKind::Parameter`] for what would be made of the same random words as what is there: another kind of distribution with a
-    /// border at an odd element, amid what makes two normals; what is random in a part of an orthogonal matrix, or beside one that takes
-    /// words of its neighbours, as those at a tap do, and those whose longer side is no multiple of 4. (Truncated normals of different
-    /// windows may share some of the candidates that replace rejected ones, within the 1,024 elements around a border.)
+    /// Those of [`Distribution::fill_range`] for this one, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
+    /// than 64 parts, and where a [`Structure`] does not fit into what of the slice follows one another; [`ErrorKind::Parameter`] if the
+    /// part would be made of the same random words as the elements around it:
+    ///
+    /// - Kinds of distribution change at an odd element: normals are drawn in pairs, so a part begins and ends at even elements.
+    /// - An orthogonal matrix is cut by something random.
+    /// - An orthogonal matrix beside something random takes words beyond its own elements: at a tap of a convolution, and where its longer
+    ///   side is no multiple of 4.
+    /// - Two [sparse](Structure::Sparse) matrices, or two distributions of PyTorch's generator, take words of the whole tensor.
+    ///
+    /// (Truncated normals of different windows may share some of the candidates that replace rejected ones, within the 1,024 elements
+    /// around a border.)
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Fill, Stream, cpu};
     ///
     /// // An LSTM's bias in PyTorch, [4 * hidden]: that of the forget gate, the second of four, at 1.
-    /// let zeros = Distribution::Constant { value: 0.0 };
-    /// let ones = Distribution::Constant { value: 1.0 };
-    /// let fill = zeros.fill(&[8], Stream::named(42, "bias"), Dtype::F32)?.with_slice(0, 2..4, &ones)?;
+    /// let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
+    /// let fill = zeros.fill(&[8], Stream::named(42, "bias"), Dtype::F32)?.with_part(0, 2..4, ones)?;
     /// assert_eq!(cpu::vec::<f32>(&fill)?, [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn with_slice(mut self, dim: usize, range: Range<u64>, distribution: &Distribution) -> Result<Fill, Error> {
+    pub fn with_part(mut self, dim: usize, range: Range<u64>, distribution: Distribution) -> Result<Fill, Error> {
         let (period, range) = self.selection.along(dim, range)?;
-        if let Distribution::Structured(structure) = distribution {
-            let of = structure.period();
-            if !whole(of, period, &range) {
+        if let Distribution::Structured(structure) = &distribution {
+            let len = structure.period();
+            if !is_multiple(len, period, &range) {
                 let each = period.map_or("the tensor".into(), |period| format!("each {period}"));
                 let value = format!("elements {range:?} of {each}");
                 let allowed = format!(
-                    "whole multiples of the {of} elements of {structure}: a slice along the first dimension, as long"
+                    "whole multiples of the {len} elements of {structure}: a slice along the first dimension, as long"
                 );
-                return Err(Error::new(ErrorKind::Shape, "what of a slice follows one another", value, allowed));
+                return Err(Error::new(ErrorKind::Shape, "what of a part follows one another", value, allowed));
             }
             once(structure, if period.is_some() { self.range().end } else { range.end })?;
         }
-        let sampler = Sampler::new(distribution, self.dtype, &self.stream)?;
-        if self.parts.len() == MOST_PARTS {
-            let allowed = format!("at most {MOST_PARTS}");
-            return Err(Error::new(ErrorKind::Shape, "how many slices have a distribution", MOST_PARTS + 1, allowed));
+        let sampler = Sampler::new(&distribution, self.dtype, &self.stream)?;
+        if self.parts.len() == MAX_PARTS {
+            let allowed = format!("at most {MAX_PARTS}");
+            return Err(Error::new(ErrorKind::Shape, "the number of parts", MAX_PARTS + 1, allowed));
         }
-        let part = Part { of: FillPart { distribution: *distribution, period, range }, sampler };
+        let part = DrawnPart { part: FillPart { distribution, period, range }, sampler };
         let end = self.range().end;
-        let base = FillPart { distribution: self.distribution, period: None, range: 0..u64::MAX };
-        let base = Part { of: base, sampler: self.sampler };
-        if self.parts.iter().chain([&base]).any(|before| part.shares_words(before, end)) {
-            let allowed = "what is not random, or shares no random words with what is there: with borders at even elements, and whole \
-                           orthogonal matrices for whole ones, at no tap, whose longer side is a multiple of 4";
-            return Err(Error::new(ErrorKind::Parameter, "the distribution of a slice", distribution, allowed));
+        let whole = FillPart { distribution: self.distribution, period: None, range: 0..u64::MAX };
+        let whole = DrawnPart { part: whole, sampler: self.sampler };
+        if let Some(clash) = self.parts.iter().chain([&whole]).find_map(|before| part.clash(before, end)) {
+            return Err(clash.error(&distribution));
         }
-        if !part.of.range.is_empty() {
+        if !part.part.range.is_empty() {
             self.parts.push(part);
         }
         Ok(self)
@@ -290,45 +185,30 @@ impl Fill {
         Ok(Fill { selection: self.selection.slice(dim, range)?, ..self.clone() })
     }
 
-    /// A part of this fill, by element numbers of the whole tensor.
+    /// Elements of this fill, by their numbers in the whole tensor.
     ///
     /// # Errors
-    /// [`ErrorKind::Range`] if the part is not inside this fill.
+    /// [`ErrorKind::Range`] if this fill does not have all of them, one after the other.
     ///
     /// ```
-    /// use fanin::{Distribution, Dtype, Fill, Stream};
+    /// use fanin::{Distribution, Dtype, Stream};
     ///
     /// let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F32, 100..200)?;
-    /// assert_eq!(fill.part(150..160)?.len(), 10);
-    /// assert!(fill.part(0..10).is_err());
+    /// let fill = zeros.fill_range(100..200, Stream::numbered(0, 0), Dtype::F32)?;
+    /// assert_eq!(fill.elements(150..160)?.len(), 10);
+    /// assert!(fill.elements(0..10).is_err());
     /// # Ok::<(), fanin::Error>(())
     /// ```
-    pub fn part(&self, range: Range<u64>) -> Result<Fill, Error> {
+    pub fn elements(&self, range: Range<u64>) -> Result<Fill, Error> {
         let all = self.range();
         checked(&range, all.end)?;
-        let part = self.clip(range.clone());
-        if part.len() != range.end - range.start || range.start < all.start {
+        let clipped = Fill { selection: self.selection.clip(range.clone()), ..self.clone() };
+        if clipped.len() != range.end - range.start || range.start < all.start {
             let allowed =
                 format!("elements that follow one another in this fill, from {} to before {}", all.start, all.end);
             return Err(Error::new(ErrorKind::Range, "the element range", format!("{range:?}"), allowed));
         }
-        Ok(part)
-    }
-
-    /// The part of this fill that is in a range of the whole tensor's elements, which may be nothing: a process's share, say.
-    ///
-    /// ```
-    /// use fanin::{Distribution, Dtype, Fill, Stream};
-    ///
-    /// let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F32, 100..200)?;
-    /// assert_eq!(fill.clip(0..150).range(), 100..150);
-    /// assert!(fill.clip(0..50).is_empty());
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn clip(&self, range: Range<u64>) -> Fill {
-        Fill { selection: self.selection.clip(range), ..self.clone() }
+        Ok(clipped)
     }
 
     /// The first `len` elements of this fill, or all if it has no more, and those after them.
@@ -337,7 +217,7 @@ impl Fill {
     /// use fanin::{Distribution, Dtype, Fill, Stream};
     ///
     /// let zeros = Distribution::Constant { value: 0.0 };
-    /// let fill = Fill::new(&zeros, Stream::numbered(0, 0), Dtype::F32, 100..200)?;
+    /// let fill = zeros.fill_range(100..200, Stream::numbered(0, 0), Dtype::F32)?;
     /// let (first, rest) = fill.split_at(30);
     /// assert_eq!((first.range(), rest.range()), (100..130, 130..200));
     /// # Ok::<(), fanin::Error>(())
@@ -354,7 +234,7 @@ impl Fill {
     /// # let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
     /// let fill = zeros.fill(&[8], Stream::numbered(0, 0), Dtype::F16)?;
     /// assert_eq!(fill.distribution(), Some(&zeros));
-    /// let fill = fill.with_slice(0, 2..4, &ones)?;
+    /// let fill = fill.with_part(0, 2..4, ones)?;
     /// assert_eq!(fill.distribution(), None);
     /// assert_eq!(fill.slice(0, 2..4)?.distribution(), Some(&ones));
     /// # Ok::<(), fanin::Error>(())
@@ -365,7 +245,7 @@ impl Fill {
             None => Some(&self.distribution),
             // Whatever comes before a part that covers all draws nothing.
             Some(part) => {
-                matches!(part.at(all.start), (true, border) if border >= all.end).then_some(&part.of.distribution)
+                matches!(part.at(all.start), (true, border) if border >= all.end).then_some(&part.part.distribution)
             }
         }
     }
@@ -377,7 +257,7 @@ impl Fill {
     ///
     /// // An LSTM's bias in PyTorch, [4 * hidden]: that of the forget gate, the second of four, at 1.
     /// let [zeros, ones] = [0.0, 1.0].map(|value| Distribution::Constant { value });
-    /// let fill = zeros.fill(&[8], Stream::named(42, "bias"), Dtype::F32)?.with_slice(0, 2..4, &ones)?;
+    /// let fill = zeros.fill(&[8], Stream::named(42, "bias"), Dtype::F32)?.with_part(0, 2..4, ones)?;
     /// let part = fill.parts().next().unwrap();
     /// assert_eq!((part.distribution, part.period, part.range.clone()), (ones, None, 2..4));
     /// assert_eq!(fill.to_string(), "f32 [8], constant(0), but constant(1) at elements 2..4");
@@ -385,7 +265,7 @@ impl Fill {
     /// ```
     pub fn parts(&self) -> impl Iterator<Item = &FillPart> {
         let all = self.range();
-        self.parts.iter().filter(move |part| part.meets(&all)).map(|part| &part.of)
+        self.parts.iter().filter(move |part| part.meets(&all)).map(|part| &part.part)
     }
 
     /// The random words that it is made of.
@@ -436,11 +316,7 @@ impl Fill {
     /// # Ok::<(), fanin::Error>(())
     /// ```
     pub fn efficient_len(&self) -> u64 {
-        let of = |Orthogonal { matrix, .. }: &Orthogonal| {
-            let rows = if matrix.rows() > matrix.columns() { matrix.rows() } else { matrix.rows().min(1024) };
-            rows * matrix.row_len()
-        };
-        self.orthogonals().into_iter().map(of).max().unwrap_or(1).min(self.len())
+        self.orthogonals().into_iter().map(Twin::efficient_len).max().unwrap_or(1).min(self.len())
     }
 
     /// The number of runs of elements that follow one another in the tensor.
@@ -451,7 +327,7 @@ impl Fill {
     /// A number of spans that is no less than there are.
     pub(crate) fn most_spans(&self) -> u64 {
         let all = self.range();
-        let borders = |part: &Part| 2 + part.of.period.map_or(0, |period| 2 * ((all.end - all.start) / period));
+        let borders = |part: &DrawnPart| 2 + part.part.period.map_or(0, |period| 2 * ((all.end - all.start) / period));
         self.parts.iter().map(borders).fold(self.runs(), u64::saturating_add)
     }
 
@@ -537,11 +413,6 @@ fn once(structure: &Structure, end: u64) -> Result<(), Error> {
     }
     let value = format!("up to {end}");
     Err(Error::new(ErrorKind::Range, "elements", value, format!("the {period} of {structure}")))
-}
-
-/// True if the borders of a slice, a range of each period, are whole multiples of this.
-fn whole(of: u64, period: Option<u64>, range: &Range<u64>) -> bool {
-    [range.start, range.end, period.unwrap_or(0)].iter().all(|border| border.is_multiple_of(of))
 }
 
 fn checked(range: &Range<u64>, limit: u64) -> Result<(), Error> {

@@ -3,19 +3,21 @@
 use std::ops::Range;
 
 use super::double::Functions;
-use super::draw::MOST_ROUNDS;
-use super::place::{Place, Spare};
 use super::single;
-use super::twister::Twister;
 use crate::stream::{Origin, TorchTensor};
+use crate::torch_words::place::{Place, Spare};
+use crate::torch_words::twister::Twister;
 use crate::{Distribution, Dtype, Stream};
 
 /// The element type to PyTorch's generator; `None` is f64.
 pub(super) type Kind = Option<Dtype>;
 
+/// No truncated normal that is drawn takes as many rounds.
+pub(super) const MAX_ROUNDS: u64 = 1 << 12;
+
 /// A tensor that one operation fills: `uniform_`, `normal_`, `trunc_normal_`.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Tensor {
+pub(super) struct Sequence {
     pub place: Place,
     /// Whether its memory is without gaps, in row-major order.
     pub is_dense: bool,
@@ -49,7 +51,7 @@ impl Cursors {
     }
 }
 
-impl Tensor {
+impl Sequence {
     /// Whether normals are drawn 16 at once, not in pairs that know nothing of blocks.
     fn is_in_blocks(&self) -> bool {
         self.is_dense && self.elements >= BLOCK
@@ -121,13 +123,13 @@ impl Tensor {
 }
 
 /// f32, and what is rounded from it.
-impl Tensor {
+impl Sequence {
     /// The whole tensor of a stream of PyTorch's.
-    pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype) -> Tensor {
+    pub fn new(distribution: &Distribution, stream: Stream, dtype: Dtype) -> Sequence {
         let Origin::Torch(TorchTensor { place, is_dense, elements: Some(elements) }) = stream.origin else {
             unreachable!("the sampler is made for whole tensors of such streams")
         };
-        Tensor { place, is_dense, elements, kind: Some(dtype), distribution: *distribution }
+        Sequence { place, is_dense, elements, kind: Some(dtype), distribution: *distribution }
     }
 
     /// The values of a range, rounded to the dtype; zero beyond the tensor's end.
@@ -146,7 +148,7 @@ impl Tensor {
                 for (block, out) in self.blocks(range, out) {
                     let mut round = 0;
                     let len = (block.end - block.start) as usize;
-                    while round < MOST_ROUNDS && out.iter().any(|&x| is_out(x)) {
+                    while round < MAX_ROUNDS && out.iter().any(|&x| is_out(x)) {
                         round += 1;
                         self.normals(round, block.clone(), cursors, &mut spare[..len]);
                         for (x, &fresh) in out.iter_mut().zip(&spare).filter(|(x, _)| is_out(**x)) {
@@ -270,7 +272,7 @@ impl Tensor {
 }
 
 /// Values that are drawn in pairs, and f64.
-impl Tensor {
+impl Sequence {
     /// Normal values of mean 0 and deviation 1, of the pairs of a round, by their places in the range.
     fn serial(
         &self,
@@ -322,7 +324,7 @@ impl Tensor {
                 self.normal_doubles(0, range.clone(), cursors, out);
                 for (element, x) in range.zip(out) {
                     let mut round = 0;
-                    while round < MOST_ROUNDS && (*x < low || *x > high) {
+                    while round < MAX_ROUNDS && (*x < low || *x > high) {
                         round += 1;
                         self.normal_doubles(round, element..element + 1, cursors, std::slice::from_mut(x));
                     }
@@ -359,7 +361,7 @@ impl Tensor {
         }
     }
 
-    /// As [`rejected`](Tensor::rejected), of all elements.
+    /// As [`rejected`](Sequence::rejected), of all elements.
     pub fn rejected_doubles(&self, round: u64, before: Option<&[u64]>, cursors: &mut Cursors) -> Vec<u64> {
         let Distribution::TruncatedNormal { low, high, .. } = self.distribution else { return Vec::new() };
         let is_out = |x: f64| x < low || x > high;

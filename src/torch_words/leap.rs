@@ -9,46 +9,46 @@ use std::sync::{LazyLock, OnceLock};
 
 use multiversion::multiversion;
 
-use super::twister::{MATRIX, N, twist};
+use super::twist::{MATRIX, N, twist};
 
 /// Bits of a state, which is the degree of the characteristic polynomial.
 const DEGREE: usize = 19_937;
 const WORDS: usize = DEGREE.div_ceil(64);
 /// Distances below two to the power of this are not leapt over: each word takes a fraction of a nanosecond.
-const SHORTEST: u32 = 21;
+const MIN_LEAP: u32 = 21;
 
 /// Coefficients of a polynomial over the field of two elements, that of x^i in bit i.
 type Polynomial = [u64; WORDS];
 
 /// Takes the state as far as leaps go, and says how many words of the distance are left.
 pub(super) fn over(state: &mut [u32; N], distance: u64) -> u64 {
-    for k in SHORTEST..u64::BITS {
+    for k in MIN_LEAP..u64::BITS {
         if distance >> k & 1 == 1 {
             apply(power(k), state);
         }
     }
-    distance & ((1 << SHORTEST) - 1)
+    distance & ((1 << MIN_LEAP) - 1)
 }
 
-/// x to the power of 2^k, divided by the characteristic polynomial; from [`SHORTEST`] on.
+/// x to the power of 2^k, divided by the characteristic polynomial; from [`MIN_LEAP`] on.
 fn power(k: u32) -> &'static Polynomial {
-    static POWERS: [OnceLock<Polynomial>; (u64::BITS - SHORTEST) as usize] =
-        [const { OnceLock::new() }; (u64::BITS - SHORTEST) as usize];
-    POWERS[(k - SHORTEST) as usize].get_or_init(|| {
-        if k > SHORTEST {
+    static POWERS: [OnceLock<Polynomial>; (u64::BITS - MIN_LEAP) as usize] =
+        [const { OnceLock::new() }; (u64::BITS - MIN_LEAP) as usize];
+    POWERS[(k - MIN_LEAP) as usize].get_or_init(|| {
+        if k > MIN_LEAP {
             return squared(power(k - 1));
         }
         // The last power of which nothing is left to divide is 2^14.
         let mut x = [0; WORDS];
         x[(1 << 14) / 64] = 1;
-        (14..SHORTEST).fold(x, |x, _| squared(&x))
+        (14..MIN_LEAP).fold(x, |x, _| squared(&x))
     })
 }
 
 fn squared(x: &Polynomial) -> Polynomial {
     let mut square = [0u64; 2 * WORDS];
     for (pair, &word) in square.chunks_exact_mut(2).zip(x) {
-        (pair[0], pair[1]) = (spread(word as u32), spread((word >> 32) as u32));
+        (pair[0], pair[1]) = (every_other_bit(word as u32), every_other_bit((word >> 32) as u32));
     }
     // From the highest word on, what is beyond the degree becomes what the characteristic polynomial has below it. Its second highest
     // term is 227 lower, so that no word comes back to itself.
@@ -74,7 +74,7 @@ fn squared(x: &Polynomial) -> Polynomial {
 }
 
 /// The bits of a word, each followed by a zero.
-fn spread(word: u32) -> u64 {
+fn every_other_bit(word: u32) -> u64 {
     let mut x = u64::from(word);
     for (shift, mask) in [
         (16, 0x0000_ffff_0000_ffff),
@@ -135,12 +135,12 @@ fn add_windows(polynomial: &Polynomial, sequence: &[u32], sum: &mut [u32; N]) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::twister::Twister;
     use super::*;
+    use crate::torch_words::twister::Twister;
 
     #[test]
     fn a_leap_is_as_many_steps() {
-        for distance in [1 << SHORTEST, (1 << SHORTEST) + 5, 3 << SHORTEST, (1 << 26) + (1 << 23) + 12345] {
+        for distance in [1 << MIN_LEAP, (1 << MIN_LEAP) + 5, 3 << MIN_LEAP, (1 << 26) + (1 << 23) + 12345] {
             for before in [0, 1, 1000] {
                 let mut leapt = Twister::new(42);
                 leapt.skip(before);

@@ -6,14 +6,11 @@
 use multiversion::multiversion;
 
 use super::leap;
-
-/// Words of a state.
-pub(super) const N: usize = 624;
-const M: usize = 397;
+use super::twist::{N, twist};
 
 /// The sequence of one seed, at a place.
 #[derive(Clone, Debug)]
-pub(super) struct Twister {
+pub(crate) struct Twister {
     /// Words of the sequence that follow one another, before they are tempered.
     state: [u32; N],
     /// Of the state, the next one to hand out; N, where the next state comes first.
@@ -82,30 +79,6 @@ impl Twister {
             self.next = 0;
         }
     }
-}
-
-#[inline(always)]
-fn twisted(far: u32, one: u32, two: u32) -> u32 {
-    let y = (one & 0x8000_0000) | (two & 0x7fff_ffff);
-    far ^ (y >> 1) ^ ((y & 1).wrapping_neg() & MATRIX)
-}
-
-/// The last row of the matrix that makes a word of two others.
-pub(super) const MATRIX: u32 = 0x9908_b0df;
-
-/// The words that follow, in their place. Each loop reads what it has not written, or wrote at least 227 words before.
-#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
-pub(super) fn twist(s: &mut [u32; N]) {
-    for j in 0..N - M {
-        s[j] = twisted(s[j + M], s[j], s[j + 1]);
-    }
-    for j in N - M..2 * (N - M) {
-        s[j] = twisted(s[j - (N - M)], s[j], s[j + 1]);
-    }
-    for j in 2 * (N - M)..N - 1 {
-        s[j] = twisted(s[j - (N - M)], s[j], s[j + 1]);
-    }
-    s[N - 1] = twisted(s[M - 1], s[N - 1], s[0]);
 }
 
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::twister::{N, Twister};
+use super::twist::N;
+use super::twister::Twister;
 use crate::{Error, ErrorKind};
 
 /// A place in the sequence of words that PyTorch's generator on the CPU hands out after `torch.manual_seed(seed)`.
@@ -22,17 +23,17 @@ use crate::{Error, ErrorKind};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
-    pub(super) seed: u32,
-    pub(super) words: u64,
-    pub(super) spare: Spare,
+    pub(crate) seed: u32,
+    pub(crate) words: u64,
+    pub(crate) spare: Spare,
 }
 
 /// The end of the sequence, as far as it is counted.
-pub(super) const END: u64 = 1 << 63;
+pub(crate) const END: u64 = 1 << 63;
 
 /// A normal value that is left of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Spare {
+pub(crate) enum Spare {
     None,
     /// The second one of the pair whose four words are there.
     Pair(u64),
@@ -48,7 +49,7 @@ impl Place {
 
     /// So many words on, which is as many uniform or normal values of f32 (but for small and odd sizes of normals: [`Draw::after`] knows).
     ///
-    /// [`Draw::after`]: super::Draw::after
+    /// [`Draw::after`]: crate::torch::Draw::after
     #[must_use]
     pub const fn on(self, words: u64) -> Place {
         Place { words: self.words.saturating_add(words), ..self }

@@ -2,7 +2,7 @@
 
 use wgpu::Buffer;
 
-use super::Target;
+use super::target::Target;
 use crate::{Error, ErrorKind, Fill};
 
 /// The alignment of a storage buffer's bindings, by WebGPU's default limits.

@@ -1,83 +1,18 @@
 //! Proofs of pipelines: each draws known answers, which are the CPU's bit for bit, before it draws anything else.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
 use super::batches::Batches;
 use super::features::Rounding;
+use super::filler::GpuFiller;
+use super::given::Given;
 use super::kernels::{Variant, Writes};
-use super::plan::{Given, pieces};
+use super::pieces::pieces;
+use super::proved::Proof;
 use super::run::Run;
 use super::self_test::{Check, Known, SelfTest, known_answers};
+use super::target::Target;
 use super::windows;
-use super::{GpuFiller, Target};
 use crate::kernel::{Sampler, Sparse, TILE, Twin};
 use crate::{Dtype, Error, Fill, cpu};
-
-/// The proofs of a device.
-#[derive(Debug)]
-pub(super) struct Proofs {
-    /// True if anybody asks for proofs.
-    are_wanted: bool,
-    /// The rounding of kernels, unless it was refused.
-    rounding: Rounding,
-    /// The reason why the language does not keep it on this device.
-    refused: OnceLock<Error>,
-    proved: Mutex<HashSet<Proof>>,
-}
-
-/// A kernel, a dtype and all else that is proved at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Proof {
-    Pipeline(Variant, Rounding),
-    /// The kernels of products of reflections, and those that look them up in this dtype.
-    Orthogonal(Dtype, Rounding),
-}
-
-impl Proofs {
-    /// Proofs that a device has to give, and the way in which it may keep its rounding.
-    pub fn wanted(rounding: Rounding) -> Proofs {
-        Proofs { are_wanted: true, ..Proofs::not_wanted(rounding) }
-    }
-
-    pub fn not_wanted(rounding: Rounding) -> Proofs {
-        Proofs { are_wanted: false, rounding, refused: OnceLock::new(), proved: Mutex::default() }
-    }
-
-    /// The rounding of kernels from now on.
-    pub fn rounding(&self) -> Rounding {
-        if self.refused.get().is_some() { Rounding::ByGuards } else { self.rounding }
-    }
-
-    /// The failed proof because of which it is no longer kept by the language.
-    pub fn refused(&self) -> Option<&Error> {
-        self.refused.get()
-    }
-
-    /// Takes the language for what does not keep a rounding on this device.
-    pub fn refuse_language(&self, why: Error) {
-        // Another one's reason is as good.
-        let _ = self.refused.set(why);
-    }
-
-    /// Proves something; where it fails by the language, by guards, as all else from then on. Gives by which of them it is proved.
-    fn by_language_or_guards(&self, prove: impl Fn(Rounding) -> Result<(), Error>) -> Result<Rounding, Error> {
-        let rounding = self.rounding();
-        match prove(rounding) {
-            Err(e) if rounding == Rounding::ByLanguage => self.refuse_language(e),
-            proved => return proved.map(|()| rounding),
-        }
-        prove(Rounding::ByGuards).map(|()| Rounding::ByGuards)
-    }
-
-    fn proved(&self) -> MutexGuard<'_, HashSet<Proof>> {
-        self.proved.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lacks(&self, proof: Proof) -> bool {
-        self.are_wanted && !self.proved().contains(&proof)
-    }
-}
 
 impl GpuFiller {
     /// Proves those of these pipelines that are not proved yet, which draw some of the fills; gives how the proved ones keep their

@@ -5,10 +5,13 @@ use wgpu::{Buffer, BufferUsages};
 
 use super::batches::Batches;
 use super::features::Rounding;
+use super::filler::GpuFiller;
+use super::given::Given;
 use super::kernels::Variant;
-use super::plan::{Given, Piece, pieces};
+use super::pieces::{Piece, pieces};
 use super::run::Run;
-use super::{GpuFiller, Target, windows};
+use super::target::Target;
+use super::windows;
 use crate::kernel::{Sampler, Twin, Words};
 use crate::{Distribution, Dtype, Error, ErrorKind, Fill, JaxKey, Layout, Scheme, Stream, cpu};
 

@@ -3,7 +3,10 @@
 use std::f64::consts::{LN_2, LN_10};
 use std::fmt;
 
-use super::{Activation, Expected, Probe, Report};
+use super::activation::Activation;
+use super::network::Probe;
+use super::report::Report;
+use super::theory::Expected;
 use crate::number::Number;
 use crate::{Error, Fans, Scheme};
 

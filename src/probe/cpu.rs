@@ -5,8 +5,10 @@ use std::sync::{Mutex, PoisonError};
 
 use ndarray::{ArrayView2, ArrayViewMut2, linalg::general_mat_mul, s};
 
-use super::measure::{BINS, Backend, Slope, Unit, bin, no_memory};
-use super::{Activation, Probe};
+use super::activation::Activation;
+use super::layer::BINS;
+use super::measure::{Backend, Slope, Unit, bin, no_memory};
+use super::network::Probe;
 use crate::cpu;
 use crate::threads::share;
 use crate::{Error, Fill};

@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
-use super::measure::{BINS, Backend, Slope, Unit};
-use super::{Activation, Probe};
-use crate::gpu::plan::Given;
+use super::activation::Activation;
+use super::layer::BINS;
+use super::measure::{Backend, Slope, Unit};
+use super::network::Probe;
+use crate::gpu::given::Given;
 use crate::gpu::program::{Access, Other, Program};
 use crate::gpu::recording::{Dispatch, Step};
 use crate::gpu::wgpu::{Buffer, BufferUsages};

@@ -1,10 +1,8 @@
 //! A batch on its way through the layers and back: what is drawn for it, and what is made of what a backend measures.
 
-use super::{Histogram, Input, Layer, Probe};
+use super::layer::{BINS, Histogram, Layer};
+use super::network::{Input, Probe, too_large};
 use crate::{Distribution, Dtype, Error, ErrorKind, Fans, Fill, Layout, Stream};
-
-/// The number of bins of a histogram.
-pub const BINS: usize = 24;
 
 /// The measurements of one unit's pre-activations and activations over the batch. The kernel writes the same numbers.
 #[repr(C)]
@@ -108,7 +106,7 @@ impl Draws {
 
 /// Sends the batch through all layers and back.
 pub(super) fn measure(probe: &Probe, draws: &Draws, backend: &mut dyn Backend) -> Result<Vec<Layer>, Error> {
-    let depth = usize::try_from(probe.depth).map_err(|_| super::too_large(probe))?;
+    let depth = usize::try_from(probe.depth).map_err(|_| too_large(probe))?;
     backend.input(&draws.input(probe.input)?)?;
     let mut layers = Vec::new();
     for layer in 0..depth {

@@ -1,6 +1,6 @@
 //! Mean-field theory: the expectation of a network that is infinitely wide.
 
-use super::Activation;
+use super::activation::Activation;
 use crate::arithmetic::special;
 
 /// The fate of small differences of inputs on their way through the layers, and with them of gradients on their way back.

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Activation, Layer};
+use super::activation::Activation;
+use super::layer::Layer;
 
 /// The fate of gradients on their way back.
 ///

@@ -101,7 +101,9 @@ mod file_dtype;
 mod formula;
 mod fp8;
 mod model;
+mod one_scheme;
 mod plan;
+mod preset;
 mod recipe;
 mod rule;
 mod text;
@@ -118,41 +120,10 @@ pub use model::{Model, Tensor};
 use plan::of_tensor;
 pub use plan::{Plan, Planned, RuleLine, Split};
 pub use recipe::{Part, Recipe, RecipeJson, Slice};
-use rule::{OfModel, Rule, fits};
+use rule::{Mark, OfModel, Rule};
 
 use crate::error::quoted;
-use crate::limits::rules::MAX_LAYOUTS_BYTES;
-use crate::names::{plain, unknown};
-use crate::{Error, ErrorKind, Layout, Scheme};
-
-/// The rules that come with fanin: files of `data/presets/`, each of which says what it follows.
-const PRESETS: &[(&str, &str)] = &[
-    ("gpt2", include_str!("../../data/presets/gpt2.toml")),
-    ("gemma", include_str!("../../data/presets/gemma.toml")),
-    ("llama", include_str!("../../data/presets/llama.toml")),
-    ("bert", include_str!("../../data/presets/bert.toml")),
-    ("roberta", include_str!("../../data/presets/roberta.toml")),
-    ("vit", include_str!("../../data/presets/vit.toml")),
-    ("resnet", include_str!("../../data/presets/resnet.toml")),
-    ("pytorch", include_str!("../../data/presets/pytorch.toml")),
-    ("keras", include_str!("../../data/presets/keras.toml")),
-    ("flax", include_str!("../../data/presets/flax.toml")),
-    ("burn", include_str!("../../data/presets/burn.toml")),
-];
-
-const SCHEME: &str = include_str!("../../data/presets/scheme.toml");
-
-const CONVOLUTION_OF_3: &str = r#"
-[[rule]]
-name = ["*conv*", "*Conv*"]
-rank = 3
-scheme = "SCHEME"
-[[rule]]
-name = "*"
-rank = 3
-refuse = """it has three dimensions, and its name is no convolution's: a layout for its name says what they are, out_in or in_out of \
-    a convolution, batch_out_in, batch_in_out or axes of a stack of experts or heads"""
-"#;
+use crate::{Error, ErrorKind};
 
 /// Rules for the tensors of models; see the [module](self) for how they are written.
 ///
@@ -184,13 +155,6 @@ pub struct Rules {
     within: Vec<(String, Rules)>,
 }
 
-/// A mark by which a preset knows its model: a tensor of such a name, and of such a shape, if that is said.
-#[derive(Clone, Debug)]
-struct Mark {
-    pattern: glob::Pattern,
-    shape: Option<Vec<Option<u64>>>,
-}
-
 /// Reads the TOML text.
 impl FromStr for Rules {
     type Err = Error;
@@ -207,178 +171,6 @@ impl FromStr for Rules {
 }
 
 impl Rules {
-    /// The names of the rules that come with fanin.
-    ///
-    /// No value contract covers them: a tensor's distribution, which a program keeps with its checkpoint, says what was drawn. What
-    /// they give is frozen by a test all the same, and a change of it is said in CHANGELOG.md under **Values**.
-    pub fn presets() -> impl Iterator<Item = &'static str> {
-        PRESETS.iter().map(|(name, _)| *name)
-    }
-
-    /// Those of the [presets](Rules::presets) with this name. Neither case nor `-` for `_` matters.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Text`] if there are none.
-    ///
-    /// ```
-    /// use fanin::rules::Rules;
-    ///
-    /// assert!(Rules::preset("bert").is_ok());
-    /// assert!(Rules::preset("brt").unwrap_err().to_string().contains("bert"));
-    /// ```
-    pub fn preset(name: &str) -> Result<Rules, Error> {
-        match PRESETS.iter().find(|(preset, _)| *preset == plain(name)) {
-            Some((_, text)) => text.parse(),
-            None => Err(unknown("preset", name, Rules::presets())),
-        }
-    }
-
-    /// The preset that knows the model by its tensors' names and shapes: by some that only its models have, and by all the others, of
-    /// which its models have each. (Not every model can be told by them: Gemma 1 has Llama's.)
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unmatched`] if none does, with the tensors that keep the nearest from it.
-    ///
-    /// ```
-    /// use fanin::rules::{Rules, Tensor};
-    ///
-    /// let names = ["layers.0.self_attn.q_proj.weight", "layers.0.mlp.gate_proj.weight", "layers.0.self_attn.gate_proj.weight"];
-    /// let model = names.map(|name| Tensor::new(name, [8, 8]));
-    /// assert_eq!(Rules::recognise(&model[..2])?, "llama");
-    /// assert!(Rules::recognise(&model).unwrap_err().to_string().contains("self_attn.gate_proj.weight"));
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn recognise(model: &[Tensor]) -> Result<&'static str, Error> {
-        let mut nearest: Option<(&str, Vec<String>)> = None;
-        for (name, text) in PRESETS {
-            let rules: Rules = text.parse()?;
-            let has = |mark: &Mark| {
-                let is = |tensor: &Tensor| {
-                    mark.pattern.matches(&tensor.name)
-                        && mark.shape.as_ref().is_none_or(|wanted| fits(wanted, &tensor.shape))
-                };
-                model.iter().any(is)
-            };
-            if rules.recognise.is_empty() || !rules.recognise.iter().all(has) {
-                continue;
-            }
-            let strangers = rules.strangers(model);
-            if strangers.is_empty() {
-                return Ok(name);
-            }
-            if nearest.as_ref().is_none_or(|(_, fewest)| strangers.len() < fewest.len()) {
-                nearest = Some((name, strangers));
-            }
-        }
-        Err(match nearest {
-            None => Error::failed(ErrorKind::Unmatched, "the model", "is known to no preset by its tensors' names")
-                .allowing("a preset's name, or rules of your own"),
-            Some((name, strangers)) => {
-                let which = if strangers.len() == 1 { "a tensor" } else { "tensors" };
-                let said =
-                    format!("looks like {name}'s, and has {which} that none of those has: {}", listed(&strangers));
-                Error::failed(ErrorKind::Unmatched, "the model", said)
-                    .allowing(format!("{name} by its name, whose rules may serve it, or rules of your own"))
-            }
-        })
-    }
-
-    /// Tensors that the models of this preset do not have. What comes before their names is the same for all layers, and for what is
-    /// beside them, such as heads, that or a begin of it.
-    fn strangers(&self, model: &[Tensor]) -> Vec<String> {
-        // What comes before the part of the name that the preset knows, and whether that is a layer's: of a number, and two parts more.
-        let known = |name: &str| {
-            let is_number = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-            let parts: Vec<_> = name.split('.').map(|part| if is_number(part) { "0" } else { part }).collect();
-            let from = |pattern: &glob::Pattern| {
-                let at = parts.len().checked_sub(pattern.as_str().split('.').count())?;
-                pattern.matches(&parts[at..].join(".")).then_some(at)
-            };
-            let at = self.family.iter().filter_map(from).min()?;
-            let before: String = name.split_inclusive('.').take(at).collect();
-            Some((before, parts[at..].iter().rev().skip(2).any(|part| *part == "0")))
-        };
-        let floats = || model.iter().filter(|tensor| !tensor.is_integer());
-        let befores = || floats().filter_map(|tensor| known(&tensor.name));
-        let layers =
-            befores().find(|(_, is_layer)| *is_layer).or_else(|| befores().max_by_key(|(before, _)| before.len()));
-        let (of_all, _) = layers.unwrap_or_default();
-        let is_stranger = |tensor: &&Tensor| match known(&tensor.name) {
-            Some((before, true)) => before != of_all,
-            Some((before, false)) => !of_all.starts_with(&before),
-            None => true,
-        };
-        floats().filter(is_stranger).map(|tensor| tensor.name.clone()).collect()
-    }
-
-    /// One scheme for all matrices and convolutions (two or more dimensions). Vectors and scalars start at 1 where they
-    /// multiply (the weight, gamma or scale of a norm; a running variance) and at 0 otherwise (biases and all else).
-    ///
-    /// Where the scheme asks for fans, three dimensions are taken for a convolution's if the name says `conv`, and are refused if it
-    /// does not: stacked experts look alike, and have other fans. [`from_scheme_in`](Rules::from_scheme_in) says theirs.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Parameter`] or [`ErrorKind::Window`] if the scheme's numbers are outside their domains, [`ErrorKind::Shape`] if the
-    /// layout has no groups at all.
-    ///
-    /// ```
-    /// use fanin::Layout;
-    /// use fanin::rules::{Rules, Tensor};
-    ///
-    /// let rules = Rules::from_scheme("he_normal".parse()?, Layout::OUT_IN)?;
-    /// let plan = rules.plan(&[Tensor::new("bn.running_var", [8])])?;
-    /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution.to_string(), "constant(1)");
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn from_scheme(scheme: Scheme, layout: Layout) -> Result<Rules, Error> {
-        Rules::from_scheme_in(scheme, layout, &[])
-    }
-
-    /// The same, with other layouts for tensors of two or more dimensions whose names have these patterns, the first that fits.
-    ///
-    /// # Errors
-    /// Those of [`from_scheme`](Rules::from_scheme), and [`ErrorKind::Rules`] for what is no pattern.
-    ///
-    /// ```
-    /// use fanin::Layout;
-    /// use fanin::rules::{Rules, Tensor};
-    ///
-    /// let experts = [("*.experts.*", Layout::BATCH_OUT_IN)];
-    /// let rules = Rules::from_scheme_in("he_normal".parse()?, Layout::OUT_IN, &experts)?;
-    /// let plan = rules.plan(&[Tensor::new("mlp.experts.up_proj", [8, 1024, 200])])?;
-    /// assert_eq!(plan.tensors()[0].draw.as_ref().unwrap().distribution.std(), 0.1);
-    /// # Ok::<(), fanin::Error>(())
-    /// ```
-    pub fn from_scheme_in(scheme: Scheme, layout: Layout, others: &[(&str, Layout)]) -> Result<Rules, Error> {
-        scheme.check()?;
-        // A text of JSON is one of TOML, but for this character.
-        let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
-        let of = quote(&scheme.to_string());
-        let mut named = String::new();
-        if others.iter().map(|(_, layout)| layout).chain([&layout]).any(|layout| layout.groups() == 0) {
-            return Err(Error::new(ErrorKind::Shape, "groups", 0, "at least 1"));
-        }
-        for (pattern, layout) in others {
-            if pattern.len() + named.len() > MAX_LAYOUTS_BYTES {
-                let allowed = format!("{MAX_LAYOUTS_BYTES} bytes");
-                return Err(Error::new(ErrorKind::Rules, "the length of all patterns", "more", allowed));
-            }
-            text::pattern(pattern)?;
-            let (pattern, layout) = (quote(pattern), quote(&layout.to_string()));
-            named += &format!("[[rule]]\nname = {pattern}\nlayout = {layout}\nscheme = {of}\n");
-        }
-        let is_convolution = [Layout::OUT_IN, Layout::IN_OUT, Layout::OUT_KERNEL_IN]
-            .iter()
-            .any(|of| [*of, of.transposed()].contains(&layout.with_groups(1)));
-        let of_3 = if scheme.needs_fans() && is_convolution { CONVOLUTION_OF_3 } else { "" };
-        SCHEME
-            .replace("CONVOLUTION-OF-3\n", of_3)
-            .replace("\"SCHEME\"", &of)
-            .replace("\"LAYOUT\"", &quote(&layout.to_string()))
-            .replace("# LAYOUTS\n", &named)
-            .parse()
-    }
-
     /// The questions that names cannot answer, where these rules were [recognised](Rules::recognise): the text's `note`.
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()

@@ -108,6 +108,13 @@ pub(super) enum Slices {
     Range(Option<Formula>, Option<Formula>),
 }
 
+/// A mark by which a preset knows its model: a tensor of such a name, and of such a shape, if that is said.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    pub pattern: glob::Pattern,
+    pub shape: Option<Vec<Option<u64>>>,
+}
+
 /// Names and shapes of a model's tensors.
 pub(super) type Shapes<'m> = HashMap<&'m str, &'m [u64]>;
 

@@ -334,7 +334,7 @@ fn a_wrong_slice_is_an_error_and_stays_as_it_was() {
     let mut other = [f16::ZERO; 4];
     assert_eq!(said(cpu::fill(&fill, &mut other)), "the slice's dtype is f16, allowed: f32, the fill's");
     assert!(cpu::vec::<f16>(&fill).is_err() && cpu::fill_bytes(&fill, &mut [0; 15]).is_err());
-    let endless = (Distribution::Constant { value: 1.0 }).fill_range(0..1 << 60, stream(), Dtype::F32).unwrap();
+    let endless = Distribution::Constant { value: 1.0 }.fill_range(0..1 << 60, stream(), Dtype::F32).unwrap();
     assert_eq!(cpu::bytes(&endless).unwrap_err().kind(), ErrorKind::Memory);
 }
 

@@ -6,7 +6,8 @@ use toml::Spanned;
 use toml::de::DeValue;
 
 use super::reader::Reader;
-use super::table::{Either, Entries, OneOrMore, Table, Value, whole};
+use super::table::Table;
+use super::values::{Either, Entries, OneOrMore, Value, whole};
 use crate::error::quoted;
 use crate::limits::rules::MAX_WORDS;
 use crate::rules::blueprint::{Blueprint, Group, Key, Kind, Submodel};

@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::DeTable;
 
+use super::Rules;
 use super::blueprint::Blueprint;
 use super::formula::{self, Template, Variables};
-use super::{Mark, Rules};
+use super::rule::Mark;
 use crate::limits::rules::MAX_WORDS;
 use crate::number::Number;
 use crate::{Dtype, Error, ErrorKind, Layout};
 use reader::{Dimension, Reader};
 use rule::RuleReader;
-use table::{Either, Entries, Table};
+use table::Table;
+use values::{Either, Entries};
 
 mod architecture;
 mod reader;
 mod rule;
 mod table;
+mod values;
 
 pub(super) use reader::pattern;
 

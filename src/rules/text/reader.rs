@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use toml::Spanned;
 
-use super::table::{Either, FromValue, OneOrMore, Value};
+use super::values::{Either, FromValue, OneOrMore, Value};
 use crate::error::quoted;
 use crate::limits::rules::MAX_PATTERN_BYTES;
 use crate::{Error, ErrorKind};

@@ -6,7 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::reader::{Dimension, Reader};
-use super::table::{Either, Entries, OneOrMore, Table};
+use super::table::Table;
+use super::values::{Either, Entries, OneOrMore};
 use crate::error::quoted;
 use crate::keys::FromKeyed;
 use crate::limits::MAX_PARTS;

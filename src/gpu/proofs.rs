@@ -137,6 +137,8 @@ impl GpuFiller {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::super::features::features;
     use super::super::program::Program;
     use super::super::reflections;

@@ -362,6 +362,27 @@ impl fmt::Display for Distribution {
     }
 }
 
+impl Distribution {
+    /// Writes the text that is read as the scheme of this distribution.
+    pub(crate) fn fmt_as_scheme(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let n = Number;
+        match *self {
+            Distribution::Constant { value } => write!(f, "constant:value={}", n(value)),
+            Distribution::Uniform { low, high } => write!(f, "uniform:low={},high={}", n(low), n(high)),
+            Distribution::Normal { mean, std } => write!(f, "normal:mean={},std={}", n(mean), n(std)),
+            Distribution::TruncatedNormal { mean, std, low, high } => {
+                write!(f, "truncated_normal:mean={},std={},low={},high={}", n(mean), n(std), n(low), n(high))
+            }
+            Distribution::LogUniform { low, high } => write!(f, "log_uniform:low={},high={}", n(low), n(high)),
+            Distribution::LogOfUniform { low, high } => write!(f, "log_of_uniform:low={},high={}", n(low), n(high)),
+            Distribution::InverseSoftplus { low, high, floor } => {
+                write!(f, "inverse_softplus:low={},high={},floor={}", n(low), n(high), n(floor))
+            }
+            Distribution::Structured(structure) => write!(f, "{structure}"),
+        }
+    }
+}
+
 /// A parameter that must be within its domain.
 fn positive_window(low: f64, high: f64) -> Result<(), Error> {
     for (name, bound) in [("low", low), ("high", high)] {

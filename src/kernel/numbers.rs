@@ -2,8 +2,17 @@
 
 use bytemuck::{Pod, Zeroable};
 
+macro_rules! has_table {
+    () => {
+        false
+    };
+    (table) => {
+        true
+    };
+}
+
 macro_rules! kernels {
-    ($($kernel:ident = $name:literal,)*) => {
+    ($($kernel:ident = $name:literal $(with $table:ident)?,)*) => {
         /// The kernels.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Kernel {
@@ -16,7 +25,9 @@ macro_rules! kernels {
 
             /// True if it takes a table beside its parameters.
             pub const fn has_table(self) -> bool {
-                matches!(self, Kernel::Lookup | Kernel::Identity | Kernel::Sparse)
+                match self {
+                    $(Kernel::$kernel => has_table!($($table)?),)*
+                }
             }
 
             /// Its name, as its file's.
@@ -42,9 +53,9 @@ kernels! {
     TensorFlowTruncated = "tensorflow_truncated",
     JaxUniform = "jax_uniform",
     JaxNormal = "jax_normal",
-    Lookup = "lookup",
-    Identity = "identity",
-    Sparse = "sparse",
+    Lookup = "lookup" with table,
+    Identity = "identity" with table,
+    Sparse = "sparse" with table,
 }
 
 /// The numbers of all kernels, in the order of `Numbers` in `shaders/params.wgsl`. Each kernel's own type says what they are.

@@ -204,7 +204,7 @@ impl Scheme {
     pub fn with_gain(self, gain: f64) -> Result<Scheme, Error> {
         match self {
             Scheme::VarianceScaling { mode, spread, .. } => {
-                Ok(variance_scaling(scaling::scale_of("gain", gain)?, mode, spread))
+                Ok(Scheme::VarianceScaling { scale: scaling::scale_of("gain", gain)?, mode, spread })
             }
             Scheme::Shaped(Shaped::Orthogonal { large, .. }) => Ok(Shaped::Orthogonal { gain, large }.into()),
             Scheme::Shaped(Shaped::DeltaOrthogonal { large, .. }) => Ok(Shaped::DeltaOrthogonal { gain, large }.into()),
@@ -226,7 +226,7 @@ impl Scheme {
     /// ```
     pub fn with_mode(self, mode: FanMode) -> Result<Scheme, Error> {
         match self {
-            Scheme::VarianceScaling { scale, spread, .. } => Ok(variance_scaling(scale, mode, spread)),
+            Scheme::VarianceScaling { scale, spread, .. } => Ok(Scheme::VarianceScaling { scale, mode, spread }),
             _ => Err(self.lacks("mode", "one whose variance is scaled, such as he_normal")),
         }
     }
@@ -244,7 +244,7 @@ impl Scheme {
     /// ```
     pub fn with_spread(self, spread: Spread) -> Result<Scheme, Error> {
         match self {
-            Scheme::VarianceScaling { scale, mode, .. } => Ok(variance_scaling(scale, mode, spread)),
+            Scheme::VarianceScaling { scale, mode, .. } => Ok(Scheme::VarianceScaling { scale, mode, spread }),
             _ => Err(self.lacks("distribution", "one whose variance is scaled, such as he_normal")),
         }
     }
@@ -271,26 +271,10 @@ impl Scheme {
 /// The text that reads back as the same scheme.
 impl fmt::Display for Scheme {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n = Number;
         match *self {
-            Scheme::Fixed(Distribution::Constant { value }) => write!(f, "constant:value={}", n(value)),
-            Scheme::Fixed(Distribution::Uniform { low, high }) => write!(f, "uniform:low={},high={}", n(low), n(high)),
-            Scheme::Fixed(Distribution::Normal { mean, std }) => write!(f, "normal:mean={},std={}", n(mean), n(std)),
-            Scheme::Fixed(Distribution::TruncatedNormal { mean, std, low, high }) => {
-                write!(f, "truncated_normal:mean={},std={},low={},high={}", n(mean), n(std), n(low), n(high))
-            }
-            Scheme::Fixed(Distribution::LogUniform { low, high }) => {
-                write!(f, "log_uniform:low={},high={}", n(low), n(high))
-            }
-            Scheme::Fixed(Distribution::LogOfUniform { low, high }) => {
-                write!(f, "log_of_uniform:low={},high={}", n(low), n(high))
-            }
-            Scheme::Fixed(Distribution::InverseSoftplus { low, high, floor }) => {
-                write!(f, "inverse_softplus:low={},high={},floor={}", n(low), n(high), n(floor))
-            }
-            Scheme::Fixed(Distribution::Structured(structure)) => write!(f, "{structure}"),
+            Scheme::Fixed(distribution) => distribution.fmt_as_scheme(f),
             Scheme::VarianceScaling { scale, mode, spread } => {
-                write!(f, "variance_scaling:scale={},mode={mode},distribution={spread}", n(scale))
+                write!(f, "variance_scaling:scale={},mode={mode},distribution={spread}", Number(scale))
             }
             Scheme::Shaped(shaped) => write!(f, "{shaped}"),
         }

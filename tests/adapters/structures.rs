@@ -234,10 +234,17 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
         (&[30, 10], "orthogonal", 0, 10..20, ("normal", &[10, 10], "out_in"), "a multiple of 4"),
         (&[4, 16, 8], "normal", 1, 0..8, ("sparse:sparsity=0.5", &[8, 8], "out_in"), "the 64 of sparse"),
         // A pair of normals is made of two words, one of which a uniform number would have.
-        (&[4096, 2], "normal", 1, 1..2, ("uniform", &[4096, 1], "out_in"), "borders at even elements"),
-        (&[9], "uniform", 0, 3..8, ("normal", &[5], "out_in"), "borders at even elements"),
-        (&[9], "truncated_normal", 0, 2..7, ("log_uniform:low=1,high=2", &[5], "out_in"), "borders at even elements"),
-        (&[6, 3], "normal", 1, 0..2, ("uniform", &[6, 2], "out_in"), "borders at even elements"),
+        (&[4096, 2], "normal", 1, 1..2, ("uniform", &[4096, 1], "out_in"), "begin and end at even elements"),
+        (&[9], "uniform", 0, 3..8, ("normal", &[5], "out_in"), "begin and end at even elements"),
+        (
+            &[9],
+            "truncated_normal",
+            0,
+            2..7,
+            ("log_uniform:low=1,high=2", &[5], "out_in"),
+            "begin and end at even elements",
+        ),
+        (&[6, 3], "normal", 1, 0..2, ("uniform", &[6, 2], "out_in"), "begin and end at even elements"),
         // Other rows are made of what those would be.
         (&[32, 32], "orthogonal", 0, 3..5, ("normal", &[2, 32], "out_in"), "whole orthogonal matrices, or constants"),
         (

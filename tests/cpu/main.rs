@@ -3,6 +3,7 @@
 mod architectures;
 mod distribution;
 mod frameworks;
+mod imports;
 mod public_api;
 mod rules;
 mod schemes;

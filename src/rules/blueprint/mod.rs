@@ -9,7 +9,7 @@ use serde_json::Value;
 
 pub(in crate::rules) use resolve::Resolved;
 
-use super::config::{Config, shown, value};
+use super::config::{Config, shown};
 use crate::error::quoted;
 use crate::{Error, ErrorKind};
 
@@ -135,17 +135,6 @@ impl Blueprint {
         let keys = self.keys.iter().filter(|(_, key)| key.kind() == Kind::Number).map(|(name, _)| name);
         let of_classes = self.classes.values().flatten().filter(|(_, value)| !value.is_string()).map(|(name, _)| name);
         keys.chain(self.derived.keys()).chain(of_classes).map(String::as_str)
-    }
-
-    /// The linear layers whose weight is another tensor's, each with the formula that says so.
-    pub fn tied(&self, resolved: &Resolved) -> Result<Vec<(&str, &str)>, Error> {
-        let mut tied = Vec::new();
-        for (module, formula) in &self.tied {
-            if value(formula, &resolved.config, &resolved.variables)? != 0.0 {
-                tied.push((module.as_str(), formula.as_str()));
-            }
-        }
-        Ok(tied)
     }
 
     /// The words of the class that the configuration names.

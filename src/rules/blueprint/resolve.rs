@@ -74,6 +74,17 @@ impl Blueprint {
         Ok(resolved)
     }
 
+    /// The linear layers whose weight is another tensor's, each with the formula that says so.
+    pub fn tied(&self, resolved: &Resolved) -> Result<Vec<(&str, &str)>, Error> {
+        let mut tied = Vec::new();
+        for (module, formula) in &self.tied {
+            if value(formula, &resolved.config, &resolved.variables)? != 0.0 {
+                tied.push((module.as_str(), formula.as_str()));
+            }
+        }
+        Ok(tied)
+    }
+
     /// The configuration with each key under its first name.
     fn without_aliases(&self, given: &Config) -> Result<Config, Error> {
         let mut config = given.clone();

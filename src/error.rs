@@ -58,13 +58,13 @@ pub enum ErrorKind {
     Dtype,
     /// A shape has no fans, too many elements, or no such dimension or row.
     Shape,
-    /// Elements are none of the tensor's or of the fill's.
+    /// A range has elements outside the tensor or the fill.
     Range,
     /// The length or the element type of memory on the host is not the fill's.
     Slice,
     /// The host has no memory for what would be drawn.
     Memory,
-    /// A buffer is too small, has not the usage that it needs, or would be written from within an element.
+    /// A buffer is too small, lacks the usage `STORAGE`, or would be written from the middle of an element.
     Buffer,
     /// A stream is not of the kind that is needed.
     Stream,
@@ -163,7 +163,7 @@ impl Error {
         &self.0.value
     }
 
-    /// The allowed values; nothing, where no other request would have helped.
+    /// The allowed values, or `None` if no other request would have helped.
     pub fn allowed(&self) -> Option<&str> {
         self.0.allowed.as_deref()
     }

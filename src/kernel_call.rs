@@ -27,7 +27,7 @@ pub struct KernelCall {
 }
 
 impl Fill {
-    /// The kernel that draws all elements; nothing where it takes more than one, or a table of the host.
+    /// The call of the one kernel that draws all elements. It is `None` if the fill takes several kernels, or a table from the host.
     pub fn kernel_call(&self) -> Option<KernelCall> {
         let mut samplers = self.samplers();
         let (sampler, None) = (samplers.next()?, samplers.next()) else { return None };

@@ -1,4 +1,4 @@
-//! Neural-network weights, initialised **in place in GPU buffers**: one seed, the same bits on every GPU, driver and CPU,
+//! A library that initialises neural-network weights **in place in GPU buffers**. One seed gives the same bits on any GPU, driver or CPU,
 //! for any shard of any tensor.
 //!
 //! # On the CPU
@@ -13,15 +13,15 @@
 //! # Ok::<(), fanin::Error>(())
 //! ```
 #![cfg_attr(feature = "gpu", doc = include_str!("gpu/front.md"))]
-//! # The way of the data
+//! # From a scheme to values
 //! ```text
 //! Scheme + shape + Layout ──> Distribution ──> Fill (+ Stream, Dtype, which elements)
 //!                                                ├──> gpu::GpuFiller: WGSL kernels ──> your wgpu::Buffer
 //!                                                └──> cpu::fill: their twins ────────> your &mut [f32 | f16 | bf16]
 //! ```
 //!
-//! - [`Scheme`] is a person's request (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
-//! - [`Stream`] says which random words a tensor is made of: those of a seed and the tensor's name. Other frameworks' seeds have
+//! - [`Scheme`] is a method of initialisation (`he_normal`); with a shape and a [`Layout`] it becomes a [`Distribution`].
+//! - [`Stream`] is the sequence of random words of one tensor, made from a seed and the tensor's name. Other frameworks' seeds have
 //!   streams too, and [`seeds`] makes one for each tensor of a model.
 //! - [`Fill`] is a tensor, a slice or a range of one, ready to be drawn.
 //! - [`cpu`] draws it into memory of the host, `gpu::GpuFiller` into a buffer on your device, with the same bits.
@@ -41,8 +41,8 @@
 //!
 //! # What is guaranteed
 //! - **The same bits everywhere.** Kernels use only those operations that WGSL defines to the last bit, and their twins in
-//!   Rust the same in the same order; whatever an addition or multiplication rounded is hidden from the next one, or marked in SPIR-V, so
-//!   that no compiler may fuse or rearrange them, fast-math included. Tests compare by equality, and `gpu::GpuFiller::new` refuses a
+//!   Rust use the same ones in the same order. The result of each addition or multiplication is hidden from the next one, or marked in
+//!   SPIR-V, so that no compiler may fuse or rearrange them, fast-math included. Tests compare by equality, and `gpu::GpuFiller::new` refuses a
 //!   device that draws other bits.
 //! - **Any shard is the slice of the whole.** Element `i` depends on the stream, the distribution and `i` alone: not on
 //!   ranges, offsets, dispatches, threads or the order of calls.
@@ -53,8 +53,8 @@
 //!   framework's streams if theirs do: never in a patch or a minor version. A preset's rules may change in a minor version, and
 //!   CHANGELOG.md says so; a checkpoint keeps each tensor's distribution itself.
 //!
-//! The caller owns device, encoder and buffer. Nothing here keeps global state, or blocks and reads back but for the test of a kernel
-//! that is first needed. No input panics, and a failure of a device is an [`Error`].
+//! The caller owns device, encoder and buffer. The library keeps no global state. It blocks and reads back only to test a kernel before the
+//! kernel's first use. No input panics, and a failure of a device is an [`Error`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs)]
 #![deny(unsafe_code)]

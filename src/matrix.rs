@@ -6,8 +6,9 @@ use crate::error::dimensions;
 use crate::layout::Role;
 use crate::{Error, ErrorKind, Layout, elements};
 
-/// The places of a tensor's matrices. Those of a batch lie one after the other, in row-major order; those of kernels that are zero but
-/// for one tap lie at that tap.
+/// The matrix, or the batch of matrices, that a weight tensor is.
+///
+/// The matrices of a batch lie one after the other, in row-major order. If a kernel is zero except at one tap, the matrix is at that tap.
 ///
 /// | weight | rows | columns |
 /// | --- | --- | --- |

@@ -39,8 +39,8 @@ pub(crate) fn unknown(what: &'static str, text: &str, known: impl Iterator<Item 
     Error::new(ErrorKind::Text, format!("the {what}"), quoted(text), known.join(", ")).near(near)
 }
 
-/// The name that was probably meant by a text that is none of them: the nearest, where no more than a third of the text is wrong, or one
-/// letter. Neither case nor `-` for `_` matters.
+/// The known name that a misspelt text probably means: the nearest one, if at most a third of the text, or one letter, is wrong. Neither
+/// case nor `-` for `_` matters.
 ///
 /// ```
 /// assert_eq!(fanin::nearest("he_nornal", ["he_normal", "zeros"]), Some("he_normal"));

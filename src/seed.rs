@@ -84,10 +84,10 @@ impl Seed {
         self.stream_alone("").map_or(0, Stream::contract)
     }
 
-    /// The stream of a model's tensor of this name: fanin's own by the name, others' from the seed that [`seeds`] makes of this one and
-    /// the name.
+    /// The stream of the tensor of this name in a model. fanin's own streams depend on the name; for another framework, [`seeds`] makes the
+    /// tensor's seed from this seed and the name.
     ///
-    /// PyTorch's generator on the CPU knows an order and no names: there the name is a [`Place`], as text.
+    /// PyTorch's CPU generator draws tensors in order, not by name: for it, the name is a [`Place`], as text.
     ///
     /// # Errors
     /// [`ErrorKind::Stream`] for PyTorch's seeds, but for such a place.
@@ -106,11 +106,12 @@ impl Seed {
     }
 
     fn knows_no_names(self) -> Error {
-        let allowed = "another framework's or fanin's own: PyTorch's generators know an order and no names";
+        let allowed =
+            "a seed of fanin's own, TensorFlow, Keras or JAX: PyTorch's generators draw in order, not by name";
         Error::new(ErrorKind::Stream, "the seed of a model's tensor", self, allowed)
     }
 
-    /// The stream of a tensor that has the seed alone: fanin's own by its name, others' from the seed itself.
+    /// The stream of a single tensor, outside any model: fanin's own stream of this name, or another framework's stream of the seed itself.
     ///
     /// # Errors
     /// Those of [`Stream::torch_cuda`].

@@ -1,4 +1,4 @@
-//! One seed for a model, another for each of its tensors, in the frameworks that draw a tensor from a seed of its own.
+//! Seeds of a model's tensors, made from the model's seed, for frameworks in which each tensor has its own seed.
 //!
 //! A tensor's seed depends on the model's seed and the tensor's name alone, as a stream of fanin's own does: neither on the order of
 //! tensors nor on which others there are. It is a seed as the framework takes it, so that it draws the same tensor there.

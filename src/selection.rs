@@ -65,7 +65,7 @@ impl Selection {
         let shape = self.shape();
         if self.is_cut {
             let allowed = "a whole tensor, or a slice of one";
-            return Err(Error::new(ErrorKind::Shape, "what is sliced", "some elements of a tensor", allowed));
+            return Err(Error::new(ErrorKind::Shape, "what is sliced", "a range of elements", allowed));
         }
         let Some(&count) = shape.get(dim) else {
             let allowed = format!("below {} in the shape {}", shape.len(), dimensions(&shape));

@@ -4,7 +4,7 @@ use crate::error::dimensions;
 use crate::limits::MAX_ELEMENTS;
 use crate::{Error, ErrorKind};
 
-/// A shape as fanin has it, from sizes as most libraries of tensors have them.
+/// A shape in `u64`, as fanin takes it, from the `usize` sizes of most tensor libraries.
 ///
 /// ```
 /// use fanin::{Dtype, Layout, Stream, scheme};

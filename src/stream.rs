@@ -46,9 +46,9 @@ use crate::{Error, ErrorKind, philox4x32_10, threefry2x32_20};
 /// | `jax.random.fold_in(key, d)`, `jax.random.split(key, n)[j]` | [`JaxKey::fold_in`], [`JaxKey::split`] |
 /// | `torch.manual_seed(s)`, and the first tensor after it on the CPU | [`Stream::torch(Place::new(s))`](Stream::torch); of later ones [`torch`](crate::torch) says the places |
 ///
-/// A truncated normal of JAX's is refused in windows where JAX's own values are none: `jax.random.truncated_normal` has f32 numbers alone
-/// between the error functions of the bounds, which are few from 3.5 sigmas on, and become 1, for which it gives the bound itself, 6
-/// sigmas from the mean (of f16 and bf16: 1 and 3.4).
+/// A truncated normal of JAX is refused in a window where JAX's own values are not one. `jax.random.truncated_normal` picks an
+/// f32 number between the error functions of the two bounds. From 3.5 sigmas on there are few such numbers. From 6 sigmas on the error
+/// function is 1, and JAX gives the bound itself (for f16 and bf16 the limits are 1 and 3.4 sigmas).
 ///
 /// Exact: the random words; uniform values, bit for bit, in every dtype; which candidates a truncated normal keeps. Close: normal
 /// values, whose logarithm, sine and cosine each framework takes from its own library, and that differ from device to device; here
@@ -283,8 +283,7 @@ impl Stream {
         Stream { key: [0; 2], nonce: 0, base: 0, origin: Origin::Torch(tensor) }
     }
 
-    /// The same of a tensor that has gaps in its memory, or another order than row-major, of which PyTorch draws normals one by one. It is
-    /// drawn in memory's order.
+    /// The same for a tensor whose memory has gaps, or is not in row-major order. PyTorch draws its normals one by one, in memory order.
     pub const fn torch_strided(place: Place) -> Stream {
         let tensor = TorchTensor { place, is_dense: false, elements: None };
         Stream { origin: Origin::Torch(tensor), ..Stream::torch(place) }
@@ -372,8 +371,8 @@ impl Stream {
     /// The four words of one block: those of elements `4 block` to `4 block + 3`.
     ///
     /// Draws make attempts below 2^31; those from 2^31 on are kept for what streams are derived from. JAX's streams have no
-    /// attempts, and 2^62 blocks, after which they begin anew; no tensor has as many. PyTorch's has no attempts; a block of its takes up to
-    /// some milliseconds, and is zero beyond 2^63 words.
+    /// attempts, and 2^62 blocks, after which they begin anew; no tensor has as many. PyTorch's streams have no attempts; one of their
+    /// blocks takes up to some milliseconds, and is zero beyond 2^63 words.
     #[inline(always)]
     pub fn block(self, block: u64, attempt: u32) -> [u32; 4] {
         if matches!(self.origin, Origin::Jax | Origin::JaxInitializers) {
@@ -406,8 +405,7 @@ impl Stream {
 pub struct JaxKey([u32; 2]);
 
 impl JaxKey {
-    /// `jax.random.key(seed)`, as JAX is unless it is told to keep 64 bits (`jax_enable_x64`): of the seed it takes the low 32
-    /// bits.
+    /// `jax.random.key(seed)`. As in JAX without `jax_enable_x64`, only the low 32 bits of the seed count.
     ///
     /// ```
     /// use fanin::JaxKey;

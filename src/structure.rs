@@ -1,4 +1,4 @@
-//! Distributions that give elements by their places, which no independent draw of each element could.
+//! Distributions in which an element depends on its place, or on other elements.
 
 use std::fmt;
 
@@ -75,8 +75,8 @@ pub enum Structure {
         /// True if the sine and the cosine of a frequency are neighbours, false if all sines come before all cosines.
         interleaved: bool,
     },
-    /// The Euclidean norms of the columns of a matrix of U\[-bound, bound): of the tensor that its stream draws so, whose norms are drawn from
-    /// the same stream, in the same dtype. So PyTorch's `weight_norm` takes a weight apart: into itself, and these.
+    /// The Euclidean norms of the columns of a matrix that the same stream draws from U\[-bound, bound), in the same dtype. PyTorch's
+    /// `weight_norm` keeps these norms beside the weight.
     ColumnNorms {
         /// The bound of the matrix's elements.
         bound: f64,
@@ -155,11 +155,11 @@ impl Structure {
                 finite("step", step)?;
                 if !(1..=MAX_SEQUENCE).contains(&count) {
                     let allowed = format!("1 to {MAX_SEQUENCE}");
-                    return Err(Error::new(ErrorKind::Shape, "how many values a sequence has", count, allowed));
+                    return Err(Error::new(ErrorKind::Shape, "the length of the sequence", count, allowed));
                 }
                 if inner == 0 || count.checked_mul(inner).is_none_or(|period| period >= 1 << 31) {
                     let allowed = "at least 1, and below 2^31 times the sequence's values";
-                    return Err(Error::new(ErrorKind::Shape, "how many elements have one index", inner, allowed));
+                    return Err(Error::new(ErrorKind::Shape, "the number of elements with one index", inner, allowed));
                 }
                 for index in [0, count - 1] {
                     let x = start + index as f64 * step;
@@ -175,12 +175,12 @@ impl Structure {
                 require(theta.is_finite() && theta >= 1.0, "theta", theta, "finite and at least 1")?;
                 if endpoint && (channels < 4 || !channels.is_multiple_of(2)) {
                     let allowed = "an even number from 4 on, where the last frequency is 1 / theta (endpoint=true)";
-                    return Err(Error::new(ErrorKind::Shape, "how many channels sinusoids have", channels, allowed));
+                    return Err(Error::new(ErrorKind::Shape, "the number of channels", channels, allowed));
                 }
                 if !positions.checked_mul(channels).is_some_and(|count| (1..=MAX_SEQUENCE).contains(&count)) {
                     let value = format!("{positions} positions of {channels} channels");
                     let allowed = format!("1 to {MAX_SEQUENCE} values");
-                    return Err(Error::new(ErrorKind::Shape, "what sinusoids are of", value, allowed));
+                    return Err(Error::new(ErrorKind::Shape, "the table of sinusoids", value, allowed));
                 }
                 Ok(())
             }

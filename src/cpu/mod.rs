@@ -114,7 +114,7 @@ pub fn fill_bytes(fill: &Fill, bytes: &mut [u8]) -> Result<(), Error> {
     }
     if bytes.len() as u64 != fill.byte_len() {
         let allowed = format!("{}, the fill's", fill.byte_len());
-        return Err(Error::new(ErrorKind::Slice, "how many bytes there are", bytes.len(), allowed));
+        return Err(Error::new(ErrorKind::Slice, "the number of bytes", bytes.len(), allowed));
     }
     match fill.dtype() {
         Dtype::F32 => drawn::<f32>(fill, bytes),
@@ -140,7 +140,7 @@ fn zeroed<T: bytemuck::Zeroable>(len: u64, fill: &Fill) -> Result<Vec<T>, Error>
     let made = usize::try_from(len).ok().and_then(|len| bytemuck::allocation::try_zeroed_vec(len).ok());
     made.ok_or_else(|| {
         let bytes = format!("{} bytes", fill.byte_len());
-        Error::new(ErrorKind::Memory, "what the fill takes", bytes, "what this machine can allocate")
+        Error::new(ErrorKind::Memory, "the fill's memory", bytes, "what this machine can allocate")
     })
 }
 

@@ -44,7 +44,7 @@ pub(super) fn fill<T: Element>(
         let len = share * threads * geometry.padded;
         let bytes = format!("{} bytes", 4 * len);
         bytemuck::allocation::try_zeroed_vec::<f32>(len)
-            .map_err(|_| Error::new(ErrorKind::Memory, "what the fill takes", bytes, "what this machine can allocate"))
+            .map_err(|_| Error::new(ErrorKind::Memory, "the fill's memory", bytes, "what this machine can allocate"))
     };
     let mut vectors = memory()?;
     for (number, all) in &wanted {

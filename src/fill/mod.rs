@@ -13,10 +13,10 @@ use crate::{Distribution, Dtype, Error, ErrorKind, Stream, Structure, elements};
 pub use part::FillPart;
 use part::{DrawnPart, is_multiple};
 
-/// Elements of one tensor, ready to be drawn by [`cpu`](crate::cpu) into memory of the host or by `gpu::GpuFiller` into a buffer,
-/// with the same bits: a whole tensor, a slice of one along its dimensions, or a range of its elements.
+/// A whole tensor, a slice of one along its dimensions, or a range of its elements, ready to be drawn.
 ///
-/// The elements that are drawn lie close together, in row-major order. A `Fill` that exists is valid: its parameters were checked when
+/// [`cpu`](crate::cpu) draws it into memory of the host, and `gpu::GpuFiller` into a buffer, with the same bits. The elements lie close
+/// together, in row-major order. A `Fill` that exists is valid: its parameters were checked when
 /// it was made.
 ///
 /// ```
@@ -104,14 +104,14 @@ impl Fill {
         Ok(Fill { distribution, sampler, stream, dtype, selection, parts: Vec::new() })
     }
 
-    /// The same, but for a slice along a dimension that has another distribution: a gate of a packed bias, the queries among queries,
-    /// keys and values, the zero row of a padding token. Of parts that overlap, the last one counts.
+    /// This fill with another distribution for a slice along a dimension, such as a gate of a packed bias or a padding token's zero row.
     ///
-    /// An element is what that distribution would give it if it drew the whole tensor.
+    /// Each element of the slice is the one that this distribution would give it if it drew the whole tensor. If parts overlap, the last
+    /// one counts.
     ///
     /// # Errors
     /// Those of [`Distribution::fill_range`] for this one, and of [`slice`](Fill::slice) for these elements; [`ErrorKind::Shape`] for more
-    /// than 64 parts, and where a [`Structure`] does not fit into what of the slice follows one another; [`ErrorKind::Parameter`] if the
+    /// than 64 parts, and where a [`Structure`] does not fit into the contiguous elements of the slice; [`ErrorKind::Parameter`] if the
     /// part would be made of the same random words as the elements around it:
     ///
     /// - Kinds of distribution change at an odd element: normals are drawn in pairs, so a part begins and ends at even elements.
@@ -142,7 +142,7 @@ impl Fill {
                 let allowed = format!(
                     "whole multiples of the {len} elements of {structure}: a slice along the first dimension, as long"
                 );
-                return Err(Error::new(ErrorKind::Shape, "what of a part follows one another", value, allowed));
+                return Err(Error::new(ErrorKind::Shape, "the part", value, allowed));
             }
             once(structure, if period.is_some() { self.range().end } else { range.end })?;
         }
@@ -164,9 +164,9 @@ impl Fill {
         Ok(self)
     }
 
-    /// A slice along a dimension, from an index on to before another.
+    /// A slice of this fill along a dimension, for a range of indices.
     ///
-    /// Slices of slices are blocks: those of a model that is split along two dimensions.
+    /// A slice of a slice is a block, such as a part of a model that is split along two dimensions.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] if there is no such dimension, or this is a part of a slice; [`ErrorKind::Range`] if the slice is not
@@ -227,7 +227,7 @@ impl Fill {
         (Fill { selection: first, ..self.clone() }, Fill { selection: rest, ..self.clone() })
     }
 
-    /// The distribution, if one draws all of it; nothing, where [`parts`](Fill::parts) have others.
+    /// The distribution that draws all elements, or `None` if [`parts`](Fill::parts) have other distributions.
     ///
     /// ```
     /// # use fanin::{Distribution, Dtype, Fill, Stream};
@@ -303,8 +303,8 @@ impl Fill {
         self.dtype.bytes(self.len())
     }
 
-    /// The number of its elements that are worth drawing at once. Parts of an orthogonal matrix take more than their share of time:
-    /// those shorter than this several times as much. Of all else it is 1.
+    /// The smallest number of elements that is efficient to draw at once. It is above 1 only for orthogonal matrices: a shorter part of
+    /// one takes several times its share of the whole matrix's time.
     ///
     /// ```
     /// use fanin::{Dtype, Layout, Stream, scheme};

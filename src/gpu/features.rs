@@ -4,11 +4,11 @@ use std::fmt;
 
 use wgpu::{Adapter, Backend, Device, DeviceType, Features};
 
-/// The features of this adapter that are of use here: a device that has them is drawn on as fast as may be.
+/// The wgpu features of this adapter that make drawing faster: request them for your device.
 ///
 /// They are 64-bit integers (not for adapters in software, which multiply pieces faster), shaders that pass through wgpu as
-/// they are (on Vulkan: see [`Rounding`]), caches of pipelines, and timestamps. None of them changes a value, and each that a device
-/// has not is done without.
+/// they are (on Vulkan: see [`Rounding`]), caches of pipelines, and timestamps. None of them changes a value, and fanin
+/// works without any of them.
 ///
 /// ```
 /// # let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());

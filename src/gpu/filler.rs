@@ -115,8 +115,8 @@ impl GpuFiller {
         GpuFiller { engine: self.engine.with_cache(cache), ..self }
     }
 
-    /// This filler, whose [`submit_all`](GpuFiller::submit_all) draws at most so many elements in one submission: 2^28 unless told,
-    /// at least 1,024.
+    /// This filler with a limit on the elements of one submission of [`submit_all`](GpuFiller::submit_all). The limit is 2^28 by default,
+    /// and at least 1,024.
     ///
     /// A submission that takes seconds is ended by the watchdogs of some systems, and other programs wait for it: 2^28
     /// elements are a tenth of a second or two on a small GPU.
@@ -200,7 +200,7 @@ impl GpuFiller {
 
     /// A buffer of this device that holds so many bytes, rounded up to whole words, with the usage `STORAGE` beside these.
     ///
-    /// Any other will do; this one says as an [`Error`] what wgpu would panic about, such as memory that runs out.
+    /// Any other buffer will do; this function returns an [`Error`] where wgpu would panic, for example if memory runs out.
     ///
     /// # Errors
     /// [`ErrorKind::Device`] if the device has none so large.

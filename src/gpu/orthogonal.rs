@@ -143,7 +143,7 @@ impl<'a> Job<'a> {
         let blocks: usize = self.panels.iter().map(|panel| panel.blocks()).sum();
         if blocks > MAX_BLOCKS {
             let allowed = format!("at most {MAX_BLOCKS} in one recording; submit_all makes several");
-            let thing = "how many blocks of 32 reflections an orthogonal matrix takes";
+            let thing = "the number of blocks of 32 reflections";
             return Err(Error::new(ErrorKind::Shape, thing, blocks, allowed));
         }
         Ok(())

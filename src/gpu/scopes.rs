@@ -38,7 +38,7 @@ fn failed(what: &str, said: &str) -> Error {
         ("destroyed", "something that was destroyed", "buffers that are kept until all work on them is submitted"),
         (
             "n't match",
-            "what belongs to another device",
+            "something that belongs to another device",
             "buffers and encoders of the device that the filler was made with",
         ),
     ];

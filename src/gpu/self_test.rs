@@ -228,8 +228,8 @@ impl GpuFiller {
     ///
     /// It compiles all of that, waits for the device and reads back, a second or less on a GPU; it needs a native device.
     ///
-    /// Kernels keep their rounding as they do when they draw, and where that is by the language and a check fails, by guards from
-    /// then on: [`rounding`](GpuFiller::rounding) says which of them the test that is given was of.
+    /// Kernels are tested with the rounding that they draw with. If that is by the language and a check fails, the test is repeated with
+    /// guards, which the filler keeps from then on: [`rounding`](GpuFiller::rounding) says which of the two the returned test used.
     ///
     /// # Errors
     /// [`ErrorKind::Device`] if the device does not give its results back.

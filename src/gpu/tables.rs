@@ -18,7 +18,7 @@ pub(super) fn check_drawn(elements: u64) -> Result<(), Error> {
         return Ok(());
     }
     let allowed = format!("at most {MAX_DRAWN} in one recording; submit_all makes several");
-    Err(Error::new(ErrorKind::Shape, "how many values the host draws for the device", elements, allowed))
+    Err(Error::new(ErrorKind::Shape, "the number of values from the host", elements, allowed))
 }
 
 /// The head of a table of vectors of a matrix, from one on, each so many values apart.

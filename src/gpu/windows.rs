@@ -138,7 +138,7 @@ impl Limits {
 pub(super) fn plan(fill: &Fill, buffer_size: u64, offset: u64, limits: &Limits) -> Result<Vec<Window>, Error> {
     if fill.most_spans() > MAX_RUNS {
         let allowed = format!("at most {MAX_RUNS} in one recording; submit_all makes several");
-        return Err(Error::new(ErrorKind::Shape, "how many runs of elements the fill has", fill.most_spans(), allowed));
+        return Err(Error::new(ErrorKind::Shape, "the number of the fill's runs", fill.most_spans(), allowed));
     }
     if fill.samplers().any(Twin::is_drawn_by_host) {
         tables::check_drawn(fill.len())?;

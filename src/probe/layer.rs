@@ -49,8 +49,8 @@ impl Layer {
     }
 }
 
-/// The number of values in each of [`BINS`] equal parts of a range: of a bounded activation all that it can give, else from the least
-/// to the largest.
+/// The number of values in each of [`BINS`] equal parts of a range. The range is the activation's own if that is bounded, else from
+/// the smallest value to the largest.
 ///
 /// ```
 /// use fanin::probe::{Activation, Probe};

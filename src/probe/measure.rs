@@ -185,5 +185,5 @@ pub(super) fn bin(value: f32, low: f32, high: f32) -> usize {
 /// The error of a probe that has no memory.
 pub(super) fn no_memory(probe: &Probe) -> Error {
     let bytes = format!("{} bytes", probe.bytes());
-    Error::new(ErrorKind::Memory, "what the probe takes", bytes, "what this machine can allocate")
+    Error::new(ErrorKind::Memory, "the probe's memory", bytes, "what this machine can allocate")
 }

@@ -160,5 +160,5 @@ fn within(thing: &'static str, value: u64, most: u64) -> Result<(), Error> {
 pub(super) fn too_large(probe: &Probe) -> Error {
     let Probe { depth, width, batch, .. } = probe;
     let bytes = format!("{} bytes, of {depth} layers of {width} units and a batch of {batch}", probe.bytes());
-    Error::new(ErrorKind::Memory, "what the probe takes", bytes, format!("at most {MAX_BYTES}"))
+    Error::new(ErrorKind::Memory, "the probe's memory", bytes, format!("at most {MAX_BYTES}"))
 }

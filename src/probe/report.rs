@@ -37,7 +37,7 @@ impl Probe {
         self.draws().map(|_| ())
     }
 
-    /// The expectation of mean-field theory; nothing where weights or biases have another mean than 0, of which it does not speak.
+    /// The expectation of mean-field theory. It is `None` if weights or biases have another mean than 0, which theory does not cover.
     ///
     /// # Errors
     /// Those of [`check`](Probe::check).
@@ -58,8 +58,10 @@ impl Probe {
         Ok(draws.variances().map(|(var_w, var_b)| Theory::new(self.activation, var_w, var_b, depth)))
     }
 
-    /// The deviation of weights, times the root of fan_in, with which theory has gradients as large in the first layer as in the
-    /// last: `he_normal:gain=` takes it. Nothing where there is none, or where biases have another mean than 0.
+    /// The gain with which gradients are as large in the first layer as in the last, by theory: `he_normal:gain=` takes it.
+    ///
+    /// It is the standard deviation of weights, times the root of fan_in; `None` if there is no such gain, or if biases have another mean
+    /// than 0.
     ///
     /// # Errors
     /// Those of [`check`](Probe::check).

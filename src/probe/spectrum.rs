@@ -44,7 +44,7 @@ impl Spectrum {
     pub fn measure(matrix: &[f32], rows: usize, columns: usize) -> Result<Spectrum, Error> {
         if rows.checked_mul(columns) != Some(matrix.len()) {
             let allowed = format!("those of {rows} rows and {columns} columns");
-            return Err(Error::new(ErrorKind::Slice, "how many values there are", matrix.len(), allowed));
+            return Err(Error::new(ErrorKind::Slice, "the number of values", matrix.len(), allowed));
         }
         if matrix.iter().any(|x| !x.is_finite()) {
             return Err(Error::new(ErrorKind::Slice, "a value of the matrix", "infinite or none", "finite numbers"));

@@ -68,7 +68,7 @@ impl Config {
     /// Gives a key another value: JSON, or else a text. `text_config.hidden_size` is a key within the configuration `text_config`.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for an empty key, and one within what is no configuration.
+    /// [`ErrorKind::Config`] for an empty key, and for a key within a value that is not a configuration.
     ///
     /// See [`Config`] for an example.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 //! Rules: which scheme each tensor of a model takes. With the feature `rules`.
 //!
-//! Rules are a TOML text, in order; of those that a tensor meets, the first holds. A tensor that meets none is an error.
+//! Rules are a list in a TOML text. The first rule that matches a tensor applies to it; a tensor that matches none is an error.
 //!
 //! ```toml
 //! layout = "in_out"                   # of all rules that say no other, as Layout reads it; out_in if left out
@@ -17,13 +17,13 @@
 //! [[rule]]
 //! name = "*.bias"
 //! rank = 1                            # only tensors of so many dimensions, or of one of a list
-//! fans_from = "weight"                # with the fans of the tensor whose name ends so instead, those of parts too; only where there
-//! scheme = "standard"                 # is one of two dimensions or more, or of { name = "weight", rank = 3 } one of three
+//! fans_from = "weight"                # takes the fans of the tensor whose name ends in this instead, also for parts. That one must have
+//! scheme = "standard"                 # two dimensions or more; { name = "weight", rank = 3 } asks for three
 //! [[rule]]
 //! name = "*.weight"
 //! module = ["*norm", "*Norm"]         # only where the part of the name before its last one has such a pattern
-//! beside = { name = "bias", shape = "alike" }   # and only beside a tensor whose name ends so instead: of the same shape; of another,
-//! scheme = "ones"                     # ["dim_0", "*", 3]; of any, where no shape is said; or beside none, "absent". Behind ../ it is
+//! beside = { name = "bias", shape = "alike" }   # and only beside a tensor whose name ends in this: of the same shape ("alike"), of
+//! scheme = "ones"                     # a given shape (["dim_0", "*", 3]), of any shape (leave it out), or none ("absent"). "../bias" is
 //!                                     # beside the module
 //! [[rule]]
 //! name = "*word_embeddings.weight"
@@ -34,8 +34,8 @@
 //! [[rule]]
 //! name = "lm_head.weight"
 //! scheme = "normal:std=std"
-//! stream = "word_embeddings.weight"   # the words of that tensor: the same values, if all else is the same. One whose name ends so
-//!                                     # will do, or ends in what is behind the first dots, two parts at least
+//! stream = "word_embeddings.weight"   # the random words of that tensor: the same values, if all else is the same. The tensor's name may
+//!                                     # also end in this, or in this without its first parts (at least two parts must stay)
 //! [[rule]]
 //! name = "*.c_attn.weight"            # queries, keys and values in one
 //! scheme = "glorot_normal"
@@ -65,10 +65,14 @@
 //! refuse = "it is no weight"          # an error that says so
 //! ```
 //!
-//! Presets have four keys more: `source` says what they follow, `recognise` lists what their model is known by (patterns of names, or
-//! `{ name = "*token_type_embeddings.weight", shape = [2, "*"] }`, of each of which it has a tensor), `family` patterns for all tensors
-//! that such a model may have, behind whatever comes before all of them, where 0 stands for any whole number between dots, and `note`
-//! what names cannot tell.
+//! Presets have four more keys:
+//!
+//! - `source` names the code that the preset follows.
+//! - `recognise` lists marks of its models: patterns of names, or `{ name = "*token_type_embeddings.weight", shape = [2, "*"] }`. Such
+//!   a model has a tensor for each mark.
+//! - `family` lists patterns for all tensors that such a model may have, after a prefix that all of them share. A 0 stands for any whole
+//!   number between dots.
+//! - `note` says what names cannot tell.
 //!
 //! A number of a scheme or a layout may be a formula with `+ - * /`, `sqrt` and parentheses: what IEEE 754 rounds
 //! correctly, so that every host gets the same number. Products and quotients come before sums and differences, and both go from
@@ -79,14 +83,14 @@
 //! | `dim_0`, `dim_1`, .. | its dimensions |
 //! | `rank` | how many there are |
 //! | `fan_in`, `fan_out` | its fans by its layout (of a part, the part's), but in the layout itself |
-//! | `layer` | of its name's parts between dots and slashes, the first whole number, or else that behind the first `_`: 3 in `h.3.mlp.0.weight` and `layer_3/kernel` |
+//! | `layer` | the first whole number among the parts of its name between dots and slashes; if there is none, the first number after a `_`: 3 in `h.3.mlp.0.weight` and `layer_3/kernel` |
 //!
 //! Patterns are those of the glob crate, and regard case: `*` is any text, also of dots and slashes, `?` one character, `[abc]` and
 //! `[a-z]` one of these, `[!abc]` none of these; `[*]`, `[?]` and `[[]` are the characters themselves. `**` stands between slashes
 //! alone.
 //!
-//! Parts may have structures, such as orthogonal matrices, where whole ones follow one another in memory: blocks along the first dimension,
-//! as the gates of a recurrent cell in PyTorch.
+//! A part may have a structure, such as an orthogonal matrix, if whole blocks are contiguous in memory: blocks along the first dimension,
+//! such as the gates of a recurrent cell in PyTorch.
 //!
 //! `examples/rules` has rules that papers ask for: depth-scaled outputs, muP, DeepNorm, GPT-NeoX's, T5's; packed weights and their parts;
 //! tensor and expert parallel plans.

@@ -31,7 +31,7 @@ impl Plan {
         &self.tensors
     }
 
-    /// The rules that no tensor met, with the first pattern of each: of rules that are written for this model, mistakes.
+    /// The rules that no tensor met, with the first pattern of each. In rules that were written for this model, they are mistakes.
     ///
     /// ```
     /// # use fanin::rules::{Rules, Tensor};
@@ -88,13 +88,13 @@ pub struct Planned {
     pub name: String,
     /// Its dimensions.
     pub shape: Vec<u64>,
-    /// The rule that it met; none, where it holds integers, of which no rule is asked, or is optional and met none.
+    /// The rule that it met. It is `None` for integers, which need no rule, and for an optional tensor that met none.
     pub rule: Option<RuleLine>,
-    /// The recipe by which it is drawn; nothing, where the rule says `skip`, or there is none, or it cannot be drawn and is optional.
+    /// The recipe by which it is drawn. It is `None` if its rule says `skip`, if it met no rule, or if it is optional and cannot be drawn.
     pub draw: Option<Recipe>,
     /// The meaning of its dimensions, where it is drawn.
     pub layout: Option<Layout>,
-    /// Its fans, or those of the tensor whose fans it takes; of a tensor in equal blocks those of a block; where there are any.
+    /// Its fans, if it has any: its own, or those of the tensor that its rule names, or those of one block if it has equal blocks.
     pub fans: Option<Fans>,
     /// How ranks share it, if the rule says so.
     pub split: Option<Split>,

@@ -24,8 +24,8 @@ const PRESETS: &[(&str, &str)] = &[
 impl Rules {
     /// The names of the rules that come with fanin.
     ///
-    /// No value contract covers them: a tensor's distribution, which a program keeps with its checkpoint, says what was drawn. What
-    /// they give is frozen by a test all the same, and a change of it is said in CHANGELOG.md under **Values**.
+    /// No value contract covers them: a program keeps each tensor's distribution with its checkpoint, which says what was drawn. A test
+    /// freezes the presets' distributions all the same, and CHANGELOG.md lists each change under **Values**.
     pub fn presets() -> impl Iterator<Item = &'static str> {
         PRESETS.iter().map(|(name, _)| *name)
     }
@@ -48,8 +48,8 @@ impl Rules {
         }
     }
 
-    /// The preset that knows the model by its tensors' names and shapes: by some that only its models have, and by all the others, of
-    /// which its models have each. (Not every model can be told by them: Gemma 1 has Llama's.)
+    /// The preset that recognises a model by its tensors' names and shapes. Some of the tensors must be ones that only the preset's models
+    /// have, and all others must be ones that the preset's models may have. (Names cannot tell every model: Gemma 1 has Llama's names.)
     ///
     /// # Errors
     /// [`ErrorKind::Unmatched`] if none does, with the tensors that keep the nearest from it.

@@ -37,9 +37,9 @@ pub struct Recipe {
     pub alone: bool,
     /// Slices of it that have a distribution of their own; of those that overlap, the last one counts.
     pub parts: Vec<Part>,
-    /// What of it is drawn, if not all: each is a slice of the one before.
+    /// The slices that lead to the part that is drawn; each is a slice of the one before. If there are none, all is drawn.
     pub slices: Vec<Slice>,
-    /// The scale of the E4M3 numbers that a file has of it, which are multiplied by this, if it has such.
+    /// The number that a file's E4M3 numbers of this tensor are multiplied by, if the file holds such numbers.
     pub scale: Option<f32>,
 }
 
@@ -49,7 +49,7 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Part {
-    /// Along which dimension.
+    /// The dimension.
     pub dim: usize,
     /// The indices along it.
     pub range: Range<u64>,
@@ -71,7 +71,7 @@ pub struct Part {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slice {
-    /// Along which dimension.
+    /// The dimension, or `None` for elements in row-major order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dim: Option<usize>,
     /// The first index, or element.
@@ -146,7 +146,7 @@ impl Recipe {
         std::iter::once(&self.distribution).chain(self.parts.iter().map(|part| &part.distribution))
     }
 
-    /// What is drawn of the tensor for this seed, in this dtype; with `None` in [its own](Recipe::dtype).
+    /// The fill of the tensor for this seed, in this dtype; `None` stands for [the tensor's own dtype](Recipe::dtype).
     ///
     /// # Errors
     /// Those of [`stream`](Recipe::stream), [`check_in`](Recipe::check_in) and [`fill_of`](Recipe::fill_of); [`ErrorKind::Dtype`] for
@@ -162,7 +162,7 @@ impl Recipe {
         self.fill_of(self.stream(seed)?, dtype)
     }
 
-    /// Whether this dtype holds more than one value of what varies in it: see [`Distribution::check_in`].
+    /// A check that values that are meant to vary do not all become one in this dtype: see [`Distribution::check_in`].
     ///
     /// # Errors
     /// Those of [`Distribution::check_in`].
@@ -205,7 +205,7 @@ impl Recipe {
         if self.alone { seed.stream_alone(&self.stream) } else { seed.stream(&self.stream) }
     }
 
-    /// The same as [`fill`](Recipe::fill) with another stream; of what the dtype holds one value of, that one.
+    /// The fill of the tensor with a given stream, in this dtype. If the dtype holds only one value of a distribution, that value is drawn.
     ///
     /// # Errors
     /// Those of [`Distribution::fill`](crate::Distribution::fill), [`Fill::with_part`], [`Fill::slice`] and [`Fill::elements`].

@@ -157,12 +157,7 @@ impl Scheme {
             Scheme::VarianceScaling { scale, mode, spread } => scaling::distribution(*scale, *mode, *spread, fans),
             Scheme::Shaped(shaped) => {
                 let allowed = "a shape (Scheme::distribution)";
-                Err(Error::new(
-                    ErrorKind::Shape,
-                    format!("what the scheme {shaped} is resolved by"),
-                    "fans alone",
-                    allowed,
-                ))
+                Err(Error::new(ErrorKind::Shape, format!("the input of the scheme {shaped}"), "fans alone", allowed))
             }
         }
     }

@@ -198,8 +198,8 @@ pub fn variance_scaling_initializer(factor: f64, mode: FanMode, uniform: bool) -
 /// linear neural networks", ICLR 2014, <https://doi.org/10.48550/arXiv.1312.6120>.
 ///
 /// It is a product of Householder's reflections of independent normal vectors: G. W. Stewart, "The efficient generation of random
-/// orthogonal matrices", SIAM Journal on Numerical Analysis 17, 1980, <https://doi.org/10.1137/0717034>. Of a slice along the shorter
-/// side no more is worked out than it has, so that a shard costs its part; a slice along the longer one costs as much as the whole.
+/// orthogonal matrices", SIAM Journal on Numerical Analysis 17, 1980, <https://doi.org/10.1137/0717034>. A slice along the shorter side
+/// costs only its part of the work; a slice along the longer side costs as much as the whole matrix.
 ///
 /// ```
 /// let scheme = fanin::scheme::orthogonal(1.0);
@@ -210,8 +210,8 @@ pub const fn orthogonal(gain: f64) -> Scheme {
     Scheme::Shaped(Shaped::Orthogonal { gain, large: false })
 }
 
-/// The same of outputs by inputs at a convolution's middle tap, zero at all others. L. Xiao et al., "Dynamical isometry and a mean
-/// field theory of CNNs", ICML 2018, <https://doi.org/10.48550/arXiv.1806.05393>.
+/// An [`orthogonal`] matrix of outputs by inputs at a convolution's middle tap, and zero at all other taps. L. Xiao et al., "Dynamical
+/// isometry and a mean field theory of CNNs", ICML 2018, <https://doi.org/10.48550/arXiv.1806.05393>.
 ///
 /// ```
 /// use fanin::{Dtype, Layout, Stream, cpu, scheme};
@@ -226,7 +226,7 @@ pub const fn delta_orthogonal(gain: f64) -> Scheme {
     Scheme::Shaped(Shaped::DeltaOrthogonal { gain, large: false })
 }
 
-/// `gain` where output and input have the same number, zero elsewhere, of a matrix. Q. V. Le, N. Jaitly, G. E. Hinton, "A simple way
+/// A matrix with `gain` where output and input have the same number, and zero elsewhere. Q. V. Le, N. Jaitly, G. E. Hinton, "A simple way
 /// to initialize recurrent networks of rectified linear units", 2015, <https://doi.org/10.48550/arXiv.1504.00941>.
 ///
 /// ```
@@ -271,8 +271,8 @@ pub const fn sparse(sparsity: f64, std: f64) -> Scheme {
     Scheme::Shaped(Shaped::Sparse { sparsity, std })
 }
 
-/// `start + index * step` along a dimension; negative numbers of it count from the last one, -1. Also of its logarithm, see
-/// [`Shaped::Sequence`].
+/// `start + index * step` along a dimension; a negative number of the dimension counts from the last one, -1. [`Shaped::Sequence`] has
+/// functions of it too, such as the logarithm.
 ///
 /// ```
 /// use fanin::{Dtype, Layout, Scheme, Stream, cpu, scheme};
@@ -327,8 +327,8 @@ pub const fn sinusoids(theta: f64) -> Scheme {
     Scheme::Shaped(Shaped::Sinusoids { theta, endpoint: false, interleaved: true })
 }
 
-/// The Euclidean norms of the columns of a matrix of so many rows, drawn from U\[-bound, bound): of the tensor with the same stream.
-/// PyTorch's `weight_norm` starts with them.
+/// The Euclidean norms of the columns of a matrix of this many rows, which the same stream draws from U\[-bound, bound). PyTorch's
+/// `weight_norm` starts with them.
 ///
 /// ```
 /// use fanin::{Dtype, Layout, Stream, cpu, scheme};

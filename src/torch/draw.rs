@@ -80,7 +80,7 @@ impl Draw {
         check_kind(distribution, scalar.kind())?;
         if elements > MAX_ELEMENTS {
             let allowed = format!("at most {MAX_ELEMENTS}");
-            return Err(Error::new(ErrorKind::Shape, "how many elements are drawn", elements, allowed));
+            return Err(Error::new(ErrorKind::Shape, "the number of elements", elements, allowed));
         }
         check_size(distribution, elements)?;
         Ok(Draw { distribution: *distribution, scalar, elements, is_dense: true })
@@ -91,10 +91,10 @@ impl Draw {
         Draw { is_dense: false, ..self }
     }
 
-    /// The place after it; one of 2^64 - 1 words, which is none, where the sequence ends before.
+    /// The place after the operation. If the sequence ends before, the place has 2^64 - 1 words, and nothing can be drawn there.
     ///
-    /// Of a truncated normal all values have to be drawn to know it, but where the bounds are farther than 5.77 standard deviations from the
-    /// mean, which no value of blocks of 16 reaches.
+    /// For a truncated normal, all values have to be drawn to find the place. This is not so if the bounds are more than 5.77 standard
+    /// deviations from the mean, which no value of a block of 16 reaches.
     pub fn after(&self, place: Place) -> Place {
         if check_end(&self.distribution, self.elements, place).is_err() {
             return place.on(u64::MAX);
@@ -182,7 +182,8 @@ pub(super) fn check(distribution: &Distribution, dtype: Dtype, tensor: &TorchTen
 }
 
 pub(super) fn of_a_range() -> Error {
-    let allowed = "of a whole tensor, Distribution::fill, and slices of it: what PyTorch draws depends on how many elements there are";
+    let allowed =
+        "a fill of the whole tensor (Distribution::fill) or slices of it: PyTorch's values depend on the tensor's size";
     Error::new(ErrorKind::Stream, "the stream", "PyTorch's, of a range of elements", allowed)
 }
 
@@ -249,7 +250,7 @@ const REACH: f64 = 9.0;
 fn check_size(distribution: &Distribution, elements: u64) -> Result<(), Error> {
     if elements > MAX_TORCH_TRUNCATED && matches!(distribution, Distribution::TruncatedNormal { .. }) {
         let allowed = format!("at most {MAX_TORCH_TRUNCATED} of a truncated normal in PyTorch's stream");
-        return Err(Error::new(ErrorKind::Shape, "how many elements are drawn", elements, allowed));
+        return Err(Error::new(ErrorKind::Shape, "the number of elements", elements, allowed));
     }
     Ok(())
 }

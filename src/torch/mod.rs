@@ -1,8 +1,8 @@
 //! PyTorch's own generators: the values of `torch.manual_seed(42)`, any part of them alone.
 //!
-//! PyTorch draws on the CPU by one generator, the Mersenne Twister, in the order of the program's operations. Where the words of an
-//! operation begin is known before it is drawn, so that any element of it can be drawn alone: a [`Place`] says where in the sequence, a
-//! [`Draw`] says the operation, and the place after it. [`Stream::torch`](crate::Stream::torch) then draws it, or any slice of it, as any
+//! PyTorch draws on the CPU by one generator, the Mersenne Twister, in the order of the program's operations. The place of an operation's
+//! first word is known before the operation is drawn, so any element of it can be drawn alone. A [`Place`] is a place in the sequence; a
+//! [`Draw`] is an operation, and knows the place after it. [`Stream::torch`](crate::Stream::torch) then draws it, or any slice of it, as any
 //! other [`Fill`](crate::Fill); [`Draw::doubles`] draws f64.
 //!
 //! # What an operation takes

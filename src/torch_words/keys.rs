@@ -107,7 +107,7 @@ impl Cuda {
         Ok(Cuda { multiprocessors, threads })
     }
 
-    /// The generator's offset after a uniform or normal operation on so many elements of f32, f16 or bf16, of which it is the offset before.
+    /// The generator's offset after a uniform or normal operation on this many elements of f32, f16 or bf16; `offset` is the one before it.
     #[must_use]
     pub fn after(self, offset: u64, elements: u64) -> u64 {
         let rounds = elements.div_ceil(4 * self.threads(elements).max(1));

@@ -9,9 +9,9 @@ use crate::{Error, ErrorKind};
 
 /// A place in the sequence of words that PyTorch's generator on the CPU hands out after `torch.manual_seed(seed)`.
 ///
-/// As a text it is `SEED@WORDS`, or `SEED` at the beginning. Of PyTorch's seeds the low 32 bits count. Where a normal value is left of a
-/// pair, of which the next one that is not drawn 16 at once takes it, the text ends in `,pair=WORDS`, the place of the pair's words, or in
-/// `,spare=BITS`, the value's bits in hexadecimal.
+/// As a text it is `SEED@WORDS`, or `SEED` at the beginning. Only the low 32 bits of PyTorch's seeds count. PyTorch draws small tensors of
+/// normals in pairs, and keeps an unused second value for the next such tensor. With one, the text ends in `,pair=WORDS` (the place
+/// of the pair's words) or in `,spare=BITS` (the value's bits in hexadecimal).
 ///
 /// ```
 /// use fanin::torch::Place;
@@ -47,7 +47,8 @@ impl Place {
         Place { seed: seed as u32, words: 0, spare: Spare::None }
     }
 
-    /// So many words on, which is as many uniform or normal values of f32 (but for small and odd sizes of normals: [`Draw::after`] knows).
+    /// The place this many words further on. A uniform or normal f32 value takes one word, except in small or odd sizes of normals:
+    /// see [`Draw::after`].
     ///
     /// [`Draw::after`]: crate::torch::Draw::after
     #[must_use]

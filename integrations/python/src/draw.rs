@@ -112,7 +112,7 @@ impl Draw {
 pub fn block_of(fill: Fill, shape: &[u64], block: &[(u64, u64)]) -> PyResult<Fill> {
     if block.len() != shape.len() {
         let allowed = format!("{}, one for each dimension of the shape {shape:?}", shape.len());
-        return Err(wrong("how many ranges a block has", block.len(), &allowed));
+        return Err(wrong("the number of the block's ranges", block.len(), &allowed));
     }
     let part = |fill: Fill, (dim, &(start, end)): (usize, &(u64, u64))| match shape[dim] == end && start == 0 {
         true => Ok(fill),
@@ -124,7 +124,7 @@ pub fn block_of(fill: Fill, shape: &[u64], block: &[(u64, u64)]) -> PyResult<Fil
 /// So many bytes at an address, if any are wanted.
 pub fn bytes_at<'a>(address: usize, bytes: usize, wanted: u64) -> PyResult<Option<&'a mut [u8]>> {
     if wanted != bytes as u64 {
-        return Err(wrong("how many bytes there are", bytes, &format!("{wanted}, the block's")));
+        return Err(wrong("the number of bytes", bytes, &format!("{wanted}, the block's")));
     }
     if bytes == 0 {
         return Ok(None);

@@ -51,7 +51,7 @@ impl TorchDraw {
         let place: Place = place.parse().map_err(error)?;
         let elements = fanin::elements(&shape).map_err(error)?;
         if elements != self.elements {
-            return Err(wrong("how many elements the shape has", elements, &self.elements.to_string()));
+            return Err(wrong("the shape's number of elements", elements, &self.elements.to_string()));
         }
         let distribution = self.scheme.distribution(&[elements], Layout::OUT_IN).map_err(error)?;
         let stream = if self.is_dense { Stream::torch(place) } else { Stream::torch_strided(place) };

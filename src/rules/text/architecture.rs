@@ -207,7 +207,7 @@ fn key<'t>(reader: &Reader<'t>, value: Value<'t>) -> Result<Key, Error> {
     };
     // Formulas need a number for a text.
     if let Some(word) = words.iter().find_map(|(word, key)| (key.kind() != Kind::Number).then_some(word)) {
-        return Err(reader.wrong(&span, "what a text stands for", word, "a number or a formula"));
+        return Err(reader.wrong(&span, "the meaning of a text", word, "a number or a formula"));
     }
     Ok(Key::Either { missing: Box::new(missing), null: Box::new(null), words })
 }

@@ -190,7 +190,7 @@ impl<'r, 't> RuleReader<'r, 't> {
         let Some(which) = which else { return Ok(Slices::Blocks { of, which: None }) };
         let (span, OneOrMore(which)) = (which.span(), which.into_inner());
         if which.len() > MAX_PARTS {
-            return Err(reader.wrong(&span, "how many blocks a part has", &which.len().to_string(), "at most 64"));
+            return Err(reader.wrong(&span, "the number of a part's blocks", &which.len().to_string(), "at most 64"));
         }
         if which.is_empty() {
             return Err(reader.wrong(&span, "the list of a part's blocks", "empty", "at least one"));

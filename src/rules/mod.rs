@@ -109,6 +109,7 @@ mod one_scheme;
 mod plan;
 mod preset;
 mod recipe;
+mod recipe_json;
 mod rule;
 mod text;
 
@@ -123,7 +124,8 @@ pub use file_dtype::FileDtype;
 pub use model::{Model, Tensor};
 use plan::of_tensor;
 pub use plan::{Plan, Planned, RuleLine, Split};
-pub use recipe::{Part, Recipe, RecipeJson, Slice};
+pub use recipe::{Part, Recipe, Slice};
+pub use recipe_json::RecipeJson;
 use rule::{Mark, OfModel, Rule};
 
 use crate::error::quoted;

@@ -8,7 +8,8 @@ use fanin::torch::Place;
 use fanin::{Distribution, Dtype, Element, Fill, Seed, cpu};
 use half::{bf16, f16};
 
-use crate::draw::engine::{Engine, Gpu};
+use crate::draw::engine::Engine;
+use crate::draw::gpu::Gpu;
 use crate::draw::seed::Kind;
 use crate::failure::Failure;
 use crate::say;

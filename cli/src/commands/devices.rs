@@ -4,7 +4,8 @@ use fanin::VALUE_CONTRACT;
 use fanin::gpu::{Check, Rounding, SelfTest};
 use wgpu::{Adapter, AdapterInfo, Backends, Features};
 
-use crate::draw::engine::{Gpu, adapters, is_hardware, label};
+use crate::draw::adapters::{adapters, is_hardware, label};
+use crate::draw::gpu::Gpu;
 use crate::failure::Failure;
 use crate::say;
 

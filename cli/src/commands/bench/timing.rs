@@ -5,7 +5,7 @@ use std::time::Instant;
 use fanin::Fill;
 use wgpu::BufferUsages;
 
-use crate::draw::engine::{Gpu, Pending};
+use crate::draw::gpu::{Gpu, Pending};
 use crate::failure::Failure;
 
 impl Gpu {

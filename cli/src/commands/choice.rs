@@ -8,6 +8,7 @@ use fanin::{Distribution, Layout, Scheme};
 
 use crate::failure::{Failure, near};
 use crate::files::model;
+use crate::ops::named_rules::NamedRules;
 use crate::say;
 
 #[derive(clap::Args)]
@@ -111,11 +112,11 @@ impl Choice {
     }
 
     /// The rules, and what they are called: the model's own, where nothing else is said.
-    pub fn rules(&self, model: &[Tensor], own: Option<(Rules, String)>) -> Result<(Rules, String), Failure> {
+    pub fn rules(&self, model: &[Tensor], own: Option<NamedRules>) -> Result<NamedRules, Failure> {
         let is_layout_alone = !self.layout.is_empty() && self.scheme.is_none();
         match own {
             Some(own) if !self.is_given() => return Ok(own),
-            Some((_, name)) if is_layout_alone => {
+            Some(NamedRules { name, .. }) if is_layout_alone => {
                 let message = format!(
                     "--layout is given without --scheme, and the model has the rules of {name} for its layouts"
                 );
@@ -125,7 +126,7 @@ impl Choice {
         }
         if let Some(path) = &self.rules {
             let rules = model::rules(path)?;
-            return Ok((rules, format!("{}", path.file_name().unwrap_or_default().to_string_lossy())));
+            return Ok(NamedRules { rules, name: path.file_name().unwrap_or_default().to_string_lossy().into_owned() });
         }
         if let Some(name) = &self.preset {
             let name = name.to_ascii_lowercase();
@@ -143,7 +144,7 @@ impl Choice {
             if let (Some(note), true) = (rules.note(), is_auto) {
                 say::aside(&format!("fanin: preset auto took {name}: {note}"));
             }
-            return Ok((rules, format!("preset {name}")));
+            return Ok(NamedRules { rules, name: format!("preset {name}") });
         }
         let scheme = self.scheme.unwrap_or(fanin::scheme::glorot_uniform());
         let of_all = self.layout.iter().filter(|(pattern, _)| pattern.is_none()).map(|(_, layout)| *layout);
@@ -156,6 +157,6 @@ impl Choice {
         let layout = of_all.first().copied().unwrap_or(Layout::OUT_IN);
         let rules =
             Rules::from_scheme_in(scheme, layout, &named).map_err(|e| Failure::input(format!("--layout: {e:#}")))?;
-        Ok((rules, format!("scheme {scheme}")))
+        Ok(NamedRules { rules, name: format!("scheme {scheme}") })
     }
 }

@@ -11,8 +11,8 @@ use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
 use crate::commands::choice::passed_over;
+use crate::commands::digits::{bars, five_digits};
 use crate::commands::options::Common;
-use crate::commands::stats::{bars, number, summary_json};
 use crate::draw::coarse;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
@@ -153,7 +153,7 @@ impl Fill {
                 "bytes": self.dtype.bytes(range.end - range.start), "sha256": digest, "seconds": seconds, "note": note,
             });
             if let Some(look) = look {
-                report["drawn"] = summary_json(&look.summary);
+                report["drawn"] = look.summary.to_json();
                 report["first"] = look.first.into();
             }
             say::json(&report);
@@ -167,12 +167,12 @@ impl Fill {
         }
         if let Some(Look { summary: s, first }) = look {
             say!("{tensor}, {by}");
-            say!("{:>9} {:>11}, expected {}", "mean", number(s.mean), number(mean));
-            say!("{:>9} {:>11}, expected {}", "std", number(s.std()), number(std));
-            say!("{:>9} {:>11}", "min", number(s.min));
-            say!("{:>9} {:>11}", "max", number(s.max));
+            say!("{:>9} {:>11}, expected {}", "mean", five_digits(s.mean), five_digits(mean));
+            say!("{:>9} {:>11}, expected {}", "std", five_digits(s.std()), five_digits(std));
+            say!("{:>9} {:>11}", "min", five_digits(s.min));
+            say!("{:>9} {:>11}", "max", five_digits(s.max));
             say!("{:>9} {:>11}", "zeros", s.zeros);
-            say!("{:>9} {}", "histogram", bars(&s));
+            say!("{:>9} {}", "histogram", bars(&s.histogram));
             let first: Vec<_> = first.iter().map(ToString::to_string).collect();
             say!("{:>9} {}", "first", first.join(", "));
         }

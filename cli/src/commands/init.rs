@@ -19,6 +19,7 @@ use crate::files::checkpoint::{self, Manner};
 use crate::files::folder::Folder;
 use crate::files::provenance::Provenance;
 use crate::ops::init::{self as ops, Job, with_copies};
+use crate::ops::named_rules::NamedRules;
 use crate::ops::share::share;
 use crate::say;
 
@@ -114,8 +115,9 @@ impl Init {
             return Err(failed(&"--rules or --preset is given, allowed with --generator torch: the plan's own"));
         }
         let job = Job::new(tensors, base.as_ref()).map_err(|e| failed(&e))?;
-        let (rules, name) = self.choice.rules(&job.tensors, own_rules)?;
-        let plan = rules.plan_by_shapes(&job.tensors).map_err(|e| failed(&e))?;
+        let rules = self.choice.rules(&job.tensors, own_rules)?;
+        let plan = rules.plan(&job.tensors, &self.model)?;
+        let NamedRules { rules, name } = rules;
         let drawn = plan.tensors().iter().zip(&job.tensors).filter(|(_, tensor)| !tensor.optional);
         let mut notes = vec![
             self.choice.unmet(plan.unmet()),

@@ -3,6 +3,7 @@
 pub(crate) mod bench;
 pub(crate) mod choice;
 pub(crate) mod devices;
+pub(crate) mod digits;
 pub(crate) mod fill;
 pub(crate) mod init;
 pub(crate) mod options;

@@ -5,7 +5,7 @@ mod model;
 mod table;
 mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use fanin::Scheme;
@@ -124,7 +124,7 @@ impl Probe {
     pub fn run(self) -> Result<(), Failure> {
         let given = match &self.subject {
             Subject::Scheme(given) => given,
-            Subject::Model(path) => return self.model(path.clone()),
+            Subject::Model(path) => return self.model(path),
         };
         if self.choice.is_given() || self.source.is_given() {
             let message = format!(
@@ -176,7 +176,7 @@ impl Probe {
         Ok(())
     }
 
-    fn model(&self, path: PathBuf) -> Result<(), Failure> {
+    fn model(&self, path: &Path) -> Result<(), Failure> {
         let of_schemes = [
             ("--compare", !self.compare.is_empty()),
             ("--svg", self.svg.is_some()),
@@ -190,7 +190,7 @@ impl Probe {
             let message = format!("{}: a model is probed alone, allowed with {option}: a scheme", path.display());
             return Err(Failure::input(message));
         }
-        let options = model::Options {
+        let probe = model::ModelProbe {
             path,
             source: &self.source,
             choice: &self.choice,
@@ -199,7 +199,7 @@ impl Probe {
             device: &self.device,
             json: self.json,
         };
-        options.run()
+        probe.run()
     }
 
     /// All that can be wrong with a probe is said before a device is opened.

@@ -42,8 +42,8 @@ impl RulesOf {
         let Model { tensors, own_rules, .. } = self.source.read(&path)?;
         let (integers, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(Tensor::is_integer);
         let has_own = own_rules.is_some();
-        let (rules, name) = self.choice.rules(&tensors, own_rules)?;
-        let plan = rules.plan_by_shapes(&tensors).map_err(|e| Failure::input(format!("{}: {e:#}", path.display())))?;
+        let rules = self.choice.rules(&tensors, own_rules)?;
+        let plan = rules.plan(&tensors, &path)?;
         let planned = plan.tensors();
         // A planned tensor may be impossible to draw, such as one whose zero row is not there.
         let cannot = |(p, tensor): (&Planned, &Tensor)| {
@@ -72,7 +72,7 @@ impl RulesOf {
             rows.end();
             return drawable(wrong, &path);
         }
-        say!("{name}, SHA-256 {}", rules.digest());
+        say!("{}, SHA-256 {}", rules.name, rules.rules.digest());
         let names = say::width(planned.iter().map(|p| p.name.as_str()));
         let shapes: Vec<_> = planned.iter().map(|p| format!("{:?}", p.shape)).collect();
         let shape_width = say::width(shapes.iter().map(String::as_str));

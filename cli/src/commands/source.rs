@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use fanin::rules::{Architecture, Config, Described, Rules, Tensor};
+use fanin::rules::{Architecture, Config, Described, Tensor};
 
 use crate::draw::order::Order;
 use crate::failure::{Failure, near};
 use crate::files::model;
 use crate::files::plan::Plan;
 use crate::files::texts::toml;
+use crate::ops::named_rules::NamedRules;
 
 #[derive(clap::Args)]
 pub struct Source {
@@ -29,7 +30,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub struct Model {
     pub tensors: Vec<Tensor>,
     /// The rules of a configuration's architecture, or of a plan, and what they are called.
-    pub own_rules: Option<(Rules, String)>,
+    pub own_rules: Option<NamedRules>,
     /// The configuration with the values that were set.
     pub config: Option<Config>,
     /// The file in which a plan has the values of tensors that are not drawn.
@@ -55,7 +56,13 @@ impl Source {
                 let Plan { tensors, rules, values, order } = *plan;
                 self.refused(path, "a plan")?;
                 let name = format!("plan {}", path.file_name().unwrap_or_default().to_string_lossy());
-                return Ok(Model { tensors, own_rules: Some((rules, name)), config: None, values, order: Some(order) });
+                return Ok(Model {
+                    tensors,
+                    own_rules: Some(NamedRules { rules, name }),
+                    config: None,
+                    values,
+                    order: Some(order),
+                });
             }
         };
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
@@ -86,7 +93,7 @@ impl Source {
             config.set(key, value).map_err(wrong)?;
         }
         let Described { model, rules, .. } = architecture.describe(&config).map_err(wrong)?;
-        let (tensors, own_rules) = (model.into_tensors(), Some((rules, name)));
+        let (tensors, own_rules) = (model.into_tensors(), Some(NamedRules { rules, name }));
         Ok(Model { tensors, own_rules, config: Some(config), values: None, order: None })
     }
 

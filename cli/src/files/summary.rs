@@ -98,6 +98,14 @@ impl Summary {
     pub fn std(&self) -> f64 {
         (self.squares / self.finite as f64).sqrt()
     }
+
+    /// The object that `--json` prints.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "count": self.count, "mean": self.mean, "std": self.std(), "min": self.min, "max": self.max, "zeros": self.zeros,
+            "nan": self.nan, "infinite": self.infinite, "histogram": self.histogram,
+        })
+    }
 }
 
 /// Calls `f` for each element.

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::Probed;
-use super::table::short;
+use crate::commands::digits::four_digits;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Failed = Box<dyn std::error::Error>;
@@ -146,6 +146,6 @@ fn axis(numbers: impl Iterator<Item = f64>) -> Range<f64> {
 }
 
 fn trimmed(x: f64) -> String {
-    let text = short(x);
+    let text = four_digits(x);
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }

@@ -2,7 +2,7 @@
 
 use fanin::probe::{Activation, Advice, Gradients, Layer, Phase, Probe, Report};
 
-use super::table::{share, short};
+use crate::commands::digits::{four_digits, percent};
 
 /// The verdict's lines, with the advice that was looked for where something breaks.
 pub fn of(probe: &Probe, report: &Report, advice: Option<&Advice>) -> Vec<String> {
@@ -21,17 +21,17 @@ fn saturation(activation: Activation, report: &Report) -> String {
     let by_design = if activation.flat() > 0.0 && most > 0.25 { ", where half is flat by design" } else { "" };
     match report.verdict.saturates {
         None if most == 0.0 => "no layer saturates: no activation does".into(),
-        None => format!("no layer saturates: at most {} of activations do, in layer {at}{by_design}", share(most)),
+        None => format!("no layer saturates: at most {} of activations do, in layer {at}{by_design}", percent(most)),
         Some(first) => format!(
             "layers saturate, the first of them layer {first}: {} of its activations have a slope below 1% of {activation}'s \
              largest{by_design}",
-            share(report.layers[first as usize - 1].saturated)
+            percent(report.layers[first as usize - 1].saturated)
         ),
     }
 }
 
 fn activations(report: &Report) -> String {
-    let rms = |layer: u64| short(report.layers[layer as usize - 1].rms());
+    let rms = |layer: u64| four_digits(report.layers[layer as usize - 1].rms());
     let last = report.layers.len() as u64;
     let dead = report.layers.iter().map(|layer| layer.dead).max().unwrap_or(0);
     let dead =
@@ -60,7 +60,7 @@ fn activations(report: &Report) -> String {
 }
 
 fn gradients(report: &Report) -> String {
-    let std = |layer: u64| short(report.layers[layer as usize - 1].gradient_std);
+    let std = |layer: u64| four_digits(report.layers[layer as usize - 1].gradient_std);
     let first = std(1);
     let at = report.verdict.gradients_break.unwrap_or(1);
     match report.verdict.gradients {
@@ -80,16 +80,16 @@ fn theory(report: &Report) -> String {
     };
     let scale = match theory.phase {
         _ if theory.chi == 0.0 => "no gradient passes back".into(),
-        Phase::Ordered => format!("squared gradients shrink e-fold in {} layers", short(theory.depth_scale)),
-        Phase::Chaotic => format!("squared gradients grow e-fold in {} layers", short(theory.depth_scale)),
+        Phase::Ordered => format!("squared gradients shrink e-fold in {} layers", four_digits(theory.depth_scale)),
+        Phase::Chaotic => format!("squared gradients grow e-fold in {} layers", four_digits(theory.depth_scale)),
         _ => "squared gradients keep their size".into(),
     };
     let ends = match theory.fixed_point {
         0.0 => "0".into(),
-        q if q.is_finite() => short(q),
+        q if q.is_finite() => four_digits(q),
         _ => "infinity".into(),
     };
-    let (phase, chi) = (theory.phase, short(theory.chi));
+    let (phase, chi) = (theory.phase, four_digits(theory.chi));
     format!("theory: {phase}, chi {chi}: {scale}; pre-activations' variance tends to {ends}")
 }
 
@@ -104,7 +104,7 @@ fn remedy(probe: &Probe, advice: &Advice) -> String {
             )
         }
         Advice::Nothing { from, to, nearest, report, .. } => {
-            let (from, to) = (short(*from), short(*to));
+            let (from, to) = (four_digits(*from), four_digits(*to));
             format!(
                 "no gain holds for {depth} layers of {activation}, of those that were drawn from {from} to {to}: with {nearest} {}",
                 broken(activation, report)
@@ -118,7 +118,7 @@ fn broken(activation: Activation, report: &Report) -> String {
     let verdict = &report.verdict;
     let saturated = report.layers.iter().map(|layer| layer.saturated).fold(0.0, f64::max);
     let what = [
-        verdict.saturates.map(|_| format!("{} of {activation}'s activations saturate", share(saturated))),
+        verdict.saturates.map(|_| format!("{} of {activation}'s activations saturate", percent(saturated))),
         verdict.vanishes.map(|_| "activations vanish".to_string()),
         verdict.explodes.map(|_| "activations explode".to_string()),
         (verdict.gradients != Gradients::Hold).then(|| format!("gradients {}", verdict.gradients)),

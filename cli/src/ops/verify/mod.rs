@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fanin::Dtype;
-use fanin::rules::{FileDtype, Recipe, RecipeJson, Rules, Tensor};
+use fanin::rules::{FileDtype, Recipe, RecipeJson, Tensor};
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
@@ -24,6 +24,7 @@ use crate::files::model::Shard;
 use crate::files::provenance::{Copied, Provenance};
 use crate::files::regular;
 use crate::files::run::{Run, hex};
+use crate::ops::named_rules::NamedRules;
 use crate::progress;
 use report::{NotDrawn, Origin, Outcome, Report};
 
@@ -118,7 +119,7 @@ impl Given {
     pub fn plan(
         files: &[Checked],
         checkpoint: &Path,
-        choose: impl FnOnce(&[Tensor]) -> Result<(Rules, String), Failure>,
+        choose: impl FnOnce(&[Tensor]) -> Result<NamedRules, Failure>,
     ) -> Result<Given, Failure> {
         let all = files.iter().flat_map(|file| file.shard.header.tensors.iter().map(move |(tensor, _)| (file, tensor)));
         let scaled = scaled(all.clone().map(|(_, tensor)| tensor));
@@ -140,10 +141,9 @@ impl Given {
                 whole
             })
             .collect();
-        let (rules, name) = choose(&tensors)?;
-        let failed = |e: fanin::Error| Failure::input(format!("{}: {e:#}", checkpoint.display()));
+        let rules = choose(&tensors)?;
         let mut recipes = BTreeMap::new();
-        for planned in rules.plan_by_shapes(&tensors).map_err(failed)?.into_tensors() {
+        for planned in rules.plan(&tensors, checkpoint)?.into_tensors() {
             let mut recipe = planned.draw;
             if let Some(recipe) = &mut recipe {
                 if scaled.contains(planned.name.as_str()) {
@@ -160,7 +160,7 @@ impl Given {
             let scales = of.map(|scale| fp8::scales(&tensor.name, &tensor.shape, scale));
             recipes.insert(tensor.name.clone(), scales);
         }
-        Ok(Given { rules: name, digest: rules.digest(), recipes })
+        Ok(Given { rules: rules.name, digest: rules.rules.digest(), recipes })
     }
 }
 

@@ -38,7 +38,7 @@ struct Program {
 enum Command {
     Init(init::Init),
     Fill(fill::Fill),
-    Rules(rules::RulesOf),
+    Rules(rules::ShowRules),
     Verify(verify::Verify),
     Stats(stats::Stats),
     Probe(probe::Probe),

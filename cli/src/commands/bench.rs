@@ -10,7 +10,7 @@ use half::{bf16, f16};
 
 use crate::draw::engine::Engine;
 use crate::draw::gpu::Gpu;
-use crate::draw::seed::Kind;
+use crate::draw::seed::StreamKind;
 use crate::failure::Failure;
 use crate::say;
 
@@ -36,7 +36,7 @@ pub struct Bench {
     threads: Option<u16>,
     /// The streams to time, by their framework; several may be given, with commas between.
     #[arg(long, value_enum, ignore_case = true, value_delimiter = ',', default_value = "native")]
-    stream: Vec<Kind>,
+    stream: Vec<StreamKind>,
     /// Print a JSON list of rows instead of a table.
     #[arg(long)]
     json: bool,
@@ -51,16 +51,16 @@ const DISTRIBUTIONS: [(&str, Distribution); 4] = [
 ];
 
 /// The seed of the stream to time.
-fn seed_of(kind: Kind) -> Result<Seed, Failure> {
+fn bench_seed(kind: StreamKind) -> Result<Seed, Failure> {
     Ok(match kind {
-        Kind::Native => Seed::Native(42),
-        Kind::Tensorflow => Seed::Tensorflow([42, 0]),
-        Kind::Keras => Seed::Keras(42),
-        Kind::Jax => Seed::Jax(42),
-        Kind::JaxNn => Seed::JaxNn(42),
-        Kind::Torch => Seed::Torch(Place::new(42)),
+        StreamKind::Native => Seed::Native(42),
+        StreamKind::Tensorflow => Seed::Tensorflow([42, 0]),
+        StreamKind::Keras => Seed::Keras(42),
+        StreamKind::Jax => Seed::Jax(42),
+        StreamKind::JaxNn => Seed::JaxNn(42),
+        StreamKind::Torch => Seed::Torch(Place::new(42)),
         // The host draws them, and no truncated normals.
-        Kind::TorchKey | Kind::TorchCuda => {
+        StreamKind::TorchKey | StreamKind::TorchCuda => {
             let message =
                 format!("the stream is {}, allowed: native, tensorflow, keras, jax, jax-nn, torch", kind.name());
             return Err(Failure::input(message));
@@ -68,8 +68,8 @@ fn seed_of(kind: Kind) -> Result<Seed, Failure> {
     })
 }
 
-struct Row {
-    stream: Kind,
+struct Timing {
+    stream: StreamKind,
     device: String,
     backend: String,
     distribution: &'static str,
@@ -78,10 +78,10 @@ struct Row {
     end_to_end: f64,
 }
 
-impl Row {
+impl Timing {
     fn title(&self) -> String {
         match self.stream {
-            Kind::Native => self.distribution.into(),
+            StreamKind::Native => self.distribution.into(),
             other => format!("{} {}", other.name(), self.distribution),
         }
     }
@@ -130,19 +130,21 @@ impl Bench {
         Ok(())
     }
 
-    fn fill(&self, distribution: &Distribution, dtype: Dtype, stream: Kind) -> Result<Fill, Failure> {
-        let stream = seed_of(stream)?.stream_alone("bench").map_err(Failure::input)?;
+    fn fill(&self, distribution: &Distribution, dtype: Dtype, stream: StreamKind) -> Result<Fill, Failure> {
+        let stream = bench_seed(stream)?.stream_alone("bench").map_err(Failure::input)?;
         distribution.fill(&[self.size], stream, dtype).map_err(Failure::input)
     }
 
     /// All that is timed: the plain fill once, then each stream's distributions.
-    fn work(&self) -> impl Iterator<Item = (Kind, &'static str, Distribution)> + '_ {
-        let of = |stream: Kind| DISTRIBUTIONS.into_iter().map(move |(name, distribution)| (stream, name, distribution));
-        let others = self.stream.iter().flat_map(move |&stream| of(stream).skip(1));
-        of(Kind::Native).take(1).chain(others)
+    fn work(&self) -> impl Iterator<Item = (StreamKind, &'static str, Distribution)> + '_ {
+        let each = |stream: StreamKind| {
+            DISTRIBUTIONS.into_iter().map(move |(name, distribution)| (stream, name, distribution))
+        };
+        let others = self.stream.iter().flat_map(move |&stream| each(stream).skip(1));
+        each(StreamKind::Native).take(1).chain(others)
     }
 
-    fn on_cpu<T: Element>(&self) -> Result<Vec<Row>, Failure> {
+    fn on_cpu<T: Element>(&self) -> Result<Vec<Timing>, Failure> {
         let mut values = Vec::<T>::new();
         let too_large =
             || Failure::input(format!("the size is {}, which does not fit this machine's memory", self.size));
@@ -160,7 +162,7 @@ impl Bench {
                 .map_err(Failure::other)?;
                 Ok(started.elapsed().as_secs_f64())
             })?;
-            rows.push(Row {
+            rows.push(Timing {
                 stream,
                 device: "CPU".into(),
                 backend: "cpu".into(),
@@ -175,12 +177,12 @@ impl Bench {
 
     /// Lets a GPU work until its clock has risen, on what it gives back before the rows take theirs.
     fn wake(&self, gpu: &Gpu) -> Result<(), Failure> {
-        let fill = self.fill(&Distribution::Normal { mean: 0.0, std: 1.0 }, Dtype::F32, Kind::Native)?;
+        let fill = self.fill(&Distribution::Normal { mean: 0.0, std: 1.0 }, Dtype::F32, StreamKind::Native)?;
         let buffer = gpu.bench_buffer(fill.byte_len())?;
         run_for(WAKE_UP, || gpu.time(&fill, &buffer))
     }
 
-    fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Row>, Failure> {
+    fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Timing>, Failure> {
         let mut rows = Vec::new();
         self.wake(gpu)?;
         for &dtype in Dtype::ALL {
@@ -193,7 +195,7 @@ impl Bench {
                     ends.push(end_to_end);
                     Ok(seconds)
                 })?;
-                rows.push(Row {
+                rows.push(Timing {
                     stream,
                     device: gpu.label.clone(),
                     backend: gpu.backend.clone(),
@@ -207,7 +209,7 @@ impl Bench {
         Ok(rows)
     }
 
-    fn json_row(&self, row: &Row, rows: &[Row]) -> serde_json::Value {
+    fn json_row(&self, row: &Timing, rows: &[Timing]) -> serde_json::Value {
         serde_json::json!({
             "device": row.device, "backend": row.backend, "stream": row.stream.name(), "distribution": row.distribution,
             "dtype": row.dtype.to_string(), "elements": self.size, "seconds": row.seconds,
@@ -243,12 +245,12 @@ fn middle(mut times: Vec<f64>) -> f64 {
     times[times.len() / 2]
 }
 
-fn to_fill(row: &Row, rows: &[Row]) -> f64 {
+fn to_fill(row: &Timing, rows: &[Timing]) -> f64 {
     let plain = rows.iter().find(|r| r.device == row.device && r.dtype == row.dtype && r.distribution == "constant");
     plain.map_or(f64::NAN, |plain| plain.seconds / row.seconds)
 }
 
-fn to_cpu(row: &Row, rows: &[Row]) -> f64 {
+fn to_cpu(row: &Timing, rows: &[Timing]) -> f64 {
     let cpu = rows.iter().find(|r| {
         r.backend == "cpu" && r.dtype == row.dtype && (r.stream, r.distribution) == (row.stream, row.distribution)
     });

@@ -41,8 +41,8 @@ impl Devices {
             say!("To report what was seen, paste:");
             devices.iter().for_each(|device| say!("{}", device.report()));
         }
-        let none_opened = devices.iter().all(|d| matches!(d.outcome, Outcome::Closed(_)));
-        let failed = |d: &&Device| !d.agrees() && (none_opened || !matches!(d.outcome, Outcome::Closed(_)));
+        let none_opened = devices.iter().all(|d| matches!(d.outcome, SelfTestOutcome::Closed(_)));
+        let failed = |d: &&Device| !d.agrees() && (none_opened || !matches!(d.outcome, SelfTestOutcome::Closed(_)));
         let failed: Vec<_> = devices.iter().filter(failed).map(|d| d.label.as_str()).collect();
         if failed.is_empty() {
             Ok(())
@@ -58,10 +58,10 @@ struct Device {
     info: AdapterInfo,
     hardware: bool,
     features: Vec<&'static str>,
-    outcome: Outcome,
+    outcome: SelfTestOutcome,
 }
 
-enum Outcome {
+enum SelfTestOutcome {
     /// It cannot be opened, and so draws nothing.
     Closed(Failure),
     /// The test did not come to its end.
@@ -70,34 +70,35 @@ enum Outcome {
     Tested(SelfTest, Rounding, Option<String>),
 }
 
-impl Outcome {
-    fn of(adapter: &Adapter) -> Outcome {
+impl SelfTestOutcome {
+    /// The outcome of the self-test on an adapter.
+    fn tested(adapter: &Adapter) -> SelfTestOutcome {
         match Gpu::open(adapter) {
-            Err(e) => Outcome::Closed(e),
-            Ok(gpu) => gpu.self_test().map_or_else(Outcome::Broken, |test| {
+            Err(e) => SelfTestOutcome::Closed(e),
+            Ok(gpu) => gpu.self_test().map_or_else(SelfTestOutcome::Broken, |test| {
                 let refused = gpu.filler.refused_language().map(|e| format!("{e:#}"));
-                Outcome::Tested(test, gpu.filler.rounding(), refused)
+                SelfTestOutcome::Tested(test, gpu.filler.rounding(), refused)
             }),
         }
     }
 
     fn test(&self) -> Option<&SelfTest> {
-        if let Outcome::Tested(test, ..) = self { Some(test) } else { None }
+        if let SelfTestOutcome::Tested(test, ..) = self { Some(test) } else { None }
     }
 
     /// The reason why there is no test, in words that stand after the device's name.
     fn trouble(&self) -> Option<String> {
         match self {
-            Outcome::Closed(e) => Some(format!("cannot be opened: {}", e.message)),
-            Outcome::Broken(e) => Some(format!("did not run: {}", e.message)),
-            Outcome::Tested(..) => None,
+            SelfTestOutcome::Closed(e) => Some(format!("cannot be opened: {}", e.message)),
+            SelfTestOutcome::Broken(e) => Some(format!("did not run: {}", e.message)),
+            SelfTestOutcome::Tested(..) => None,
         }
     }
 
     /// The rounding of the kernels, and why it is not by the language, where it could be.
     fn rounding(&self) -> Option<(String, Option<&str>)> {
         match self {
-            Outcome::Tested(_, rounding, refused) => Some((rounding.to_string(), refused.as_deref())),
+            SelfTestOutcome::Tested(_, rounding, refused) => Some((rounding.to_string(), refused.as_deref())),
             _ => None,
         }
     }
@@ -110,7 +111,7 @@ impl Device {
             info: adapter.get_info(),
             hardware: is_hardware(adapter),
             features: FEATURES.iter().filter(|(_, f)| adapter.features().contains(*f)).map(|(name, _)| *name).collect(),
-            outcome: Outcome::of(adapter),
+            outcome: SelfTestOutcome::tested(adapter),
         }
     }
 
@@ -140,13 +141,13 @@ impl Device {
         say!("{}", self.label);
         say!("  {kind}, driver {}, features: {features}", self.driver());
         match &self.outcome {
-            Outcome::Closed(e) => say!("  cannot be opened: {}", e.message),
-            Outcome::Broken(e) => say!("  self-test: did not run: {}", e.message),
-            Outcome::Tested(test, ..) if test.agrees() => {
+            SelfTestOutcome::Closed(e) => say!("  cannot be opened: {}", e.message),
+            SelfTestOutcome::Broken(e) => say!("  self-test: did not run: {}", e.message),
+            SelfTestOutcome::Tested(test, ..) if test.agrees() => {
                 let (checks, values) = (test.checks.len(), self.values());
                 say!("  self-test: agrees with the CPU bit for bit ({checks} checks, {values} values)")
             }
-            Outcome::Tested(..) => say!("  self-test: DISAGREES with the CPU"),
+            SelfTestOutcome::Tested(..) => say!("  self-test: DISAGREES with the CPU"),
         }
         match self.outcome.rounding() {
             Some((rounding, Some(refused))) => say!("  rounded {rounding}: by the language {refused}"),

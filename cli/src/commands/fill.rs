@@ -10,16 +10,16 @@ use fanin::{Dtype, Layout, Scheme, Seed};
 use indicatif::ProgressBar;
 use sha2::{Digest, Sha256};
 
-use crate::commands::choice::passed_over;
 use crate::commands::digits::{bars, five_digits};
-use crate::commands::options::Common;
-use crate::draw::coarse;
+use crate::commands::options::SeedAndDevice;
+use crate::commands::rule_options::passed_over;
+use crate::draw::coarse_notes;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::files::checkpoint::{self, Manner};
+use crate::files::checkpoint::{self, WriteOptions};
 use crate::files::content::Content;
 use crate::files::provenance::Provenance;
-use crate::files::run::hex;
+use crate::files::sha256::hex;
 use crate::files::summary::{Summary, Take, for_each};
 use crate::{progress, say};
 
@@ -63,7 +63,7 @@ pub struct Fill {
     #[arg(long, value_name = "WORDS")]
     at: Option<u64>,
     #[command(flatten)]
-    common: Common,
+    common: SeedAndDevice,
 }
 
 #[derive(Clone)]
@@ -87,7 +87,7 @@ fn range(text: &str) -> Result<Range<u64>, String> {
 
 impl Fill {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { device, json, .. } = &self.common;
+        let SeedAndDevice { device, json, .. } = &self.common;
         let seed = match (self.common.seed()?, self.at) {
             (seed, None) => seed,
             (Seed::Torch(place), Some(words)) if place == Place::new(place.seed()) && words <= 1 << 63 => {
@@ -123,7 +123,7 @@ impl Fill {
         let distribution =
             self.scheme.distribution(&whole, self.layout.unwrap_or(Layout::OUT_IN)).map_err(Failure::input)?;
         let passed_over = self.layout.and_then(|_| passed_over(&self.scheme));
-        let note = [coarse::note(&distribution, self.dtype), passed_over]
+        let note = [coarse_notes::note(&distribution, self.dtype), passed_over]
             .into_iter()
             .flatten()
             .reduce(|a, b| format!("{a}; {b}"));
@@ -134,14 +134,15 @@ impl Fill {
         let fill = recipe.fill(seed, self.dtype).map_err(Failure::input)?;
         let shape = fill.shape();
         let engine = Engine::choose(device)?;
-        let manner = Manner { resume: false, shard: None, chunk: engine.chunk(u64::MAX), read: Vec::new() };
+        let options = WriteOptions { resume: false, shard: None, chunk: engine.chunk(u64::MAX), read: Vec::new() };
         let started = Instant::now();
         let is_looked_at = self.output.is_none() && !self.digest;
-        let look = if is_looked_at { Some(Look::at(&fill, &self.name, &engine, manner.chunk)?) } else { None };
-        let digest = if self.digest { Some(digest(fill.clone(), &self.name, &engine, manner.chunk)?) } else { None };
+        let look =
+            if is_looked_at { Some(DrawnSummary::draw(&fill, &self.name, &engine, options.chunk)?) } else { None };
+        let digest = if self.digest { Some(digest(fill.clone(), &self.name, &engine, options.chunk)?) } else { None };
         if let Some(output) = &self.output {
             let content = Content::drawn(self.name.as_str(), recipe, fill);
-            checkpoint::write(output, &Provenance::new(seed), vec![content], &engine, &manner)?;
+            checkpoint::write(output, &Provenance::new(seed), vec![content], &engine, &options)?;
         }
         let seconds = started.elapsed().as_secs_f64();
         let output = self.output.as_ref().map(|o| o.display().to_string());
@@ -165,7 +166,7 @@ impl Fill {
         if let Some(output) = output {
             say!("{output}: {tensor}, mean {mean:.6}, std {std:.6}, {by}");
         }
-        if let Some(Look { summary: s, first }) = look {
+        if let Some(DrawnSummary { summary: s, first }) = look {
             say!("{tensor}, {by}");
             say!("{:>9} {:>11}, expected {}", "mean", five_digits(s.mean), five_digits(mean));
             say!("{:>9} {:>11}, expected {}", "std", five_digits(s.std()), five_digits(std));
@@ -187,20 +188,20 @@ impl Fill {
 }
 
 /// The elements in a few numbers.
-struct Look {
+struct DrawnSummary {
     summary: Summary,
     first: Vec<f32>,
 }
 
-impl Look {
+impl DrawnSummary {
     /// The number of first values that are shown.
     const FIRST: u64 = 8;
 
     /// The numbers of elements that are drawn twice and not kept: memory does not grow with the shape.
-    fn at(fill: &fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<Look, Failure> {
+    fn draw(fill: &fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<DrawnSummary, Failure> {
         let dtype = fill.dtype().into();
         let first_ones = fill.split_at(Self::FIRST).0;
-        let bar = shown(engine, fill, name, chunk, 2 * fill.byte_len() + first_ones.byte_len());
+        let bar = progress_bar(engine, fill, name, chunk, 2 * fill.byte_len() + first_ones.byte_len());
         let draw = |fill: fanin::Fill, take: Take| {
             engine.draw(std::iter::once(fill), chunk, |bytes| {
                 take(bytes);
@@ -208,16 +209,16 @@ impl Look {
                 Ok(())
             })
         };
-        let summary = Summary::of(dtype, |take| draw(fill.clone(), take))?;
+        let summary = Summary::collect(dtype, |take| draw(fill.clone(), take))?;
         let mut first = Vec::new();
         draw(first_ones, &mut |bytes| for_each(dtype, bytes, |x| first.push(x as f32)))?;
         bar.finish_and_clear();
-        Ok(Look { summary, first })
+        Ok(DrawnSummary { summary, first })
     }
 }
 
 /// The progress of the drawing.
-fn shown(engine: &Engine, fill: &fanin::Fill, name: &str, chunk: u64, bytes: u64) -> ProgressBar {
+fn progress_bar(engine: &Engine, fill: &fanin::Fill, name: &str, chunk: u64, bytes: u64) -> ProgressBar {
     let bar = progress::bar(bytes);
     progress::show(&bar, &progress::draws(engine.name(), fill, name, chunk));
     bar
@@ -225,7 +226,7 @@ fn shown(engine: &Engine, fill: &fanin::Fill, name: &str, chunk: u64, bytes: u64
 
 fn digest(fill: fanin::Fill, name: &str, engine: &Engine, chunk: u64) -> Result<String, Failure> {
     let mut hash = Sha256::new();
-    let bar = shown(engine, &fill, name, chunk, fill.byte_len());
+    let bar = progress_bar(engine, &fill, name, chunk, fill.byte_len());
     engine.draw(std::iter::once(fill), chunk, |bytes| {
         hash.update(bytes);
         bar.inc(bytes.len() as u64);

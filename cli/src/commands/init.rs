@@ -7,18 +7,18 @@ use bytesize::ByteSize;
 use fanin::rules::Tensor;
 use fanin::{Dtype, Seed};
 
-use crate::commands::choice::Choice;
-use crate::commands::options::Common;
-use crate::commands::source::{Model, Source};
+use crate::commands::model_options::{LoadedModel, ModelOptions};
+use crate::commands::options::SeedAndDevice;
+use crate::commands::rule_options::RuleOptions;
 use crate::draw::engine::Engine;
-use crate::draw::ranks::{Mesh, Rank, Split};
+use crate::draw::ranks::{Mesh, Rank, Sharing};
 use crate::draw::seed;
 use crate::failure::Failure;
 use crate::files::base::Base;
-use crate::files::checkpoint::{self, Manner};
-use crate::files::folder::Folder;
+use crate::files::checkpoint::{self, WriteOptions};
+use crate::files::folder::ModelFolder;
 use crate::files::provenance::Provenance;
-use crate::ops::init::{self as ops, Job, with_copies};
+use crate::ops::init::{self as ops, UnplannedModel, with_copies};
 use crate::ops::named_rules::NamedRules;
 use crate::ops::share::share;
 use crate::say;
@@ -44,9 +44,9 @@ pub struct Init {
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
     #[command(flatten)]
-    source: Source,
+    model_options: ModelOptions,
     #[command(flatten)]
-    choice: Choice,
+    rule_options: RuleOptions,
     /// Copy the model's tensors from this checkpoint where it has them, and draw the rest alone: a .safetensors file, or the
     /// .safetensors.index.json of a sharded one.
     #[arg(long, value_name = "CHECKPOINT")]
@@ -78,13 +78,13 @@ pub struct Init {
     /// torch.chunk does; tensors without it are whole in every file); or rules (each tensor as its rule's split says, and whole in
     /// every file where it says none) [default: tensor; rules with --mesh]
     #[arg(long, value_name = "SPLIT")]
-    split: Option<Split>,
+    split: Option<Sharing>,
     /// The ranks as a mesh, for rules that split a tensor along its axes: AXIS=RANKS,.., such as tp=4,ep=2, where the ranks that
     /// follow one another are neighbours along the last axis
     #[arg(long, value_name = "MESH")]
     mesh: Option<Mesh>,
     #[command(flatten)]
-    common: Common,
+    common: SeedAndDevice,
 }
 
 fn size(text: &str) -> Result<u64, String> {
@@ -97,36 +97,36 @@ fn size(text: &str) -> Result<u64, String> {
 
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
-        let Common { device, json, .. } = &self.common;
+        let SeedAndDevice { device, json, .. } = &self.common;
         let seed = self.common.seed()?;
-        seed::of_model(seed)?;
+        seed::check_for_model(seed)?;
         if self.memory < 1 << 20 {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
-        let rank = Rank::of(self.rank, self.world_size)?;
+        let rank = Rank::chosen(self.rank, self.world_size)?;
         let split = self.split(rank)?;
-        let model = self.source.read(&self.model)?;
+        let model = self.model_options.read(&self.model)?;
         let (base, renamed) = self.base(&model, rank)?;
-        let Model { tensors, own_rules, config, values, order } = model;
+        let LoadedModel { tensors, own_rules, config, values, order } = model;
         let (is_plan, has_own) = (order.is_some(), own_rules.is_some());
         let shown = self.model.display();
         let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{shown}: {e:#}"));
-        if is_plan && matches!(seed, Seed::Torch(_)) && self.choice.is_given() {
+        if is_plan && matches!(seed, Seed::Torch(_)) && self.rule_options.is_given() {
             return Err(failed(&"--rules or --preset is given, allowed with --generator torch: the plan's own"));
         }
-        let job = Job::new(tensors, base.as_ref()).map_err(|e| failed(&e))?;
-        let rules = self.choice.rules(&job.tensors, own_rules)?;
+        let job = UnplannedModel::new(tensors, base.as_ref()).map_err(|e| failed(&e))?;
+        let rules = self.rule_options.rules(&job.tensors, own_rules)?;
         let plan = rules.plan(&job.tensors, &self.model)?;
         let NamedRules { rules, name } = rules;
         let drawn = plan.tensors().iter().zip(&job.tensors).filter(|(_, tensor)| !tensor.optional);
         let mut notes = vec![
-            self.choice.unmet(plan.unmet()),
-            self.choice.doubtful(drawn.map(|(planned, _)| planned), has_own),
+            self.rule_options.unmet(plan.unmet()),
+            self.rule_options.doubtful(drawn.map(|(planned, _)| planned), has_own),
             base.as_ref().and_then(|base| job.left_out(base)),
         ];
-        let manner = ops::Manner { seed, dtype: self.dtype, order, has_zeros: config.is_some() };
+        let options = ops::DrawOptions { seed, dtype: self.dtype, order, has_zeros: config.is_some() };
         let ops::ToWrite { drawn, mut copied, buffers, kept_out, skipped, notes: of_drawn } =
-            job.make(plan, &manner).map_err(|e| failed(&e))?;
+            job.make(plan, &options).map_err(|e| failed(&e))?;
         notes.extend(of_drawn.into_iter().map(Some).chain([renamed]));
         if let (Some(values), Some(name)) = (&values, skipped.iter().chain(&kept_out).next()) {
             let values = values.display();
@@ -135,7 +135,7 @@ impl Init {
         // One of the ranks has them.
         let base = base.filter(|_| rank.rank == 0);
         copied.retain(|_, _| rank.rank == 0);
-        if !rank.is_only() && split != Split::Rules && drawn.iter().any(|content| content.split.is_some()) {
+        if !rank.is_only() && split != Sharing::Rules && drawn.iter().any(|content| content.split.is_some()) {
             let note =
                 "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not";
             notes.push(Some(note.into()));
@@ -149,14 +149,14 @@ impl Init {
         let grown = copied.values().filter(|there| !there.is_whole()).count();
         let (count_copied, count_drawn) = (copied.len() - grown, drawn.len() - grown);
         // A list of tensors is no model that a folder is for.
-        let folder = Folder::named(&self.output).filter(|_| config.is_some() || is_plan);
+        let folder = ModelFolder::named(&self.output).filter(|_| config.is_some() || is_plan);
         let output = folder.map_or(self.output.clone(), |folder| folder.join("model.safetensors"));
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(&output).is_ok_and(|m| !m.is_file() && !m.is_dir());
         let output = if rank.is_only() || is_no_file {
             output
         } else {
-            checkpoint::inserted(&output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
+            checkpoint::with_inserted(&output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
         };
         let provenance = Provenance {
             rules: Some(name.clone()),
@@ -166,7 +166,7 @@ impl Init {
             ..Provenance::new(seed)
         };
         let engine = Engine::choose(device)?;
-        let manner = Manner {
+        let options = WriteOptions {
             resume: self.resume,
             shard: self.max_shard_size,
             chunk: engine.chunk(self.memory),
@@ -176,8 +176,8 @@ impl Init {
         let mut contents = with_copies(drawn, copied)?;
         contents.extend(buffers.into_iter().filter(|_| rank.rank == 0));
         let count = contents.len();
-        let folder = folder.map(Folder::open).transpose()?;
-        let written = checkpoint::write(&output, &provenance, contents, &engine, &manner)?;
+        let folder = folder.map(ModelFolder::open).transpose()?;
+        let written = checkpoint::write(&output, &provenance, contents, &engine, &options)?;
         // One of the ranks says what the model is.
         if let Some(folder) = folder.filter(|_| rank.rank == 0) {
             folder.finish(config, self.dtype)?;
@@ -221,10 +221,10 @@ impl Init {
     }
 
     /// The way in which ranks share the model.
-    fn split(&self, rank: Rank) -> Result<Split, Failure> {
+    fn split(&self, rank: Rank) -> Result<Sharing, Failure> {
         match (self.split, &self.mesh) {
-            (None, None) => Ok(Split::Tensors),
-            (None | Some(Split::Rules), Some(mesh)) => mesh.check(rank).map(|()| Split::Rules),
+            (None, None) => Ok(Sharing::Tensors),
+            (None | Some(Sharing::Rules), Some(mesh)) => mesh.check(rank).map(|()| Sharing::Rules),
             (Some(split), None) => Ok(split),
             (Some(_), Some(_)) => Err(Failure::input("--mesh is given and another --split than rules, allowed: rules")),
         }
@@ -232,7 +232,7 @@ impl Init {
 
     /// The checkpoint that is copied from, by the model's names, and what to say of those: the one that was given, or the values of
     /// tensors that a plan does not draw, which lie beside it by its own names.
-    fn base(&self, model: &Model, rank: Rank) -> Result<(Option<Base>, Option<String>), Failure> {
+    fn base(&self, model: &LoadedModel, rank: Rank) -> Result<(Option<Base>, Option<String>), Failure> {
         let Some(path) = &self.base else {
             return Ok((model.values.as_deref().map(Base::open).transpose()?, None));
         };

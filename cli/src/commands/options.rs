@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 /// The options that `init` and `fill` share.
 #[derive(Args)]
-pub struct Common {
+pub struct SeedAndDevice {
     /// The seed: 0 to 2^64 - 1; for keras, jax and jax-nn -2^63 to 2^63 - 1, for tensorflow two such, --seed=S0,S1.
     /// (JAX takes a seed's low 32 bits, and PyTorch's CPU too.) For torch-cuda SEED,sms=N,threads=N, the GPU's multiprocessors and the
     /// threads of each.
@@ -15,8 +15,8 @@ pub struct Common {
     seed: String,
     /// The framework whose random values are drawn for this seed, or fanin's own. In a model, each tensor has a seed of its own, made
     /// of this one and its name. With PyTorch's the model has one seed, and its tensors are drawn in the order of its plan.
-    #[arg(long, alias = "generator", value_enum, ignore_case = true, default_value_t = seed::Kind::Native)]
-    stream: seed::Kind,
+    #[arg(long, alias = "generator", value_enum, ignore_case = true, default_value_t = seed::StreamKind::Native)]
+    stream: seed::StreamKind,
     /// The device that draws: `auto` (a GPU if there is one, else the CPU), `gpu`, `cpu`, or a part of an adapter's backend and name as
     /// `fanin devices` prints them. Every device draws the same bits.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
@@ -26,7 +26,7 @@ pub struct Common {
     pub json: bool,
 }
 
-impl Common {
+impl SeedAndDevice {
     pub fn seed(&self) -> Result<fanin::Seed, Failure> {
         seed::parse(self.stream, &self.seed)
     }

@@ -12,9 +12,9 @@ use fanin::Scheme;
 use fanin::probe::{Activation, Advice, Input, Report};
 use serde::Serialize;
 
-use crate::commands::choice::Choice;
+use crate::commands::model_options::ModelOptions;
 use crate::commands::options::parse;
-use crate::commands::source::Source;
+use crate::commands::rule_options::RuleOptions;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
 use crate::files::checkpoint;
@@ -39,7 +39,7 @@ use crate::say;
 pub struct Probe {
     /// The scheme of the weights, NAME[:key=value,...], or a model, as for init
     #[arg(value_name = "SCHEME|MODEL", value_parser = subject)]
-    subject: Subject,
+    subject: ProbeSubject,
     /// The activation: linear, sigmoid, tanh, relu, leaky_relu[:SLOPE], elu, selu, gelu, silu, softsign [default: tanh; of a model
     /// linear]
     #[arg(long, value_name = "NAME", value_parser = parse::<Activation>)]
@@ -67,7 +67,7 @@ pub struct Probe {
     device: String,
     /// Another scheme, to stand beside the first; several may be given.
     #[arg(long, value_name = "SCHEME", value_parser = given)]
-    compare: Vec<Given>,
+    compare: Vec<GivenScheme>,
     /// Print a JSON object instead of text; with --compare a list of them.
     #[arg(long)]
     json: bool,
@@ -75,43 +75,43 @@ pub struct Probe {
     #[arg(long, value_name = "FILE.svg")]
     svg: Option<PathBuf>,
     #[command(flatten)]
-    source: Source,
+    model_options: ModelOptions,
     #[command(flatten)]
-    choice: Choice,
+    rule_options: RuleOptions,
 }
 
 /// The subject of a probe.
 #[derive(Clone, Debug)]
-enum Subject {
-    Scheme(Given),
+enum ProbeSubject {
+    Scheme(GivenScheme),
     Model(PathBuf),
 }
 
 /// The subject that a text names: a model if it names a file, or is one, as no scheme's name is a path.
-fn subject(text: &str) -> Result<Subject, String> {
+fn subject(text: &str) -> Result<ProbeSubject, String> {
     let path = PathBuf::from(text);
     let is_path = text.contains(['/', '\\']) || path.extension().is_some_and(|e| e == "json" || e == "safetensors");
     // A scheme's keys may have a point, and nothing that is there is called like a scheme by chance.
     match given(text) {
-        Ok(scheme) => Ok(Subject::Scheme(scheme)),
-        Err(_) if is_path || path.exists() => Ok(Subject::Model(path)),
+        Ok(scheme) => Ok(ProbeSubject::Scheme(scheme)),
+        Err(_) if is_path || path.exists() => Ok(ProbeSubject::Model(path)),
         Err(e) => Err(e),
     }
 }
 
 /// A scheme, as it was given.
 #[derive(Clone, Debug)]
-struct Given {
+struct GivenScheme {
     text: String,
     scheme: Scheme,
 }
 
-fn given(text: &str) -> Result<Given, String> {
-    Ok(Given { text: text.trim().into(), scheme: parse(text)? })
+fn given(text: &str) -> Result<GivenScheme, String> {
+    Ok(GivenScheme { text: text.trim().into(), scheme: parse(text)? })
 }
 
 /// A scheme that was probed.
-struct Probed {
+struct ProbedScheme {
     text: String,
     probe: fanin::probe::Probe,
     device: String,
@@ -123,10 +123,10 @@ struct Probed {
 impl Probe {
     pub fn run(self) -> Result<(), Failure> {
         let given = match &self.subject {
-            Subject::Scheme(given) => given,
-            Subject::Model(path) => return self.model(path),
+            ProbeSubject::Scheme(given) => given,
+            ProbeSubject::Model(path) => return self.model(path),
         };
-        if self.choice.is_given() || self.source.is_given() {
+        if self.rule_options.is_given() || self.model_options.is_given() {
             let message = format!(
                 "{}: a scheme is probed alone, allowed with rules or a configuration's keys: a model",
                 given.text
@@ -154,16 +154,16 @@ impl Probe {
                     Some(found.insert(probe.advice(run)?).clone())
                 }
             };
-            probed.push(Probed { text, probe, device: engine.name().into(), report, advice });
+            probed.push(ProbedScheme { text, probe, device: engine.name().into(), report, advice });
         }
         if let Some(path) = &self.svg {
-            let written = checkpoint::write_text(path, figure::of(&probed).as_bytes());
+            let written = checkpoint::write_text(path, figure::svg(&probed).as_bytes());
             written.map_err(|e| Failure::other(e.message))?;
         }
         if self.json {
             match &probed[..] {
                 [one] => say::json(&one.json()),
-                all => say::json(&all.iter().map(Probed::json).collect::<Vec<_>>()),
+                all => say::json(&all.iter().map(ProbedScheme::json).collect::<Vec<_>>()),
             }
             return Ok(());
         }
@@ -192,8 +192,8 @@ impl Probe {
         }
         let probe = model::ModelProbe {
             path,
-            source: &self.source,
-            choice: &self.choice,
+            model_options: &self.model_options,
+            rule_options: &self.rule_options,
             activation: self.activation.unwrap_or(Activation::Linear),
             seed: self.seed,
             device: &self.device,
@@ -203,7 +203,7 @@ impl Probe {
     }
 
     /// All that can be wrong with a probe is said before a device is opened.
-    fn probe(&self, given: &Given) -> Result<(String, fanin::probe::Probe), Failure> {
+    fn probe(&self, given: &GivenScheme) -> Result<(String, fanin::probe::Probe), Failure> {
         let activation = self.activation.unwrap_or(Activation::Tanh);
         let made = || {
             let probe = fanin::probe::Probe::new(given.scheme, activation);
@@ -231,20 +231,20 @@ fn say_how_long(probe: &fanin::probe::Probe, seconds_of_one: f64) {
     }
 }
 
-impl Probed {
+impl ProbedScheme {
     fn say(&self) {
-        let Probed { text, probe, device, report, advice } = self;
+        let ProbedScheme { text, probe, device, report, advice } = self;
         let (depth, width, batch) = (probe.depth(), probe.width(), probe.batch());
         let activation = probe.activation();
         say!("{text}, {activation}: {depth} layers of {width}, a batch of {batch}, seed {}, {device}", probe.seed());
         table::say(report, console::Term::stdout().size().1.into());
-        words::of(probe, report, advice.as_ref()).iter().for_each(|line| say!("{line}"));
+        words::verdict(probe, report, advice.as_ref()).iter().for_each(|line| say!("{line}"));
     }
 
-    fn json(&self) -> Json {
-        let Probed { text, probe, device, report, advice } = self;
+    fn json(&self) -> ProbeJson {
+        let ProbedScheme { text, probe, device, report, advice } = self;
         let expected = |at: usize| report.theory.as_ref().map(|theory| theory.layers[at]);
-        let layers = report.layers.iter().enumerate().map(|(at, layer)| JsonLayer {
+        let layers = report.layers.iter().enumerate().map(|(at, layer)| LayerJson {
             layer: at + 1,
             pre_mean: layer.pre_mean,
             pre_std: layer.pre_std,
@@ -257,7 +257,7 @@ impl Probed {
             expected_pre_std: expected(at).map(|expected| expected.pre_std),
             expected_gradient_std: expected(at).map(|expected| expected.gradient_std),
         });
-        Json {
+        ProbeJson {
             scheme: text.clone(),
             activation: probe.activation().to_string(),
             depth: probe.depth(),
@@ -267,7 +267,7 @@ impl Probed {
             device: device.clone(),
             layers: layers.collect(),
             phase: report.theory.as_ref().map(|theory| theory.phase.to_string()),
-            verdict: JsonVerdict {
+            verdict: VerdictJson {
                 saturates: report.verdict.saturates.is_some(),
                 vanishes: report.verdict.vanishes.is_some(),
                 gradients: report.verdict.gradients.to_string(),
@@ -283,7 +283,7 @@ impl Probed {
 /// The object that --json prints. Numbers beyond f32, and those of which theory does not speak, are null; a seed is text, as in all
 /// JSON of fanin's.
 #[derive(Serialize)]
-struct Json {
+struct ProbeJson {
     scheme: String,
     activation: String,
     depth: u64,
@@ -291,13 +291,13 @@ struct Json {
     batch: u64,
     seed: String,
     device: String,
-    layers: Vec<JsonLayer>,
+    layers: Vec<LayerJson>,
     phase: Option<String>,
-    verdict: JsonVerdict,
+    verdict: VerdictJson,
 }
 
 #[derive(Serialize)]
-struct JsonLayer {
+struct LayerJson {
     layer: usize,
     pre_mean: f64,
     pre_std: f64,
@@ -312,7 +312,7 @@ struct JsonLayer {
 }
 
 #[derive(Serialize)]
-struct JsonVerdict {
+struct VerdictJson {
     saturates: bool,
     vanishes: bool,
     gradients: String,

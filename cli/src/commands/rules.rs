@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use fanin::Dtype;
 use fanin::rules::{Planned, Tensor};
 
-use crate::commands::choice::Choice;
-use crate::commands::source::{Model, Source};
+use crate::commands::model_options::{LoadedModel, ModelOptions};
+use crate::commands::rule_options::RuleOptions;
 use crate::draw::fp8;
 use crate::failure::Failure;
 use crate::files::header::holds;
@@ -15,14 +15,14 @@ use crate::say;
 
 /// Prints what each tensor of a model would draw, by which rule, without drawing.
 #[derive(clap::Args)]
-pub struct RulesOf {
+pub struct ShowRules {
     /// The model, as for init; without one, the presets' texts are printed.
     #[arg(required_unless_present = "print")]
     model: Option<PathBuf>,
     #[command(flatten)]
-    source: Source,
+    model_options: ModelOptions,
     #[command(flatten)]
-    choice: Choice,
+    rule_options: RuleOptions,
     /// Print the text of a preset, to begin rules of one's own with.
     #[arg(long, value_name = "PRESET", conflicts_with = "model")]
     print: Option<String>,
@@ -31,7 +31,7 @@ pub struct RulesOf {
     json: bool,
 }
 
-impl RulesOf {
+impl ShowRules {
     pub fn run(self) -> Result<(), Failure> {
         if let Some(name) = &self.print {
             let rules = fanin::rules::Rules::preset(name).map_err(Failure::input)?;
@@ -39,10 +39,10 @@ impl RulesOf {
             return Ok(());
         }
         let path = self.model.unwrap_or_default();
-        let Model { tensors, own_rules, .. } = self.source.read(&path)?;
+        let LoadedModel { tensors, own_rules, .. } = self.model_options.read(&path)?;
         let (integers, tensors): (Vec<_>, Vec<_>) = tensors.into_iter().partition(Tensor::is_integer);
         let has_own = own_rules.is_some();
-        let rules = self.choice.rules(&tensors, own_rules)?;
+        let rules = self.rule_options.rules(&tensors, own_rules)?;
         let plan = rules.plan(&tensors, &path)?;
         let planned = plan.tensors();
         // A planned tensor may be impossible to draw, such as one whose zero row is not there.
@@ -116,7 +116,9 @@ impl RulesOf {
             let names: Vec<_> = integers.iter().map(|tensor| tensor.name.as_str()).collect();
             say!("not drawn, as they hold integers: {}", names.join(", "));
         }
-        for note in self.choice.unmet(plan.unmet()).into_iter().chain(self.choice.doubtful(planned, has_own)) {
+        for note in
+            self.rule_options.unmet(plan.unmet()).into_iter().chain(self.rule_options.doubtful(planned, has_own))
+        {
             say!("{note}");
         }
         drawable(wrong, &path)

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use fanin::Distribution;
 use fanin::rules::Tensor;
 
-use crate::commands::choice::Choice;
 use crate::commands::digits::{bars, five_digits};
+use crate::commands::rule_options::RuleOptions;
 use crate::failure::Failure;
 use crate::files::header::holds;
 use crate::files::summary::{BINS, Summary, size_of};
@@ -23,7 +23,7 @@ pub struct Stats {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
     checkpoint: PathBuf,
     #[command(flatten)]
-    choice: Choice,
+    rule_options: RuleOptions,
     /// Print a JSON list instead of a table.
     #[arg(long)]
     json: bool,
@@ -33,9 +33,9 @@ impl Stats {
     pub fn run(self) -> Result<(), Failure> {
         let shards = model::shards(&self.checkpoint, true)?;
         let mut expected = Expected::by_words(&shards)?;
-        if self.choice.is_given() {
+        if self.rule_options.is_given() {
             let tensors = expected.tensors_to_plan(&shards);
-            let rules = self.choice.rules(&tensors, None)?;
+            let rules = self.rule_options.rules(&tensors, None)?;
             expected = expected.by_plan(rules.plan(&tensors, &self.checkpoint)?);
         }
         let mut rows = say::JsonList::default();
@@ -69,8 +69,8 @@ impl Stats {
                     }
                     continue;
                 }
-                let summary = Summary::of_file(&file, bytes.clone(), holds(tensor)).map_err(failed)?;
-                let summary = summary.times(scale.unwrap_or(1.0));
+                let summary = Summary::read(&file, bytes.clone(), holds(tensor)).map_err(failed)?;
+                let summary = summary.scaled(scale.unwrap_or(1.0));
                 if self.json {
                     rows.push(&to_json(&summary, tensor, scale, distribution));
                 } else {

@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::commands::choice::Choice;
+use crate::commands::rule_options::RuleOptions;
 use crate::draw::engine::Engine;
-use crate::draw::seed::Kind;
+use crate::draw::seed::StreamKind;
 use crate::failure::Failure;
 use crate::files::base::Base;
 use crate::files::model;
 use crate::ops::verify::report::Report;
-use crate::ops::verify::{Checked, Given, Verification};
+use crate::ops::verify::{CheckedFile, GivenRules, Verification};
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///
@@ -32,7 +32,7 @@ pub struct Verify {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.
     checkpoint: PathBuf,
     #[command(flatten)]
-    choice: Choice,
+    rule_options: RuleOptions,
     /// The checkpoint that the file's copied tensors were copied from.
     #[arg(long, value_name = "CHECKPOINT")]
     base: Option<PathBuf>,
@@ -44,7 +44,7 @@ pub struct Verify {
     seed: Option<String>,
     /// The framework whose random values they are, as for init, where a seed is given [default: what the file says, else native]
     #[arg(long, value_enum, ignore_case = true, requires = "seed")]
-    stream: Option<Kind>,
+    stream: Option<StreamKind>,
     /// Compare only about so many values of each tensor, in runs that are spread over it.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     sample: Option<u64>,
@@ -70,11 +70,12 @@ impl Verify {
 
     fn report(&self) -> Result<Report, Failure> {
         let shards = model::shards(&self.checkpoint, true)?;
-        let files = shards.into_iter().map(Checked::read).collect::<Result<Vec<_>, _>>()?;
-        let rules = |tensors: &[_]| self.choice.rules(tensors, None);
-        let given = self.choice.is_given().then(|| Given::plan(&files, &self.checkpoint, rules)).transpose()?;
+        let files = shards.into_iter().map(CheckedFile::read).collect::<Result<Vec<_>, _>>()?;
+        let rules = |tensors: &[_]| self.rule_options.rules(tensors, None);
+        let given =
+            self.rule_options.is_given().then(|| GivenRules::plan(&files, &self.checkpoint, rules)).transpose()?;
         let base = self.base.as_deref().map(Base::open).transpose()?;
-        let copied: Vec<_> = files.iter().flat_map(Checked::copied_names).collect();
+        let copied: Vec<_> = files.iter().flat_map(CheckedFile::copied_names).collect();
         let base = match base {
             Some(base) if copied.is_empty() => {
                 let (at, base) = (self.checkpoint.display(), base.path.display());

@@ -146,7 +146,7 @@ impl Gpu {
         let buffers = match self.buffers.get() {
             Some(made) => made,
             None => {
-                let made = self.buffers_of(chunk)?;
+                let made = self.new_buffers(chunk)?;
                 self.buffers.get_or_init(|| made)
             }
         };
@@ -168,7 +168,7 @@ impl Gpu {
         pending.map_or(Ok(()), |last| self.hand_over(&last, take))
     }
 
-    fn buffers_of(&self, chunk: u64) -> Result<Buffers, Failure> {
+    fn new_buffers(&self, chunk: u64) -> Result<Buffers, Failure> {
         let size = chunk.min(self.device.limits().max_buffer_size) / 4 * 4;
         let buffer = |usage| {
             self.device.create_buffer(&wgpu::BufferDescriptor {

@@ -26,8 +26,8 @@ const LAUNCHERS: [(&str, &str); 4] = [
 
 impl Rank {
     /// The rank that the user says, or else the launcher, or else the only one.
-    pub fn of(rank: Option<u64>, world_size: Option<u64>) -> Result<Rank, Failure> {
-        let of = |rank, world_size, from: &str| {
+    pub fn chosen(rank: Option<u64>, world_size: Option<u64>) -> Result<Rank, Failure> {
+        let checked = |rank, world_size, from: &str| {
             if world_size > MAX_WORLD_SIZE {
                 Err(Failure::input(format!(
                     "{from}: the world size is {world_size}, allowed: at most {MAX_WORLD_SIZE}"
@@ -39,7 +39,7 @@ impl Rank {
             }
         };
         match (rank, world_size) {
-            (Some(rank), Some(world_size)) => return of(rank, world_size, "--rank and --world-size"),
+            (Some(rank), Some(world_size)) => return checked(rank, world_size, "--rank and --world-size"),
             (None, None) => {}
             _ => return Err(Failure::input("one of --rank and --world-size is given, allowed: both or none")),
         }
@@ -53,7 +53,7 @@ impl Rank {
                         ))
                     })
                 };
-                return of(number(&of_rank)?, number(&of_size)?, &from);
+                return checked(number(&of_rank)?, number(&of_size)?, &from);
             }
         }
         Ok(Rank { rank: 0, world_size: 1 })
@@ -66,7 +66,7 @@ impl Rank {
 
 /// The way in which a model is shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Split {
+pub enum Sharing {
     /// Each tensor to one rank.
     Tensors,
     /// A slice of each tensor along this dimension for each rank.
@@ -75,14 +75,14 @@ pub enum Split {
     Rules,
 }
 
-impl std::str::FromStr for Split {
+impl std::str::FromStr for Sharing {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Split, String> {
+    fn from_str(text: &str) -> Result<Sharing, String> {
         match (text, text.parse()) {
-            ("tensor", _) => Ok(Split::Tensors),
-            ("rules", _) => Ok(Split::Rules),
-            (_, Ok(dim)) => Ok(Split::Along(dim)),
+            ("tensor", _) => Ok(Sharing::Tensors),
+            ("rules", _) => Ok(Sharing::Rules),
+            (_, Ok(dim)) => Ok(Sharing::Along(dim)),
             _ => Err("allowed: tensor, the number of a dimension, from 0 on, or rules".into()),
         }
     }
@@ -154,11 +154,11 @@ mod tests {
     #[test]
     fn meshes_are_read_and_count_along_the_last_axis_first() {
         let mesh: Mesh = "tp=2, ep=3".parse().unwrap();
-        let of = |rank| mesh.places(Rank { rank, world_size: 6 });
+        let places = |rank| mesh.places(Rank { rank, world_size: 6 });
         let place = |rank, world_size| Rank { rank, world_size };
         // torch.distributed's init_device_mesh("cpu", (2, 3)): [[0, 1, 2], [3, 4, 5]].
-        assert_eq!(of(4), [("tp", place(1, 2)), ("ep", place(1, 3))]);
-        assert_eq!(of(2), [("tp", place(0, 2)), ("ep", place(2, 3))]);
+        assert_eq!(places(4), [("tp", place(1, 2)), ("ep", place(1, 3))]);
+        assert_eq!(places(2), [("tp", place(0, 2)), ("ep", place(2, 3))]);
         assert!(mesh.check(Rank { rank: 0, world_size: 6 }).is_ok());
         let error = mesh.check(Rank { rank: 0, world_size: 5 }).unwrap_err().message;
         assert_eq!(error, "--mesh has 6 ranks, allowed: 5, the world size");
@@ -169,7 +169,7 @@ mod tests {
         assert!(huge.check(Rank { rank: 0, world_size: 1 }).is_err());
     }
 
-    /// Of `tests/golden/torch_chunk.py`, with nothing for the ranks that `chunk` leaves out.
+    /// The golden cases are those of `tests/golden/torch_chunk.py`, with nothing for the ranks that `chunk` leaves out.
     #[test]
     fn parts_are_those_of_torch_chunk() {
         let sizes = |size, world_size| -> Vec<u64> {

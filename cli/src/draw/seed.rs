@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 /// The framework whose random words and values are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kind {
+pub enum StreamKind {
     /// fanin's own: each tensor by its name.
     Native,
     /// tf.random.stateless_* with alg="philox": --seed=S0,S1.
@@ -26,7 +26,7 @@ pub enum Kind {
     TorchCuda,
 }
 
-impl Kind {
+impl StreamKind {
     /// The name as it is written.
     pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
@@ -34,19 +34,19 @@ impl Kind {
 }
 
 /// The seed of these numbers.
-pub fn parse(kind: Kind, numbers: &str) -> Result<Seed, Failure> {
+pub fn parse(kind: StreamKind, numbers: &str) -> Result<Seed, Failure> {
     Ok(format!("{}:{numbers}", kind.name()).parse()?)
 }
 
 /// The kind of a seed.
-pub fn kind(seed: Seed) -> Kind {
-    let named = |kind: &&Kind| kind.name() == seed.kind();
-    let found = Kind::value_variants().iter().find(named).copied();
+pub fn stream_kind(seed: Seed) -> StreamKind {
+    let named = |kind: &&StreamKind| kind.name() == seed.kind();
+    let found = StreamKind::value_variants().iter().find(named).copied();
     found.unwrap_or_else(|| unreachable!("each kind of seed is a stream of the options"))
 }
 
 /// A check that the seed is one of models.
-pub fn of_model(seed: Seed) -> Result<(), Failure> {
+pub fn check_for_model(seed: Seed) -> Result<(), Failure> {
     match seed {
         Seed::TorchKey(_) | Seed::TorchCuda { .. } => Err(Failure::input(format!(
             "the stream is {}, of a model, allowed: fanin fill of one tensor; or --generator torch with a plan that says in which order \

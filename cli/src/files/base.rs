@@ -7,15 +7,15 @@ use std::sync::Arc;
 use fanin::rules::{FileDtype, Recipe, Tensor};
 
 use crate::failure::Failure;
+use crate::files::file_range::FileRange;
 use crate::files::header::holds;
 use crate::files::model;
-use crate::files::provenance::{Copied, Provenance};
-use crate::files::run::Run;
+use crate::files::provenance::{CopiedPart, Provenance};
 
 /// A checkpoint, by its headers.
 pub struct Base {
     pub path: PathBuf,
-    tensors: BTreeMap<String, (Tensor, Run)>,
+    tensors: BTreeMap<String, (Tensor, FileRange)>,
     /// Of tensors that are parts of larger ones, as a file says, the shapes of those.
     wholes: BTreeMap<String, Vec<u64>>,
 }
@@ -30,12 +30,12 @@ const WRAPPED: &[&str] = &["_fsdp_wrapped_module.", "_checkpoint_wrapped_module.
 
 /// A tensor of a model as a base has it: all of it, or its first rows.
 #[derive(Debug)]
-pub struct InBase {
+pub struct BaseTensor {
     pub dtype: FileDtype,
     pub shape: Vec<u64>,
     /// The number of its rows that there are, if not all.
     pub rows: Option<u64>,
-    pub run: Run,
+    pub run: FileRange,
 }
 
 impl Base {
@@ -52,7 +52,7 @@ impl Base {
                 {
                     wholes.insert(tensor.name.clone(), recipe.shape);
                 }
-                tensors.insert(tensor.name.clone(), (tensor, Run { path: file.clone(), bytes }));
+                tensors.insert(tensor.name.clone(), (tensor, FileRange { path: file.clone(), bytes }));
             }
         }
         Ok(Base { path: path.to_path_buf(), tensors, wholes })
@@ -152,13 +152,14 @@ impl Base {
     }
 
     /// The tensor of this name and shape as it has it, if it does.
-    pub fn tensor(&self, name: &str, shape: &[u64]) -> Result<Option<InBase>, String> {
+    pub fn tensor(&self, name: &str, shape: &[u64]) -> Result<Option<BaseTensor>, String> {
         let Some((tensor, run)) = self.tensors.get(name) else { return Ok(None) };
         if let Some(whole) = self.wholes.get(name) {
             let path = self.path.display();
             return Err(format!("it is a part of one of {whole:?} in {path}, allowed: whole tensors"));
         }
-        let has = |rows| Ok(Some(InBase { dtype: holds(tensor), shape: tensor.shape.clone(), rows, run: run.clone() }));
+        let has =
+            |rows| Ok(Some(BaseTensor { dtype: holds(tensor), shape: tensor.shape.clone(), rows, run: run.clone() }));
         match (tensor.shape.as_slice(), shape) {
             (there, here) if there == here => has(None),
             ([rows, there @ ..], [all, here @ ..]) if there == here && rows < all => has(Some(*rows)),
@@ -190,7 +191,7 @@ fn is_of_wrappers(mut prefix: &str) -> bool {
     prefix.is_empty()
 }
 
-impl InBase {
+impl BaseTensor {
     pub fn is_whole(&self) -> bool {
         self.rows.is_none()
     }
@@ -215,8 +216,8 @@ impl InBase {
     }
 
     /// The place of its bytes, and the words on it in the file that it is copied to.
-    pub fn read(self) -> Result<(Run, Copied), Failure> {
+    pub fn read(self) -> Result<(FileRange, CopiedPart), Failure> {
         let sha256 = self.run.sha256()?;
-        Ok((self.run, Copied { rows: self.rows, sha256 }))
+        Ok((self.run, CopiedPart { rows: self.rows, sha256 }))
     }
 }

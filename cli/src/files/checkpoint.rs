@@ -16,13 +16,13 @@ use crate::draw::fp8;
 use crate::failure::Failure;
 use crate::files::content::{Content, Piece};
 use crate::files::header::{self, MAX_HEADER};
-use crate::files::partial::{Partial, partial_path, replaceable};
+use crate::files::partial::{Partial, check_replaceable, partial_path};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
 use crate::progress;
 
 /// The manner of writing.
-pub struct Manner {
+pub struct WriteOptions {
     /// True to go on with the file that an interrupted run left.
     pub resume: bool,
     /// The most bytes of tensors of a file, if there are several, with an index.
@@ -53,7 +53,7 @@ pub fn write(
     provenance: &Provenance,
     mut tensors: Vec<Content>,
     engine: &Engine,
-    manner: &Manner,
+    options: &WriteOptions,
 ) -> Result<Written, Failure> {
     tensors.sort_by(|a, b| a.order().cmp(&b.order()));
     let total = tensors.iter().try_fold(0u64, |sum, t| sum.checked_add(t.bytes())).unwrap_or(u64::MAX);
@@ -61,7 +61,7 @@ pub fn write(
     let parameters = tensors.iter().filter(|t| is_parameter(t)).map(Content::elements).fold(0, u64::saturating_add);
     let bar = progress::bar(total);
     let shown = path.display();
-    let shards = match manner.shard {
+    let shards = match options.shard {
         Some(most) => shards(tensors, most),
         None => vec![tensors],
     };
@@ -75,25 +75,25 @@ pub fn write(
     let headers = shards.iter().map(|tensors| header(provenance, tensors)).collect::<Result<Vec<_>, _>>()?;
     if fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir()) {
         // A device or a pipe is written to; it must not be replaced by a file.
-        if files > 1 || manner.resume {
+        if files > 1 || options.resume {
             return Err(Failure::input(format!("{shown} is no file, which shards and --resume need")));
         }
         let cannot_open = |e: std::io::Error| Failure::input(format!("{shown} cannot be written: {e}"));
         let mut file = OpenOptions::new().write(true).open(path).map_err(cannot_open)?;
         file.write_all(&headers[0]).map_err(|e| Failure::other(format!("{shown}: {e}")))?;
-        append(&file, path, &shards[0], 0, engine, manner, &bar)?;
+        append(&file, path, &shards[0], 0, engine, options, &bar)?;
     } else if files == 1 {
         // A link is followed, so that its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-        spared(&path, manner)?;
-        write_file(&path, &headers[0], &shards[0], engine, manner, &bar)?;
+        check_not_read(&path, options)?;
+        write_file(&path, &headers[0], &shards[0], engine, options, &bar)?;
     } else {
         let index_path = with_suffix(path, ".index.json");
-        let names: Vec<_> = (1..=files).map(|i| inserted(path, &format!("-{i:05}-of-{files:05}"))).collect();
+        let names: Vec<_> = (1..=files).map(|i| with_inserted(path, &format!("-{i:05}-of-{files:05}"))).collect();
         let mut weight_map = BTreeMap::new();
         for (tensors, name) in shards.iter().zip(&names) {
-            replaceable(name)?;
-            spared(name, manner)?;
+            check_replaceable(name)?;
+            check_not_read(name, options)?;
             let name = name.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
                 Failure::input(format!("{shown} is no UTF-8, allowed where an index has to name the files: UTF-8"))
             })?;
@@ -106,8 +106,8 @@ pub fn write(
             let message = format!("the index has {} bytes, allowed: {MAX_HEADER}", index.len());
             return Err(Failure::input(format!("{message}; shorter names have a shorter one")));
         }
-        replaceable(&index_path)?;
-        spared(&index_path, manner)?;
+        check_replaceable(&index_path)?;
+        check_not_read(&index_path, options)?;
         // An index never names shards of two runs.
         match fs::remove_file(&index_path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -116,7 +116,7 @@ pub fn write(
             _ => {}
         }
         for ((tensors, header), name) in shards.iter().zip(&headers).zip(&names) {
-            write_file(name, header, tensors, engine, manner, &bar)?;
+            write_file(name, header, tensors, engine, options, &bar)?;
         }
         write_text(&index_path, &index)?;
     }
@@ -160,7 +160,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// `model.safetensors` -> `model-00001-of-00003.safetensors` and the like: something ahead of the extension.
-pub fn inserted(path: &Path, text: &str) -> PathBuf {
+pub fn with_inserted(path: &Path, text: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_os_string();
     name.push(text);
     if let Some(extension) = path.extension() {
@@ -209,13 +209,13 @@ fn write_file(
     header: &[u8],
     tensors: &[Content],
     engine: &Engine,
-    manner: &Manner,
+    options: &WriteOptions,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
     let total = header.len() as u64 + tensors.iter().map(Content::bytes).sum::<u64>();
     let is_done =
         |file: File| file.metadata().is_ok_and(|metadata| metadata.len() == total) && begins_with(&file, header);
-    if manner.resume && regular::open(path).is_ok_and(is_done) {
+    if options.resume && regular::open(path).is_ok_and(is_done) {
         bar.inc(total - header.len() as u64);
         return Ok(());
     }
@@ -223,7 +223,7 @@ fn write_file(
     let shown = partial.partial_path().to_path_buf();
     let length = partial.file().metadata().map_err(|e| partial.failed("fstat", e))?.len();
     let mut done = 0;
-    if manner.resume && length >= header.len() as u64 {
+    if options.resume && length >= header.len() as u64 {
         if !begins_with(partial.file(), header) {
             return Err(Failure::input(format!(
                 "{} was begun with another seed, rules, model, base or version, allowed: the same; without --resume it is begun \
@@ -243,7 +243,7 @@ fn write_file(
     let file = partial.file();
     bar.inc(done);
     bar.reset_eta();
-    append(file, &shown, tensors, done, engine, manner, bar).map_err(|e| match file.metadata() {
+    append(file, &shown, tensors, done, engine, options, bar).map_err(|e| match file.metadata() {
         Ok(metadata) if metadata.len() == 0 => e,
         _ => Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e },
     })?;
@@ -251,9 +251,9 @@ fn write_file(
 }
 
 /// Refuses the name of a file that is read meanwhile, or of what it is while it is written.
-fn spared(path: &Path, manner: &Manner) -> Result<(), Failure> {
+fn check_not_read(path: &Path, options: &WriteOptions) -> Result<(), Failure> {
     for name in [path, &partial_path(path)] {
-        if let Some(read) = manner.read.iter().find(|read| regular::is_same(name, read)) {
+        if let Some(read) = options.read.iter().find(|read| regular::is_same(name, read)) {
             return Err(Failure::input(format!(
                 "{} would be replaced, and is {}, which is copied from, allowed: another name for the output",
                 name.display(),
@@ -276,7 +276,7 @@ fn append(
     tensors: &[Content],
     done: u64,
     engine: &Engine,
-    manner: &Manner,
+    options: &WriteOptions,
     bar: &ProgressBar,
 ) -> Result<(), Failure> {
     let mut skipped = done;
@@ -322,10 +322,10 @@ fn append(
                 };
                 let fills = std::iter::once((*first, name)).chain(std::iter::from_fn(next));
                 let show = |(fill, name): &(Fill, &str)| {
-                    progress::show(bar, &progress::draws(engine.name(), fill, name, manner.chunk));
+                    progress::show(bar, &progress::draws(engine.name(), fill, name, options.chunk));
                 };
                 let fills = fills.inspect(show).map(|(fill, _)| fill);
-                engine.draw(fills, manner.chunk, fp8::as_in_file(scale, &mut write))?;
+                engine.draw(fills, options.chunk, fp8::as_in_file(scale, &mut write))?;
             }
         }
     }
@@ -338,8 +338,8 @@ mod tests {
     use fanin::rules::{FileDtype, Tensor};
 
     use super::*;
+    use crate::files::file_range::FileRange;
     use crate::files::provenance::Copied;
-    use crate::files::run::Run;
 
     /// The header speaks of bytes that are no longer there.
     #[test]
@@ -347,13 +347,13 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let (base, out) = (folder.path().join("base"), folder.path().join("out"));
         fs::write(&base, "12345678").unwrap();
-        let run = Run { path: base.as_path().into(), bytes: 0..8 };
-        let copied = Copied { rows: None, sha256: run.sha256().unwrap() };
-        let manner = Manner { resume: false, shard: None, chunk: 1 << 20, read: vec![base.clone()] };
+        let run = FileRange { path: base.as_path().into(), bytes: 0..8 };
+        let copied = CopiedPart { rows: None, sha256: run.sha256().unwrap() };
+        let options = WriteOptions { resume: false, shard: None, chunk: 1 << 20, read: vec![base.clone()] };
         let made = || {
             let tensor = Tensor::new("w", [8]).with_dtype(FileDtype::U8);
             let content = Content { copied: Some((run.clone(), copied.clone())), ..Content::zeros(tensor) };
-            write(&out, &Provenance::new(Seed::Native(0)), vec![content], &Engine::Cpu, &manner)
+            write(&out, &Provenance::new(Seed::Native(0)), vec![content], &Engine::Cpu, &options)
         };
         fs::write(&base, "12345679").unwrap();
         let failure = made().err().unwrap();

@@ -15,23 +15,23 @@ use crate::failure::Failure;
 
 /// The findings of a comparison.
 #[derive(Default, Serialize)]
-pub struct Found {
+pub struct Comparison {
     /// The first element that differs.
     pub first: Option<u64>,
     pub different: u64,
     pub compared: u64,
 }
 
-impl Found {
+impl Comparison {
     /// The text of the differences.
     pub fn to_text(&self) -> String {
-        let Found { first, different, compared } = self;
+        let Comparison { first, different, compared } = self;
         format!("{different} of {compared} values differ, the first is element {}", first.unwrap_or_default())
     }
 }
 
 /// The place of a tensor in a file.
-pub struct Stored<'a> {
+pub struct StoredTensor<'a> {
     pub file: &'a File,
     pub path: &'a Path,
     pub start: u64,
@@ -41,16 +41,16 @@ pub struct Stored<'a> {
 
 /// Compares runs of elements with what is drawn, and adds what is stored to a hash.
 pub fn compare(
-    stored: &Stored,
+    stored: &StoredTensor,
     fill: &Fill,
     runs: &[Range<u64>],
     engine: &Engine,
     hash: &mut Option<Sha256>,
-) -> Result<Found, Failure> {
+) -> Result<Comparison, Failure> {
     let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", stored.path.display()));
     let size = if stored.scale.is_some() { 1 } else { fill.dtype().bytes(1) };
     let mut file = stored.file;
-    let mut found = Found::default();
+    let mut found = Comparison::default();
     let mut bytes = Vec::new();
     for run in runs.iter().filter(|run| !run.is_empty()) {
         file.seek(SeekFrom::Start(stored.start + run.start * size)).map_err(failed)?;

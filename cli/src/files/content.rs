@@ -5,9 +5,9 @@ use std::cmp::Reverse;
 use fanin::Fill;
 use fanin::rules::{FileDtype, Recipe, Split, Tensor};
 
+use crate::files::file_range::FileRange;
 use crate::files::header::holds;
 use crate::files::provenance::Copied;
-use crate::files::run::Run;
 
 /// A tensor to write: copied elements come first; those that are neither copied nor drawn are zero.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub struct Content {
     pub tensor: Tensor,
     /// The way in which ranks share it, if its rule says so.
     pub split: Option<Split>,
-    pub copied: Option<(Run, Copied)>,
+    pub copied: Option<(FileRange, CopiedPart)>,
     /// The recipe and the fill of the whole, although its begin may be copied.
     pub drawn: Option<(Recipe, Fill)>,
 }
@@ -24,7 +24,7 @@ pub struct Content {
 /// The pieces that are written one after the other.
 pub enum Piece<'a> {
     /// A copy but for so many bytes at the begin.
-    Copied(&'a Run, &'a Copied, u64),
+    Copied(&'a FileRange, &'a CopiedPart, u64),
     /// With the scale of E4M3 numbers, if it has such.
     Drawn(Box<Fill>, Option<f32>),
     Zeros(u64),

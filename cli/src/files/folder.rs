@@ -10,22 +10,22 @@ use crate::failure::Failure;
 use crate::files::checkpoint;
 
 /// A folder for a model, which goes again if nothing comes into it.
-pub struct Folder {
+pub struct ModelFolder {
     path: PathBuf,
     is_new: bool,
 }
 
-impl Folder {
+impl ModelFolder {
     /// The folder that an output is: one that is there, or whose name ends in `/`.
     pub fn named(output: &Path) -> Option<&Path> {
         (output.is_dir() || output.as_os_str().as_encoded_bytes().ends_with(b"/")).then_some(output)
     }
 
-    pub fn open(path: &Path) -> Result<Folder, Failure> {
+    pub fn open(path: &Path) -> Result<ModelFolder, Failure> {
         let is_new = !path.is_dir();
         let made = fs::create_dir_all(path);
         made.map_err(|e| Failure::input(format!("{} cannot be made: {e}", path.display())))?;
-        Ok(Folder { path: path.into(), is_new })
+        Ok(ModelFolder { path: path.into(), is_new })
     }
 
     /// Keeps the folder, and writes the configuration, if there is one, with the dtype that all tensors have, if they have one.
@@ -48,7 +48,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for ModelFolder {
     fn drop(&mut self) {
         if self.is_new {
             // Not if there is anything in it, such as a partial file.

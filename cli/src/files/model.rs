@@ -10,7 +10,7 @@ use fanin::rules::{Config, Rules, Tensor};
 
 use crate::failure::Failure;
 use crate::files::header::{self, Header, MAX_HEADER};
-use crate::files::plan::{self, Plan};
+use crate::files::plan::{self, RecordedPlan};
 use crate::files::{index, regular, texts};
 
 /// The headers of all files that an index names have no more bytes together.
@@ -23,19 +23,19 @@ pub struct Shard {
 }
 
 /// The description of a model.
-pub enum Described {
+pub enum ModelFile {
     Tensors(Vec<Tensor>),
     Config(Config),
-    Plan(Box<Plan>),
+    Plan(Box<RecordedPlan>),
 }
 
 /// Reads a model's tensors in the order of the file, of `.safetensors` files the header alone; or its configuration, which a folder
 /// holds as config.json; or a plan.
-pub fn described(path: &Path) -> Result<Described, Failure> {
+pub fn read(path: &Path) -> Result<ModelFile, Failure> {
     if is_checkpoint(path) {
         let shards = shards(path, false)?;
         let tensors = shards.into_iter().flat_map(|shard| shard.header.tensors).map(|(tensor, _)| tensor).collect();
-        return Ok(Described::Tensors(tensors));
+        return Ok(ModelFile::Tensors(tensors));
     }
     let within = path.join("config.json");
     let path = if path.is_dir() { &within } else { path };
@@ -43,11 +43,11 @@ pub fn described(path: &Path) -> Result<Described, Failure> {
     // Whoever gives a list may give it through a pipe.
     let json = bounded(File::open(path), "list").map_err(|e| failed(&e))?;
     match Config::from_json(&json) {
-        Ok(config) if config.is_model() => Ok(Described::Config(config)),
-        _ if plan::is_plan(&json) => plan::read(&json, path).map(Box::new).map(Described::Plan).map_err(|e| failed(&e)),
-        Ok(_) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&e)),
+        Ok(config) if config.is_model() => Ok(ModelFile::Config(config)),
+        _ if plan::is_plan(&json) => plan::read(&json, path).map(Box::new).map(ModelFile::Plan).map_err(|e| failed(&e)),
+        Ok(_) => header::list(&json).map(ModelFile::Tensors).map_err(|e| failed(&e)),
         // A text too long for a config may be a list; one that is no JSON is neither.
-        Err(error) => header::list(&json).map(Described::Tensors).map_err(|e| failed(&format!("{error:#}; and {e}"))),
+        Err(error) => header::list(&json).map(ModelFile::Tensors).map_err(|e| failed(&format!("{error:#}; and {e}"))),
     }
 }
 

@@ -32,7 +32,7 @@ impl Partial {
 
     /// Calls `opened` between opening and locking.
     fn open_and(path: &Path, opened: impl Fn(&Path)) -> Result<Partial, Failure> {
-        replaceable(path)?;
+        check_replaceable(path)?;
         let partial = partial_path(path);
         let failed = |e: &dyn Display| {
             Failure::input(format!("{} cannot be written: {}: {e}", path.display(), partial.display()))
@@ -133,7 +133,7 @@ impl Partial {
 }
 
 /// Refuses the name of a file that may not be written, or not replace what is there.
-pub fn replaceable(path: &Path) -> Result<(), Failure> {
+pub fn check_replaceable(path: &Path) -> Result<(), Failure> {
     if path.file_name().is_none() || path.to_string_lossy().ends_with(std::path::is_separator) {
         return Err(Failure::input(format!("\"{}\" is no file's name, allowed: one", path.display())));
     }

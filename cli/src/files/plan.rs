@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 use fanin::rules::{Rules, Tensor};
 use serde::Deserialize;
 
-use crate::draw::order::{Drawn, Operation, Order};
+use crate::draw::torch_order::{TorchDraw, TorchOperation, TorchOrder};
 use crate::files::unique;
 
 /// The version of the format.
 const VERSION: u32 = 1;
 
 /// A model's tensors, and how they start.
-pub struct Plan {
+pub struct RecordedPlan {
     pub tensors: Vec<Tensor>,
     pub rules: Rules,
     /// A safetensors file, beside it, of those that are not drawn.
     pub values: Option<PathBuf>,
     /// In which order PyTorch draws.
-    pub order: Order,
+    pub order: TorchOrder,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct PlanJson {
     plan: u32,
     contract: u32,
     /// The program that made it, for people.
@@ -35,10 +35,10 @@ struct File {
     #[serde(default, rename = "aliases")]
     _aliases: BTreeMap<String, String>,
     #[serde(deserialize_with = "unique::map")]
-    tensors: BTreeMap<String, Said>,
+    tensors: BTreeMap<String, TensorJson>,
     /// The draws of PyTorch's generator while the model is built, in order; and the code that seeds it within.
     #[serde(default)]
-    draws: Vec<Operation>,
+    draws: Vec<TorchOperation>,
     reseeded: Option<String>,
     /// The version of the library that built the model, for people.
     #[serde(rename = "transformers")]
@@ -48,13 +48,13 @@ struct File {
 /// The words on a tensor: a scheme, or why it cannot be drawn; or nothing, where its values are given.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Said {
+struct TensorJson {
     dtype: String,
     shape: Vec<u64>,
     scheme: Option<String>,
     stream: Option<String>,
     #[serde(default)]
-    slices: Vec<Slice>,
+    slices: Vec<SliceJson>,
     refuse: Option<String>,
     /// The number of the draw.
     draw: Option<usize>,
@@ -63,7 +63,7 @@ struct Said {
 /// A slice that has a scheme of its own.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Slice {
+struct SliceJson {
     dim: usize,
     start: u64,
     end: u64,
@@ -83,8 +83,8 @@ pub fn is_plan(json: &[u8]) -> bool {
 }
 
 /// Reads a plan; `path` says where its values are looked for.
-pub fn read(json: &[u8], path: &Path) -> Result<Plan, String> {
-    let File { plan, contract, values, tensors, draws, reseeded, .. } =
+pub fn read(json: &[u8], path: &Path) -> Result<RecordedPlan, String> {
+    let PlanJson { plan, contract, values, tensors, draws, reseeded, .. } =
         serde_json::from_slice(json).map_err(|e| format!("the plan cannot be read: {e}"))?;
     if (plan, contract) != (VERSION, fanin::VALUE_CONTRACT) {
         let ours = fanin::VALUE_CONTRACT;
@@ -100,15 +100,15 @@ pub fn read(json: &[u8], path: &Path) -> Result<Plan, String> {
             return Err(format!("tensor \"{name}\" has no scheme, and the plan no values, allowed: one of them"));
         }
     }
-    let of_tensor = |(name, said): (&String, &Said)| {
+    let of_tensor = |(name, said): (&String, &TensorJson)| {
         let is_constant = said.scheme.as_deref().is_some_and(|scheme| scheme.starts_with("constant:"));
-        (name.clone(), if is_constant { Drawn::Constant } else { said.draw.map_or(Drawn::Not, Drawn::By) })
+        (name.clone(), if is_constant { TorchDraw::Constant } else { said.draw.map_or(TorchDraw::Not, TorchDraw::By) })
     };
-    let order = Order { draws, reseeded, tensors: tensors.iter().map(of_tensor).collect() };
+    let order = TorchOrder { draws, reseeded, tensors: tensors.iter().map(of_tensor).collect() };
     let rules = text.parse().map_err(|e: fanin::Error| format!("the plan: {e:#}"))?;
     let listed = tensors.into_iter().map(|(name, said)| Tensor::new(name, said.shape).with_dtype_named(&said.dtype));
     let tensors = listed.collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-    Ok(Plan { tensors, rules, values, order })
+    Ok(RecordedPlan { tensors, rules, values, order })
 }
 
 /// A file in the plan's own folder.
@@ -123,7 +123,7 @@ fn beside(path: &Path, name: &str) -> Result<PathBuf, String> {
 }
 
 /// The rule of one tensor.
-fn rule(name: &str, said: &Said) -> Result<String, String> {
+fn rule(name: &str, said: &TensorJson) -> Result<String, String> {
     // A text of JSON is one of TOML, but for this character.
     let quote = |text: &str| serde_json::Value::from(text).to_string().replace('\x7f', "\\u007f");
     let mut rule = format!("[[rule]]\nname = {}\n", quote(&glob::Pattern::escape(name)));
@@ -139,7 +139,7 @@ fn rule(name: &str, said: &Said) -> Result<String, String> {
     if let Some(stream) = &said.stream {
         rule += &format!("stream = {}\n", quote(stream));
     }
-    for Slice { dim, start, end, scheme } in &said.slices {
+    for SliceJson { dim, start, end, scheme } in &said.slices {
         rule += &format!("[[rule.part]]\ndim = {dim}\nrange = \"{start}..{end}\"\nscheme = {}\n", quote(scheme));
     }
     Ok(rule)

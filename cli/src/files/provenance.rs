@@ -27,7 +27,7 @@ pub struct Provenance {
     pub base: Option<String>,
     /// The part of each tensor that was copied.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique::map")]
-    pub copied: BTreeMap<String, Copied>,
+    pub copied: BTreeMap<String, CopiedPart>,
     /// The recipe of each tensor of the file.
     #[serde(default, deserialize_with = "unique::map")]
     pub tensors: BTreeMap<String, RecipeJson>,
@@ -36,14 +36,14 @@ pub struct Provenance {
 /// The part of a tensor that was copied: all of it, or its first rows, those along the first dimension. The rest is drawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Copied {
+pub struct CopiedPart {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     /// The digest of the bytes.
     pub sha256: String,
 }
 
-impl Copied {
+impl CopiedPart {
     /// The number of these bytes, of a tensor of this shape, which has so many.
     pub fn bytes(&self, shape: &[u64], all: u64) -> Result<u64, String> {
         match (self.rows, shape.first()) {

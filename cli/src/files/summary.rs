@@ -41,7 +41,7 @@ pub fn size_of(dtype: FileDtype) -> Option<usize> {
 
 impl Summary {
     /// The summary of elements of this dtype that `pass` hands over, some bytes at a time, without cutting one; it is called twice.
-    pub fn of<E>(dtype: FileDtype, mut pass: impl FnMut(Take) -> Result<(), E>) -> Result<Summary, E> {
+    pub fn collect<E>(dtype: FileDtype, mut pass: impl FnMut(Take) -> Result<(), E>) -> Result<Summary, E> {
         let mut s = Summary { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Summary::default() };
         // The mean first, and then what is left of it: two passes lose no digits.
         let mut sum = 0.0;
@@ -74,9 +74,9 @@ impl Summary {
     }
 
     /// The summary of the elements of this dtype in these bytes of a file.
-    pub fn of_file(mut file: &File, bytes: Range<u64>, dtype: FileDtype) -> io::Result<Summary> {
+    pub fn read(mut file: &File, bytes: Range<u64>, dtype: FileDtype) -> io::Result<Summary> {
         let mut buffer = vec![0; (bytes.end - bytes.start).min(1 << 20) as usize];
-        Summary::of(dtype, |take| {
+        Summary::collect(dtype, |take| {
             file.seek(SeekFrom::Start(bytes.start))?;
             let mut left = bytes.end - bytes.start;
             while left > 0 {
@@ -90,7 +90,7 @@ impl Summary {
     }
 
     /// The summary of the same elements, each times a number.
-    pub fn times(self, number: f64) -> Summary {
+    pub fn scaled(self, number: f64) -> Summary {
         let (mean, squares) = (self.mean * number, self.squares * number * number);
         Summary { mean, squares, min: self.min * number, max: self.max * number, ..self }
     }

@@ -99,7 +99,7 @@ fn scales(shards: &[Shard]) -> Result<BTreeMap<String, Option<f64>>, Failure> {
         let failed = |e: std::io::Error| Failure::other(format!("{}: {e}", shard.path.display()));
         let file = regular::open(&shard.path).map_err(failed)?;
         let Summary { min, max, finite, count, .. } =
-            Summary::of_file(&file, bytes.clone(), holds(tensor)).map_err(failed)?;
+            Summary::read(&file, bytes.clone(), holds(tensor)).map_err(failed)?;
         scales.insert(of.to_string(), (min == max && finite == count).then_some(min));
     }
     Ok(scales)

@@ -7,29 +7,29 @@ use fanin::rules::{Plan, Recipe, Tensor};
 use fanin::torch::Place;
 use fanin::{Dtype, Seed};
 
-use crate::draw::coarse::Coarse;
+use crate::draw::coarse_notes::CoarseNotes;
 use crate::draw::fp8;
-use crate::draw::order::{Order, Wanted};
+use crate::draw::torch_order::{TorchOrder, WantedTensor};
 use crate::failure::Failure;
-use crate::files::base::{Base, InBase};
+use crate::files::base::{Base, BaseTensor};
 use crate::files::content::Content;
 use crate::files::header::holds;
 
 /// A model before it is planned, and what a base has of it.
-pub struct Job {
+pub struct UnplannedModel {
     /// The tensors that rules are for. Those that are copied as a whole need none.
     pub tensors: Vec<Tensor>,
     integers: Vec<Tensor>,
-    in_base: BTreeMap<String, InBase>,
+    in_base: BTreeMap<String, BaseTensor>,
 }
 
 /// The way in which a model is drawn.
-pub struct Manner {
+pub struct DrawOptions {
     pub seed: Seed,
     /// The dtype of all tensors, if it is asked for.
     pub dtype: Option<Dtype>,
     /// The order in which PyTorch draws, if it is known.
-    pub order: Option<Order>,
+    pub order: Option<TorchOrder>,
     /// True if integers are zero, as in a model at the start of a training; they are kept out otherwise.
     pub has_zeros: bool,
 }
@@ -40,7 +40,7 @@ pub struct ToWrite {
     /// The tensors that are drawn, if only in part.
     pub drawn: Vec<Content>,
     /// The tensors that are copied, if only in part.
-    pub copied: BTreeMap<String, InBase>,
+    pub copied: BTreeMap<String, BaseTensor>,
     /// Integers that are zero.
     pub buffers: Vec<Content>,
     /// Other integer tensors.
@@ -50,22 +50,22 @@ pub struct ToWrite {
     pub notes: Vec<String>,
 }
 
-fn at(tensor: &str, e: impl Display) -> String {
+fn of_tensor(tensor: &str, e: impl Display) -> String {
     format!("tensor \"{tensor}\": {e:#}")
 }
 
-impl Job {
-    pub fn new(model: Vec<Tensor>, base: Option<&Base>) -> Result<Job, String> {
+impl UnplannedModel {
+    pub fn new(model: Vec<Tensor>, base: Option<&Base>) -> Result<UnplannedModel, String> {
         let mut in_base = BTreeMap::new();
         for (tensor, base) in model.iter().filter_map(|tensor| Some((tensor, base?))) {
-            let there = base.tensor(&tensor.name, &tensor.shape).map_err(|e| at(&tensor.name, e))?;
+            let there = base.tensor(&tensor.name, &tensor.shape).map_err(|e| of_tensor(&tensor.name, e))?;
             in_base.extend(there.map(|there| (tensor.name.clone(), there)));
         }
         let (integers, mut tensors): (Vec<_>, Vec<_>) = model.into_iter().partition(Tensor::is_integer);
         for tensor in &mut tensors {
-            tensor.optional = in_base.get(&tensor.name).is_some_and(InBase::is_whole);
+            tensor.optional = in_base.get(&tensor.name).is_some_and(BaseTensor::is_whole);
         }
-        Ok(Job { tensors, integers, in_base })
+        Ok(UnplannedModel { tensors, integers, in_base })
     }
 
     /// The note about tensors of the base that the model does not have.
@@ -77,34 +77,34 @@ impl Job {
     }
 
     /// The tensors to write, by a plan of those that rules are for.
-    pub fn make(mut self, plan: Plan, manner: &Manner) -> Result<ToWrite, String> {
-        let mut places = match manner.seed {
-            Seed::Torch(start) => self.places(start, &plan, manner)?,
+    pub fn make(mut self, plan: Plan, options: &DrawOptions) -> Result<ToWrite, String> {
+        let mut places = match options.seed {
+            Seed::Torch(start) => self.places(start, &plan, options)?,
             _ => BTreeMap::new(),
         };
-        let (mut made, mut coarse) = (ToWrite::default(), Coarse::default());
+        let (mut made, mut coarse) = (ToWrite::default(), CoarseNotes::default());
         for tensor in self.integers {
             match self.in_base.remove(&tensor.name) {
                 Some(there) => {
-                    there.unconverted(holds(&tensor), "in the model").map_err(|e| at(&tensor.name, e))?;
+                    there.unconverted(holds(&tensor), "in the model").map_err(|e| of_tensor(&tensor.name, e))?;
                     if !there.is_whole() {
-                        return Err(at(&tensor.name, there.undrawn()));
+                        return Err(of_tensor(&tensor.name, there.undrawn()));
                     }
                     made.copied.insert(tensor.name, there);
                 }
-                None if manner.has_zeros => {
-                    fanin::elements(&tensor.shape).map_err(|e| at(&tensor.name, e))?;
+                None if options.has_zeros => {
+                    fanin::elements(&tensor.shape).map_err(|e| of_tensor(&tensor.name, e))?;
                     made.buffers.push(Content::zeros(tensor));
                 }
                 None => made.kept_out.push(tensor.name),
             }
         }
         for (planned, tensor) in plan.into_tensors().into_iter().zip(self.tensors) {
-            let wrong = |e: &dyn Display| at(&tensor.name, e);
+            let wrong = |e: &dyn Display| of_tensor(&tensor.name, e);
             let there = self.in_base.remove(&tensor.name);
             let of_rule = planned.draw.as_ref().and_then(|recipe| recipe.dtype);
             if let Some(there) = &there {
-                let (dtype, by) = match (manner.dtype, of_rule) {
+                let (dtype, by) = match (options.dtype, of_rule) {
                     (Some(dtype), _) => (dtype.into(), "by --dtype"),
                     (None, Some(dtype)) => (dtype.into(), "by its rule"),
                     (None, None) => (holds(&tensor), "in the model"),
@@ -126,8 +126,8 @@ impl Job {
                 }
                 (there, Some(recipe)) => (there, recipe),
             };
-            let dtype = drawn_in(&tensor, &recipe, manner.dtype);
-            let dtype = dtype.map_err(|e| wrong(&there.as_ref().map_or(e, InBase::undrawn)))?;
+            let dtype = drawn_in(&tensor, &recipe, options.dtype);
+            let dtype = dtype.map_err(|e| wrong(&there.as_ref().map_or(e, BaseTensor::undrawn)))?;
             recipe.distributions().for_each(|distribution| coarse.add(distribution, dtype, &tensor.name));
             if let Some(place) = places.remove(&tensor.name) {
                 // PyTorch knows no names: the stream is a place.
@@ -139,11 +139,11 @@ impl Job {
                 let name = format!("{}{}", tensor.name, fp8::SCALES);
                 let shape: Vec<_> = tensor.shape.iter().zip(block).map(|(size, of)| size.div_ceil(of)).collect();
                 let scales = fp8::scales(&name, &shape, scale);
-                let fill = scales.fill(manner.seed, Dtype::F32).map_err(|e| wrong(&e))?;
+                let fill = scales.fill(options.seed, Dtype::F32).map_err(|e| wrong(&e))?;
                 made.drawn.push(Content { split: planned.split.clone(), ..Content::drawn(name, scales, fill) });
             }
             // A tensor that cannot be drawn is refused before any is.
-            let fill = recipe.fill(manner.seed, dtype).map_err(|e| wrong(&e))?;
+            let fill = recipe.fill(options.seed, dtype).map_err(|e| wrong(&e))?;
             made.copied.extend(there.map(|there| (tensor.name.clone(), there)));
             made.drawn.push(Content { split: planned.split, ..Content::drawn(tensor.name, recipe, fill) });
         }
@@ -153,17 +153,17 @@ impl Job {
     }
 
     /// The places of tensors in PyTorch's sequence.
-    fn places(&self, start: Place, plan: &Plan, manner: &Manner) -> Result<BTreeMap<String, String>, String> {
-        let Some(order) = &manner.order else {
+    fn places(&self, start: Place, plan: &Plan, options: &DrawOptions) -> Result<BTreeMap<String, String>, String> {
+        let Some(order) = &options.order else {
             let allowed =
                 "of a plan, as the package fanin for Python records it: PyTorch draws a model in the order of its code";
             return Err(format!("the stream is torch, allowed: {allowed}"));
         };
         let wanted = plan.tensors().iter().zip(&self.tensors).filter_map(|(planned, tensor)| {
             let recipe = planned.draw.as_ref().filter(|_| !tensor.optional)?;
-            let dtype = drawn_in(tensor, recipe, manner.dtype).ok()?;
+            let dtype = drawn_in(tensor, recipe, options.dtype).ok()?;
             let elements = planned.shape.iter().product();
-            Some(Wanted { name: &planned.name, dtype, elements, distribution: recipe.distribution })
+            Some(WantedTensor { name: &planned.name, dtype, elements, distribution: recipe.distribution })
         });
         order.places(start, &wanted.collect::<Vec<_>>())
     }
@@ -206,10 +206,10 @@ impl ToWrite {
 }
 
 /// The tensors that are drawn or copied, with the digests of what is copied.
-pub fn with_copies(drawn: Vec<Content>, mut copied: BTreeMap<String, InBase>) -> Result<Vec<Content>, Failure> {
+pub fn with_copies(drawn: Vec<Content>, mut copied: BTreeMap<String, BaseTensor>) -> Result<Vec<Content>, Failure> {
     let mut contents = drawn;
     for content in &mut contents {
-        content.copied = copied.remove(&content.tensor.name).map(InBase::read).transpose()?;
+        content.copied = copied.remove(&content.tensor.name).map(BaseTensor::read).transpose()?;
     }
     for (name, there) in copied {
         let tensor = Tensor::new(name, there.shape.as_slice()).with_dtype(there.dtype);

@@ -8,9 +8,9 @@ use fanin::{Distribution, Dtype, Fans, Fill, Stream};
 
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
+use crate::files::file_range::FileRange;
 use crate::files::header::holds;
 use crate::files::model;
-use crate::files::run::Run;
 use crate::files::summary::{for_each, size_of};
 
 /// A matrix of a model.
@@ -20,13 +20,13 @@ pub struct Matrix {
     pub like_it: usize,
     pub shape: Vec<u64>,
     pub fans: Fans,
-    pub values: Values,
+    pub values: MatrixValues,
 }
 
 /// The values of a matrix: as a rule draws them, or as they lie in a file.
-pub enum Values {
+pub enum MatrixValues {
     Drawn(Box<Recipe>),
-    Stored(Run, FileDtype),
+    Stored(FileRange, FileDtype),
 }
 
 /// The matrices of the model in this file by a plan of it, those that are drawn alike once.
@@ -39,10 +39,10 @@ pub fn matrices(plan: Plan, path: &Path) -> Result<Vec<Matrix>, Failure> {
         let values = match (stored.remove(&name), draw) {
             // Of fp8 the numbers alone are no weights.
             (Some((run, dtype)), _) if size_of(dtype).is_some() && dtype != FileDtype::F8E4M3 => {
-                Values::Stored(run, dtype)
+                MatrixValues::Stored(run, dtype)
             }
             (None, Some(draw)) if !matches!(draw.distribution, Distribution::Constant { .. }) => {
-                Values::Drawn(Box::new(draw))
+                MatrixValues::Drawn(Box::new(draw))
             }
             _ => continue,
         };
@@ -68,7 +68,7 @@ impl Matrix {
 
     fn is_drawn_like(&self, other: &Matrix) -> bool {
         match (&self.values, &other.values) {
-            (Values::Drawn(a), Values::Drawn(b)) => {
+            (MatrixValues::Drawn(a), MatrixValues::Drawn(b)) => {
                 (&self.shape, self.fans, self.is_embedding()) == (&other.shape, other.fans, other.is_embedding())
                     && (a.distribution, &a.parts) == (b.distribution, &b.parts)
             }
@@ -82,14 +82,14 @@ impl Matrix {
         let no_memory = |_| Failure::other(format!("tensor \"{}\" does not fit this machine's memory", self.name));
         values.try_reserve_exact(count).map_err(no_memory)?;
         match &self.values {
-            Values::Drawn(recipe) => {
-                let fill = fill_of(recipe, seed)?;
+            MatrixValues::Drawn(recipe) => {
+                let fill = fill_in_f32(recipe, seed)?;
                 engine.draw(std::iter::once(fill), engine.chunk(u64::MAX), |bytes| {
                     for_each(FileDtype::F32, bytes, |x| values.push(x as f32));
                     Ok(())
                 })?;
             }
-            Values::Stored(run, dtype) => {
+            MatrixValues::Stored(run, dtype) => {
                 run.read(|bytes| {
                     for_each(*dtype, bytes, |x| values.push(x as f32));
                     Ok(())
@@ -101,20 +101,20 @@ impl Matrix {
 }
 
 /// The fill of a matrix in f32.
-pub fn fill_of(recipe: &Recipe, seed: u64) -> Result<Fill, Failure> {
+pub fn fill_in_f32(recipe: &Recipe, seed: u64) -> Result<Fill, Failure> {
     let stream = Stream::named(seed, &recipe.stream);
     recipe.fill_of(stream, Dtype::F32).map_err(Failure::input)
 }
 
 /// The places of a checkpoint's tensors; none of a file that is no checkpoint.
-fn stored(path: &Path) -> Result<BTreeMap<String, (Run, FileDtype)>, Failure> {
+fn stored(path: &Path) -> Result<BTreeMap<String, (FileRange, FileDtype)>, Failure> {
     if !model::is_checkpoint(path) {
         return Ok(BTreeMap::new());
     }
     let shards = model::shards(path, true)?;
     let tensors = shards.iter().flat_map(|shard| shard.header.tensors.iter().map(move |tensor| (shard, tensor)));
     let placed = tensors.map(|(shard, (tensor, bytes))| {
-        let run = Run { path: shard.path.as_path().into(), bytes: bytes.clone() };
+        let run = FileRange { path: shard.path.as_path().into(), bytes: bytes.clone() };
         (tensor.name.clone(), (run, holds(tensor)))
     });
     Ok(placed.collect())

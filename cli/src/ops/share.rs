@@ -6,28 +6,28 @@ use std::ops::Range;
 
 use fanin::rules::{self, Slice};
 
-use crate::draw::ranks::{Mesh, Rank, Split, chunk};
+use crate::draw::ranks::{Mesh, Rank, Sharing, chunk};
 use crate::failure::Failure;
 use crate::files::content::Content;
 
 /// The part of a model that one rank has: whole tensors, or slices of them.
-pub fn share(tensors: Vec<Content>, rank: Rank, split: Split, mesh: Option<&Mesh>) -> Result<Vec<Content>, Failure> {
+pub fn share(tensors: Vec<Content>, rank: Rank, split: Sharing, mesh: Option<&Mesh>) -> Result<Vec<Content>, Failure> {
     if rank.is_only() {
         return Ok(tensors);
     }
     match split {
-        Split::Tensors => {
+        Sharing::Tensors => {
             let mine = whole(&tensors, rank);
             Ok(tensors.into_iter().filter(|content| mine.contains(&content.tensor.name)).collect())
         }
-        Split::Along(dim) => tensors.into_iter().map(|content| slice(content, dim, rank)).collect(),
-        Split::Rules if tensors.iter().all(|tensor| matches!(tensor.split, None | Some(rules::Split::Whole))) => {
+        Sharing::Along(dim) => tensors.into_iter().map(|content| slice(content, dim, rank)).collect(),
+        Sharing::Rules if tensors.iter().all(|tensor| matches!(tensor.split, None | Some(rules::Split::Whole))) => {
             Err(Failure::input(
                 "no rule that a tensor met says a split, so that every rank would have the whole model, allowed: rules with split, or \
              --split with tensor or a dimension",
             ))
         }
-        Split::Rules => {
+        Sharing::Rules => {
             let places = mesh.map_or_else(Vec::new, |mesh| mesh.places(rank));
             let is_one = |content: &&Content| content.split == Some(rules::Split::Tensor);
             let mine = whole(tensors.iter().filter(is_one), rank);

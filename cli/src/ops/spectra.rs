@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::ops::matrices::{Matrix, Values, fill_of};
+use crate::ops::matrices::{Matrix, MatrixValues, fill_in_f32};
 use crate::progress;
 
 /// The largest matrix that is multiplied: 1 GiB of floats.
@@ -86,8 +86,8 @@ impl MeasuredMatrix {
             (spectrum.rms, Some(spectrum))
         } else {
             match &matrix.values {
-                Values::Drawn(recipe) => (recipe.distribution.mean().hypot(recipe.distribution.std()), None),
-                Values::Stored(..) => (f64::NAN, None),
+                MatrixValues::Drawn(recipe) => (recipe.distribution.mean().hypot(recipe.distribution.std()), None),
+                MatrixValues::Stored(..) => (f64::NAN, None),
             }
         };
         let expected = Spectrum::expected(std, rows, columns);
@@ -113,8 +113,8 @@ impl MeasuredMatrix {
 
 /// The spectrum of a matrix. On a GPU, a drawn matrix stays there, if it fits a buffer.
 fn spectrum(matrix: &Matrix, rows: usize, columns: usize, seed: u64, engine: &Engine) -> Result<Spectrum, Failure> {
-    if let (Values::Drawn(recipe), Engine::Gpu(gpu)) = (&matrix.values, engine) {
-        match Spectrum::on_gpu(&gpu.filler, &fill_of(recipe, seed)?, rows, columns) {
+    if let (MatrixValues::Drawn(recipe), Engine::Gpu(gpu)) = (&matrix.values, engine) {
+        match Spectrum::on_gpu(&gpu.filler, &fill_in_f32(recipe, seed)?, rows, columns) {
             // A matrix too large for one buffer is drawn in pieces, and multiplied here.
             Err(e) if e.kind() == ErrorKind::DeviceLimit => {}
             measured => {

@@ -6,7 +6,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::Probed;
+use super::ProbedScheme;
 use crate::commands::digits::four_digits;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -35,7 +35,7 @@ const LINE: u32 = 20;
 const DECADES: f64 = 1e40;
 
 /// The figure, as SVG.
-pub fn of(probed: &[Probed]) -> String {
+pub fn svg(probed: &[ProbedScheme]) -> String {
     let mut svg = String::new();
     // Text is written into memory, which does not fail.
     let _ = draw(probed, &mut svg);
@@ -46,7 +46,7 @@ pub fn of(probed: &[Probed]) -> String {
     }
 }
 
-fn draw(probed: &[Probed], svg: &mut String) -> Result<(), Failed> {
+fn draw(probed: &[ProbedScheme], svg: &mut String) -> Result<(), Failed> {
     let legend = LINE * probed.len().div_ceil(2) as u32 + 34;
     let root = SVGBackend::with_string(svg, (WIDTH, HEIGHT + legend)).into_drawing_area();
     let (above, below) = root.split_vertically(legend);
@@ -69,7 +69,7 @@ fn text(size: u32, horizontal: HPos) -> TextStyle<'static> {
 }
 
 /// The title: the probed layers, and each scheme's colour.
-fn title(area: &Area<'_>, probed: &[Probed]) -> Result<(), Failed> {
+fn title(area: &Area<'_>, probed: &[ProbedScheme]) -> Result<(), Failed> {
     let Some(first) = probed.first() else { return Ok(()) };
     let probe = &first.probe;
     let (activation, depth, width) = (probe.activation(), probe.depth(), probe.width());
@@ -91,8 +91,8 @@ fn title(area: &Area<'_>, probed: &[Probed]) -> Result<(), Failed> {
 fn panel(
     area: &Area<'_>,
     name: &str,
-    probed: &[Probed],
-    of: impl Fn(&Probed, usize) -> (f64, Option<f64>),
+    probed: &[ProbedScheme],
+    of: impl Fn(&ProbedScheme, usize) -> (f64, Option<f64>),
 ) -> Result<(), Failed> {
     let numbers: Vec<Vec<_>> =
         probed.iter().map(|probed| (0..probed.report.layers.len()).map(|at| of(probed, at)).collect()).collect();

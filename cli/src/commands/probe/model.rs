@@ -4,20 +4,20 @@ use std::path::Path;
 
 use fanin::probe::Activation;
 
-use crate::commands::choice::Choice;
 use crate::commands::digits::four_digits;
-use crate::commands::source::{Model, Source};
+use crate::commands::model_options::{LoadedModel, ModelOptions};
+use crate::commands::rule_options::RuleOptions;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::ops::matrices::{Matrix, Values, matrices};
+use crate::ops::matrices::{Matrix, MatrixValues, matrices};
 use crate::ops::spectra::{MeasuredMatrix, measure};
 use crate::say;
 
 /// The options of a probe of a model.
 pub struct ModelProbe<'a> {
     pub path: &'a Path,
-    pub source: &'a Source,
-    pub choice: &'a Choice,
+    pub model_options: &'a ModelOptions,
+    pub rule_options: &'a RuleOptions,
     pub activation: Activation,
     pub seed: Option<u64>,
     pub device: &'a str,
@@ -27,7 +27,7 @@ pub struct ModelProbe<'a> {
 impl ModelProbe<'_> {
     pub fn run(&self) -> Result<(), Failure> {
         let matrices = self.matrices()?;
-        if self.seed.is_some() && matrices.iter().all(|matrix| matches!(matrix.values, Values::Stored(..))) {
+        if self.seed.is_some() && matrices.iter().all(|matrix| matches!(matrix.values, MatrixValues::Stored(..))) {
             let at = self.path.display();
             return Err(Failure::input(format!(
                 "--seed is given, and {at} has all matrices' values, allowed: no --seed"
@@ -44,7 +44,7 @@ impl ModelProbe<'_> {
     }
 
     fn matrices(&self) -> Result<Vec<Matrix>, Failure> {
-        let Model { mut tensors, own_rules, .. } = self.source.read(self.path)?;
+        let LoadedModel { mut tensors, own_rules, .. } = self.model_options.read(self.path)?;
         tensors.retain(|tensor| !tensor.is_integer());
         if let Some(quantised) = tensors.iter().find(|tensor| tensor.fp8_block.is_some()) {
             return Err(Failure::input(format!(
@@ -54,7 +54,7 @@ impl ModelProbe<'_> {
                 quantised.name
             )));
         }
-        let rules = self.choice.rules(&tensors, own_rules)?;
+        let rules = self.rule_options.rules(&tensors, own_rules)?;
         matrices(rules.plan(&tensors, self.path)?, self.path)
     }
 

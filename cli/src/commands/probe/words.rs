@@ -5,7 +5,7 @@ use fanin::probe::{Activation, Advice, Gradients, Layer, Phase, Probe, Report};
 use crate::commands::digits::{four_digits, percent};
 
 /// The verdict's lines, with the advice that was looked for where something breaks.
-pub fn of(probe: &Probe, report: &Report, advice: Option<&Advice>) -> Vec<String> {
+pub fn verdict(probe: &Probe, report: &Report, advice: Option<&Advice>) -> Vec<String> {
     let lines = [saturation(probe.activation(), report), activations(report), gradients(report), theory(report)];
     lines.into_iter().chain(advice.map(|advice| remedy(probe, advice))).collect()
 }

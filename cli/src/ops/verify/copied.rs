@@ -5,13 +5,13 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::files::base::Base;
+use crate::files::file_range::FileRange;
 use crate::files::header::holds;
 use crate::files::provenance::Copied;
-use crate::files::run::Run;
 
 /// The findings on a tensor that was copied, if only in part.
 #[derive(Default)]
-pub struct Found {
+pub struct CopyCheck {
     /// The number of its bytes that were copied.
     pub bytes: u64,
     /// The reason why they are not those that were.
@@ -20,15 +20,15 @@ pub struct Found {
 
 /// Compares what was copied of the tensor in these bytes with what is said of it, and with the base, and adds it to a hash.
 pub fn compare(
-    said: &Copied,
+    said: &CopiedPart,
     tensor: &Tensor,
-    of_tensor: &Run,
+    of_tensor: &FileRange,
     base: Option<&Base>,
     hash: &mut Option<Sha256>,
-) -> Result<Found, Failure> {
+) -> Result<CopyCheck, Failure> {
     let bytes = match said.bytes(&tensor.shape, of_tensor.len()) {
         Ok(bytes) => bytes,
-        Err(e) => return Ok(Found { bytes: 0, wrong: Some(e) }),
+        Err(e) => return Ok(CopyCheck { bytes: 0, wrong: Some(e) }),
     };
     let here = of_tensor.first(bytes).read(|piece| {
         if let Some(hash) = hash {
@@ -61,5 +61,5 @@ pub fn compare(
     } else {
         None
     };
-    Ok(Found { bytes, wrong })
+    Ok(CopyCheck { bytes, wrong })
 }

@@ -15,52 +15,53 @@ use sha2::{Digest, Sha256};
 
 use crate::draw::engine::Engine;
 use crate::draw::fp8::{self, SCALES};
-use crate::draw::seed::{self, Kind};
+use crate::draw::seed::{self, StreamKind};
 use crate::failure::Failure;
 use crate::files::base::Base;
-use crate::files::compare::{Stored, compare};
+use crate::files::compare::{StoredTensor, compare};
+use crate::files::file_range::FileRange;
 use crate::files::header::{holds, scaled};
 use crate::files::model::Shard;
-use crate::files::provenance::{Copied, Provenance};
+use crate::files::provenance::{CopiedPart, Provenance};
 use crate::files::regular;
-use crate::files::run::{Run, hex};
+use crate::files::sha256::hex;
 use crate::ops::named_rules::NamedRules;
 use crate::progress;
-use report::{NotDrawn, Origin, Outcome, Report};
+use report::{CopiedTensor, Origin, Report, TensorOutcome};
 
 /// What a checkpoint is compared with, and how.
 pub struct Verification<'a> {
     /// The seed's numbers and its kind, where they are not the file's.
     pub seed: Option<&'a str>,
-    pub stream: Option<Kind>,
+    pub stream: Option<StreamKind>,
     /// The number of values of each tensor to compare, if not all.
     pub sample: Option<u64>,
-    pub given: Option<&'a Given>,
+    pub given: Option<&'a GivenRules>,
     /// The checkpoint that copied tensors were copied from.
     pub base: Option<&'a Base>,
     pub engine: &'a Engine,
 }
 
 /// Rules that were given, and what they plan for each tensor; nothing for those that they skip.
-pub struct Given {
+pub struct GivenRules {
     rules: String,
     digest: String,
     recipes: BTreeMap<String, Option<Recipe>>,
 }
 
 /// A file of the checkpoint, and how it says that it was made.
-pub struct Checked {
+pub struct CheckedFile {
     shard: Shard,
     provenance: Option<Provenance>,
 }
 
-impl Checked {
-    pub fn read(mut shard: Shard) -> Result<Checked, Failure> {
+impl CheckedFile {
+    pub fn read(mut shard: Shard) -> Result<CheckedFile, Failure> {
         // In the order of their bytes, which the hash is made of.
         shard.header.tensors.sort_by_key(|(_, bytes)| (bytes.start, bytes.end));
         let failed = |e| Failure::input(format!("{}: {e}", shard.path.display()));
         let provenance = shard.header.provenance.as_deref().map(Provenance::read).transpose().map_err(failed)?;
-        Ok(Checked { shard, provenance })
+        Ok(CheckedFile { shard, provenance })
     }
 
     /// The file's words on how a tensor was drawn.
@@ -74,53 +75,58 @@ impl Checked {
     }
 
     /// The file's words on what was copied of a tensor.
-    fn copied(&self, tensor: &str) -> Option<&Copied> {
+    fn copied(&self, tensor: &str) -> Option<&CopiedPart> {
         self.provenance.as_ref()?.copied.get(tensor)
     }
 }
 
 /// The recipe of a tensor, or its outcome where it is not drawn.
-fn plan(tensor: &Tensor, words: Option<&RecipeJson>, given: Option<&Given>) -> Result<(Recipe, Dtype), Outcome> {
+fn plan(
+    tensor: &Tensor,
+    words: Option<&RecipeJson>,
+    given: Option<&GivenRules>,
+) -> Result<(Recipe, Dtype), TensorOutcome> {
     let holds = holds(tensor);
     if holds.is_integer() {
         return Err(match words {
-            Some(_) => Outcome::Wrong(format!("it holds {holds}, and was drawn as a float by the metadata")),
-            None => {
-                Outcome::NotCompared { reason: format!("it holds {holds}: integers are not drawn"), harmless: true }
-            }
+            Some(_) => TensorOutcome::Wrong(format!("it holds {holds}, and was drawn as a float by the metadata")),
+            None => TensorOutcome::NotCompared {
+                reason: format!("it holds {holds}: integers are not drawn"),
+                harmless: true,
+            },
         });
     }
     let recipe = match (given, words) {
         (Some(given), _) => match given.recipes.get(&tensor.name) {
             Some(Some(recipe)) => recipe.clone(),
-            _ => return Err(Outcome::NotCompared { reason: "the rules skip it".into(), harmless: true }),
+            _ => return Err(TensorOutcome::NotCompared { reason: "the rules skip it".into(), harmless: true }),
         },
         (None, Some(words)) => {
-            Recipe::from_json(words, &tensor.name, &tensor.shape).map_err(|e| Outcome::Wrong(e.to_string()))?
+            Recipe::from_json(words, &tensor.name, &tensor.shape).map_err(|e| TensorOutcome::Wrong(e.to_string()))?
         }
-        (None, None) => return Err(Outcome::Wrong("it is not among the tensors that were written".into())),
+        (None, None) => return Err(TensorOutcome::Wrong("it is not among the tensors that were written".into())),
     };
     let dtype = match (recipe.scale, holds) {
         (Some(_), FileDtype::F8E4M3) => Some(Dtype::F32),
         (Some(_), _) => {
-            return Err(Outcome::Wrong(format!("it holds {holds}, and was written in fp8 by the metadata")));
+            return Err(TensorOutcome::Wrong(format!("it holds {holds}, and was written in fp8 by the metadata")));
         }
         (None, _) => holds.drawn(),
     };
-    let dtype = dtype.ok_or_else(|| Outcome::NotCompared {
+    let dtype = dtype.ok_or_else(|| TensorOutcome::NotCompared {
         reason: format!("it holds {holds}, allowed: F32, F16, BF16, or F8_E4M3 with scales"),
         harmless: false,
     })?;
     Ok((recipe, dtype))
 }
 
-impl Given {
+impl GivenRules {
     /// The plan of the given rules for the tensors that `init` plans.
     pub fn plan(
-        files: &[Checked],
+        files: &[CheckedFile],
         checkpoint: &Path,
         choose: impl FnOnce(&[Tensor]) -> Result<NamedRules, Failure>,
-    ) -> Result<Given, Failure> {
+    ) -> Result<GivenRules, Failure> {
         let all = files.iter().flat_map(|file| file.shard.header.tensors.iter().map(move |(tensor, _)| (file, tensor)));
         let scaled = scaled(all.clone().map(|(_, tensor)| tensor));
         let is_of = |tensor: &Tensor| tensor.name.strip_suffix(SCALES).is_some_and(|of| scaled.contains(of));
@@ -137,7 +143,7 @@ impl Given {
                     whole.shape = recipe.shape;
                     slices.insert(tensor.name.clone(), recipe.slices);
                 }
-                whole.optional = matches!(file.copied(&tensor.name), Some(Copied { rows: None, .. }));
+                whole.optional = matches!(file.copied(&tensor.name), Some(CopiedPart { rows: None, .. }));
                 whole
             })
             .collect();
@@ -160,12 +166,12 @@ impl Given {
             let scales = of.map(|scale| fp8::scales(&tensor.name, &tensor.shape, scale));
             recipes.insert(tensor.name.clone(), scales);
         }
-        Ok(Given { rules: rules.name, digest: rules.rules.digest(), recipes })
+        Ok(GivenRules { rules: rules.name, digest: rules.rules.digest(), recipes })
     }
 }
 
 impl Verification<'_> {
-    pub fn report(&self, checkpoint: &Path, files: &[Checked]) -> Result<Report, Failure> {
+    pub fn report(&self, checkpoint: &Path, files: &[CheckedFile]) -> Result<Report, Failure> {
         let mut report = Report {
             checkpoint: checkpoint.display().to_string(),
             given_seed: self.seed.is_some(),
@@ -190,16 +196,16 @@ impl Verification<'_> {
     /// Adds a file to the report.
     fn verify(
         &self,
-        checked: &Checked,
+        checked: &CheckedFile,
         report: &mut Report,
         hash: &mut Option<Sha256>,
         clock: &ProgressBar,
     ) -> Result<(), Failure> {
         let Verification { given, base, engine, .. } = *self;
-        let Checked { shard, provenance } = checked;
+        let CheckedFile { shard, provenance } = checked;
         let at = shard.path.display();
-        let own_kind = provenance.as_ref().map(|p| seed::kind(p.seed));
-        let kind = self.stream.or(own_kind).unwrap_or(Kind::Native);
+        let own_kind = provenance.as_ref().map(|p| seed::stream_kind(p.seed));
+        let kind = self.stream.or(own_kind).unwrap_or(StreamKind::Native);
         let given_seed = self.seed.map(|text| seed::parse(kind, text)).transpose()?;
         let seed = given_seed.or(provenance.as_ref().map(|p| p.seed)).ok_or_else(|| {
             Failure::input(format!("{at} does not say its seed, allowed: --seed with --rules, --preset or --scheme"))
@@ -231,25 +237,25 @@ impl Verification<'_> {
         for (tensor, bytes) in &shard.header.tensors {
             progress::show(clock, &format!("compares {}", tensor.name));
             let words = said.get(&tensor.name);
-            let of_tensor = Run { path: path.clone(), bytes: bytes.clone() };
+            let of_tensor = FileRange { path: path.clone(), bytes: bytes.clone() };
             let old = match checked.copied(&tensor.name) {
                 Some(said) => {
                     let found = copied::compare(said, tensor, &of_tensor, base, hash)?;
-                    report.copied.push(NotDrawn { tensor: tensor.name.clone(), rows: said.rows });
+                    report.copied.push(CopiedTensor { tensor: tensor.name.clone(), rows: said.rows });
                     if said.rows.is_none() {
                         let outcome = match found.wrong {
-                            None if words.is_some() => Outcome::Wrong(
+                            None if words.is_some() => TensorOutcome::Wrong(
                                 "all of it was copied, and drawn, by the metadata, allowed: one of them".into(),
                             ),
-                            None => Outcome::Copied(elements(tensor)),
-                            Some(reason) => Outcome::Wrong(reason),
+                            None => TensorOutcome::Copied(elements(tensor)),
+                            Some(reason) => TensorOutcome::Wrong(reason),
                         };
                         report.add(&tensor.name, outcome);
                         continue;
                     }
                     found
                 }
-                None => copied::Found::default(),
+                None => copied::CopyCheck::default(),
             };
             let outcome = match plan(tensor, words, given) {
                 Err(outcome) => outcome,
@@ -259,22 +265,22 @@ impl Verification<'_> {
                     let ours = seed.contract();
                     let fill = recipe.stream(seed).and_then(|stream| recipe.fill_of(stream, dtype));
                     match (drawn, fill) {
-                        (Some(drawn), _) if drawn != ours => Outcome::NotCompared {
+                        (Some(drawn), _) if drawn != ours => TensorOutcome::NotCompared {
                             reason: format!(
                                 "fanin {by} drew it by value contract {drawn} of {} streams, allowed: {ours}, this version's",
                                 kind.name()
                             ),
                             harmless: false,
                         },
-                        (_, Err(e)) => Outcome::Wrong(format!("{e:#}")),
+                        (_, Err(e)) => TensorOutcome::Wrong(format!("{e:#}")),
                         (_, Ok(fill)) => {
                             let start = bytes.start;
-                            let stored = Stored { file: &file, path: &shard.path, start, scale: recipe.scale };
+                            let stored = StoredTensor { file: &file, path: &shard.path, start, scale: recipe.scale };
                             let first = old.bytes / u64::from(holds(tensor).bits() / 8);
                             let runs = self.runs(first..elements(tensor));
                             let mut found = compare(&stored, &fill, &runs, engine, hash)?;
                             found.compared += first;
-                            Outcome::Compared(found)
+                            TensorOutcome::Compared(found)
                         }
                     }
                 }
@@ -285,7 +291,7 @@ impl Verification<'_> {
             let here: HashSet<_> = shard.header.tensors.iter().map(|(t, _)| &t.name).collect();
             let copied = provenance.iter().flat_map(|p| p.copied.keys()).filter(|name| !said.contains_key(*name));
             for name in said.keys().chain(copied).filter(|name| !here.contains(name)) {
-                report.add(name, Outcome::Wrong("it is missing".into()));
+                report.add(name, TensorOutcome::Wrong("it is missing".into()));
                 report.tensors += 1;
             }
         }

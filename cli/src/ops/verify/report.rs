@@ -4,7 +4,7 @@ use fanin::Seed;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::files::compare::Found;
+use crate::files::compare::Comparison;
 use crate::say;
 
 /// The report on a checkpoint.
@@ -24,7 +24,7 @@ pub struct Report {
     pub compared: usize,
     pub values: u64,
     /// The tensors that were not drawn again, but compared as a whole.
-    pub copied: Vec<NotDrawn>,
+    pub copied: Vec<CopiedTensor>,
     pub differences: Vec<Difference>,
     pub not_compared: Vec<NotCompared>,
     /// The digest of the tensors' bytes, where all were compared.
@@ -32,8 +32,8 @@ pub struct Report {
 }
 
 /// The outcome of a tensor.
-pub enum Outcome {
-    Compared(Found),
+pub enum TensorOutcome {
+    Compared(Comparison),
     /// The number of values that are those that were copied.
     Copied(u64),
     /// The reason why it cannot be what it should be.
@@ -45,37 +45,39 @@ pub enum Outcome {
     },
 }
 
-impl Outcome {
+impl TensorOutcome {
     /// The same, where some of it is wrong besides.
-    pub fn and(self, wrong: Option<String>) -> Outcome {
+    pub fn and(self, wrong: Option<String>) -> TensorOutcome {
         match (wrong, self) {
             (None, outcome) => outcome,
-            (Some(reason), Outcome::Compared(found)) if found.different > 0 => {
-                Outcome::Wrong(format!("{reason}; {}", found.to_text()))
+            (Some(reason), TensorOutcome::Compared(found)) if found.different > 0 => {
+                TensorOutcome::Wrong(format!("{reason}; {}", found.to_text()))
             }
-            (Some(reason), Outcome::Wrong(other)) => Outcome::Wrong(format!("{reason}; {other}")),
-            (Some(reason), _) => Outcome::Wrong(reason),
+            (Some(reason), TensorOutcome::Wrong(other)) => TensorOutcome::Wrong(format!("{reason}; {other}")),
+            (Some(reason), _) => TensorOutcome::Wrong(reason),
         }
     }
 }
 
 impl Report {
-    pub fn add(&mut self, tensor: &str, outcome: Outcome) {
+    pub fn add(&mut self, tensor: &str, outcome: TensorOutcome) {
         let tensor = tensor.to_string();
         match outcome {
-            Outcome::Compared(found) => {
+            TensorOutcome::Compared(found) => {
                 self.compared += 1;
                 self.values += found.compared;
                 if found.different > 0 {
-                    self.differences.push(Difference { tensor, what: What::Values(found) });
+                    self.differences.push(Difference { tensor, what: DifferenceKind::Values(found) });
                 }
             }
-            Outcome::Copied(values) => {
+            TensorOutcome::Copied(values) => {
                 self.compared += 1;
                 self.values += values;
             }
-            Outcome::Wrong(reason) => self.differences.push(Difference { tensor, what: What::Other { reason } }),
-            Outcome::NotCompared { reason, harmless } => {
+            TensorOutcome::Wrong(reason) => {
+                self.differences.push(Difference { tensor, what: DifferenceKind::Other { reason } })
+            }
+            TensorOutcome::NotCompared { reason, harmless } => {
                 self.not_compared.push(NotCompared { tensor, reason, harmless });
             }
         }
@@ -112,8 +114,8 @@ impl Report {
     pub fn print(&self) {
         for Difference { tensor, what } in &self.differences {
             match what {
-                What::Values(found) => say!("{tensor}: {}", found.to_text()),
-                What::Other { reason } => say!("{tensor}: {reason}"),
+                DifferenceKind::Values(found) => say!("{tensor}: {}", found.to_text()),
+                DifferenceKind::Other { reason } => say!("{tensor}: {reason}"),
             }
         }
         for NotCompared { tensor, reason, .. } in &self.not_compared {
@@ -151,7 +153,7 @@ impl Report {
     pub fn print_json(&self) {
         let origin = self.origin.as_ref();
         let from = |given: bool| if given { "given" } else { "metadata" };
-        say::json(&Json {
+        say::json(&ReportJson {
             checkpoint: &self.checkpoint,
             same: self.is_same(),
             tensors: self.compared,
@@ -160,7 +162,7 @@ impl Report {
             seed: origin.map(|o| o.seed),
             rules: origin.and_then(|o| o.rules.as_ref()),
             rules_sha256: origin.and_then(|o| o.rules_sha256.as_ref()),
-            by: By {
+            by: OriginJson {
                 seed: from(self.given_seed),
                 rules: from(self.given_rules),
                 copied: (!self.copied.is_empty()).then_some(from(self.base.is_some())),
@@ -186,13 +188,13 @@ pub struct Origin {
 pub struct Difference {
     tensor: String,
     #[serde(flatten)]
-    what: What,
+    what: DifferenceKind,
 }
 
 #[derive(Serialize)]
 #[serde(untagged)]
-enum What {
-    Values(Found),
+enum DifferenceKind {
+    Values(Comparison),
     /// It cannot be made.
     Other {
         reason: String,
@@ -201,7 +203,7 @@ enum What {
 
 /// A tensor that was copied, or its first rows alone.
 #[derive(Serialize)]
-pub struct NotDrawn {
+pub struct CopiedTensor {
     pub tensor: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
@@ -219,7 +221,7 @@ pub struct NotCompared {
 
 /// The object that `--json` prints.
 #[derive(Serialize)]
-struct Json<'a> {
+struct ReportJson<'a> {
     checkpoint: &'a str,
     same: bool,
     tensors: usize,
@@ -228,23 +230,23 @@ struct Json<'a> {
     seed: Option<Seed>,
     rules: Option<&'a String>,
     rules_sha256: Option<&'a String>,
-    by: By,
+    by: OriginJson,
     sha256: Option<&'a String>,
-    copied: &'a [NotDrawn],
+    copied: &'a [CopiedTensor],
     differences: &'a [Difference],
     not_compared: &'a [NotCompared],
 }
 
 /// The origins of seed and rules, and what copied tensors were compared with: "given" or "metadata".
 #[derive(Serialize)]
-struct By {
+struct OriginJson {
     seed: &'static str,
     rules: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     copied: Option<&'static str>,
 }
 
-impl std::fmt::Display for NotDrawn {
+impl std::fmt::Display for CopiedTensor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.rows {
             Some(rows) => write!(f, "{} (the first {rows} of its rows)", self.tensor),

@@ -7,16 +7,16 @@ use fanin::{Distribution, Dtype, Layout, Scheme};
 use serde::Deserialize;
 
 /// The draws of PyTorch's generator while a model is built.
-pub struct Order {
-    pub draws: Vec<Operation>,
+pub struct TorchOrder {
+    pub draws: Vec<TorchOperation>,
     /// The code that seeds it within.
     pub reseeded: Option<String>,
-    pub tensors: BTreeMap<String, Drawn>,
+    pub tensors: BTreeMap<String, TorchDraw>,
 }
 
 /// The way in which a tensor is drawn there.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Drawn {
+pub enum TorchDraw {
     /// By the operation of this number, each element by its own.
     By(usize),
     Constant,
@@ -27,7 +27,7 @@ pub enum Drawn {
 /// An operation, and how many words more it takes than its values.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Operation {
+pub struct TorchOperation {
     name: String,
     elements: u64,
     dtype: String,
@@ -41,14 +41,14 @@ pub struct Operation {
 }
 
 /// A tensor whose place is asked for.
-pub struct Wanted<'a> {
+pub struct WantedTensor<'a> {
     pub name: &'a str,
     pub dtype: Dtype,
     pub elements: u64,
     pub distribution: Distribution,
 }
 
-impl Operation {
+impl TorchOperation {
     fn distribution(&self) -> Result<Distribution, String> {
         let scheme = match (&self.scheme, &self.cause) {
             (Some(scheme), None) => scheme,
@@ -73,8 +73,8 @@ impl Operation {
     }
 
     /// A check that it draws this tensor, each element by its own.
-    fn check(&self, wanted: &Wanted) -> Result<(), String> {
-        let Wanted { name, dtype, elements, distribution } = wanted;
+    fn check(&self, wanted: &WantedTensor) -> Result<(), String> {
+        let WantedTensor { name, dtype, elements, distribution } = wanted;
         let differs = |what: &str, value: &dyn std::fmt::Display, own: &dyn std::fmt::Display| {
             Err(format!(
                 "tensor \"{name}\": the {what} is {value}, allowed with --generator torch: {own}, in which PyTorch draws it"
@@ -99,9 +99,9 @@ impl Operation {
     }
 }
 
-impl Order {
+impl TorchOrder {
     /// The place at which each of these tensors begins, as text, by its name.
-    pub fn places(&self, start: Place, wanted: &[Wanted]) -> Result<BTreeMap<String, String>, String> {
+    pub fn places(&self, start: Place, wanted: &[WantedTensor]) -> Result<BTreeMap<String, String>, String> {
         if let Some(seeding) = &self.reseeded {
             return Err(format!(
                 "the model's code calls {seeding}, allowed with --generator torch: code that draws and does not seed"
@@ -111,8 +111,8 @@ impl Order {
         let mut places = BTreeMap::new();
         for wanted in wanted {
             let name = wanted.name;
-            match self.tensors.get(name).copied().unwrap_or(Drawn::Not) {
-                Drawn::By(number) => {
+            match self.tensors.get(name).copied().unwrap_or(TorchDraw::Not) {
+                TorchDraw::By(number) => {
                     let Some(operation) = self.draws.get(number) else {
                         let count = self.draws.len();
                         return Err(format!(
@@ -122,10 +122,10 @@ impl Order {
                     operation.check(wanted)?;
                     of_draw.entry(number).or_default().push(name);
                 }
-                Drawn::Constant => {
+                TorchDraw::Constant => {
                     places.insert(name.into(), start.to_string());
                 }
-                Drawn::Not => {
+                TorchDraw::Not => {
                     return Err(format!(
                         "tensor \"{name}\" is no draw of PyTorch's generator by itself, allowed with --generator torch: such, and constants; \
                          plan.materialize_(model, seed, generator=\"torch\") of the package fanin for Python has others too"

@@ -12,7 +12,7 @@ use crate::ops::named_rules::NamedRules;
 use crate::say;
 
 #[derive(clap::Args)]
-pub struct Choice {
+pub struct RuleOptions {
     /// One scheme for all matrices and convolutions, NAME[:key=value,...]; vectors start at 1 where they multiply (the
     /// weight, gamma or scale of a norm; a running variance) and at 0 otherwise [default: glorot_uniform]
     #[arg(long, value_parser = crate::commands::options::parse::<Scheme>, conflicts_with_all = ["rules", "preset"])]
@@ -21,7 +21,7 @@ pub struct Choice {
     /// depthwise (Keras), batch_out_in and batch_in_out (stacked experts), any with _transposed for transposed convolutions and
     /// :groups=N; axes:in_axes=A+B,out_axes=C,batch_axes=D; or fans:fan_in=N,fan_out=M. With PATTERN= before it, for tensors of such
     /// names, as in --layout "*.experts.*=batch_out_in"; the first that fits. [default: out_in]
-    #[arg(long, value_name = "[PATTERN=]LAYOUT", value_parser = layout_of, conflicts_with_all = ["rules", "preset"])]
+    #[arg(long, value_name = "[PATTERN=]LAYOUT", value_parser = parse_layout, conflicts_with_all = ["rules", "preset"])]
     layout: Vec<(Option<String>, Layout)>,
     /// Rules, a TOML file: which scheme each tensor takes; or a plan, a JSON file.
     #[arg(long, value_name = "RULES.toml", conflicts_with = "preset")]
@@ -48,7 +48,7 @@ pub fn passed_over(scheme: &Scheme) -> Option<String> {
 }
 
 /// A layout, or one for names of a pattern. Both may have `=`.
-fn layout_of(text: &str) -> Result<(Option<String>, Layout), String> {
+fn parse_layout(text: &str) -> Result<(Option<String>, Layout), String> {
     let failed = match text.parse() {
         Ok(layout) => return Ok((None, layout)),
         Err(e) => e,
@@ -68,7 +68,7 @@ fn layout_of(text: &str) -> Result<(Option<String>, Layout), String> {
     Err(first.filter(|_| !is_layout).unwrap_or(failed).to_string())
 }
 
-impl Choice {
+impl RuleOptions {
     /// True if anything was said.
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || !self.layout.is_empty() || self.rules.is_some() || self.preset.is_some()

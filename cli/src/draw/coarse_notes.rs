@@ -63,12 +63,12 @@ fn is_fine(distribution: &Distribution, dtype: Dtype) -> bool {
 
 /// The same of a model's tensors, each kind once.
 #[derive(Default)]
-pub struct Coarse {
+pub struct CoarseNotes {
     kinds: HashMap<(String, Dtype), Option<usize>>,
     notes: Vec<(String, String, usize)>,
 }
 
-impl Coarse {
+impl CoarseNotes {
     pub fn add(&mut self, distribution: &Distribution, dtype: Dtype, name: &str) {
         let kind = match self.kinds.entry((Scheme::from(*distribution).to_string(), dtype)) {
             Entry::Occupied(known) => *known.get(),

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use fanin::rules::{Architecture, Config, Described, Tensor};
 
-use crate::draw::order::Order;
+use crate::draw::torch_order::TorchOrder;
 use crate::failure::{Failure, near};
 use crate::files::model;
-use crate::files::plan::Plan;
+use crate::files::plan::RecordedPlan;
 use crate::files::texts::toml;
 use crate::ops::named_rules::NamedRules;
 
 #[derive(clap::Args)]
-pub struct Source {
+pub struct ModelOptions {
     /// Another value of a configuration: KEY=VALUE, JSON or text, such as num_hidden_layers=2. Repeatable.
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
     set: Vec<(String, String)>,
@@ -27,7 +27,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 /// A model.
-pub struct Model {
+pub struct LoadedModel {
     pub tensors: Vec<Tensor>,
     /// The rules of a configuration's architecture, or of a plan, and what they are called.
     pub own_rules: Option<NamedRules>,
@@ -36,27 +36,27 @@ pub struct Model {
     /// The file in which a plan has the values of tensors that are not drawn.
     pub values: Option<PathBuf>,
     /// In which order PyTorch draws a plan's tensors.
-    pub order: Option<Order>,
+    pub order: Option<TorchOrder>,
 }
 
-impl Source {
+impl ModelOptions {
     /// True if anything was said.
     pub fn is_given(&self) -> bool {
         !self.set.is_empty() || self.architecture.is_some()
     }
 
-    pub fn read(&self, path: &Path) -> Result<Model, Failure> {
-        let mut config = match model::described(path)? {
-            model::Described::Config(config) => config,
-            model::Described::Tensors(tensors) => {
+    pub fn read(&self, path: &Path) -> Result<LoadedModel, Failure> {
+        let mut config = match model::read(path)? {
+            model::ModelFile::Config(config) => config,
+            model::ModelFile::Tensors(tensors) => {
                 self.refused(path, "a list of tensors")?;
-                return Ok(Model { tensors, own_rules: None, config: None, values: None, order: None });
+                return Ok(LoadedModel { tensors, own_rules: None, config: None, values: None, order: None });
             }
-            model::Described::Plan(plan) => {
-                let Plan { tensors, rules, values, order } = *plan;
+            model::ModelFile::Plan(plan) => {
+                let RecordedPlan { tensors, rules, values, order } = *plan;
                 self.refused(path, "a plan")?;
                 let name = format!("plan {}", path.file_name().unwrap_or_default().to_string_lossy());
-                return Ok(Model {
+                return Ok(LoadedModel {
                     tensors,
                     own_rules: Some(NamedRules { rules, name }),
                     config: None,
@@ -94,7 +94,7 @@ impl Source {
         }
         let Described { model, rules, .. } = architecture.describe(&config).map_err(wrong)?;
         let (tensors, own_rules) = (model.into_tensors(), Some(NamedRules { rules, name }));
-        Ok(Model { tensors, own_rules, config: Some(config), values: None, order: None })
+        Ok(LoadedModel { tensors, own_rules, config: Some(config), values: None, order: None })
     }
 
     /// The error of options for a configuration, where there is none.

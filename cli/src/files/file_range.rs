@@ -9,25 +9,26 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::files::regular;
+use crate::files::sha256::hex;
 
 /// The number of bytes that are read at once.
 const PIECE: u64 = 1 << 20;
 
 /// The place of bytes in a file.
 #[derive(Clone, Debug)]
-pub struct Run {
+pub struct FileRange {
     pub path: Arc<Path>,
     pub bytes: Range<u64>,
 }
 
-impl Run {
+impl FileRange {
     pub fn len(&self) -> u64 {
         self.bytes.end - self.bytes.start
     }
 
     /// The first bytes of the run.
-    pub fn first(&self, len: u64) -> Run {
-        Run {
+    pub fn first(&self, len: u64) -> FileRange {
+        FileRange {
             path: self.path.clone(),
             bytes: self.bytes.start..self.bytes.end.min(self.bytes.start.saturating_add(len)),
         }
@@ -54,8 +55,4 @@ impl Run {
     pub fn sha256(&self) -> Result<String, Failure> {
         self.read(|_| Ok(()))
     }
-}
-
-pub fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

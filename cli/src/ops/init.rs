@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 
-use fanin::rules::{Plan, Recipe, Tensor};
+use fanin::rules::{FileDtype, Plan, Recipe, Tensor};
 use fanin::torch::Place;
 use fanin::{Dtype, Seed};
 
@@ -169,21 +169,20 @@ impl UnplannedModel {
     }
 }
 
-/// The dtype that a tensor is drawn in: the one that is asked for, its rule's or its own.
+/// The dtype that a tensor is drawn in: the one that is asked for, its rule's or its own. Weights in fp8 are drawn in one dtype,
+/// whatever the others are drawn in.
 fn drawn_in(tensor: &Tensor, recipe: &Recipe, asked: Option<Dtype>) -> Result<Dtype, String> {
-    use fanin::rules::FileDtype::C64;
-    match (tensor.fp8_block, recipe.dtype, asked.or(recipe.dtype), holds(tensor)) {
-        (Some(_), Some(dtype), ..) => Err(format!(
+    match (tensor.fp8_block, recipe.dtype, holds(tensor)) {
+        (Some(_), Some(dtype), _) => Err(format!(
             "its dtype is {dtype} by its rule, and the configuration has it in fp8, allowed: no dtype in its rule, or no \
              quantization_config"
         )),
-        // In one dtype, whatever the others are drawn in.
-        (Some(_), None, ..) => Ok(Dtype::F32),
-        (None, .., C64) => Err("its dtype is C64, which fanin does not draw".into()),
-        (None, _, Some(dtype), _) => Ok(dtype),
-        (None, _, None, own) => {
-            own.drawn().ok_or_else(|| format!("its dtype is {own}, allowed: F32, F16, BF16, or any float with --dtype"))
-        }
+        (Some(_), None, _) => Ok(Dtype::F32),
+        (None, _, FileDtype::C64) => Err("its dtype is C64, which fanin does not draw".into()),
+        (None, by_rule, own) => asked
+            .or(by_rule)
+            .or(own.drawn())
+            .ok_or_else(|| format!("its dtype is {own}, allowed: F32, F16, BF16, or any float with --dtype")),
     }
 }
 

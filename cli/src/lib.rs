@@ -14,6 +14,7 @@ mod commands;
 mod draw;
 mod failure;
 pub mod files;
+mod limits;
 mod ops;
 mod progress;
 

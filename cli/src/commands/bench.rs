@@ -12,6 +12,7 @@ use crate::draw::engine::Engine;
 use crate::draw::gpu::Gpu;
 use crate::draw::seed::StreamKind;
 use crate::failure::Failure;
+use crate::limits::{MAX_BENCH_ELEMENTS, MAX_BENCH_RUNS};
 use crate::say;
 
 /// Times every distribution in every dtype on the CPU, and on the chosen device if it is another.
@@ -26,10 +27,10 @@ pub struct Bench {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
     /// The number of elements of each fill.
-    #[arg(long, value_name = "N", default_value_t = 1 << 24, value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    #[arg(long, value_name = "N", default_value_t = 1 << 24, value_parser = clap::value_parser!(u64).range(1..=MAX_BENCH_ELEMENTS))]
     size: u64,
     /// The number of runs that the median is taken of.
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_BENCH_RUNS)))]
     runs: u32,
     /// The number of threads that the CPU draws with [default: one per core].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -6,9 +6,8 @@ use fanin::rules::{Architecture, Config, Described, Tensor};
 
 use crate::draw::torch_order::TorchOrder;
 use crate::failure::{Failure, near};
-use crate::files::model;
 use crate::files::plan::RecordedPlan;
-use crate::files::texts::toml;
+use crate::files::{model, toml};
 use crate::ops::named_rules::NamedRules;
 
 #[derive(clap::Args)]
@@ -73,7 +72,7 @@ impl ModelOptions {
         }
         let (architecture, name) = match &self.architecture {
             Some(path) => {
-                (toml(path)?, format!("architecture {}", path.file_name().unwrap_or_default().to_string_lossy()))
+                (toml::read(path)?, format!("architecture {}", path.file_name().unwrap_or_default().to_string_lossy()))
             }
             None => {
                 let architecture =

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
+use crate::limits::MAX_WORLD_SIZE;
 
 /// This process among those that draw a model together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +13,6 @@ pub struct Rank {
     pub rank: u64,
     pub world_size: u64,
 }
-
-/// The most processes that draw a model together.
-const MAX_WORLD_SIZE: u64 = 1 << 20;
 
 /// The variables in which launchers say a process's rank and the number of ranks: torchrun, Open MPI, MPICH and Intel MPI, Slurm.
 const LAUNCHERS: [(&str, &str); 4] = [

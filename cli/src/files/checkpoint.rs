@@ -15,10 +15,11 @@ use crate::draw::engine::Engine;
 use crate::draw::fp8;
 use crate::failure::Failure;
 use crate::files::content::{Content, Piece};
-use crate::files::header::{self, MAX_HEADER};
+use crate::files::header;
 use crate::files::partial::{Partial, check_replaceable, partial_path};
 use crate::files::provenance::Provenance;
 use crate::files::regular;
+use crate::limits::{MAX_FILES, MAX_HEADER_BYTES};
 use crate::progress;
 
 /// The manner of writing.
@@ -40,9 +41,6 @@ pub struct Written {
     /// The files, without the index.
     pub files: usize,
 }
-
-/// The most files, by the digits in their names.
-const MAX_FILES: usize = 99_999;
 
 /// The part at the end of a partial file that is not trusted.
 const WRITTEN_AGAIN: u64 = 8 << 20;
@@ -102,8 +100,8 @@ pub fn write(
         let metadata = serde_json::json!({"total_parameters": parameters, "total_size": total});
         let index = serde_json::json!({"metadata": metadata, "weight_map": weight_map});
         let index = serde_json::to_vec_pretty(&index).map_err(Failure::other)?;
-        if index.len() as u64 > MAX_HEADER {
-            let message = format!("the index has {} bytes, allowed: {MAX_HEADER}", index.len());
+        if index.len() as u64 > MAX_HEADER_BYTES {
+            let message = format!("the index has {} bytes, allowed: {MAX_HEADER_BYTES}", index.len());
             return Err(Failure::input(format!("{message}; shorter names have a shorter one")));
         }
         check_replaceable(&index_path)?;
@@ -196,8 +194,8 @@ fn header(provenance: &Provenance, tensors: &[Content]) -> Result<Vec<u8>, Failu
     let comma = if tensors == "{}" { "" } else { "," };
     let mut json = format!("{{\"__metadata__\":{metadata}{comma}{}", &tensors[1..]).into_bytes();
     json.resize(json.len().next_multiple_of(8), b' ');
-    if json.len() as u64 > MAX_HEADER {
-        let message = format!("the header has {} bytes, allowed: {}", json.len(), MAX_HEADER);
+    if json.len() as u64 > MAX_HEADER_BYTES {
+        let message = format!("the header has {} bytes, allowed: {}", json.len(), MAX_HEADER_BYTES);
         return Err(Failure::input(format!("{message}; more files, by --max-shard-size, have shorter ones")));
     }
     Ok([&(json.len() as u64).to_le_bytes(), json.as_slice()].concat())

@@ -8,9 +8,7 @@ use fanin::rules::{FileDtype, Model, Tensor};
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::draw::fp8::SCALES;
-
-/// The largest header or list that is read or written, as in the safetensors library.
-pub const MAX_HEADER: u64 = 100_000_000;
+use crate::limits::MAX_HEADER_BYTES;
 
 /// The contents of a file's header.
 #[derive(Debug)]
@@ -29,7 +27,7 @@ pub fn read(mut file: impl Read, length: u64, whole: bool) -> Result<Header, Str
     file.read_exact(&mut bytes)
         .map_err(|_| format!("the file holds {length} bytes, allowed: a safetensors header of at least 8"))?;
     let size = u64::from_le_bytes(bytes);
-    let most = MAX_HEADER.min(length.saturating_sub(8));
+    let most = MAX_HEADER_BYTES.min(length.saturating_sub(8));
     if size > most {
         return Err(format!("the header's length is {size} bytes, allowed in this file: at most {most}"));
     }

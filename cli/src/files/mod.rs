@@ -15,5 +15,5 @@ pub mod provenance;
 pub(crate) mod regular;
 pub(crate) mod sha256;
 pub(crate) mod summary;
-pub(crate) mod texts;
+pub(crate) mod toml;
 pub(crate) mod unique;

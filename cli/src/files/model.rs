@@ -9,12 +9,10 @@ use std::path::{Path, PathBuf};
 use fanin::rules::{Config, Rules, Tensor};
 
 use crate::failure::Failure;
-use crate::files::header::{self, Header, MAX_HEADER};
+use crate::files::header::{self, Header};
 use crate::files::plan::{self, RecordedPlan};
-use crate::files::{index, regular, texts};
-
-/// The headers of all files that an index names have no more bytes together.
-const MAX_HEADERS: u64 = 4 * MAX_HEADER;
+use crate::files::{index, regular, toml};
+use crate::limits::{MAX_HEADER_BYTES, MAX_HEADERS_BYTES};
 
 /// A file of a checkpoint, and what its header says.
 pub struct Shard {
@@ -54,7 +52,7 @@ pub fn read(path: &Path) -> Result<ModelFile, Failure> {
 /// Rules that a person gives: a TOML text, or those of a plan, whose name ends in .json.
 pub fn rules(path: &Path) -> Result<Rules, Failure> {
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
-        return texts::toml(path);
+        return toml::read(path);
     }
     let failed = |e: &dyn fmt::Display| Failure::input(format!("{}: {e}", path.display()));
     let json = bounded(File::open(path), "plan").map_err(|e| failed(&e))?;
@@ -75,9 +73,9 @@ pub fn shards(path: &Path, whole: bool) -> Result<Vec<Shard>, Failure> {
     for name in BTreeSet::from_iter(weight_map.values()) {
         let mut shard = shard(&path.with_file_name(name), whole)?;
         bytes += shard.header.bytes;
-        if bytes > MAX_HEADERS {
+        if bytes > MAX_HEADERS_BYTES {
             return Err(failed(&format!(
-                "its files' headers have more than {MAX_HEADERS} bytes, allowed: at most that"
+                "its files' headers have more than {MAX_HEADERS_BYTES} bytes, allowed: at most that"
             )));
         }
         let is_here = |tensor: &Tensor| weight_map.get(&tensor.name) == Some(name);
@@ -110,10 +108,10 @@ fn shard(path: &Path, whole: bool) -> Result<Shard, Failure> {
 /// All of a file, which may say nothing of its length, or the wrong one.
 fn bounded(file: std::io::Result<File>, what: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
-    let read = file.and_then(|file| file.take(MAX_HEADER + 1).read_to_end(&mut bytes));
+    let read = file.and_then(|file| file.take(MAX_HEADER_BYTES + 1).read_to_end(&mut bytes));
     read.map_err(|e| e.to_string())?;
-    if bytes.len() as u64 > MAX_HEADER {
-        return Err(format!("the {what} is longer than {MAX_HEADER} bytes, allowed: at most that"));
+    if bytes.len() as u64 > MAX_HEADER_BYTES {
+        return Err(format!("the {what} is longer than {MAX_HEADER_BYTES} bytes, allowed: at most that"));
     }
     // The mark with which some editors begin a text is none of it.
     if bytes.starts_with("\u{feff}".as_bytes()) {

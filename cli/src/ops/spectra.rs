@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
+use crate::limits::MAX_MULTIPLIED;
 use crate::ops::matrices::{Matrix, MatrixValues, fill_in_f32};
 use crate::progress;
 
-/// The largest matrix that is multiplied: 1 GiB of floats.
-const MOST_ELEMENTS: u64 = 1 << 28;
 /// The factor from the middle of all matrices beyond which a gain stands out.
 const STANDS_OUT: f64 = 8.0;
 /// The distance from one value within which a matrix is an isometry.
@@ -81,7 +80,7 @@ impl MeasuredMatrix {
         let count = elements(&matrix.shape).map_err(failed)?;
         let fan_in = matrix.fans.fan_in();
         let (rows, columns) = (matrix.shape[0] as usize, (count / matrix.shape[0].max(1)) as usize);
-        let (std, spectrum) = if count <= MOST_ELEMENTS {
+        let (std, spectrum) = if count <= MAX_MULTIPLIED {
             let spectrum = spectrum(matrix, rows, columns, seed, engine)?;
             (spectrum.rms, Some(spectrum))
         } else {

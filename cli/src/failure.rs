@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-/// A message, with what is underneath where the library's errors tell it (`{:#}`), and an exit code.
+/// The reason why the program stops: a message, with what is underneath where the library's errors tell it (`{:#}`), and an exit code.
 #[derive(Debug)]
 pub struct Failure {
     pub code: u8,
@@ -15,7 +15,7 @@ impl Failure {
         Failure { code: 2, message: format!("{message:#}") }
     }
 
-    /// Something failed underway.
+    /// A failure of something underway.
     pub fn other(message: impl Display) -> Failure {
         Failure { code: 1, message: format!("{message:#}") }
     }

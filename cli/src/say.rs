@@ -26,7 +26,7 @@ pub fn json(value: &impl Serialize) {
     write(&(escaped_json(value) + "\n"));
 }
 
-/// Prints a JSON list on a line, an element at a time: it may be long.
+/// A JSON list that is printed on a line, an element at a time: it may be long.
 #[derive(Default)]
 pub struct JsonList {
     elements: u64,
@@ -44,7 +44,7 @@ impl JsonList {
     }
 }
 
-/// JSON's own escapes leave out what only a terminal minds.
+/// The JSON of a value, with what only a terminal minds escaped too.
 fn escaped_json(value: &impl Serialize) -> String {
     let json = serde_json::to_string(value).expect("all that is printed has texts as keys");
     let mut escaped = String::with_capacity(json.len());

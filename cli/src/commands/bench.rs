@@ -43,7 +43,7 @@ pub struct Bench {
     json: bool,
 }
 
-/// The first is the plain fill, which the others are compared with.
+/// The distributions to time. The first is the plain fill, which the others are compared with.
 const DISTRIBUTIONS: [(&str, Distribution); 4] = [
     ("constant", Distribution::Constant { value: 1.0 }),
     ("uniform", Distribution::Uniform { low: -1.0, high: 1.0 }),
@@ -136,7 +136,7 @@ impl Bench {
         distribution.fill(&[self.size], stream, dtype).map_err(Failure::input)
     }
 
-    /// All that is timed: the plain fill once, then each stream's distributions.
+    /// The work that is timed: the plain fill once, then each stream's distributions.
     fn work(&self) -> impl Iterator<Item = (StreamKind, &'static str, Distribution)> + '_ {
         let each = |stream: StreamKind| {
             DISTRIBUTIONS.into_iter().map(move |(name, distribution)| (stream, name, distribution))

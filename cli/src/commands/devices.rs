@@ -61,10 +61,11 @@ struct Device {
     outcome: SelfTestOutcome,
 }
 
+/// The outcome of an adapter's self-test.
 enum SelfTestOutcome {
-    /// It cannot be opened, and so draws nothing.
+    /// The reason why the adapter cannot be opened, and so draws nothing.
     Closed(Failure),
-    /// The test did not come to its end.
+    /// The reason why the test did not come to its end.
     Broken(Failure),
     /// The outcome, the rounding of the kernels, and why it is not by the language, where it could have been.
     Tested(SelfTest, Rounding, Option<String>),
@@ -159,7 +160,7 @@ impl Device {
         }
     }
 
-    /// One line for a table of devices; semicolons part its fields.
+    /// A line for a table of devices; semicolons part its fields.
     fn report(&self) -> String {
         let verdict = match self.outcome.test() {
             None => self.outcome.trouble().unwrap_or_default(),

@@ -25,7 +25,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     pair.map(|(key, value)| (key.trim().into(), value.into())).ok_or_else(|| "allowed: KEY=VALUE".into())
 }
 
-/// A model.
+/// A model that was read: its tensors, and what its file says of them.
 pub struct LoadedModel {
     pub tensors: Vec<Tensor>,
     /// The rules of a configuration's architecture, or of a plan, and what they are called.
@@ -34,7 +34,7 @@ pub struct LoadedModel {
     pub config: Option<Config>,
     /// The file in which a plan has the values of tensors that are not drawn.
     pub values: Option<PathBuf>,
-    /// In which order PyTorch draws a plan's tensors.
+    /// The order in which PyTorch draws a plan's tensors.
     pub order: Option<TorchOrder>,
 }
 

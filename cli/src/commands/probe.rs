@@ -202,7 +202,7 @@ impl Probe {
         probe.run()
     }
 
-    /// All that can be wrong with a probe is said before a device is opened.
+    /// The probe of a scheme, and its text. All that can be wrong with it is said before a device is opened.
     fn probe(&self, given: &GivenScheme) -> Result<(String, fanin::probe::Probe), Failure> {
         let activation = self.activation.unwrap_or(Activation::Tanh);
         let made = || {

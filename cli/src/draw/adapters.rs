@@ -42,12 +42,12 @@ fn runs_of_words<'a>(labels: &'a [String], text: &str) -> impl Iterator<Item = &
     })
 }
 
-/// True if it is more than a program on this CPU.
+/// True if an adapter is more than a program on this CPU.
 pub fn is_hardware(adapter: &Adapter) -> bool {
     adapter.get_info().device_type != DeviceType::Cpu
 }
 
-/// Backend and name, for people and for `--device`.
+/// The backend and the name of an adapter, for people and for `--device`.
 pub fn label(adapter: &Adapter) -> String {
     let info = adapter.get_info();
     format!("{} {}", info.backend, info.name)

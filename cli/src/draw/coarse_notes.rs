@@ -61,7 +61,7 @@ fn is_fine(distribution: &Distribution, dtype: Dtype) -> bool {
     largest < dtype.max() && largest * step * 8.0 < std && smallest * 100.0 < std
 }
 
-/// The same of a model's tensors, each kind once.
+/// The notes on a model's tensors, each kind once.
 #[derive(Default)]
 pub struct CoarseNotes {
     kinds: HashMap<(String, Dtype), Option<usize>>,

@@ -12,7 +12,7 @@ use crate::draw::gpu::Gpu;
 use crate::failure::Failure;
 use crate::say;
 
-/// Draws fills into host memory, a chunk at a time.
+/// A device that draws fills into host memory, a chunk at a time.
 pub enum Engine {
     Cpu,
     Gpu(Box<Gpu>),

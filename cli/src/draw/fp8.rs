@@ -50,7 +50,7 @@ fn number(x: f64, scale: f32) -> F8E4M3 {
     F8E4M3::from_f64(x / f64::from(scale))
 }
 
-/// Takes on what is drawn as a file has it: as it is, or, of f32 with a scale, as E4M3 numbers.
+/// A taker of what is drawn, which hands it on as a file has it: as it is, or, of f32 with a scale, as E4M3 numbers.
 pub fn as_in_file(
     scale: Option<f32>,
     mut take: impl FnMut(&[u8]) -> Result<(), Failure> + Send,

@@ -22,11 +22,11 @@ pub struct Gpu {
     pub filler: GpuFiller,
     /// The first of the errors that the device has reported and nobody was told yet.
     fault: Arc<Mutex<Option<String>>>,
-    /// Made when first drawn with.
+    /// The buffers, which are made when they are first drawn into.
     buffers: OnceCell<Buffers>,
     /// True if nobody asked for it by name, so that the CPU draws what it cannot.
     is_first_choice: bool,
-    /// Set once it was said that the CPU draws.
+    /// A mark, which is set once it was said that the CPU draws.
     said: OnceCell<()>,
 }
 

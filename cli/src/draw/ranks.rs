@@ -65,11 +65,11 @@ impl Rank {
 /// The way in which a model is shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
-    /// Each tensor to one rank.
+    /// Whole tensors, each for one rank.
     Tensors,
     /// A slice of each tensor along this dimension for each rank.
     Along(usize),
-    /// Each tensor as its rule says.
+    /// The way that each tensor's rule says.
     Rules,
 }
 

@@ -17,10 +17,10 @@ pub struct TorchOrder {
 /// The way in which a tensor is drawn there.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TorchDraw {
-    /// By the operation of this number, each element by its own.
+    /// A draw by the operation of this number, each element by its own.
     By(usize),
     Constant,
-    /// In no such way.
+    /// No draw of its own.
     Not,
 }
 

@@ -16,7 +16,7 @@ use crate::files::provenance::{CopiedPart, Provenance};
 pub struct Base {
     pub path: PathBuf,
     tensors: BTreeMap<String, (Tensor, FileRange)>,
-    /// Of tensors that are parts of larger ones, as a file says, the shapes of those.
+    /// The shapes of the whole tensors, where a file says that it has parts of them.
     wholes: BTreeMap<String, Vec<u64>>,
 }
 
@@ -58,7 +58,7 @@ impl Base {
         Ok(Base { path: path.to_path_buf(), tensors, wholes })
     }
 
-    /// The same by the names of a model, and what to say of it: without this prefix; or, of a base that shares no name with the model,
+    /// The base by the names of a model, and what to say of it: without this prefix; or, of a base that shares no name with the model,
     /// without what wrappers have put there.
     pub fn by_names_of<'a>(
         mut self,
@@ -142,7 +142,7 @@ impl Base {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Itself, and all files that it names.
+    /// The files of the base: itself, and all that it names.
     pub fn files(&self) -> Vec<PathBuf> {
         let mut files: Vec<_> = self.tensors.values().map(|(_, run)| run.path.to_path_buf()).collect();
         files.push(self.path.clone());
@@ -183,7 +183,7 @@ fn prefixes(names: &BTreeSet<String>, model: &HashSet<&str>) -> BTreeMap<String,
     found
 }
 
-/// True if it is made of prefixes that wrappers put before names.
+/// True if a prefix is made of those that wrappers put before names.
 fn is_of_wrappers(mut prefix: &str) -> bool {
     while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| prefix.strip_prefix(wrapper)) {
         prefix = rest;

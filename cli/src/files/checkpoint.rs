@@ -1,4 +1,4 @@
-//! Writing safetensors files, a chunk at a time: their tensors, and the order of them.
+//! The writing of safetensors files, a chunk at a time: their tensors, and the order of them.
 //!
 //! An interrupted run leaves the partial file alone, which `--resume` goes on with.
 
@@ -22,9 +22,9 @@ use crate::files::regular;
 use crate::limits::{MAX_FILES, MAX_HEADER_BYTES};
 use crate::progress;
 
-/// The manner of writing.
+/// The options of writing.
 pub struct WriteOptions {
-    /// True to go on with the file that an interrupted run left.
+    /// True if it goes on with the file that an interrupted run left.
     pub resume: bool,
     /// The most bytes of tensors of a file, if there are several, with an index.
     pub shard: Option<u64>,
@@ -168,7 +168,7 @@ pub fn with_inserted(path: &Path, text: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Length, JSON, padding to 8 bytes.
+/// The header of a file: its length, JSON, padding to 8 bytes.
 fn header(provenance: &Provenance, tensors: &[Content]) -> Result<Vec<u8>, Failure> {
     let mut end = 0u64;
     let mut infos = Vec::with_capacity(tensors.len());

@@ -25,7 +25,7 @@ pub struct Content {
 pub enum Piece<'a> {
     /// A copy but for so many bytes at the begin.
     Copied(&'a FileRange, &'a CopiedPart, u64),
-    /// With the scale of E4M3 numbers, if it has such.
+    /// A draw, and the scale of its E4M3 numbers, if it has such.
     Drawn(Box<Fill>, Option<f32>),
     Zeros(u64),
 }
@@ -55,7 +55,7 @@ impl Content {
         (Reverse(holds(&self.tensor).bits()), self.tensor.name.as_str())
     }
 
-    /// All of it but for so many bytes at the begin.
+    /// The pieces of all of it but for so many bytes at the begin.
     pub fn pieces(&self, skip: u64) -> Vec<Piece<'_>> {
         let mut pieces = Vec::new();
         let mut copied = 0;

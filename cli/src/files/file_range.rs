@@ -1,4 +1,4 @@
-//! A run of a file's bytes, read a piece at a time.
+//! A range of a file's bytes, read a piece at a time.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -14,7 +14,7 @@ use crate::files::sha256::hex;
 /// The number of bytes that are read at once.
 const PIECE: u64 = 1 << 20;
 
-/// The place of bytes in a file.
+/// A range of a file's bytes.
 #[derive(Clone, Debug)]
 pub struct FileRange {
     pub path: Arc<Path>,
@@ -26,7 +26,7 @@ impl FileRange {
         self.bytes.end - self.bytes.start
     }
 
-    /// The first bytes of the run.
+    /// The first bytes of the range.
     pub fn first(&self, len: u64) -> FileRange {
         FileRange {
             path: self.path.clone(),

@@ -17,7 +17,7 @@ pub struct Header {
     pub tensors: Vec<(Tensor, Range<u64>)>,
     /// The value of "fanin" in its metadata.
     pub provenance: Option<String>,
-    /// Its own bytes, with those that say how many it has.
+    /// The number of its own bytes, with those that say how many it has.
     pub bytes: u64,
 }
 

@@ -20,7 +20,7 @@ pub struct Shard {
     pub header: Header,
 }
 
-/// The description of a model.
+/// A file that describes a model.
 pub enum ModelFile {
     Tensors(Vec<Tensor>),
     Config(Config),
@@ -105,7 +105,7 @@ fn shard(path: &Path, whole: bool) -> Result<Shard, Failure> {
     Ok(Shard { path: path.to_path_buf(), header })
 }
 
-/// All of a file, which may say nothing of its length, or the wrong one.
+/// The bytes of a file, which may say nothing of its length, or the wrong one.
 fn bounded(file: std::io::Result<File>, what: &str) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = file.and_then(|file| file.take(MAX_HEADER_BYTES + 1).read_to_end(&mut bytes));
@@ -120,7 +120,7 @@ fn bounded(file: std::io::Result<File>, what: &str) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// True if its name is that of a checkpoint, which holds tensors.
+/// True if a file's name is that of a checkpoint, which holds tensors.
 pub fn is_checkpoint(path: &Path) -> bool {
     is_index(path) || is_safetensors(path)
 }

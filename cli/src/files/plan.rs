@@ -18,7 +18,7 @@ pub struct RecordedPlan {
     pub rules: Rules,
     /// A safetensors file, beside it, of those that are not drawn.
     pub values: Option<PathBuf>,
-    /// In which order PyTorch draws.
+    /// The order in which PyTorch draws.
     pub order: TorchOrder,
 }
 

@@ -13,6 +13,7 @@ pub const BINS: usize = 24;
 /// A taker of bytes, also from another thread.
 pub type Take<'a> = &'a mut (dyn FnMut(&[u8]) + Send);
 
+/// The summary of a tensor's elements.
 #[derive(Default)]
 pub struct Summary {
     pub count: u64,
@@ -28,7 +29,7 @@ pub struct Summary {
     pub histogram: [u64; BINS],
 }
 
-/// Bytes of an element, of the floats that are summarised.
+/// The bytes of an element, of the floats that are summarised.
 pub fn size_of(dtype: FileDtype) -> Option<usize> {
     match dtype {
         FileDtype::F64 => Some(8),

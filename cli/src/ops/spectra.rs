@@ -23,7 +23,7 @@ pub struct MeasuredMatrix {
     pub shape: Vec<u64>,
     pub fan_in: u64,
     pub std: f64,
-    /// Variance times `fan_in`; nothing of an embedding.
+    /// The variance times `fan_in`; nothing of an embedding.
     pub gain: Option<f64>,
     /// The gain that keeps gradients.
     pub wanted: f64,

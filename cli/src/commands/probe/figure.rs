@@ -14,7 +14,7 @@ type Failed = Box<dyn std::error::Error>;
 
 /// The colour of all that is neither paper nor a scheme's: that of the reader's text, which is set behind.
 const INK: RGBColor = RGBColor(1, 1, 1);
-/// Told apart on white and on black, by most eyes.
+/// The colours of schemes, which most eyes tell apart on white and on black.
 const SCHEMES: [RGBColor; 6] = [
     RGBColor(47, 129, 247),
     RGBColor(229, 112, 42),
@@ -23,7 +23,7 @@ const SCHEMES: [RGBColor; 6] = [
     RGBColor(200, 150, 20),
     RGBColor(219, 97, 162),
 ];
-/// Light where the reader's system is light, else dark.
+/// The style of the page: light where the reader's system is light, else dark.
 const STYLE: &str = "<style>:root{color:#1f2328;background:#fff}\
     @media(prefers-color-scheme:dark){:root{color:#e6edf3;background:#0d1117}}\
     text{font-family:system-ui,sans-serif}</style>";
@@ -31,7 +31,7 @@ const STYLE: &str = "<style>:root{color:#1f2328;background:#fff}\
 const WIDTH: u32 = 860;
 const HEIGHT: u32 = 330;
 const LINE: u32 = 20;
-/// Below and above nothing is drawn: no axis has more decades.
+/// The decades of an axis. Below them nothing is drawn.
 const DECADES: f64 = 1e40;
 
 /// The figure, as SVG.

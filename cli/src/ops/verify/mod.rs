@@ -29,7 +29,7 @@ use crate::ops::named_rules::NamedRules;
 use crate::progress;
 use report::{CopiedTensor, Origin, Report, TensorOutcome};
 
-/// What a checkpoint is compared with, and how.
+/// The comparison of a checkpoint: with what, and how.
 pub struct Verification<'a> {
     /// The seed's numbers and its kind, where they are not the file's.
     pub seed: Option<&'a str>,

@@ -31,14 +31,14 @@ pub struct Report {
     pub sha256: Option<String>,
 }
 
-/// The outcome of a tensor.
+/// The outcome of a tensor's verification.
 pub enum TensorOutcome {
     Compared(Comparison),
     /// The number of values that are those that were copied.
     Copied(u64),
     /// The reason why it cannot be what it should be.
     Wrong(String),
-    /// Nothing is said of it, for this reason, and whether the checkpoint is verified all the same.
+    /// The reason why nothing is said of it, and whether the checkpoint is verified all the same.
     NotCompared {
         reason: String,
         harmless: bool,
@@ -46,7 +46,7 @@ pub enum TensorOutcome {
 }
 
 impl TensorOutcome {
-    /// The same, where some of it is wrong besides.
+    /// The outcome, where some of it is wrong besides.
     pub fn and(self, wrong: Option<String>) -> TensorOutcome {
         match (wrong, self) {
             (None, outcome) => outcome,
@@ -195,7 +195,7 @@ pub struct Difference {
 #[serde(untagged)]
 enum DifferenceKind {
     Values(Comparison),
-    /// It cannot be made.
+    /// The reason why it cannot be made.
     Other {
         reason: String,
     },

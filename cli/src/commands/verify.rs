@@ -8,8 +8,10 @@ use crate::draw::seed::StreamKind;
 use crate::failure::Failure;
 use crate::files::base::Base;
 use crate::files::model;
+use crate::ops::verify::Verification;
+use crate::ops::verify::checked_file::CheckedFile;
+use crate::ops::verify::given_rules::GivenRules;
 use crate::ops::verify::report::Report;
-use crate::ops::verify::{CheckedFile, GivenRules, Verification};
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///

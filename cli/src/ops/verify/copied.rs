@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::files::base::Base;
 use crate::files::file_range::FileRange;
 use crate::files::header::holds;
-use crate::files::provenance::Copied;
+use crate::files::provenance::CopiedPart;
 
 /// The findings on a tensor that was copied, if only in part.
 #[derive(Default)]

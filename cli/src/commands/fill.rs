@@ -16,11 +16,12 @@ use crate::commands::rule_options::passed_over;
 use crate::draw::coarse_notes;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::files::checkpoint::{self, WriteOptions};
+use crate::files::checkpoint;
 use crate::files::content::Content;
 use crate::files::provenance::Provenance;
 use crate::files::sha256::hex;
 use crate::files::summary::{Summary, Take, for_each};
+use crate::files::writer::WriteOptions;
 use crate::{progress, say};
 
 /// Draws one tensor, or a range of its elements, and writes it, or says what came out.

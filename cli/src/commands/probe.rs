@@ -17,7 +17,7 @@ use crate::commands::options::parse;
 use crate::commands::rule_options::RuleOptions;
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::files::checkpoint;
+use crate::files::partial;
 use crate::say;
 
 /// Says whether an initialisation is healthy: whether layers saturate, activations vanish, gradients vanish or explode.
@@ -157,7 +157,7 @@ impl Probe {
             probed.push(ProbedScheme { text, probe, device: engine.name().into(), report, advice });
         }
         if let Some(path) = &self.svg {
-            let written = checkpoint::write_text(path, figure::svg(&probed).as_bytes());
+            let written = partial::write_text(path, figure::svg(&probed).as_bytes());
             written.map_err(|e| Failure::other(e.message))?;
         }
         if self.json {

@@ -7,7 +7,7 @@ use fanin::rules::{FileDtype, Recipe, Split, Tensor};
 
 use crate::files::file_range::FileRange;
 use crate::files::header::holds;
-use crate::files::provenance::Copied;
+use crate::files::provenance::CopiedPart;
 
 /// A tensor to write: copied elements come first; those that are neither copied nor drawn are zero.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use fanin::Dtype;
 use fanin::rules::Config;
 
 use crate::failure::Failure;
-use crate::files::checkpoint;
+use crate::files::partial;
 
 /// A folder for a model, which goes again if nothing comes into it.
 pub struct ModelFolder {
@@ -44,7 +44,7 @@ impl ModelFolder {
         let path = self.path.join("config.json");
         // One that says the same stays as it is written.
         let is_there = fs::read(&path).is_ok_and(|text| Config::from_json(&text).is_ok_and(|there| there == config));
-        if is_there { Ok(()) } else { checkpoint::write_text(&path, config.to_json().as_bytes()) }
+        if is_there { Ok(()) } else { partial::write_text(&path, config.to_json().as_bytes()) }
     }
 }
 

@@ -17,3 +17,4 @@ pub(crate) mod sha256;
 pub(crate) mod summary;
 pub(crate) mod toml;
 pub(crate) mod unique;
+pub(crate) mod writer;

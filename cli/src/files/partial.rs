@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use same_file::Handle;
@@ -132,6 +132,13 @@ impl Partial {
     }
 }
 
+/// Writes a small file beside its name, and renames it.
+pub fn write_text(path: &Path, text: &[u8]) -> Result<(), Failure> {
+    let partial = Partial::open(path)?.emptied()?;
+    partial.file().write_all(text).map_err(|e| Failure::other(format!("{}: write: {e}", path.display())))?;
+    partial.finish()
+}
+
 /// Refuses the name of a file that may not be written, or not replace what is there.
 pub fn check_replaceable(path: &Path) -> Result<(), Failure> {
     if path.file_name().is_none() || path.to_string_lossy().ends_with(std::path::is_separator) {
@@ -159,7 +166,6 @@ pub fn partial_path(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     /// Another process finishes the file between this one's opening and locking it.
     #[test]

@@ -1,10 +1,12 @@
 //! `fanin init`: a checkpoint of a whole model.
 
-use std::path::PathBuf;
+mod report;
+
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bytesize::ByteSize;
-use fanin::rules::Tensor;
+use fanin::rules::{Config, Tensor};
 use fanin::{Dtype, Seed};
 
 use crate::commands::model_options::{LoadedModel, ModelOptions};
@@ -19,10 +21,10 @@ use crate::files::checkpoint;
 use crate::files::folder::ModelFolder;
 use crate::files::provenance::Provenance;
 use crate::files::writer::WriteOptions;
-use crate::ops::init::{self as ops, UnplannedModel, with_copies};
+use crate::ops::init::{DrawOptions, ToWrite, UnplannedModel, with_copies};
 use crate::ops::named_rules::NamedRules;
 use crate::ops::share::share;
-use crate::say;
+use report::InitReport;
 
 /// Writes a checkpoint of freshly initialised weights for every tensor of a model.
 ///
@@ -96,15 +98,80 @@ fn size(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A rank's part of a checkpoint, before it is written.
+struct RankPart {
+    rules: NamedRules,
+    base: Option<Base>,
+    config: Option<Config>,
+    is_plan: bool,
+    to_write: ToWrite,
+}
+
 impl Init {
     pub fn run(self) -> Result<(), Failure> {
-        let SeedAndDevice { device, json, .. } = &self.common;
         let seed = self.common.seed()?;
         seed::check_for_model(seed)?;
         if self.memory < 1 << 20 {
             return Err(Failure::input(format!("the memory is {}, allowed: at least 1MiB", ByteSize(self.memory))));
         }
         let rank = Rank::chosen(self.rank, self.world_size)?;
+        let part = self.part(seed, rank)?;
+        let (output, folder) = self.output(&part, rank);
+        let RankPart { rules, base, config, to_write, .. } = part;
+        let ToWrite { drawn, copied, buffers, kept_out, skipped, notes } = to_write;
+        let grown = copied.values().filter(|there| !there.is_whole()).count();
+        let (count_copied, count_drawn) = (copied.len() - grown, drawn.len() - grown);
+        let provenance = Provenance {
+            rules: Some(rules.name.clone()),
+            rules_sha256: Some(rules.rules.digest()),
+            rank: (!rank.is_only()).then_some(rank),
+            base: base.as_ref().map(Base::name),
+            ..Provenance::new(seed)
+        };
+        let engine = Engine::choose(&self.common.device)?;
+        let options = WriteOptions {
+            resume: self.resume,
+            shard: self.max_shard_size,
+            chunk: engine.chunk(self.memory),
+            read: base.as_ref().map(Base::files).unwrap_or_default(),
+        };
+        let started = Instant::now();
+        let mut contents = with_copies(drawn, copied)?;
+        contents.extend(buffers);
+        let tensors = contents.len();
+        let folder = folder.map(ModelFolder::open).transpose()?;
+        let written = checkpoint::write(&output, &provenance, contents, &engine, &options)?;
+        // One of the ranks says what the model is.
+        if let Some(folder) = folder.filter(|_| rank.rank == 0) {
+            folder.finish(config, self.dtype)?;
+        }
+        let report = InitReport {
+            output,
+            device: engine.name().into(),
+            seed,
+            rules: rules.name,
+            rank,
+            tensors,
+            written,
+            seconds: started.elapsed().as_secs_f64(),
+            base: base.map(|base| base.path),
+            copied: count_copied,
+            grown,
+            drawn: count_drawn,
+            kept_out,
+            skipped,
+            notes,
+        };
+        if self.common.json {
+            report.print_json();
+        } else {
+            report.print();
+        }
+        Ok(())
+    }
+
+    /// The part of the model that a rank has, by the rules that are asked for.
+    fn part(&self, seed: Seed, rank: Rank) -> Result<RankPart, Failure> {
         let split = self.split(rank)?;
         let model = self.model_options.read(&self.model)?;
         let (base, renamed) = self.base(&model, rank)?;
@@ -115,110 +182,56 @@ impl Init {
         if is_plan && matches!(seed, Seed::Torch(_)) && self.rule_options.is_given() {
             return Err(failed(&"--rules or --preset is given, allowed with --generator torch: the plan's own"));
         }
-        let job = UnplannedModel::new(tensors, base.as_ref()).map_err(|e| failed(&e))?;
-        let rules = self.rule_options.rules(&job.tensors, own_rules)?;
-        let plan = rules.plan(&job.tensors, &self.model)?;
-        let NamedRules { rules, name } = rules;
-        let drawn = plan.tensors().iter().zip(&job.tensors).filter(|(_, tensor)| !tensor.optional);
-        let mut notes = vec![
+        let model = UnplannedModel::new(tensors, base.as_ref()).map_err(|e| failed(&e))?;
+        let rules = self.rule_options.rules(&model.tensors, own_rules)?;
+        let plan = rules.plan(&model.tensors, &self.model)?;
+        let drawn = plan.tensors().iter().zip(&model.tensors).filter(|(_, tensor)| !tensor.optional);
+        let notes = [
             self.rule_options.unmet(plan.unmet()),
             self.rule_options.doubtful(drawn.map(|(planned, _)| planned), has_own),
-            base.as_ref().and_then(|base| job.left_out(base)),
+            base.as_ref().and_then(|base| model.left_out(base)),
         ];
-        let options = ops::DrawOptions { seed, dtype: self.dtype, order, has_zeros: config.is_some() };
-        let ops::ToWrite { drawn, mut copied, buffers, kept_out, skipped, notes: of_drawn } =
-            job.make(plan, &options).map_err(|e| failed(&e))?;
-        notes.extend(of_drawn.into_iter().map(Some).chain([renamed]));
-        if let (Some(values), Some(name)) = (&values, skipped.iter().chain(&kept_out).next()) {
+        let mut notes: Vec<_> = notes.into_iter().flatten().collect();
+        let options = DrawOptions { seed, dtype: self.dtype, order, has_zeros: config.is_some() };
+        let mut to_write = model.make(plan, &options).map_err(|e| failed(&e))?;
+        notes.append(&mut to_write.notes);
+        notes.extend(renamed);
+        if let (Some(values), Some(name)) = (&values, to_write.skipped.iter().chain(&to_write.kept_out).next()) {
             let values = values.display();
             return Err(Failure::input(format!("tensor \"{name}\" has no scheme, allowed: values of it in {values}")));
         }
-        // One of the ranks has them.
-        let base = base.filter(|_| rank.rank == 0);
-        copied.retain(|_, _| rank.rank == 0);
-        if !rank.is_only() && split != Sharing::Rules && drawn.iter().any(|content| content.split.is_some()) {
+        if !rank.is_only() && split != Sharing::Rules && to_write.drawn.iter().any(|content| content.split.is_some()) {
             let note =
                 "the rules say how ranks share the model, which --split rules or --mesh does, and this run did not";
-            notes.push(Some(note.into()));
+            notes.push(note.into());
         }
-        let notes: Vec<_> = notes.into_iter().flatten().collect();
-        let drawn = share(drawn, rank, split, self.mesh.as_ref())?;
-        if drawn.is_empty() && copied.is_empty() && rank.is_only() {
+        to_write.notes = notes;
+        to_write.drawn = share(to_write.drawn, rank, split, self.mesh.as_ref())?;
+        // One of the ranks has what is not drawn.
+        let base = base.filter(|_| rank.rank == 0);
+        if rank.rank != 0 {
+            to_write.copied.clear();
+            to_write.buffers.clear();
+        }
+        if to_write.drawn.is_empty() && to_write.copied.is_empty() && rank.is_only() {
             let or_copy = if base.is_some() { " or copy" } else { "" };
             return Err(failed(&format!("there is no tensor to draw{or_copy}")));
         }
-        let grown = copied.values().filter(|there| !there.is_whole()).count();
-        let (count_copied, count_drawn) = (copied.len() - grown, drawn.len() - grown);
+        Ok(RankPart { rules, base, config, is_plan, to_write })
+    }
+
+    /// The file that a rank writes, and the folder that it is in, if that is the model's own.
+    fn output(&self, part: &RankPart, rank: Rank) -> (PathBuf, Option<&Path>) {
         // A list of tensors is no model that a folder is for.
-        let folder = ModelFolder::named(&self.output).filter(|_| config.is_some() || is_plan);
+        let folder = ModelFolder::named(&self.output).filter(|_| part.config.is_some() || part.is_plan);
         let output = folder.map_or(self.output.clone(), |folder| folder.join("model.safetensors"));
         // A device or a pipe is the same for all ranks.
         let is_no_file = std::fs::metadata(&output).is_ok_and(|m| !m.is_file() && !m.is_dir());
-        let output = if rank.is_only() || is_no_file {
-            output
-        } else {
-            checkpoint::with_inserted(&output, &format!(".rank-{}-of-{}", rank.rank, rank.world_size))
-        };
-        let provenance = Provenance {
-            rules: Some(name.clone()),
-            rules_sha256: Some(rules.digest()),
-            rank: (!rank.is_only()).then_some(rank),
-            base: base.as_ref().map(Base::name),
-            ..Provenance::new(seed)
-        };
-        let engine = Engine::choose(device)?;
-        let options = WriteOptions {
-            resume: self.resume,
-            shard: self.max_shard_size,
-            chunk: engine.chunk(self.memory),
-            read: base.as_ref().map(Base::files).unwrap_or_default(),
-        };
-        let started = Instant::now();
-        let mut contents = with_copies(drawn, copied)?;
-        contents.extend(buffers.into_iter().filter(|_| rank.rank == 0));
-        let count = contents.len();
-        let folder = folder.map(ModelFolder::open).transpose()?;
-        let written = checkpoint::write(&output, &provenance, contents, &engine, &options)?;
-        // One of the ranks says what the model is.
-        if let Some(folder) = folder.filter(|_| rank.rank == 0) {
-            folder.finish(config, self.dtype)?;
+        if rank.is_only() || is_no_file {
+            return (output, folder);
         }
-        let seconds = started.elapsed().as_secs_f64();
-        if *json {
-            let report = serde_json::json!({
-                "output": output.display().to_string(), "device": engine.name(), "seed": seed, "rules": name,
-                "rank": rank.rank, "world_size": rank.world_size, "tensors": count, "values": written.values,
-                "bytes": written.bytes, "files": written.files, "seconds": seconds, "kept_out": kept_out,
-                "skipped": skipped, "notes": notes, "base": base.map(|base| base.path.display().to_string()),
-                "copied": count_copied, "grown": grown, "drawn": count_drawn,
-            });
-            say::json(&report);
-            return Ok(());
-        }
-        let files = if written.files > 1 { format!(" in {} files", written.files) } else { String::new() };
-        say!(
-            "{}: {count} tensors by {name}, {} values, {:.1} MB{files}, seed {seed}, drawn by {} in {seconds:.2} s",
-            output.display(),
-            written.values,
-            written.bytes as f64 / 1e6,
-            engine.name(),
-        );
-        if let Some(base) = base {
-            let base = base.path.display();
-            say!(
-                "of {base}: {count_copied} tensors copied, {grown} grown, of which the new rows are drawn, {count_drawn} drawn"
-            );
-        }
-        if !kept_out.is_empty() {
-            say!("kept out, as they hold integers: {}", kept_out.join(", "));
-        }
-        if !skipped.is_empty() {
-            say!("skipped by the rules: {}", skipped.join(", "));
-        }
-        for note in notes {
-            say!("{note}");
-        }
-        Ok(())
+        let of_rank = format!(".rank-{}-of-{}", rank.rank, rank.world_size);
+        (checkpoint::with_inserted(&output, &of_rank), folder)
     }
 
     /// The way in which ranks share the model.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 
-use fanin::rules::{FileDtype, Plan, Recipe, Tensor};
+use fanin::rules::{FileDtype, Plan, Planned, Recipe, Split, Tensor};
 use fanin::torch::Place;
 use fanin::{Dtype, Seed};
 
@@ -78,75 +78,21 @@ impl UnplannedModel {
 
     /// The tensors to write, by a plan of those that rules are for.
     pub fn make(mut self, plan: Plan, options: &DrawOptions) -> Result<ToWrite, String> {
-        let mut places = match options.seed {
+        let places = match options.seed {
             Seed::Torch(start) => self.places(start, &plan, options)?,
             _ => BTreeMap::new(),
         };
-        let (mut made, mut coarse) = (ToWrite::default(), CoarseNotes::default());
+        let mut maker = Maker { options, places, coarse: CoarseNotes::default(), made: ToWrite::default() };
         for tensor in self.integers {
-            match self.in_base.remove(&tensor.name) {
-                Some(there) => {
-                    there.unconverted(holds(&tensor), "in the model").map_err(|e| of_tensor(&tensor.name, e))?;
-                    if !there.is_whole() {
-                        return Err(of_tensor(&tensor.name, there.undrawn()));
-                    }
-                    made.copied.insert(tensor.name, there);
-                }
-                None if options.has_zeros => {
-                    fanin::elements(&tensor.shape).map_err(|e| of_tensor(&tensor.name, e))?;
-                    made.buffers.push(Content::zeros(tensor));
-                }
-                None => made.kept_out.push(tensor.name),
-            }
+            let there = self.in_base.remove(&tensor.name);
+            let name = tensor.name.clone();
+            maker.add_integer(tensor, there).map_err(|e| of_tensor(&name, e))?;
         }
         for (planned, tensor) in plan.into_tensors().into_iter().zip(self.tensors) {
-            let wrong = |e: &dyn Display| of_tensor(&tensor.name, e);
-            let there = self.in_base.remove(&tensor.name);
-            let of_rule = planned.draw.as_ref().and_then(|recipe| recipe.dtype);
-            if let Some(there) = &there {
-                let (dtype, by) = match (options.dtype, of_rule) {
-                    (Some(dtype), _) => (dtype.into(), "by --dtype"),
-                    (None, Some(dtype)) => (dtype.into(), "by its rule"),
-                    (None, None) => (holds(&tensor), "in the model"),
-                };
-                there.unconverted(dtype, by).map_err(|e| wrong(&e))?;
-            }
-            let (there, mut recipe) = match (there, planned.draw) {
-                (Some(there), _) if there.is_whole() => {
-                    made.copied.insert(tensor.name, there);
-                    continue;
-                }
-                (Some(there), None) => {
-                    let message = "and the rules skip it, allowed: a rule that has a scheme for it";
-                    return Err(wrong(&format!("{}, {message}", there.grown())));
-                }
-                (None, None) => {
-                    made.skipped.push(tensor.name);
-                    continue;
-                }
-                (there, Some(recipe)) => (there, recipe),
-            };
-            let dtype = drawn_in(&tensor, &recipe, options.dtype);
-            let dtype = dtype.map_err(|e| wrong(&there.as_ref().map_or(e, BaseTensor::undrawn)))?;
-            recipe.distributions().for_each(|distribution| coarse.add(distribution, dtype, &tensor.name));
-            if let Some(place) = places.remove(&tensor.name) {
-                // PyTorch knows no names: the stream is a place.
-                recipe.stream = place;
-            }
-            if let Some(block) = tensor.fp8_block {
-                let scale = fp8::scale(&recipe).map_err(|e| wrong(&e))?;
-                recipe.scale = Some(scale);
-                let name = format!("{}{}", tensor.name, fp8::SCALES);
-                let shape: Vec<_> = tensor.shape.iter().zip(block).map(|(size, of)| size.div_ceil(of)).collect();
-                let scales = fp8::scales(&name, &shape, scale);
-                let fill = scales.fill(options.seed, Dtype::F32).map_err(|e| wrong(&e))?;
-                made.drawn.push(Content { split: planned.split.clone(), ..Content::drawn(name, scales, fill) });
-            }
-            // A tensor that cannot be drawn is refused before any is.
-            let fill = recipe.fill(options.seed, dtype).map_err(|e| wrong(&e))?;
-            made.copied.extend(there.map(|there| (tensor.name.clone(), there)));
-            made.drawn.push(Content { split: planned.split, ..Content::drawn(tensor.name, recipe, fill) });
+            let (name, there) = (tensor.name.clone(), self.in_base.remove(&tensor.name));
+            maker.add_float(tensor, planned, there).map_err(|e| of_tensor(&name, e))?;
         }
+        let Maker { coarse, mut made, .. } = maker;
         made.notes.extend(coarse.notes());
         made.notes.extend(made.untied());
         Ok(made)
@@ -166,6 +112,96 @@ impl UnplannedModel {
             Some(WantedTensor { name: &planned.name, dtype, elements, distribution: recipe.distribution })
         });
         order.places(start, &wanted.collect::<Vec<_>>())
+    }
+}
+
+/// The making of the tensors to write, one after the other.
+struct Maker<'a> {
+    options: &'a DrawOptions,
+    /// The places in PyTorch's sequence, if that is drawn.
+    places: BTreeMap<String, String>,
+    coarse: CoarseNotes,
+    made: ToWrite,
+}
+
+impl Maker<'_> {
+    /// Adds a tensor of integers, and what the base has of it.
+    fn add_integer(&mut self, tensor: Tensor, there: Option<BaseTensor>) -> Result<(), String> {
+        match there {
+            Some(there) => {
+                there.unconverted(holds(&tensor), "in the model")?;
+                if !there.is_whole() {
+                    return Err(there.undrawn());
+                }
+                self.made.copied.insert(tensor.name, there);
+            }
+            None if self.options.has_zeros => {
+                fanin::elements(&tensor.shape).map_err(|e| format!("{e:#}"))?;
+                self.made.buffers.push(Content::zeros(tensor));
+            }
+            None => self.made.kept_out.push(tensor.name),
+        }
+        Ok(())
+    }
+
+    /// Adds a tensor of floats by its plan, and what the base has of it.
+    fn add_float(&mut self, tensor: Tensor, planned: Planned, there: Option<BaseTensor>) -> Result<(), String> {
+        let by_rule = planned.draw.as_ref().and_then(|recipe| recipe.dtype);
+        if let Some(there) = &there {
+            let (dtype, by) = match (self.options.dtype, by_rule) {
+                (Some(dtype), _) => (dtype.into(), "by --dtype"),
+                (None, Some(dtype)) => (dtype.into(), "by its rule"),
+                (None, None) => (holds(&tensor), "in the model"),
+            };
+            there.unconverted(dtype, by)?;
+        }
+        match (there, planned.draw) {
+            (Some(there), _) if there.is_whole() => {
+                self.made.copied.insert(tensor.name, there);
+                Ok(())
+            }
+            (Some(there), None) => {
+                let message = "and the rules skip it, allowed: a rule that has a scheme for it";
+                Err(format!("{}, {message}", there.grown()))
+            }
+            (None, None) => {
+                self.made.skipped.push(tensor.name);
+                Ok(())
+            }
+            (there, Some(recipe)) => self.add_drawn(tensor, recipe, planned.split, there),
+        }
+    }
+
+    /// Adds a tensor that is drawn, but for its first rows if the base has them.
+    fn add_drawn(
+        &mut self,
+        tensor: Tensor,
+        mut recipe: Recipe,
+        split: Option<Split>,
+        there: Option<BaseTensor>,
+    ) -> Result<(), String> {
+        let (options, text) = (self.options, |e: fanin::Error| format!("{e:#}"));
+        let dtype = drawn_in(&tensor, &recipe, options.dtype);
+        let dtype = dtype.map_err(|e| there.as_ref().map_or(e, BaseTensor::undrawn))?;
+        recipe.distributions().for_each(|distribution| self.coarse.add(distribution, dtype, &tensor.name));
+        if let Some(place) = self.places.remove(&tensor.name) {
+            // PyTorch knows no names: the stream is a place.
+            recipe.stream = place;
+        }
+        if let Some(block) = tensor.fp8_block {
+            let scale = fp8::scale(&recipe)?;
+            recipe.scale = Some(scale);
+            let name = format!("{}{}", tensor.name, fp8::SCALES);
+            let shape: Vec<_> = tensor.shape.iter().zip(block).map(|(size, of)| size.div_ceil(of)).collect();
+            let scales = fp8::scales(&name, &shape, scale);
+            let fill = scales.fill(options.seed, Dtype::F32).map_err(text)?;
+            self.made.drawn.push(Content { split: split.clone(), ..Content::drawn(name, scales, fill) });
+        }
+        // A tensor that cannot be drawn is refused before any is.
+        let fill = recipe.fill(options.seed, dtype).map_err(text)?;
+        self.made.copied.extend(there.map(|there| (tensor.name.clone(), there)));
+        self.made.drawn.push(Content { split, ..Content::drawn(tensor.name, recipe, fill) });
+        Ok(())
     }
 }
 

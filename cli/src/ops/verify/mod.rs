@@ -215,7 +215,7 @@ fn whole_copy(tensor: &Tensor, copy: CopyCheck, is_drawn: bool) -> TensorOutcome
 }
 
 /// The recipe of a tensor, or its outcome where it is not drawn.
-fn plan(
+fn recipe_or_outcome(
     tensor: &Tensor,
     words: Option<&RecipeJson>,
     given: Option<&GivenRules>,

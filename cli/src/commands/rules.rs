@@ -45,83 +45,106 @@ impl ShowRules {
         let rules = self.rule_options.rules(&tensors, own_rules)?;
         let plan = rules.plan(&tensors, &path)?;
         let planned = plan.tensors();
-        // A planned tensor may be impossible to draw, such as one whose zero row is not there.
-        let cannot = |(p, tensor): (&Planned, &Tensor)| {
-            let draw = p.draw.as_ref()?;
-            let drawn = draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|e| e.to_string());
-            drawn.or_else(|| tensor.fp8_block.and_then(|_| fp8::scale(draw).err()))
-        };
-        let cannot: Vec<_> = planned.iter().zip(&tensors).map(cannot).collect();
-        let wrong = cannot.iter().flatten().count();
-        // Integers are not among them, so that each met a rule.
-        let met = |p: &Planned| p.rule.clone().map_or((String::new(), 0), |met| (met.pattern, met.line));
+        let rows: Vec<_> = planned.iter().zip(&tensors).map(|(planned, tensor)| Row::new(planned, tensor)).collect();
+        let wrong = rows.iter().filter(|row| row.cannot.is_some()).count();
         if self.json {
-            let mut rows = say::JsonList::default();
-            for ((p, cannot), tensor) in planned.iter().zip(&cannot).zip(&tensors) {
-                let (draw, (pattern, line)) = (p.draw.as_ref(), met(p));
-                rows.push(&serde_json::json!({
-                    "tensor": p.name, "shape": p.shape, "holds": holds(tensor).name(), "pattern": pattern, "line": line, "skip": draw.is_none(),
-                    "distribution": draw.map(|d| d.distribution.to_string()), "mean": draw.map(|d| d.distribution.mean()),
-                    "std": draw.map(|d| d.distribution.std()), "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()),
-                    "layout": p.layout.map(|l| l.to_string()), "fan_in": p.fans.map(|f| f.fan_in()),
-                    "fan_out": p.fans.map(|f| f.fan_out()), "stream": draw.map(|d| &d.stream),
-                    "parts": draw.map(|d| d.parts.iter().map(part).collect::<Vec<_>>()),
-                    "split": p.split.as_ref().map(|split| split.to_string()), "fp8_block": tensor.fp8_block, "cannot_be_drawn": cannot,
-                }));
-            }
-            rows.end();
+            let mut list = say::JsonList::default();
+            rows.iter().for_each(|row| list.push(&row.to_json()));
+            list.end();
             return drawable(wrong, &path);
         }
         say!("{}, SHA-256 {}", rules.name, rules.rules.digest());
-        let names = say::width(planned.iter().map(|p| p.name.as_str()));
-        let shapes: Vec<_> = planned.iter().map(|p| format!("{:?}", p.shape)).collect();
-        let shape_width = say::width(shapes.iter().map(String::as_str));
-        let patterns: Vec<_> = planned.iter().map(met).collect();
-        let pattern_width = say::width(patterns.iter().map(|(pattern, _)| pattern.as_str()));
-        let rows = planned.iter().zip(&tensors).zip(&cannot).zip(&shapes).zip(&patterns);
-        for ((((p, tensor), cannot), shape), (pattern, line)) in rows {
-            let draws = match &p.draw {
-                None => "skipped".into(),
-                Some(draw) => {
-                    let mut text = draw.distribution.to_string();
-                    if let Some(dtype) = draw.dtype {
-                        text += &format!(", {dtype}");
-                    }
-                    if draw.stream != p.name {
-                        text += &format!(", the words of {}", draw.stream);
-                    }
-                    for part in &draw.parts {
-                        let Range { start, end } = part.range;
-                        text += &format!(", {} at {start}..{end} along dimension {}", part.distribution, part.dim);
-                    }
-                    if let (Some(fans), Some(layout)) = (p.fans, p.layout) {
-                        text += &format!(", fan_in {}, fan_out {} ({layout})", fans.fan_in(), fans.fan_out());
-                    }
-                    if let Some(split) = &p.split {
-                        text += &format!(", split {split}");
-                    }
-                    if let Some([rows, columns]) = tensor.fp8_block {
-                        text += &format!(", in fp8 by blocks of {rows}x{columns}");
-                    }
-                    if let Some(reason) = cannot {
-                        text += &format!(", which cannot be drawn: {reason}");
-                    }
-                    text
-                }
-            };
-            let (name, pattern) = (say::column(&p.name, names), say::column(pattern, pattern_width));
-            say!("{name}  {shape:shape_width$}  {:>4}: {pattern}  {draws}", line);
-        }
+        say_table(&rows);
         if !integers.is_empty() {
             let names: Vec<_> = integers.iter().map(|tensor| tensor.name.as_str()).collect();
             say!("not drawn, as they hold integers: {}", names.join(", "));
         }
-        for note in
-            self.rule_options.unmet(plan.unmet()).into_iter().chain(self.rule_options.doubtful(planned, has_own))
-        {
+        let (unmet, doubtful) = (self.rule_options.unmet(plan.unmet()), self.rule_options.doubtful(planned, has_own));
+        for note in unmet.into_iter().chain(doubtful) {
             say!("{note}");
         }
         drawable(wrong, &path)
+    }
+}
+
+/// A tensor, and what it would draw.
+struct Row<'a> {
+    planned: &'a Planned,
+    tensor: &'a Tensor,
+    /// The reason why it cannot be drawn, such as a zero row that is not there.
+    cannot: Option<String>,
+}
+
+impl Row<'_> {
+    fn new<'a>(planned: &'a Planned, tensor: &'a Tensor) -> Row<'a> {
+        let cannot = planned.draw.as_ref().and_then(|draw| {
+            let drawn = draw.fill(0, draw.dtype.unwrap_or(Dtype::F32)).err().map(|e| e.to_string());
+            drawn.or_else(|| tensor.fp8_block.and_then(|_| fp8::scale(draw).err()))
+        });
+        Row { planned, tensor, cannot }
+    }
+
+    /// The pattern of the rule that it met, and its line. Integers are not among the rows, so that each met a rule.
+    fn pattern_and_line(&self) -> (&str, usize) {
+        self.planned.rule.as_ref().map_or(("", 0), |rule| (rule.pattern.as_str(), rule.line))
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        let Row { planned: p, tensor, cannot } = self;
+        let (draw, (pattern, line)) = (p.draw.as_ref(), self.pattern_and_line());
+        serde_json::json!({
+            "tensor": p.name, "shape": p.shape, "holds": holds(tensor).name(), "pattern": pattern, "line": line,
+            "skip": draw.is_none(), "distribution": draw.map(|d| d.distribution.to_string()),
+            "mean": draw.map(|d| d.distribution.mean()), "std": draw.map(|d| d.distribution.std()),
+            "dtype": draw.and_then(|d| d.dtype).map(|d| d.to_string()), "layout": p.layout.map(|l| l.to_string()),
+            "fan_in": p.fans.map(|f| f.fan_in()), "fan_out": p.fans.map(|f| f.fan_out()),
+            "stream": draw.map(|d| &d.stream), "parts": draw.map(|d| d.parts.iter().map(part).collect::<Vec<_>>()),
+            "split": p.split.as_ref().map(|split| split.to_string()), "fp8_block": tensor.fp8_block,
+            "cannot_be_drawn": cannot,
+        })
+    }
+
+    /// The words on what is drawn.
+    fn words(&self) -> String {
+        let Row { planned: p, tensor, cannot } = self;
+        let Some(draw) = &p.draw else { return "skipped".into() };
+        let mut text = draw.distribution.to_string();
+        if let Some(dtype) = draw.dtype {
+            text += &format!(", {dtype}");
+        }
+        if draw.stream != p.name {
+            text += &format!(", the words of {}", draw.stream);
+        }
+        for part in &draw.parts {
+            let Range { start, end } = part.range;
+            text += &format!(", {} at {start}..{end} along dimension {}", part.distribution, part.dim);
+        }
+        if let (Some(fans), Some(layout)) = (p.fans, p.layout) {
+            text += &format!(", fan_in {}, fan_out {} ({layout})", fans.fan_in(), fans.fan_out());
+        }
+        if let Some(split) = &p.split {
+            text += &format!(", split {split}");
+        }
+        if let Some([rows, columns]) = tensor.fp8_block {
+            text += &format!(", in fp8 by blocks of {rows}x{columns}");
+        }
+        if let Some(reason) = cannot {
+            text += &format!(", which cannot be drawn: {reason}");
+        }
+        text
+    }
+}
+
+/// Prints a line for each row, in columns.
+fn say_table(rows: &[Row]) {
+    let names = say::width(rows.iter().map(|row| row.planned.name.as_str()));
+    let shapes: Vec<_> = rows.iter().map(|row| format!("{:?}", row.planned.shape)).collect();
+    let shape_width = say::width(shapes.iter().map(String::as_str));
+    let patterns = say::width(rows.iter().map(|row| row.pattern_and_line().0));
+    for (row, shape) in rows.iter().zip(&shapes) {
+        let (pattern, line) = row.pattern_and_line();
+        let (name, pattern) = (say::column(&row.planned.name, names), say::column(pattern, patterns));
+        say!("{name}  {shape:shape_width$}  {line:>4}: {pattern}  {}", row.words());
     }
 }
 
@@ -134,6 +157,7 @@ fn part(part: &fanin::rules::Part) -> serde_json::Value {
     })
 }
 
+/// The failure of a model of which so many tensors cannot be drawn.
 fn drawable(wrong: usize, path: &Path) -> Result<(), Failure> {
     if wrong == 0 {
         return Ok(());

@@ -1,6 +1,7 @@
 //! The operations behind the program's verbs, over files and drawing.
 
 pub(crate) mod expected;
+pub(crate) mod fill;
 pub(crate) mod init;
 pub(crate) mod matrices;
 pub(crate) mod named_rules;

@@ -1,5 +1,6 @@
 //! The operations behind the program's verbs, over files and drawing.
 
+pub(crate) mod bench;
 pub(crate) mod expected;
 pub(crate) mod fill;
 pub(crate) mod init;

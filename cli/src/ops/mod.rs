@@ -1,6 +1,7 @@
 //! The operations behind the program's verbs, over files and drawing.
 
 pub(crate) mod bench;
+pub(crate) mod devices;
 pub(crate) mod expected;
 pub(crate) mod fill;
 pub(crate) mod init;

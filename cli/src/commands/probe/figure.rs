@@ -6,7 +6,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::ProbedScheme;
+use super::probed_scheme::ProbedScheme;
 use crate::commands::digits::four_digits;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;

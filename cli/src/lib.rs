@@ -17,6 +17,7 @@ pub mod files;
 mod limits;
 mod ops;
 mod progress;
+mod sha256;
 
 use std::process::ExitCode;
 

@@ -71,7 +71,7 @@ mod tests {
     use sha2::{Digest, Sha256};
 
     use super::*;
-    use crate::files::sha256::hex;
+    use crate::sha256::hex;
 
     /// All numbers of 16 bits up to the middle of 448 and the next one, all ties among them, in PyTorch 2.15:
     /// `x = torch.arange(65536, dtype=torch.int32).to(torch.uint16).view(t).float(); x = x[x.abs() <= 464]`, and the SHA-256 of the bytes of

@@ -35,7 +35,7 @@ pub struct BaseTensor {
     pub shape: Vec<u64>,
     /// The number of its rows that there are, if not all.
     pub rows: Option<u64>,
-    pub run: FileRange,
+    pub range: FileRange,
 }
 
 impl Base {
@@ -144,7 +144,7 @@ impl Base {
 
     /// The files of the base: itself, and all that it names.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<_> = self.tensors.values().map(|(_, run)| run.path.to_path_buf()).collect();
+        let mut files: Vec<_> = self.tensors.values().map(|(_, range)| range.path.to_path_buf()).collect();
         files.push(self.path.clone());
         files.sort();
         files.dedup();
@@ -153,13 +153,14 @@ impl Base {
 
     /// The tensor of this name and shape as it has it, if it does.
     pub fn tensor(&self, name: &str, shape: &[u64]) -> Result<Option<BaseTensor>, String> {
-        let Some((tensor, run)) = self.tensors.get(name) else { return Ok(None) };
+        let Some((tensor, range)) = self.tensors.get(name) else { return Ok(None) };
         if let Some(whole) = self.wholes.get(name) {
             let path = self.path.display();
             return Err(format!("it is a part of one of {whole:?} in {path}, allowed: whole tensors"));
         }
-        let has =
-            |rows| Ok(Some(BaseTensor { dtype: holds(tensor), shape: tensor.shape.clone(), rows, run: run.clone() }));
+        let has = |rows| {
+            Ok(Some(BaseTensor { dtype: holds(tensor), shape: tensor.shape.clone(), rows, range: range.clone() }))
+        };
         match (tensor.shape.as_slice(), shape) {
             (there, here) if there == here => has(None),
             ([rows, there @ ..], [all, here @ ..]) if there == here && rows < all => has(Some(*rows)),
@@ -201,7 +202,7 @@ impl BaseTensor {
         if self.dtype == dtype {
             return Ok(());
         }
-        let (there, path) = (self.dtype, self.run.path.display());
+        let (there, path) = (self.dtype, self.range.path.display());
         Err(format!("its dtype is {dtype} {by}, and {there} in {path}, allowed: the same, as nothing is converted"))
     }
 
@@ -212,12 +213,12 @@ impl BaseTensor {
 
     /// The change to what it is in the model.
     pub fn grown(&self) -> String {
-        format!("it grew from the shape {:?} in {}", self.shape, self.run.path.display())
+        format!("it grew from the shape {:?} in {}", self.shape, self.range.path.display())
     }
 
     /// The place of its bytes, and the words on it in the file that it is copied to.
     pub fn read(self) -> Result<(FileRange, CopiedPart), Failure> {
-        let sha256 = self.run.sha256()?;
-        Ok((self.run, CopiedPart { rows: self.rows, sha256 }))
+        let sha256 = self.range.sha256()?;
+        Ok((self.range, CopiedPart { rows: self.rows, sha256 }))
     }
 }

@@ -201,12 +201,12 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let (base, out) = (folder.path().join("base"), folder.path().join("out"));
         fs::write(&base, "12345678").unwrap();
-        let run = FileRange { path: base.as_path().into(), bytes: 0..8 };
-        let copied = CopiedPart { rows: None, sha256: run.sha256().unwrap() };
+        let range = FileRange { path: base.as_path().into(), bytes: 0..8 };
+        let copied = CopiedPart { rows: None, sha256: range.sha256().unwrap() };
         let options = WriteOptions { resume: false, shard: None, chunk: 1 << 20, read: vec![base.clone()] };
         let made = || {
             let tensor = Tensor::new("w", [8]).with_dtype(FileDtype::U8);
-            let content = Content { copied: Some((run.clone(), copied.clone())), ..Content::zeros(tensor) };
+            let content = Content { copied: Some((range.clone(), copied.clone())), ..Content::zeros(tensor) };
             write(&out, &Provenance::new(Seed::Native(0)), vec![content], &Engine::Cpu, &options)
         };
         fs::write(&base, "12345679").unwrap();

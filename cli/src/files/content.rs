@@ -59,10 +59,10 @@ impl Content {
     pub fn pieces(&self, skip: u64) -> Vec<Piece<'_>> {
         let mut pieces = Vec::new();
         let mut copied = 0;
-        if let Some((run, said)) = &self.copied {
-            copied = run.len();
+        if let Some((range, said)) = &self.copied {
+            copied = range.len();
             if skip < copied {
-                pieces.push(Piece::Copied(run, said, skip));
+                pieces.push(Piece::Copied(range, said, skip));
             }
         }
         if let Some((recipe, fill)) = &self.drawn {

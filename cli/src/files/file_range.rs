@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::failure::Failure;
 use crate::files::regular;
-use crate::files::sha256::hex;
+use crate::sha256::hex;
 
 /// The number of bytes that are read at once.
 const PIECE: u64 = 1 << 20;

@@ -13,7 +13,6 @@ pub(crate) mod partial;
 pub(crate) mod plan;
 pub mod provenance;
 pub(crate) mod regular;
-pub(crate) mod sha256;
 pub(crate) mod summary;
 pub(crate) mod toml;
 pub(crate) mod unique;

@@ -110,9 +110,9 @@ impl Writer<'_> {
         let mut pieces = pieces.into_iter().peekable();
         while let Some((piece, name)) = pieces.next() {
             match piece {
-                Piece::Copied(run, copied, mut skip) => {
+                Piece::Copied(range, copied, mut skip) => {
                     progress::show(bar, &format!("copies {name}"));
-                    let read = run.read(|bytes| {
+                    let read = range.read(|bytes| {
                         let now = skip.min(bytes.len() as u64);
                         skip -= now;
                         write(&bytes[now as usize..])
@@ -120,7 +120,10 @@ impl Writer<'_> {
                     if read != copied.sha256 {
                         // The header speaks of other bytes. Of a device, nothing can be taken back.
                         let _ = file.set_len(0);
-                        return Err(Failure::other(format!("{} was changed while it was copied", run.path.display())));
+                        return Err(Failure::other(format!(
+                            "{} was changed while it was copied",
+                            range.path.display()
+                        )));
                     }
                 }
                 Piece::Zeros(mut left) => {

@@ -6,9 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::draw::engine::Engine;
 use crate::failure::Failure;
-use crate::files::sha256::hex;
 use crate::files::summary::{Summary, Take, for_each};
 use crate::progress;
+use crate::sha256::hex;
 
 /// A fill in a few numbers, and its first values.
 pub struct DrawnSummary {

@@ -38,8 +38,8 @@ pub fn matrices(plan: Plan, path: &Path) -> Result<Vec<Matrix>, Failure> {
         let (Some(fans), true) = (fans, is_matrix) else { continue };
         let values = match (stored.remove(&name), draw) {
             // Of fp8 the numbers alone are no weights.
-            (Some((run, dtype)), _) if size_of(dtype).is_some() && dtype != FileDtype::F8E4M3 => {
-                MatrixValues::Stored(run, dtype)
+            (Some((range, dtype)), _) if size_of(dtype).is_some() && dtype != FileDtype::F8E4M3 => {
+                MatrixValues::Stored(range, dtype)
             }
             (None, Some(draw)) if !matches!(draw.distribution, Distribution::Constant { .. }) => {
                 MatrixValues::Drawn(Box::new(draw))
@@ -89,8 +89,8 @@ impl Matrix {
                     Ok(())
                 })?;
             }
-            MatrixValues::Stored(run, dtype) => {
-                run.read(|bytes| {
+            MatrixValues::Stored(range, dtype) => {
+                range.read(|bytes| {
                     for_each(*dtype, bytes, |x| values.push(x as f32));
                     Ok(())
                 })?;
@@ -114,8 +114,8 @@ fn stored(path: &Path) -> Result<BTreeMap<String, (FileRange, FileDtype)>, Failu
     let shards = model::shards(path, true)?;
     let tensors = shards.iter().flat_map(|shard| shard.header.tensors.iter().map(move |tensor| (shard, tensor)));
     let placed = tensors.map(|(shard, (tensor, bytes))| {
-        let run = FileRange { path: shard.path.as_path().into(), bytes: bytes.clone() };
-        (tensor.name.clone(), (run, holds(tensor)))
+        let range = FileRange { path: shard.path.as_path().into(), bytes: bytes.clone() };
+        (tensor.name.clone(), (range, holds(tensor)))
     });
     Ok(placed.collect())
 }

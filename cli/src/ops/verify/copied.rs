@@ -54,7 +54,7 @@ pub fn compare(
                 Some(format!("{copied} of its rows were copied by the metadata, and {there} are in {path}"))
             }
             Ok(Some(there)) => {
-                let there = there.run.sha256()?;
+                let there = there.range.sha256()?;
                 (there != here).then(|| format!("{what} have the SHA-256 {here}, and in {path} {there}"))
             }
         }

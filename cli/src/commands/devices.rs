@@ -1,7 +1,6 @@
 //! `fanin devices`: the machine's adapters, and whether their bits are the CPU's.
 
 use fanin::VALUE_CONTRACT;
-use fanin::gpu::SelfTest;
 use wgpu::Backends;
 
 use crate::draw::adapters::adapters;

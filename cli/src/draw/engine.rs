@@ -28,7 +28,7 @@ impl Engine {
                 let Some(adapter) = hardware else { return Ok(Engine::Cpu) };
                 // A GPU that does not work or does not agree is no reason not to draw.
                 match Gpu::open(&adapter) {
-                    Ok(gpu) => Ok(Engine::Gpu(Box::new(gpu.as_first_choice()))),
+                    Ok(gpu) => Ok(Engine::Gpu(Box::new(gpu.into_first_choice()))),
                     Err(e) => {
                         say::aside(&format!("fanin: {} is passed over: {}", label(&adapter), e.message));
                         Ok(Engine::Cpu)

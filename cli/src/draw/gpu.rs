@@ -96,7 +96,7 @@ impl Gpu {
     }
 
     /// The same where nobody asked for it by name, so that the CPU draws what it cannot.
-    pub fn as_first_choice(self) -> Gpu {
+    pub fn into_first_choice(self) -> Gpu {
         Gpu { is_first_choice: true, ..self }
     }
 
@@ -273,7 +273,7 @@ mod tests {
             let refused = || fanin::gpu::SelfTest::default().into_result().map(|()| "the device");
             let failure = gpu.or_cpu(refused(), || Ok("the CPU")).unwrap_err();
             assert!(failure.message.contains(&gpu.label) && failure.message.contains("fanin devices"), "{failure:?}");
-            let gpu = gpu.as_first_choice();
+            let gpu = gpu.into_first_choice();
             assert_eq!(gpu.or_cpu(refused(), || Ok("the CPU")).unwrap(), "the CPU");
             let huge = wgpu::BufferDescriptor {
                 label: None,

@@ -4,7 +4,6 @@ use fanin::probe::{Advice, Probe, Report};
 use serde::Serialize;
 
 use crate::commands::probe::{table, words};
-use crate::say;
 
 /// A scheme that was probed.
 pub struct ProbedScheme {

@@ -1,5 +1,6 @@
 //! What the program's tests share.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::sync::LazyLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use safetensors::tensor::{Dtype, SafeTensors};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -19,6 +21,15 @@ pub fn succeed(arguments: &[&str]) -> String {
     let output = fanin(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a run that succeeds says in JSON.
+pub fn json_of(arguments: &[&str]) -> Value {
+    serde_json::from_str(&succeed(&[arguments, &["--json"]].concat())).unwrap()
+}
+
+pub fn strs(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
 }
 
 pub fn models() -> PathBuf {
@@ -61,6 +72,31 @@ pub fn safetensors_of(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }
 
+/// Where a safetensors file's tensors begin, behind its header.
+pub fn data_start(file: &[u8]) -> usize {
+    8 + u64::from_le_bytes(file[..8].try_into().unwrap()) as usize
+}
+
+/// By name: dtype, shape and bytes.
+pub type Tensors = BTreeMap<String, Tensor>;
+pub type Tensor = (Dtype, Vec<usize>, Vec<u8>);
+
+pub fn tensors(file: &[u8]) -> Tensors {
+    let file = SafeTensors::deserialize(file).unwrap();
+    file.iter().map(|(name, t)| (name.to_string(), (t.dtype(), t.shape().to_vec(), t.data().to_vec()))).collect()
+}
+
+/// The numbers of a tensor of floats.
+pub fn numbers((dtype, _, bytes): &Tensor) -> Vec<f32> {
+    let words = bytes.chunks(dtype.bitsize() / 8);
+    match dtype {
+        Dtype::F32 => words.map(|word| f32::from_le_bytes(word.try_into().unwrap())).collect(),
+        Dtype::F16 => words.map(|word| half::f16::from_le_bytes(word.try_into().unwrap()).into()).collect(),
+        Dtype::BF16 => words.map(|word| half::bf16::from_le_bytes(word.try_into().unwrap()).into()).collect(),
+        other => panic!("{other}"),
+    }
+}
+
 /// A folder of a test's own.
 pub struct Folder(pub TempDir);
 
@@ -80,6 +116,30 @@ impl Folder {
 
     pub fn read(&self, name: &str) -> Vec<u8> {
         fs::read(self.0.path().join(name)).unwrap()
+    }
+
+    pub fn tensors(&self, name: &str) -> Tensors {
+        tensors(&self.read(name))
+    }
+
+    /// What is in it, with the bytes of files that are not very large.
+    fn contents(&self) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+        let is_read = |entry: &Path| fs::metadata(entry).is_ok_and(|it| it.is_file() && it.len() < 1 << 26);
+        let entries = entries(self.0.path()).into_iter();
+        entries.map(|entry| (entry.clone(), is_read(&entry).then(|| fs::read(entry).unwrap()))).collect()
+    }
+
+    /// The program refuses these arguments: exit code 2, all of these in the message, and nothing new in the folder.
+    #[track_caller]
+    pub fn refuses(&self, arguments: &[&str], says: &[&str]) {
+        let before = self.contents();
+        let run = in_time(arguments, Stdio::null());
+        let message = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(2), "{arguments:?}: {message}");
+        for part in says {
+            assert!(message.contains(part), "{arguments:?}: \"{message}\" does not say \"{part}\"");
+        }
+        assert!(self.contents() == before, "{arguments:?} left something behind");
     }
 }
 

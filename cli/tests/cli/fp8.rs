@@ -1,9 +1,8 @@
 //! Configurations with a `quantization_config` of fp8 by blocks.
 
-use std::collections::BTreeMap;
 use std::fs;
 
-use crate::common::{Folder, fanin, succeed};
+use crate::common::{Folder, Tensors, fanin, succeed, tensors};
 use half::bf16;
 use safetensors::{Dtype, SafeTensors};
 use serde_json::{Value, json};
@@ -44,16 +43,6 @@ fn f32s(bytes: &[u8]) -> Vec<f64> {
     bytes.chunks(4).map(|word| f32::from_le_bytes(word.try_into().unwrap()).into()).collect()
 }
 
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
-
-fn tensors(file: &[u8]) -> Tensors {
-    let tensors = SafeTensors::deserialize(file).unwrap();
-    let of = |(name, view): (String, safetensors::tensor::TensorView)| {
-        (name, (view.dtype(), view.shape().to_vec(), view.data().to_vec()))
-    };
-    tensors.tensors().into_iter().map(of).collect()
-}
-
 /// Each linear layer's and expert's weight is in E4M3 beside its scales, but for the output's; the others are as without quantisation. What
 /// the scales make of the numbers is within half a step of what is drawn without quantisation: 2^-4 of the value, or of the smallest step
 /// 2^-9 half, times the scale.
@@ -67,12 +56,12 @@ fn fp8_weights_are_the_unquantised_ones_to_the_formats_error() {
     assert_eq!(serde_json::from_slice::<Value>(&folder.read("out/config.json")).unwrap(), deepseek());
     let model = folder.path("out/model.safetensors");
     assert!(succeed(&["verify", &model, "--device", "cpu"]).contains("the same"));
-    let quantised = tensors(&folder.read("out/model.safetensors"));
+    let quantised = folder.tensors("out/model.safetensors");
     let plain = |dtype: &str| {
         let name = format!("{dtype}.safetensors");
         let options = ["--set", "quantization_config=null", "--dtype", dtype, "--seed", "3", "--device", "cpu"];
         succeed(&[&["init", &config, "-o", &folder.path(&name)][..], &options].concat());
-        tensors(&folder.read(&name))
+        folder.tensors(&name)
     };
     let (exact, kept) = (plain("f32"), plain("bf16"));
     let (mut weights, mut extremes) = (Vec::new(), 0);
@@ -178,7 +167,7 @@ fn fp8_shards_and_ranks_are_the_whole() {
         succeed(&[&["init", &config, "-o", &folder.path(out), "--device", "cpu"][..], more].concat())
     };
     init("whole.safetensors", &[]);
-    let whole = tensors(&folder.read("whole.safetensors"));
+    let whole = folder.tensors("whole.safetensors");
     init("shards/", &["--max-shard-size", "40kB"]);
     let index = folder.path("shards/model.safetensors.index.json");
     assert!(succeed(&["verify", &index, "--device", "cpu"]).contains("the same"));
@@ -208,7 +197,7 @@ fn fp8_shards_and_ranks_are_the_whole() {
             init("part.safetensors", &["--rank", rank, "--world-size", "3", "--split", split]);
             let name = format!("part.rank-{rank}-of-3.safetensors");
             assert!(succeed(&["verify", &folder.path(&name), "--device", "cpu"]).contains("the same"));
-            slices.push(tensors(&folder.read(&name)));
+            slices.push(folder.tensors(&name));
         }
         for (name, (dtype, shape, bytes)) in &whole {
             let parts: Vec<_> = slices.iter().filter_map(|slice| slice.get(name)).collect();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::common::{Folder, entries, fanin, in_time, safetensors_of, succeed};
+use crate::common::{Folder, data_start, fanin, in_time, safetensors_of, succeed};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -47,17 +47,6 @@ fn normal(more: Value) -> Value {
 
 fn stderr(run: &Output) -> String {
     String::from_utf8(run.stderr.clone()).unwrap()
-}
-
-/// Exit code 2, all of these in the message, and nothing new in the folder.
-fn refused(folder: &Folder, arguments: &[&str], says: &[&str]) {
-    let before = entries(folder.0.path());
-    let run = in_time(arguments, Stdio::null());
-    assert_eq!(run.status.code(), Some(2), "{arguments:?}: {run:?}");
-    for part in says {
-        assert!(stderr(&run).contains(part), "{arguments:?}: \"{}\" does not say \"{part}\"", stderr(&run));
-    }
-    assert_eq!(entries(folder.0.path()), before, "{arguments:?} left something behind");
 }
 
 /// Small files whose metadata speak of tensors that would take years. Empty tensors are the same whatever is said of them.
@@ -130,7 +119,7 @@ fn verify_names_what_it_does_not_compare() {
     let rules = folder.write("rules.toml", rules);
     succeed(&["init", &model, "-o", &out, "--rules", &rules, "--seed", "7", "--device", "cpu"]);
     let bytes = fs::read(&out).unwrap();
-    let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let start = data_start(&bytes);
     let mut header: Value = serde_json::from_slice(&bytes[8..start]).unwrap();
     header["ids"] = tensor("U8", json!([4]), 28, 32);
     let with_ids = folder.safetensors("ids.safetensors", &header, &[&bytes[start..], b"1234"].concat());
@@ -190,7 +179,7 @@ fn verify_names_what_it_does_not_compare() {
     let seed = lossy.find(r#"\"seed\":\"7\""#).unwrap() + r#"\"seed\":\""#.len();
     folder.write(second, [&other[..seed], b"8", &other[seed + 1..]].concat());
     let arguments = ["verify", &folder.path("out.safetensors.index.json"), "--device", "cpu"];
-    refused(&folder, &arguments, &[second, "says seed 8", "seed 7", "allowed: the same in all"]);
+    folder.refuses(&arguments, &[second, "says seed 8", "seed 7", "allowed: the same in all"]);
 }
 
 /// For `verify`, 1 is "different": what cannot be said is not 1.
@@ -342,31 +331,31 @@ fn what_is_planted_where_a_file_is_written_is_refused() {
         for more in [&[][..], &["--resume"]] {
             let arguments = [arguments, more].concat();
             symlink(&victim, &at).unwrap();
-            refused(&folder, &arguments, &[planted, "it is a symbolic link", "allowed: a regular file"]);
+            folder.refuses(&arguments, &[planted, "it is a symbolic link", "allowed: a regular file"]);
             fs::remove_file(&at).unwrap();
             symlink(folder.path("nothing"), &at).unwrap();
-            refused(&folder, &arguments, &[planted, "it is a symbolic link"]);
+            folder.refuses(&arguments, &[planted, "it is a symbolic link"]);
             fs::remove_file(&at).unwrap();
             folder.pipe(planted);
-            refused(&folder, &arguments, &[planted, "it is a pipe"]);
+            folder.refuses(&arguments, &[planted, "it is a pipe"]);
             fs::remove_file(&at).unwrap();
             fs::create_dir(&at).unwrap();
-            refused(&folder, &arguments, &[planted, "it is a directory"]);
+            folder.refuses(&arguments, &[planted, "it is a directory"]);
             fs::remove_dir(&at).unwrap();
         }
     }
     fs::hard_link(&victim, folder.path(".out.safetensors.partial")).unwrap();
-    refused(&folder, &init, &[".out.safetensors.partial", "2 names", "allowed: 1"]);
+    folder.refuses(&init, &[".out.safetensors.partial", "2 names", "allowed: 1"]);
     assert_eq!(fs::read(&victim).unwrap(), b"precious");
     fs::remove_file(folder.path(".out.safetensors.partial")).unwrap();
     // What stands where a shard or the index belongs is known before the first is drawn.
     for name in ["out-00002-of-00002.safetensors", "out.safetensors.index.json"] {
         fs::create_dir(folder.path(name)).unwrap();
-        refused(&folder, &shards, &[name, "it is a directory"]);
+        folder.refuses(&shards, &[name, "it is a directory"]);
         fs::remove_dir(folder.path(name)).unwrap();
     }
     for output in [format!("{out}/"), folder.path("none/out"), folder.path("model.json/out"), "/".into()] {
-        refused(&folder, &["init", &model, "-o", &output, "--device", "cpu"], &[]);
+        folder.refuses(&["init", &model, "-o", &output, "--device", "cpu"], &[]);
     }
     // And what a run of its own left is written over.
     folder.write(".out.safetensors.partial", "left");
@@ -393,7 +382,7 @@ fn what_is_no_regular_file_is_not_opened() {
     for file in [&pipe, &pipe_index, &zero, &zero_index] {
         let kind = if file.contains("pipe") { "it is a pipe" } else { "it is a device" };
         for command in [&["verify", file][..], &["stats", file], &["rules", file], &["init", file, "-o", &out]] {
-            refused(&folder, command, &[file, kind, "allowed: a regular file"]);
+            folder.refuses(command, &[file, kind, "allowed: a regular file"]);
         }
     }
     for (name, says) in [
@@ -406,7 +395,7 @@ fn what_is_no_regular_file_is_not_opened() {
     ] {
         let index = index(name);
         for command in ["verify", "stats", "rules"] {
-            refused(&folder, &[command, &index], &[says]);
+            folder.refuses(&[command, &index], &[says]);
         }
     }
     // A link to a file is as good as the file.
@@ -417,7 +406,7 @@ fn what_is_no_regular_file_is_not_opened() {
     let run = in_time(&["rules", "/dev/stdin"], cat.stdout.take().unwrap().into());
     assert!(run.status.success() && String::from_utf8_lossy(&run.stdout).contains("w  [4]"), "{run:?}");
     cat.wait().unwrap();
-    refused(&folder, &["rules", "/dev/zero"], &["longer than 100000000 bytes"]);
+    folder.refuses(&["rules", "/dev/zero"], &["longer than 100000000 bytes"]);
 }
 
 #[test]
@@ -427,8 +416,8 @@ fn numbers_that_would_take_all_memory_are_refused() {
     let out = folder.path("out.safetensors");
     let init = ["init", &model, "-o", &out, "--device", "cpu"];
     let of = |more: &[&'static str]| [&init[..], more].concat();
-    refused(&folder, &of(&["--rank", "0", "--world-size", "1000000000000"]), &["1000000000000", "at most 1048576"]);
-    refused(&folder, &of(&["--rank", "0", "--world-size", "1048577"]), &["1048577", "at most 1048576"]);
+    folder.refuses(&of(&["--rank", "0", "--world-size", "1000000000000"]), &["1000000000000", "at most 1048576"]);
+    folder.refuses(&of(&["--rank", "0", "--world-size", "1048577"]), &["1048577", "at most 1048576"]);
     let run = Command::new(env!("CARGO_BIN_EXE_fanin"))
         .args(init)
         .envs([("SLURM_PROCID", "0"), ("SLURM_NTASKS", "1000000000000")])
@@ -441,9 +430,9 @@ fn numbers_that_would_take_all_memory_are_refused() {
         (0..100_000).map(|i| (i.to_string(), json!({"dtype": "F32", "shape": [1]}))).collect();
     let many = folder.write("many.json", Value::from(many).to_string());
     let arguments = ["init", &many, "-o", &out, "--device", "cpu", "--max-shard-size", "1"];
-    refused(&folder, &arguments, &["--max-shard-size makes 100000 files", "at most 99999"]);
+    folder.refuses(&arguments, &["--max-shard-size makes 100000 files", "at most 99999"]);
     let deep = folder.write("deep.json", json!({"w": {"dtype": "F32", "shape": vec![1; 257]}}).to_string());
-    refused(&folder, &["rules", &deep], &["\"w\"", "257 dimensions", "at most 256"]);
+    folder.refuses(&["rules", &deep], &["\"w\"", "257 dimensions", "at most 256"]);
     // Headers that are as long as may be, each alone.
     let fat = format!(
         r#"{{"__metadata__":{{"x":"{}"}},"w":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}}}"#,
@@ -455,7 +444,7 @@ fn numbers_that_would_take_all_memory_are_refused() {
         fs::hard_link(folder.path("fat"), folder.path(name.as_str().unwrap())).unwrap();
     }
     let index = folder.index("fat.index.json", &names.into());
-    refused(&folder, &["rules", &index], &["headers have more than 400000000 bytes"]);
+    folder.refuses(&["rules", &index], &["headers have more than 400000000 bytes"]);
 }
 
 /// What two readers could read as two things.
@@ -474,10 +463,10 @@ fn what_stands_twice_or_where_it_should_not_is_refused() {
         ),
     ] {
         let file = folder.write("twice.safetensors", safetensors_of(&header, &[0; 4]));
-        refused(&folder, &["verify", &file], &["twice.safetensors", "\"w\" stands twice"]);
+        folder.refuses(&["verify", &file], &["twice.safetensors", "\"w\" stands twice"]);
     }
     let index = folder.write("twice.index.json", r#"{"weight_map": {"w": "a", "w": "b"}}"#);
-    refused(&folder, &["verify", &index], &["twice.index.json", "\"w\" stands twice"]);
+    folder.refuses(&["verify", &index], &["twice.index.json", "\"w\" stands twice"]);
     // A tensor in a shard that the index does not name: loading all shards would load it.
     folder.safetensors(
         "two.safetensors",
@@ -486,7 +475,7 @@ fn what_stands_twice_or_where_it_should_not_is_refused() {
     );
     let index = folder.index("one.index.json", &json!({"a": "two.safetensors"}));
     let verify = ["verify", &index, "--seed", "1", "--scheme", "zeros", "--device", "cpu"];
-    refused(&folder, &verify, &["one.index.json", "tensor \"b\" is in two.safetensors"]);
+    folder.refuses(&verify, &["one.index.json", "tensor \"b\" is in two.safetensors"]);
     // As a model, what the index names is enough.
     succeed(&["rules", &index]);
 }
@@ -507,12 +496,12 @@ fn what_nests_deep_is_refused() {
             json!({"__metadata__": {"fanin": format!(r#"{{"fanin":"","seed":"1","tensors":{value}}}"#)}}).to_string(),
         ] {
             let file = folder.write("deep.safetensors", safetensors_of(&header, &[]));
-            refused(&folder, &["verify", &file], &["deep.safetensors"]);
+            folder.refuses(&["verify", &file], &["deep.safetensors"]);
         }
-        refused(&folder, &["verify", &folder.write("deep.index.json", &value)], &["deep.index.json"]);
+        folder.refuses(&["verify", &folder.write("deep.index.json", &value)], &["deep.index.json"]);
         let list = format!(r#"{{"__metadata__":{value},"w":{{"dtype":"F32","shape":[1]}}}}"#);
-        refused(&folder, &["rules", &folder.write("deep.json", list)], &["__metadata__"]);
+        folder.refuses(&["rules", &folder.write("deep.json", list)], &["__metadata__"]);
         let list = format!(r#"{{"w":{{"dtype":"F32","shape":[1],"else":{value}}}}}"#);
-        refused(&folder, &["rules", &folder.write("deep.json", list)], &["deep.json", "recursion limit"]);
+        folder.refuses(&["rules", &folder.write("deep.json", list)], &["deep.json", "recursion limit"]);
     }
 }

@@ -87,7 +87,7 @@ fn what_belongs_to_another_device_is_an_error() {
         let foreign = buffer_with(&other, 64, BufferUsages::STORAGE);
         assert_device_error(
             gpu.filler.submit(&fill, &foreign, 0),
-            "what belongs to another device, allowed: buffers and encoders of the device",
+            "something that belongs to another device, allowed: buffers and encoders of the device",
             &gpu.name,
         );
         assert_still_works(&gpu);

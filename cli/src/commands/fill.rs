@@ -58,7 +58,7 @@ pub struct Fill {
     /// Print the SHA-256 of the elements' little-endian bytes, which the page in web/ shows too.
     #[arg(long)]
     digest: bool,
-    /// With --stream torch: after so many words of PyTorch's sequence
+    /// With --stream torch: the number of words of PyTorch's sequence before this tensor
     #[arg(long, value_name = "WORDS")]
     at: Option<u64>,
     #[command(flatten)]

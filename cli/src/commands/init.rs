@@ -58,8 +58,8 @@ pub struct Init {
     /// `base_model.model.`, `_fsdp_wrapped_module.` and the like) are found where no name is the model's.
     #[arg(long, value_name = "PREFIX", requires = "base")]
     base_prefix: Option<String>,
-    /// Draw all tensors in this dtype: f32, f16, bf16; but what a configuration has in fp8 is so [default: what the rules say, else each
-    /// tensor's own]
+    /// Draw all tensors in this dtype: f32, f16, bf16; tensors that a configuration has in fp8 stay in fp8 [default: what the rules say,
+    /// else each tensor's own]
     #[arg(long, value_parser = crate::commands::options::parse::<Dtype>)]
     dtype: Option<Dtype>,
     /// Write several files of at most so many bytes of tensors, such as 5GB, and their index; at most 99999 of them.
@@ -68,7 +68,7 @@ pub struct Init {
     /// Go on with what an interrupted run of the same command left.
     #[arg(long)]
     resume: bool,
-    /// The most memory to draw with, such as 16MiB; no more than the default is of use.
+    /// The most memory to draw with, such as 16MiB; more than the default gains nothing.
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     memory: u64,
     /// This process's number among those that draw the model together, from 0 on [default: what the launcher says]

@@ -217,7 +217,7 @@ fn say_how_long(probe: &fanin::probe::Probe, seconds_of_one: f64) {
     let seconds = probes as f64 * seconds_of_one;
     if seconds >= 5.0 {
         say::aside(&format!(
-            "fanin: something breaks; what would hold is looked for by at most {probes} such probes, which take {seconds:.0} s"
+            "fanin: something breaks; the search for a scheme that holds takes at most {probes} such probes, {seconds:.0} s"
         ));
     }
 }

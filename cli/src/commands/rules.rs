@@ -116,8 +116,7 @@ impl Row<'_> {
             text += &format!(", the words of {}", draw.stream);
         }
         for part in &draw.parts {
-            let Range { start, end } = part.range;
-            text += &format!(", {} at {start}..{end} along dimension {}", part.distribution, part.dim);
+            text += &format!(", {part}");
         }
         if let (Some(fans), Some(layout)) = (p.fans, p.layout) {
             text += &format!(", fan_in {}, fan_out {} ({layout})", fans.fan_in(), fans.fan_out());

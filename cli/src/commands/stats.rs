@@ -14,10 +14,11 @@ use crate::files::{model, regular};
 use crate::ops::expected::Expected;
 use crate::say;
 
-/// Prints each tensor's mean, standard deviation, extremes, zeros, and numbers that are none, with a histogram; and the mean and the
-/// standard deviation of what it was drawn from, if the file, or rules that are given, say so. Nothing is expected of a tensor that was
-/// copied, if only in part. Numbers of an fp8 weight (F8_E4M3) are multiplied by its scale, where all of its blocks have the same; others
-/// are told as they are, without their scales.
+/// Prints each tensor's mean, standard deviation, extremes, zeros and NaNs, with a histogram.
+///
+/// Beside them stand the mean and the standard deviation of the distribution that it was drawn from, if the file or the given rules say
+/// so. Nothing is expected of a tensor that was copied, even in part. Numbers of an fp8 weight (F8_E4M3) are multiplied by its scale, if
+/// all of its blocks have the same one; otherwise they are shown without scales.
 #[derive(clap::Args)]
 pub struct Stats {
     /// A .safetensors file, or the .safetensors.index.json of a sharded one.

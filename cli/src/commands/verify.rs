@@ -15,11 +15,12 @@ use crate::ops::verify::report::Report;
 
 /// Draws a checkpoint again and compares it, bit by bit.
 ///
-/// Seed and rules are those that the file says it was made with, unless others are given. A file's own words prove only that it agrees
-/// with itself; a seed and rules that are given prove more, or a SHA-256 from elsewhere.
+/// Seed and rules are those in the file's metadata, unless you give others. The metadata proves only that the file agrees with itself. A
+/// seed and rules that you give prove more, and so does a SHA-256 from elsewhere.
 ///
-/// Each tensor that is not compared is named: integers, which are not drawn; tensors that given rules skip; and floats other than F32,
-/// F16, BF16 and, beside their scales, F8_E4M3, and tensors of another value contract, for which the checkpoint is not verified.
+/// Each tensor that is not compared is listed. Integers, which are not drawn, and tensors that the given rules skip leave the verdict as
+/// it is. A float other than F32, F16, BF16 and F8_E4M3 with scales, or a tensor of another value contract, means that the checkpoint is
+/// not verified.
 ///
 /// Tensors that `init --base` copied are compared by their SHA-256, also with --sample, and named. That digest is the file's own word,
 /// whatever rules are given; with --base it is compared with what the base has.

@@ -18,7 +18,7 @@ pub fn note(distribution: &Distribution, dtype: Dtype) -> Option<String> {
     }
     let (meant, comes) = (distribution.std(), distribution.std_in(dtype));
     let differs = (comes - meant).abs() > TOLD * meant;
-    differs.then(|| format!("{distribution} has a std of {meant:.4e}, and in {dtype} {comes:.4e} comes out"))
+    differs.then(|| format!("{distribution} has a std of {meant:.4e}, but in {dtype} a std of {comes:.4e} comes out"))
 }
 
 /// The note on a sparse matrix whose every column is zero, though less was asked for: of few outputs, the zeros are rounded up.

@@ -49,8 +49,8 @@ pub fn stream_kind(seed: Seed) -> StreamKind {
 pub fn check_for_model(seed: Seed) -> Result<(), Failure> {
     match seed {
         Seed::TorchKey(_) | Seed::TorchCuda { .. } => Err(Failure::input(format!(
-            "the stream is {}, of a model, allowed: fanin fill of one tensor; or --generator torch with a plan that says in which order \
-             PyTorch draws, as the package fanin for Python records it",
+            "the stream of the model is {}, which draws single tensors, allowed: fanin fill, or --generator torch with a plan \
+             that fanin for Python recorded",
             seed.kind()
         ))),
         _ => Ok(()),

@@ -54,7 +54,7 @@ impl TorchOperation {
             (Some(scheme), None) => scheme,
             (_, cause) => {
                 let cause = cause.as_deref().unwrap_or("it has no scheme");
-                return Err(format!("how many numbers PyTorch draws for {} is not known: {cause}", self.name));
+                return Err(format!("the number of PyTorch's draws for {} is not known: {cause}", self.name));
             }
         };
         let scheme: Scheme = scheme.parse().map_err(|e| self.failed(e))?;
@@ -92,7 +92,7 @@ impl TorchOperation {
         }
         if self.strided {
             return Err(format!(
-                "tensor \"{name}\" is drawn in another order than its elements', allowed with --generator torch: in theirs"
+                "tensor \"{name}\" is not drawn in row-major order, allowed with --generator torch: row-major order"
             ));
         }
         Ok(())

@@ -72,7 +72,7 @@ impl Base {
                 let first =
                     self.tensors.keys().next().map_or(String::new(), |name| format!("; the first is \"{name}\""));
                 return Err(Failure::input(format!(
-                    "--base-prefix is \"{prefix}\", allowed: one that names of {at} begin with{first}"
+                    "--base-prefix is \"{prefix}\", allowed: a prefix of names in {at}{first}"
                 )));
             }
             self.rename(|name| name.strip_prefix(prefix).unwrap_or(name).into())?;
@@ -125,11 +125,11 @@ impl Base {
             Some((prefix, count)) if !prefix.is_empty() => {
                 format!("--base-prefix {prefix}, without which {count} are")
             }
-            _ => "--base-prefix with what stands before the model's names there, or another checkpoint".into(),
+            _ => "--base-prefix with the prefix of the model's names there, or another checkpoint".into(),
         };
         let (here, there) = (first(here), first(there));
         Failure::input(format!(
-            "no name of {at} is the model's: there is {there} and so on, in the model {here} and so on, allowed: {allowed}"
+            "no name in {at} is the model's: the first is {there}, and the model's first is {here}, allowed: {allowed}"
         ))
     }
 

@@ -42,7 +42,7 @@ pub fn write(
     let files = shards.len();
     if files > MAX_FILES {
         return Err(Failure::input(format!(
-            "--max-shard-size makes {files} files, allowed: at most {MAX_FILES}; larger ones are fewer"
+            "--max-shard-size makes {files} files, allowed: at most {MAX_FILES}; a larger size makes fewer"
         )));
     }
     // All that can be wrong with the request comes before the first byte.
@@ -180,7 +180,9 @@ fn header(provenance: &Provenance, tensors: &[Content]) -> Result<Vec<u8>, Failu
     json.resize(json.len().next_multiple_of(8), b' ');
     if json.len() as u64 > MAX_HEADER_BYTES {
         let message = format!("the header has {} bytes, allowed: {}", json.len(), MAX_HEADER_BYTES);
-        return Err(Failure::input(format!("{message}; more files, by --max-shard-size, have shorter ones")));
+        return Err(Failure::input(format!(
+            "{message}; a smaller --max-shard-size makes more files, with shorter headers"
+        )));
     }
     Ok([&(json.len() as u64).to_le_bytes(), json.as_slice()].concat())
 }

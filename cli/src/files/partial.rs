@@ -101,7 +101,7 @@ impl Partial {
         match self.file.sync_all() {
             // Some file systems have no such call; whatever else it says is about the data.
             Err(e) if [ErrorKind::Unsupported, ErrorKind::InvalidInput].contains(&e.kind()) => {
-                say::aside(&format!("fanin: {path}: fsync: {e}; when it reaches the disk is the file system's to say"));
+                say::aside(&format!("fanin: {path}: fsync: {e}; the file may reach the disk later"));
             }
             synced => synced.map_err(|e| self.failed("fsync", e))?,
         }
@@ -119,7 +119,7 @@ impl Partial {
     /// A call that failed.
     pub fn failed(&self, call: &str, e: io::Error) -> Failure {
         let (path, partial) = (self.path.display(), self.partial.display());
-        Failure::other(format!("{path}: {call}: {e}; what is done is in {partial}, see --resume"))
+        Failure::other(format!("{path}: {call}: {e}; {partial} has the part that is written, --resume continues it"))
     }
 
     /// True if the name is still the name of this file.
@@ -142,7 +142,7 @@ pub fn write_text(path: &Path, text: &[u8]) -> Result<(), Failure> {
 /// Refuses the name of a file that may not be written, or not replace what is there.
 pub fn check_replaceable(path: &Path) -> Result<(), Failure> {
     if path.file_name().is_none() || path.to_string_lossy().ends_with(std::path::is_separator) {
-        return Err(Failure::input(format!("\"{}\" is no file's name, allowed: one", path.display())));
+        return Err(Failure::input(format!("\"{}\" is no file's name, allowed: a name of a file", path.display())));
     }
     let regular_or_none = |metadata: io::Result<fs::Metadata>| match metadata {
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(()),

@@ -53,7 +53,7 @@ impl CopiedPart {
                 Ok((u128::from(all) * u128::from(rows) / u128::from(most)) as u64)
             }
             (Some(rows), most) => Err(format!(
-                "{rows} of its rows were copied by the metadata, allowed: at most {}, as its shape is {shape:?}",
+                "{rows} of its rows were copied, says the metadata, allowed: at most {}, as its shape is {shape:?}",
                 most.unwrap_or(&0)
             )),
         }

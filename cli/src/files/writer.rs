@@ -64,7 +64,10 @@ impl Writer<'_> {
         self.bar.reset_eta();
         self.append(file, &shown, tensors, done).map_err(|e| match file.metadata() {
             Ok(metadata) if metadata.len() == 0 => e,
-            _ => Failure { message: format!("{}; what is done stays there, see --resume", e.message), ..e },
+            _ => Failure {
+                message: format!("{}; the part that is written stays there, --resume continues it", e.message),
+                ..e
+            },
         })?;
         partial.finish()
     }

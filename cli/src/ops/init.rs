@@ -73,7 +73,8 @@ impl UnplannedModel {
         let here: HashSet<_> = self.tensors.iter().chain(&self.integers).map(|tensor| tensor.name.as_str()).collect();
         let names: Vec<_> = base.names().filter(|name| !here.contains(name)).collect();
         let base = base.path.display();
-        (!names.is_empty()).then(|| format!("not copied from {base}, as the model has none such: {}", names.join(", ")))
+        (!names.is_empty())
+            .then(|| format!("not copied from {base}, as the model does not have them: {}", names.join(", ")))
     }
 
     /// The tensors to write, by a plan of those that rules are for.
@@ -232,10 +233,7 @@ impl ToWrite {
         };
         let names: Vec<_> = self.drawn.iter().filter_map(untied).collect();
         (!names.is_empty()).then(|| {
-            format!(
-                "drawn with the stream of a tensor that is copied, whose values they do not have: {}",
-                names.join(", ")
-            )
+            format!("drawn anew, although the rules tie them to tensors that are copied: {}", names.join(", "))
         })
     }
 }

@@ -46,7 +46,7 @@ fn the_verdict_is_said_in_words_with_the_number_behind_it() {
             &["activations explode, first in layer 1", "beyond what f32 holds from layer"],
         ),
         ("uniform", &["theory: none, as weights or biases have another mean than 0"]),
-        ("standard --activation sigmoid", &["no gain holds for 20 layers of sigmoid, of those that were drawn from "]),
+        ("standard --activation sigmoid", &["no gain from ", " holds for 20 layers of sigmoid: with "]),
     ] {
         let text = probe(&format!("{arguments} --width 512 --batch 64"));
         for line in lines {
@@ -110,12 +110,7 @@ fn what_is_advised_holds_by_the_probes_own_measure() {
     let none = "normal --activation relu --depth 300 --width 2 --batch 16";
     assert!(json(none)["verdict"]["advice"].is_null());
     let text = probe(none);
-    assert!(
-        text.contains(
-            "no gain holds for 300 layers of relu, of those that were drawn from 0.9428 to 2.121: with he_normal:gain="
-        ),
-        "{text}"
-    );
+    assert!(text.contains("no gain from 0.9428 to 2.121 holds for 300 layers of relu: with he_normal:gain="), "{text}");
 }
 
 /// Of matrices that are all alike none stands out.
@@ -127,8 +122,8 @@ fn a_model_whose_gains_are_all_far_from_the_wanted_one_is_told_so() {
         r#"{"a.weight": {"dtype": "F32", "shape": [64, 64]}, "b.weight": {"dtype": "F32", "shape": [64, 64]}}"#,
     );
     for (std, far, said) in [
-        ("0.7071068", true, Some("gains too large of 2 of 2 matrices, 3")),
-        ("0.01", true, Some("gains too small of 2 of 2 matrices, 6.")),
+        ("0.7071068", true, Some("2 of 2 matrices have a gain that is too large, at worst 3")),
+        ("0.01", true, Some("2 of 2 matrices have a gain that is too small, at worst 6.")),
         ("0.125", false, None),
     ] {
         let row = &json(&format!("{list} --scheme normal:std={std}"))[0];
@@ -193,7 +188,7 @@ fn what_cannot_be_probed_is_refused() {
         ("he_normal --width 0", "the width is 0, allowed: 1 to "),
         ("he_normal --batch 0", "the batch is 0, allowed: 1 to "),
         ("he_normal --batch 2000000", "the batch is 2000000, allowed: 1 to "),
-        ("he_normal --width 1000000", "what the probe takes is 4022528000000 bytes"),
+        ("he_normal --width 1000000", "the probe's memory is 4022528000000 bytes"),
         ("he_normal --depth 4000000000", "bytes, of 4000000000 layers"),
         ("he_normal --depth -1", "'-1'"),
         ("normal:std=1e300", "std is 1e300"),

@@ -29,7 +29,7 @@ fn a_zero_row_of_an_orthogonal_matrix_is_zero() {
         let whole = fill("orthogonal", &shape, "out_in", Dtype::F32);
         let mut expected = draw::<f32>(&whole);
         expected[3 * shape[1] as usize..][..shape[1] as usize].fill(0.0);
-        let with_row = whole.clone().with_part(0, 3..4, Distribution::Constant { value: 0.0 }).unwrap();
+        let with_row = whole.clone().with_part(0, 3..4, fanin::Distribution::Constant { value: 0.0 }).unwrap();
         assert_same_bits(&draw::<f32>(&with_row), &expected, &"a zero row");
         for gpu in adapters().iter().filter(|gpu| !gpu.is_wide()) {
             assert_same_bits(&gpu.draw::<f32>(&with_row), &expected, &gpu.name);

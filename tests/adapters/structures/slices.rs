@@ -139,12 +139,12 @@ fn slices_that_do_not_go_with_a_structure_are_named() {
 #[test]
 fn structures_among_other_targets_are_written_in_their_order() {
     use fanin::gpu::Target;
-    let ones = Distribution::Constant { value: 1.0 }.fill_range(0..9000, stream(), Dtype::F32).unwrap();
+    let ones = fanin::Distribution::Constant { value: 1.0 }.fill_range(0..9000, stream(), Dtype::F32).unwrap();
     let matrices = distribution(&("orthogonal", &[30, 40], "out_in"));
     let normal = Distribution::Normal { mean: 0.0, std: 1.0 };
     let orthogonal = matrices.fill(&[60, 40], stream(), Dtype::F32).unwrap();
     let orthogonal = orthogonal.with_part(0, 30..60, normal).unwrap();
-    let few = Distribution::Constant { value: 2.0 }.fill_range(0..100, stream(), Dtype::F32).unwrap();
+    let few = fanin::Distribution::Constant { value: 2.0 }.fill_range(0..100, stream(), Dtype::F32).unwrap();
     let mut expected = vec![1f32; 9000];
     expected[1001..3401].copy_from_slice(&draw::<f32>(&orthogonal));
     expected[3000..3100].fill(2.0);

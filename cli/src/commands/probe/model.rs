@@ -100,8 +100,8 @@ fn far(rows: &[MeasuredMatrix]) -> Vec<String> {
         let (farthest, row) = far.into_iter().max_by(|(a, _), (b, _)| a.ln().abs().total_cmp(&b.ln().abs()))?;
         let (ratio, name) = (four_digits(farthest), &row.tensor);
         Some(format!(
-            "gains too {what} of {count} of {all} matrices, {ratio} times the wanted one of {name}: without norms or branches beside \
-             them, each would let gradients {does}"
+            "{count} of {all} matrices have a gain that is too {what}, at worst {ratio} times the wanted one of {name}: without norms or \
+             branches beside them, each would let gradients {does}"
         ))
     };
     let lines = [line("large", "grow", |ratio| ratio > 1.0), line("small", "shrink", |ratio| ratio < 1.0)];

@@ -99,14 +99,14 @@ fn remedy(probe: &Probe, advice: &Advice) -> String {
     match advice {
         Advice::Holds { text: scheme, .. } => {
             format!(
-                "{scheme} would hold over {depth} layers of {activation}: drawn so with {} seeds, it did",
+                "{scheme} would hold over {depth} layers of {activation}: it did with each of {} seeds",
                 Advice::SEEDS
             )
         }
         Advice::Nothing { from, to, nearest, report, .. } => {
             let (from, to) = (four_digits(*from), four_digits(*to));
             format!(
-                "no gain holds for {depth} layers of {activation}, of those that were drawn from {from} to {to}: with {nearest} {}",
+                "no gain from {from} to {to} holds for {depth} layers of {activation}: with {nearest} {}",
                 broken(activation, report)
             )
         }

@@ -44,14 +44,14 @@ pub fn compare(
         let path = base.path.display();
         match base.tensor(&tensor.name, &tensor.shape) {
             Err(e) => Some(e),
-            Ok(None) => Some(format!("it was copied by the metadata, and {path} has none such")),
+            Ok(None) => Some(format!("the metadata says that it was copied, and {path} does not have it")),
             Ok(Some(there)) if there.dtype != holds(tensor) => {
                 Some(format!("its dtype is {}, and {} in {path}", holds(tensor), there.dtype))
             }
             Ok(Some(there)) if there.rows != said.rows => {
                 let rows = |rows: Option<u64>| rows.map_or("all".into(), |rows| rows.to_string());
                 let (copied, there) = (rows(said.rows), rows(there.rows));
-                Some(format!("{copied} of its rows were copied by the metadata, and {there} are in {path}"))
+                Some(format!("{copied} of its rows were copied, says the metadata, and {there} are in {path}"))
             }
             Ok(Some(there)) => {
                 let there = there.range.sha256()?;

@@ -207,7 +207,7 @@ impl Verification<'_> {
 fn whole_copy(tensor: &Tensor, copy: CopyCheck, is_drawn: bool) -> TensorOutcome {
     match copy.wrong {
         None if is_drawn => {
-            TensorOutcome::Wrong("all of it was copied, and drawn, by the metadata, allowed: one of them".into())
+            TensorOutcome::Wrong("all of it was both copied and drawn, says the metadata, allowed: one of them".into())
         }
         None => TensorOutcome::Copied(elements(tensor)),
         Some(reason) => TensorOutcome::Wrong(reason),
@@ -223,7 +223,7 @@ fn recipe_or_outcome(
     let holds = holds(tensor);
     if holds.is_integer() {
         return Err(match words {
-            Some(_) => TensorOutcome::Wrong(format!("it holds {holds}, and was drawn as a float by the metadata")),
+            Some(_) => TensorOutcome::Wrong(format!("it holds {holds}, and a float according to the metadata")),
             None => TensorOutcome::NotCompared {
                 reason: format!("it holds {holds}: integers are not drawn"),
                 harmless: true,
@@ -243,7 +243,7 @@ fn recipe_or_outcome(
     let dtype = match (recipe.scale, holds) {
         (Some(_), FileDtype::F8E4M3) => Some(Dtype::F32),
         (Some(_), _) => {
-            return Err(TensorOutcome::Wrong(format!("it holds {holds}, and was written in fp8 by the metadata")));
+            return Err(TensorOutcome::Wrong(format!("it holds {holds}, and fp8 according to the metadata")));
         }
         (None, _) => holds.drawn(),
     };

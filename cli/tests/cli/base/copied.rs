@@ -12,8 +12,11 @@ fn what_the_base_has_is_copied_and_the_rest_is_drawn() {
         "{text}"
     );
     assert!(text.contains("kept out, as they hold integers: counter\n"), "{text}");
-    assert!(text.contains(&format!("not copied from {base}, as the model has none such: old.pooler\n")), "{text}");
-    assert!(text.contains("copied, whose values they do not have: head.weight (of embed.weight)\n"), "{text}");
+    assert!(text.contains(&format!("not copied from {base}, as the model does not have them: old.pooler\n")), "{text}");
+    assert!(
+        text.contains("although the rules tie them to tensors that are copied: head.weight (of embed.weight)\n"),
+        "{text}"
+    );
     let report: Value = serde_json::from_str(&folder.init_on_base("json.safetensors", &["--json"])).unwrap();
     assert_eq!(json!([report["copied"], report["grown"], report["drawn"], report["tensors"]]), json!([10, 3, 3, 16]));
     assert_eq!((&report["base"], &report["kept_out"]), (&json!(base), &json!(["counter"])));
@@ -197,7 +200,7 @@ fn a_base_whose_names_have_a_wrappers_prefix_is_copied_and_said() {
         ),
         (|n| format!("student.{n}"), &["--base-prefix", "student."], Ok("3 tensors copied")),
         (|n| format!("student.{n}"), &[], Err("allowed: --base-prefix student., without which 3 are")),
-        (|n| format!("x{n}"), &[], Err("allowed: --base-prefix with what stands before the model's names there")),
+        (|n| format!("x{n}"), &[], Err("allowed: --base-prefix with the prefix of the model's names there")),
     ];
     for (wrapped, more, expected) in cases {
         let there: Vec<String> = names.iter().map(|name| wrapped(name)).collect();
@@ -224,7 +227,7 @@ fn a_base_whose_names_have_a_wrappers_prefix_is_copied_and_said() {
     }
     let wrong = init(&["--base-prefix", "teacher."]);
     let said = String::from_utf8_lossy(&wrong.stderr);
-    assert!(said.contains("--base-prefix is \"teacher.\", allowed: one that names of"), "{said}");
+    assert!(said.contains("--base-prefix is \"teacher.\", allowed: a prefix of names in"), "{said}");
 }
 
 /// 30 MB, copied and drawn in turn.

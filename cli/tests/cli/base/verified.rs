@@ -73,9 +73,9 @@ fn verify_finds_a_bit_of_what_was_copied_and_of_what_was_drawn() {
     for says in [
         "layer.2.weight: its bytes have the SHA-256",
         "brain.bias: its dtype is BF16, and F16 in",
-        "half.part: 3 of its rows were copied by the metadata, and 2 are in",
+        "half.part: 3 of its rows were copied, says the metadata, and 2 are in",
         "scalar.bias: its shape is [], and [1] in",
-        &format!("mask: it was copied by the metadata, and {other} has none such"),
+        &format!("mask: the metadata says that it was copied, and {other} does not have it"),
     ] {
         assert!(text.contains(says), "{text}");
     }
@@ -100,13 +100,13 @@ fn what_metadata_says_of_copies_is_checked() {
     };
     assert_eq!(changed(&|_| (), &[]).0, Some(0));
     for (tensor, rows, code, says) in [
-        ("embed.weight", json!(58), 1, "58 of its rows were copied by the metadata, allowed: at most 57"),
-        ("embed.weight", json!(u64::MAX), 1, "of its rows were copied by the metadata"),
+        ("embed.weight", json!(58), 1, "58 of its rows were copied, says the metadata, allowed: at most 57"),
+        ("embed.weight", json!(u64::MAX), 1, "of its rows were copied, says the metadata"),
         ("embed.weight", json!(57), 1, "its first 57 rows had the SHA-256"),
         ("embed.weight", json!(0), 1, "its first 0 rows had the SHA-256"),
         ("embed.weight", json!(null), 1, "its bytes had the SHA-256"),
-        ("scalar.bias", json!(1), 1, "1 of its rows were copied by the metadata, allowed: at most 0"),
-        ("scalar.bias", json!(0), 1, "0 of its rows were copied by the metadata, allowed: at most 0"),
+        ("scalar.bias", json!(1), 1, "1 of its rows were copied, says the metadata, allowed: at most 0"),
+        ("scalar.bias", json!(0), 1, "0 of its rows were copied, says the metadata, allowed: at most 0"),
         ("layer.0.weight", json!(6), 1, "layer.0.weight: it is not among the tensors that were written"),
         ("empty.weight", json!(1), 1, "allowed: at most 0"),
         ("embed.weight", json!(-1), 2, "its metadata cannot be read"),
@@ -141,7 +141,7 @@ fn what_metadata_says_of_copies_is_checked() {
                 said["copied"]["empty.weight"] = all;
             },
             1,
-            "empty.weight: all of it was copied, and drawn, by the metadata, allowed: one of them",
+            "empty.weight: all of it was both copied and drawn, says the metadata, allowed: one of them",
         ),
     ];
     for (change, code, says) in cases {

@@ -233,14 +233,18 @@ impl Rules {
     ///
     /// # Errors
     /// [`ErrorKind::Unmatched`] with the tensors that meet no rule; [`ErrorKind::Model`] if a name stands twice;
-    /// [`ErrorKind::Dtype`] if a tensor holds floats that are not drawn, such as F64, and its rule says no dtype; what else is wrong,
+    /// [`ErrorKind::Dtype`] if a tensor holds floats that are not drawn, such as F64, and its rule says no dtype, or complex numbers; what else is wrong,
     /// with the tensor's name and the line.
     ///
     /// See [`Rules`] for an example.
     pub fn plan(&self, model: &[Tensor]) -> Result<Plan, Error> {
         let mut plan = self.plan_by_shapes(model)?;
         for (planned, tensor) in plan.tensors.iter_mut().zip(model) {
-            let Some(recipe) = planned.draw.as_mut().filter(|recipe| recipe.dtype.is_none()) else { continue };
+            // Of complex numbers a rule's dtype would draw one part.
+            let is_complex = tensor.dtype == Some(FileDtype::C64);
+            let Some(recipe) = planned.draw.as_mut().filter(|recipe| is_complex || recipe.dtype.is_none()) else {
+                continue;
+            };
             match tensor.drawn_in() {
                 Ok(dtype) => recipe.dtype = dtype,
                 Err(_) if tensor.optional => planned.draw = None,

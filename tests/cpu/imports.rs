@@ -82,7 +82,7 @@ fn read(folder: &Path, module: Name, files: &mut BTreeMap<Name, Vec<Item>>) {
             let is_head = ["lib", "main", "mod"].contains(&name.as_str());
             let module = if is_head { module.clone() } else { [&module[..], &[name]].concat() };
             let text = std::fs::read_to_string(&path).unwrap();
-            files.entry(module).or_insert_with(Vec::new).extend(syn::parse_file(&text).unwrap().items);
+            files.entry(module).or_default().extend(syn::parse_file(&text).unwrap().items);
         }
     }
 }

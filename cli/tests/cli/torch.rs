@@ -135,5 +135,8 @@ fn what_is_not_in_pytorchs_order_is_refused() {
     ] {
         refused(&[&["fill", "normal", "4", "--device", "cpu", "--stream"], arguments].concat(), parts);
     }
-    refused(&["init", &list, "-o", &out, "--scheme", "normal", "--stream", "torch-key"], &["torch-key", "of a model"]);
+    refused(
+        &["init", &list, "-o", &out, "--scheme", "normal", "--stream", "torch-key"],
+        &["torch-key", "draws single tensors"],
+    );
 }

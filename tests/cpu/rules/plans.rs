@@ -35,6 +35,9 @@ fn dtypes_are_the_rules_or_the_models_unless_the_caller_asks_for_one() {
     let error = rules.plan(&[tensor("b", FileDtype::F64)]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Dtype);
     assert!(error.to_string().starts_with("tensor \"b\": the dtype is \"F64\", allowed: F32, F16, BF16"), "{error}");
+    // Complex numbers are none, whatever the rule says.
+    let error = rules.plan(&[tensor("a", FileDtype::C64)]).unwrap_err();
+    assert_eq!((error.kind(), error.place()), (ErrorKind::Dtype, Some("tensor \"a\"")));
 }
 
 /// A list, a configuration and a rule each say a dtype, or none: what is asked for counts, as with `fanin init --dtype`.

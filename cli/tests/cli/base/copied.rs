@@ -220,7 +220,7 @@ fn a_base_whose_names_have_a_wrappers_prefix_is_copied_and_said() {
                 fs::remove_file(&out).unwrap();
             }
             Err(part) => {
-                let named = said.contains("no name of") && said.contains(part);
+                let named = said.contains("no name in") && said.contains(part);
                 assert!(run.status.code() == Some(2) && named && !Path::new(&out).exists(), "{there:?}: {said}");
             }
         }

@@ -162,6 +162,10 @@ test("a wrong config is answered in the library's words", async () => {
       assert.ok(stderr.includes(status), `${stderr}, not ${status}`);
     }
   }
+  // The page draws floats alone.
+  const quantization_config = { quant_method: "fp8", weight_block_size: [128, 128] };
+  await paste(view, JSON.stringify({ ...JSON.parse(LLAMA_3_8B), quantization_config }));
+  assert.match(await view.locator("#model-status").innerText(), /quantization_config is fp8, allowed on the page: none/);
   // What is wrong does not stay.
   await paste(view, golden("gpt2"));
   assert.equal(await view.locator("#model-table").isVisible(), true);

@@ -18,6 +18,9 @@ pub fn tensors(text: &[u8]) -> Result<Value, String> {
     if count > MAX_TENSORS {
         return Err(format!("the number of tensors is {count}, allowed on the page: at most {MAX_TENSORS}"));
     }
+    if tensors.iter().any(|tensor| tensor.fp8_block.is_some()) {
+        return Err("quantization_config is fp8, allowed on the page: none; fanin init writes such models".into());
+    }
     let plan = described.rules.plan(tensors).map_err(said)?;
     let rows =
         tensors.iter().zip(plan.tensors()).map(|(tensor, planned)| row(tensor.dtype.map(FileDtype::name), planned));

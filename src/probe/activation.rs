@@ -41,10 +41,10 @@ pub enum Activation {
     Tanh,
     /// max(0, z).
     Relu,
-    /// max(0, z) + slope min(0, z).
+    /// max(0, z) + negative_slope min(0, z).
     LeakyRelu {
         /// The slope below zero.
-        slope: f32,
+        negative_slope: f32,
     },
     /// The exponential linear unit.
     Elu,
@@ -70,7 +70,7 @@ impl Activation {
             Activation::Sigmoid => sigmoid(z),
             Activation::Tanh => z.tanh(),
             Activation::Relu => z.max(0.0),
-            Activation::LeakyRelu { slope } => z * if z < 0.0 { slope } else { 1.0 },
+            Activation::LeakyRelu { negative_slope: slope } => z * if z < 0.0 { slope } else { 1.0 },
             Activation::Elu => elu(z),
             Activation::Selu => SELU_SCALE * if z < 0.0 { SELU_ALPHA * elu(z) } else { z },
             Activation::Gelu => z * normal(z),
@@ -90,7 +90,7 @@ impl Activation {
                 4.0 * e / ((1.0 + e) * (1.0 + e))
             }
             Activation::Relu => f32::from(z > 0.0),
-            Activation::LeakyRelu { slope } => {
+            Activation::LeakyRelu { negative_slope: slope } => {
                 if z < 0.0 {
                     slope
                 } else {
@@ -112,7 +112,7 @@ impl Activation {
     pub fn largest_slope(self) -> f32 {
         match self {
             Activation::Sigmoid => 0.25,
-            Activation::LeakyRelu { slope } => slope.abs().max(1.0),
+            Activation::LeakyRelu { negative_slope: slope } => slope.abs().max(1.0),
             Activation::Selu => SELU_SCALE * SELU_ALPHA,
             Activation::Gelu => 1.128_904,
             Activation::Silu => 1.099_839_3,
@@ -177,7 +177,7 @@ impl Named for Activation {
         (Activation::Sigmoid, "sigmoid", &[]),
         (Activation::Tanh, "tanh", &[]),
         (Activation::Relu, "relu", &[]),
-        (Activation::LeakyRelu { slope: SLOPE }, "leaky_relu", &[]),
+        (Activation::LeakyRelu { negative_slope: SLOPE }, "leaky_relu", &[]),
         (Activation::Elu, "elu", &[]),
         (Activation::Selu, "selu", &[]),
         (Activation::Gelu, "gelu", &[]),
@@ -190,7 +190,7 @@ impl Named for Activation {
 impl fmt::Display for Activation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Activation::LeakyRelu { slope } => f.pad(&format!("leaky_relu:{slope}")),
+            Activation::LeakyRelu { negative_slope: slope } => f.pad(&format!("leaky_relu:{slope}")),
             other => f.pad(other.name()),
         }
     }
@@ -210,8 +210,8 @@ impl FromStr for Activation {
         let activation = Activation::named(&text.name)?;
         let mut keys = text.keys(activation.name())?;
         let activation = match activation {
-            Activation::LeakyRelu { slope } => {
-                Activation::LeakyRelu { slope: keys.finite("negative_slope", slope.into())? as f32 }
+            Activation::LeakyRelu { negative_slope: slope } => {
+                Activation::LeakyRelu { negative_slope: keys.finite("negative_slope", slope.into())? as f32 }
             }
             other => other,
         };
@@ -226,7 +226,10 @@ pub(super) mod tests {
     use crate::ErrorKind;
 
     pub fn all() -> impl Iterator<Item = Activation> {
-        Activation::NAMES.iter().map(|(activation, _, _)| *activation).chain([Activation::LeakyRelu { slope: 0.2 }])
+        Activation::NAMES
+            .iter()
+            .map(|(activation, _, _)| *activation)
+            .chain([Activation::LeakyRelu { negative_slope: 0.2 }])
     }
 
     #[test]
@@ -236,7 +239,7 @@ pub(super) mod tests {
         }
         assert_eq!(
             "Leaky-ReLU:negative_slope=0.2".parse::<Activation>().unwrap(),
-            Activation::LeakyRelu { slope: 0.2 }
+            Activation::LeakyRelu { negative_slope: 0.2 }
         );
         for wrong in ["", "relu6", "relu:1", "leaky_relu:", "leaky_relu:inf", "tanh:"] {
             assert_eq!(wrong.parse::<Activation>().unwrap_err().kind(), ErrorKind::Text, "{wrong}");

@@ -315,7 +315,7 @@ fn numbers(activation: Activation) -> (u32, f32) {
         Activation::Sigmoid => (1, 0.0),
         Activation::Tanh => (2, 0.0),
         Activation::Relu => (3, 0.0),
-        Activation::LeakyRelu { slope } => (4, slope),
+        Activation::LeakyRelu { negative_slope: slope } => (4, slope),
         Activation::Elu => (5, 0.0),
         Activation::Selu => (6, 0.0),
         Activation::Gelu => (7, 0.0),

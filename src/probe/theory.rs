@@ -283,7 +283,7 @@ mod tests {
             close(linear.square(q), q);
             close(linear.mean(q, |z| f64::from(z).powi(4)), 3.0 * q * q);
             close(Means::new(Activation::Relu).square(q), q / 2.0);
-            close(Means::new(Activation::LeakyRelu { slope: 0.5 }).slope(q), 0.625);
+            close(Means::new(Activation::LeakyRelu { negative_slope: 0.5 }).slope(q), 0.625);
         }
         // Of wide inputs tanh is a sign but for a share of E[1 - tanh^2] = 2 / sqrt(2 pi q), and its squared slope's mean 4/3 of a
         // density.
@@ -301,7 +301,10 @@ mod tests {
         let share = |activation, q| Means::new(activation).saturated(q);
         // Half a normal, none, softsign's beyond 9, and both sides of arcosh(10).
         assert!((share(Activation::Relu, 3.0) - 0.5).abs() < 1e-9);
-        assert_eq!((share(Activation::Linear, 1e9), share(Activation::LeakyRelu { slope: 0.2 }, 1.0)), (0.0, 0.0));
+        assert_eq!(
+            (share(Activation::Linear, 1e9), share(Activation::LeakyRelu { negative_slope: 0.2 }, 1.0)),
+            (0.0, 0.0)
+        );
         close(share(Activation::Softsign, 81.0), special::erfc(0.5f64.sqrt()));
         close(share(Activation::Tanh, 512.0), special::erfc(10f64.acosh() / 1024f64.sqrt()));
         // ReLU is flat at 0 itself, tanh is not.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::expression::{Expression, Question, Scope, truth};
-use super::formula::{self, Variables, Words};
+use super::formula::{self, FormulaScope, Variables};
 use crate::error::quoted;
 use crate::limits::rules::MAX_CONFIG_BYTES;
 use crate::number::Number;
@@ -250,14 +250,14 @@ pub(super) fn shown(value: &Value) -> String {
 pub(super) fn value(text: &str, config: &Config, variables: &Variables) -> Result<f64, Error> {
     let at = |e: Error| e.with_kind(ErrorKind::Config);
     let expression = Expression::read(text, true).map_err(at)?;
-    let words = Words { formula: text, variables };
+    let words = FormulaScope { formula: text, variables };
     formula::finite(text, expression.value(&Asked { config, words }).map_err(at)?).map_err(at)
 }
 
 /// A configuration that a formula asks.
 struct Asked<'a> {
     config: &'a Config,
-    words: Words<'a>,
+    words: FormulaScope<'a>,
 }
 
 impl Asked<'_> {

@@ -40,7 +40,7 @@ impl Formula {
 
     /// Its value. Operators are those that IEEE 754 rounds correctly, so that every host gets the same number.
     pub fn value(&self, variables: &Variables) -> Result<f64, Error> {
-        finite(&self.text, self.expression.value(&Words { formula: &self.text, variables })?)
+        finite(&self.text, self.expression.value(&FormulaScope { formula: &self.text, variables })?)
     }
 
     fn has_fans(&self) -> bool {
@@ -143,12 +143,12 @@ pub(super) fn finite(formula: &str, value: f64) -> Result<f64, Error> {
 }
 
 /// The words of a formula.
-pub(super) struct Words<'a> {
+pub(super) struct FormulaScope<'a> {
     pub formula: &'a str,
     pub variables: &'a Variables,
 }
 
-impl Scope for Words<'_> {
+impl Scope for FormulaScope<'_> {
     fn word(&self, word: &str) -> Result<f64, Error> {
         self.variables.get(word).copied().ok_or_else(|| unknown(self.formula, word, self.variables))
     }

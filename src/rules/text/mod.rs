@@ -88,9 +88,9 @@ pub(super) fn read(text: &str) -> Result<(Rules, Option<Blueprint>), Error> {
 }
 
 /// The rules' own words: numbers, and patterns of tensors that are counted.
-type Words = (BTreeMap<String, f64>, BTreeMap<String, glob::Pattern>);
+type ConstantsAndCounts = (BTreeMap<String, f64>, BTreeMap<String, glob::Pattern>);
 
-fn words(reader: &Reader<'_>, file: &mut Table<'_, '_>) -> Result<Words, Error> {
+fn words(reader: &Reader<'_>, file: &mut Table<'_, '_>) -> Result<ConstantsAndCounts, Error> {
     let constants = file.get::<BTreeMap<String, Spanned<f64>>>("constants")?.unwrap_or_default();
     let counts = file.get::<BTreeMap<String, Spanned<String>>>("count")?.unwrap_or_default();
     let words = constants.len() + counts.len();

@@ -1,6 +1,7 @@
 //! Distributions: the values that a kernel draws.
 
 use std::fmt;
+use std::ops::Bound;
 
 use crate::arithmetic::special;
 use crate::error::{finite, require};
@@ -177,6 +178,31 @@ impl Distribution {
         }
     }
 
+    /// The bounds of the values that fanin's own streams draw, in every dtype: `low <= x < high` of a uniform, `low <= x <= high` of a
+    /// truncated normal. Where only the dtype bounds them, there are none.
+    ///
+    /// ```
+    /// use std::ops::RangeBounds;
+    ///
+    /// let bounds = fanin::Distribution::Uniform { low: -1.0, high: 1.0 }.bounds();
+    /// assert!(bounds.contains(&-1.0) && !bounds.contains(&1.0));
+    /// ```
+    pub fn bounds(&self) -> (Bound<f64>, Bound<f64>) {
+        match *self {
+            Distribution::Uniform { low, high } | Distribution::LogUniform { low, high } => {
+                (Bound::Included(low), Bound::Excluded(high))
+            }
+            Distribution::TruncatedNormal { low, high, .. } => (Bound::Included(low), Bound::Included(high)),
+            Distribution::LogOfUniform { low, high } => {
+                (Bound::Included(special::ln(low)), Bound::Excluded(special::ln(high)))
+            }
+            Distribution::Constant { .. }
+            | Distribution::Normal { .. }
+            | Distribution::InverseSoftplus { .. }
+            | Distribution::Structured(_) => (Bound::Unbounded, Bound::Unbounded),
+        }
+    }
+
     /// A bound on the magnitude of what is drawn: of a normal 6.78 standard deviations beyond its mean, of a window its bounds, of a
     /// normal's tail without end 23 standard deviations beyond its begin. Rounding may exceed it in the last place. (Of normals in fewer than
     /// 16 elements, PyTorch's streams reach 8.6 standard deviations.)
@@ -224,7 +250,11 @@ impl Distribution {
                 let x = scaled(low, high).max(floor);
                 x + special::ln(-special::expm1(-x))
             }
-            _ => f64::NAN,
+            Distribution::Constant { .. }
+            | Distribution::Uniform { .. }
+            | Distribution::Normal { .. }
+            | Distribution::TruncatedNormal { .. }
+            | Distribution::Structured(_) => f64::NAN,
         }
     }
 
@@ -256,7 +286,10 @@ impl Distribution {
             | Distribution::Structured(_) => {
                 return self.std();
             }
-            _ => {}
+            Distribution::Constant { .. }
+            | Distribution::Uniform { .. }
+            | Distribution::Normal { .. }
+            | Distribution::TruncatedNormal { .. } => {}
         }
         let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {
             return 0.0;
@@ -285,7 +318,7 @@ impl Distribution {
     /// The smallest and the largest value that a dtype holds of what it may draw.
     fn within(&self, dtype: Dtype) -> Option<(f32, f32)> {
         let Cut { low, high, .. } = self.cut()?;
-        dtype.within(low, high, matches!(self, Distribution::Uniform { .. }))
+        dtype.within(low, high, matches!(self.bounds().1, Bound::Excluded(_)))
     }
 
     /// A check that this dtype holds more than one of the values that are drawn, so that values that are meant to vary do. (Small or
@@ -316,7 +349,10 @@ impl Distribution {
                 let allowed = "one that is wider than the dtype's values are apart, and within them";
                 return Err(Error::new(ErrorKind::Dtype, "the distribution", format!("{self} in {dtype}"), allowed));
             }
-            _ => {}
+            Distribution::Constant { .. }
+            | Distribution::Uniform { .. }
+            | Distribution::Normal { .. }
+            | Distribution::TruncatedNormal { .. } => {}
         }
         // A window without any value is an error of drawing, not of this.
         let (Some(Cut { mean, std, low, high }), Some((first, last))) = (self.cut(), self.within(dtype)) else {

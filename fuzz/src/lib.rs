@@ -1,6 +1,7 @@
 //! What must hold of everything that fanin accepts or refuses.
 
 use std::fmt::Display;
+use std::ops::RangeBounds;
 
 use fanin::{Distribution, Dtype, Element, Fill, JaxKey, Stream, cpu};
 use half::{bf16, f16};
@@ -44,7 +45,8 @@ pub fn draw(distribution: &Distribution, number: u64, start: u64, length: u64) {
     ] {
         let native = stream == Stream::numbered(number, 0);
         let values = |dtype| {
-            let fill = distribution.fill_range(start..start.saturating_add(length), stream, dtype)
+            let fill = distribution
+                .fill_range(start..start.saturating_add(length), stream, dtype)
                 .inspect_err(|error| message(error, 0))
                 .ok()?;
             Some(match dtype {
@@ -94,11 +96,7 @@ fn drawn<T: Element + Into<f64>>(fill: &Fill, distribution: &Distribution, nativ
 }
 
 fn holds(distribution: &Distribution, x: f64) -> bool {
-    match *distribution {
-        Distribution::Uniform { low, high } => low <= x && x < high,
-        Distribution::TruncatedNormal { low, high, .. } => low <= x && x <= high,
-        _ => true,
-    }
+    distribution.bounds().contains(&x)
 }
 
 /// A narrower dtype has the rounded values of f32, but for those that rounding would take out of the bounds.

@@ -108,17 +108,13 @@ pub(super) fn source(variant: Variant, wide: bool, rounding: Rounding) -> String
     [&shared, wgsl(variant.kernel)].concat().join("\n")
 }
 
-/// The kernels that may ask, of those whose elements are not looked up.
-#[cfg(test)]
-const ASKING: [Kernel; 4] =
-    [Kernel::Uniform, Kernel::Normal, Kernel::TruncatedByNormal, Kernel::TruncatedByExponential];
-
 /// Every kernel that asks nothing, and those that may ask, asking all; without 64-bit integers, and with them, where `both` says so.
 #[cfg(test)]
 pub(super) fn all(both: bool) -> impl Iterator<Item = (Variant, bool)> {
     use crate::kernel::asks;
     let everything = asks::LOCATION | asks::OFFSET | asks::UNIT | asks::BOUNDS | asks::NARROW;
-    let kernels = Kernel::ALL.iter().map(|&kernel| (kernel, 0)).chain(ASKING.map(|kernel| (kernel, everything)));
+    let asking = Kernel::ALL.iter().filter(|kernel| kernel.has_asks());
+    let kernels = Kernel::ALL.iter().map(|&kernel| (kernel, 0)).chain(asking.map(move |kernel| (*kernel, everything)));
     kernels.flat_map(move |(kernel, asks)| {
         Dtype::ALL.iter().flat_map(move |&dtype| {
             Writes::needed(kernel, dtype)
@@ -139,7 +135,7 @@ mod tests {
     fn kernels_that_ask_are_known() {
         for known in super::super::self_test::known_answers().unwrap() {
             let (kernel, asks) = (known.fill.sampler.kernel(), known.fill.sampler.numbers().asks);
-            assert!(asks == 0 || kernel.has_table() || ASKING.contains(&kernel), "{kernel:?} asks {asks}");
+            assert!(asks == 0 || kernel.has_table() || kernel.has_asks(), "{kernel:?} asks {asks}");
         }
     }
 

@@ -2,17 +2,23 @@
 
 use bytemuck::{Pod, Zeroable};
 
-macro_rules! has_table {
-    () => {
+macro_rules! has {
+    ($property:ident in) => {
         false
     };
-    (table) => {
+    (table in table) => {
         true
+    };
+    (asks in asks) => {
+        true
+    };
+    ($property:ident in $other:ident) => {
+        false
     };
 }
 
 macro_rules! kernels {
-    ($($kernel:ident = $name:literal $(with $table:ident)?,)*) => {
+    ($($kernel:ident = $name:literal $(with $property:ident)?,)*) => {
         /// The kernels.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Kernel {
@@ -26,7 +32,15 @@ macro_rules! kernels {
             /// True if it takes a table beside its parameters.
             pub const fn has_table(self) -> bool {
                 match self {
-                    $(Kernel::$kernel => has_table!($($table)?),)*
+                    $(Kernel::$kernel => has!(table in $($property)?),)*
+                }
+            }
+
+            /// True if parameters decide which steps it takes: see [`asks`](super::asks).
+            #[cfg(all(feature = "gpu", test))]
+            pub const fn has_asks(self) -> bool {
+                match self {
+                    $(Kernel::$kernel => has!(asks in $($property)?),)*
                 }
             }
 
@@ -42,10 +56,10 @@ macro_rules! kernels {
 
 kernels! {
     Constant = "constant",
-    Uniform = "uniform",
-    Normal = "normal",
-    TruncatedByNormal = "by_normal",
-    TruncatedByExponential = "by_exponential",
+    Uniform = "uniform" with asks,
+    Normal = "normal" with asks,
+    TruncatedByNormal = "by_normal" with asks,
+    TruncatedByExponential = "by_exponential" with asks,
     Words = "words",
     ThreefryWords = "threefry_words",
     TensorFlowUniform = "tensorflow_uniform",

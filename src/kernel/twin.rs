@@ -16,7 +16,7 @@ use std::ops::Range;
 pub(crate) enum RandomWords {
     /// None: it is no random number.
     None,
-    /// Its own, or those of the pair that it is one of.
+    /// Its own, of any attempts, or those of the pair that it is one of.
     Element,
     /// Those of the matrix of so many elements that it is in.
     Matrices {

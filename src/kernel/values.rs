@@ -62,7 +62,10 @@ impl Values {
                 }
                 (-last, last)
             }
-            _ => unreachable!("what kernels draw"),
+            Distribution::Constant { .. }
+            | Distribution::Uniform { .. }
+            | Distribution::Normal { .. }
+            | Distribution::TruncatedNormal { .. } => unreachable!("kernels draw it"),
         };
         Ok(Values { distribution: *distribution, first, last, norms })
     }

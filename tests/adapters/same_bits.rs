@@ -1,5 +1,7 @@
 //! The promise: the same bits on every adapter and on the CPU, for any shard of any tensor. All by equality.
 
+use std::ops::RangeBounds;
+
 use fanin::gpu::Target;
 use fanin::torch::{Cuda, Place, TorchKey};
 use fanin::{Distribution, Dtype, Element, Error, ErrorKind, Fill, JaxKey, Stream, cpu};
@@ -158,12 +160,7 @@ fn a_16_bit_tensor_is_the_f32_one_rounded() {
         let full = draw::<f32>(&fill(&distribution, Dtype::F32, 0..n));
         let half = draw::<f16>(&fill(&distribution, Dtype::F16, 0..n));
         let brain = draw::<bf16>(&fill(&distribution, Dtype::BF16, 0..n));
-        let (low, high, open) = match distribution {
-            Distribution::Uniform { low, high } => (low, high, true),
-            Distribution::TruncatedNormal { low, high, .. } => (low, high, false),
-            _ => (f64::NEG_INFINITY, f64::INFINITY, false),
-        };
-        let inside = |x: f64| low <= x && (x < high || !open && x == high);
+        let inside = |x: f64| distribution.bounds().contains(&x);
         for i in 0..n as usize {
             let rounded = f16::from_f32(full[i]);
             // Rounding may leave the bounds; then the nearest value inside takes its place.

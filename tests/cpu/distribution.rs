@@ -15,7 +15,7 @@
 //!
 //! Values come from the CPU twin; that GPUs draw the same bits is tested elsewhere.
 
-use std::ops::Range;
+use std::ops::{Range, RangeBounds};
 use std::sync::Mutex;
 
 use fanin::{Distribution, Dtype, Element, Stream};
@@ -194,11 +194,7 @@ impl Cells {
             other => panic!("{other} has no lattice here"),
         };
         // What rounds to an element outside the bounds becomes the first or last one inside.
-        let allowed = |o: i32| match *distribution {
-            Distribution::Uniform { low, high } => low <= T::value(o) && T::value(o) < high,
-            Distribution::TruncatedNormal { low, high, .. } => low <= T::value(o) && T::value(o) <= high,
-            _ => true,
-        };
+        let allowed = |o: i32| distribution.bounds().contains(&T::value(o));
         let mut firsts = vec![i32::MIN];
         for i in 1..count {
             let quantile = f64::from(i) / f64::from(count);
@@ -399,16 +395,12 @@ fn assert_poisson(count: u64, expected: f64, what: &str) {
 #[test]
 fn no_value_is_out_of_bounds_in_any_dtype() {
     fn count<T: Ordinal>(distribution: &Distribution, n: u64) -> u64 {
-        let (low, high, open) = match *distribution {
-            Distribution::Uniform { low, high } => (low, high, true),
-            Distribution::TruncatedNormal { low, high, .. } => (low, high, false),
-            _ => unreachable!(),
-        };
+        let bounds = distribution.bounds();
         let mut outside = 0;
         for_each_chunk::<T>(distribution, 0..n, |values| {
             for &x in values {
                 let x = T::value(x.ordinal());
-                outside += u64::from(!(low <= x && (x < high || !open && x == high)));
+                outside += u64::from(!bounds.contains(&x));
             }
         });
         outside

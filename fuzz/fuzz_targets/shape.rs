@@ -34,7 +34,7 @@ fuzz_target!(|request: Request| {
     }
     let mut draw = Recipe::new(Distribution::Normal { mean: 0.0, std: 1.0 }, shape.as_slice(), "");
     if let Some(row) = request.zero_row {
-        draw = draw.with_part(0, row.into()..row.into() + 1, Distribution::Constant { value: 0.0 });
+        draw = draw.with_part(0, row.into()..u64::from(row) + 1, Distribution::Constant { value: 0.0 });
     }
     for &(dim, start, end) in &request.parts {
         draw = draw.with_part(dim.into(), start.into()..end.into(), Distribution::Constant { value: 1.0 });

@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Fans};
 /// | [`BATCH_OUT_IN`](Layout::BATCH_OUT_IN): experts or an ensemble, stacked | `[batch, out, in, *kernel]` | `[batch, in, out, *kernel]` |
 /// | [`BATCH_IN_OUT`](Layout::BATCH_IN_OUT): likewise | `[batch, *kernel, in, out]` | `[batch, *kernel, out, in]` |
 /// | [`axes`](Layout::axes) | any: each dimension is input, output, batch, or kernel | |
-/// | [`of_fans`](Layout::from_fans) | of no meaning: the fans are said | |
+/// | [`from_fans`](Layout::from_fans) | of no meaning: the fans are said | |
 ///
 /// PyTorch's own `_calculate_fan_in_and_fan_out` knows neither groups nor transposition: to repeat what it says, leave
 /// both out. Keras counts a depthwise kernel's channels as inputs of each output: to repeat that, take `IN_OUT`.

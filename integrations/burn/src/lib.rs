@@ -44,8 +44,8 @@ use std::collections::HashMap;
 
 use burn::module::Module;
 use burn::tensor::DType;
-use fanin::{Dtype, Seed};
 use fanin::rules::{Rules, Tensor};
+use fanin::{Dtype, Seed};
 
 pub use error::Error;
 pub use fanin;

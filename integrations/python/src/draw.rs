@@ -140,7 +140,7 @@ pub fn bytes_at<'a>(address: usize, bytes: usize, wanted: u64) -> PyResult<Optio
 }
 
 pub fn drawn(fill: &Fill, out: &mut [u8], threads: Option<usize>) -> Result<(), fanin::Error> {
-    fn fill<T: Element + bytemuck::Pod>(fill: &Fill, out: &mut [u8], threads: usize) -> Result<(), fanin::Error> {
+    fn elements<T: Element + bytemuck::Pod>(fill: &Fill, out: &mut [u8], threads: usize) -> Result<(), fanin::Error> {
         match bytemuck::try_cast_slice_mut::<u8, T>(out) {
             Ok(elements) => cpu::fill_with_threads(fill, elements, threads),
             // Bytes may lie anywhere, elements may not.
@@ -148,9 +148,9 @@ pub fn drawn(fill: &Fill, out: &mut [u8], threads: Option<usize>) -> Result<(), 
         }
     }
     match (threads, fill.dtype()) {
-        (Some(threads), Dtype::F32) => of::<f32>(fill, out, threads),
-        (Some(threads), Dtype::F16) => of::<half::f16>(fill, out, threads),
-        (Some(threads), Dtype::BF16) => of::<half::bf16>(fill, out, threads),
+        (Some(threads), Dtype::F32) => elements::<f32>(fill, out, threads),
+        (Some(threads), Dtype::F16) => elements::<half::f16>(fill, out, threads),
+        (Some(threads), Dtype::BF16) => elements::<half::bf16>(fill, out, threads),
         _ => cpu::fill_bytes(fill, out),
     }
 }

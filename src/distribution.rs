@@ -178,8 +178,8 @@ impl Distribution {
         }
     }
 
-    /// The bounds of the values that fanin's own streams draw, in every dtype: `low <= x < high` of a uniform, `low <= x <= high` of a
-    /// truncated normal. Where only the dtype bounds them, there are none.
+    /// The window that the values lie in, in every dtype: `low <= x < high` of a uniform or log-uniform distribution, `low <= x <= high` of
+    /// a truncated normal, in fanin's own streams. The other distributions have no window.
     ///
     /// ```
     /// use std::ops::RangeBounds;

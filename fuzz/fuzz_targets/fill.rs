@@ -46,7 +46,7 @@ enum Kind {
 fuzz_target!(|request: Request| -> Corpus {
     let [a, b, low, high] = request.numbers.map(Number::value);
     let distribution = match request.kind {
-        Kind::Constant => fanin::Distribution::Constant { value: a },
+        Kind::Constant => Distribution::Constant { value: a },
         Kind::Uniform => Distribution::Uniform { low: a, high: b },
         Kind::Normal => Distribution::Normal { mean: a, std: b },
         Kind::TruncatedNormal => Distribution::TruncatedNormal { mean: a, std: b, low, high },

@@ -156,7 +156,7 @@ impl Fill {
         let whole = FillPart { distribution: self.distribution, period: None, range: 0..u64::MAX };
         let whole = DrawnPart { part: whole, sampler: self.sampler };
         if let Some(clash) = self.parts.iter().chain([&whole]).find_map(|before| part.clash(before, end)) {
-            return Err(clash.error(&distribution));
+            return Err(clash.error(&part.part));
         }
         if !part.part.range.is_empty() {
             self.parts.push(part);

@@ -51,25 +51,25 @@ pub(super) enum Clash {
 }
 
 impl Clash {
-    /// The error of a part with this distribution.
-    pub fn error(self, distribution: &Distribution) -> Error {
+    /// The error of this part.
+    pub fn error(self, part: &FillPart) -> Error {
         let (shared, allowed) = match self {
             Clash::SplitPair => (
                 "a random word at its border, as elements 2k and 2k + 1 are drawn together",
-                "parts that begin and end at even elements, or constants",
+                "parts that begin and end at even elements, in rows of an even length, or constants",
             ),
             Clash::CutMatrix => {
                 ("random words with the orthogonal matrix that it cuts", "whole orthogonal matrices, or constants")
             }
             Clash::Neighbours => (
                 "random words with an orthogonal matrix beside it",
-                "beside random parts, orthogonal matrices whose longer side is a multiple of 4, at no tap of a convolution",
+                "beside random parts, orthogonal matrices whose longer side is a multiple of 4, at no tap of a convolution, or constants",
             ),
             Clash::WholeTensor => {
                 ("random words of the whole tensor", "one such distribution in a tensor, and constants")
             }
         };
-        Error::failed(ErrorKind::Parameter, "the part", format!("of {distribution} shares {shared}")).allowing(allowed)
+        Error::failed(ErrorKind::Parameter, "the part", format!("of {part} shares {shared}")).allowing(allowed)
     }
 }
 

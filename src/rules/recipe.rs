@@ -225,7 +225,9 @@ impl Recipe {
                 let allowed = format!("below {rows} in the shape {}", dimensions(&self.shape));
                 return Err(Error::new(ErrorKind::Shape, "the zero row", part.range.start, allowed));
             }
-            fill.with_part(part.dim, part.range.clone(), part.distribution)
+            // A row of -0 is one of zeros, too.
+            let distribution = if part.is_zero_row() { ZERO } else { part.distribution };
+            fill.with_part(part.dim, part.range.clone(), distribution)
         };
         let whole = self.parts.iter().try_fold(fill, with)?;
         self.slices.iter().try_fold(whole, |fill, slice| slice.cut(&fill))

@@ -11,7 +11,7 @@ pub fn stream(seed: &str, name: Option<&str>) -> PyResult<Stream> {
     match (seed, name) {
         (Seed::Native(_), None) => Err(wrong("the name", "None", "a text, of which the values depend beside the seed")),
         (Seed::Torch(_) | Seed::TorchKey(_) | Seed::TorchCuda { .. }, Some(name)) => {
-            let allowed = "None for PyTorch's seeds, which know an order and no names; a whole model's is \
+            let allowed = "None for PyTorch's seeds, which draw in order, not by name; a whole model's is \
                            plan.materialize_(model, seed, generator=\"torch\")";
             Err(wrong("the name", format!("\"{name}\""), allowed))
         }

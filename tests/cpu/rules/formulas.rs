@@ -151,6 +151,13 @@ fn parts_have_schemes_and_fans_of_their_own() {
     let empty = rules("[[rule]]\nname='*'\nscheme='ones'\n[[rule.part]]\nrange='1..1'\nscheme='zeros'");
     assert_eq!(values(&drawn(&empty, "w", &[3])), [1.0; 3]);
     let zero = Distribution::Constant { value: 0.0 };
+    // A row of -0 is drawn as one of zeros, a longer part as it is.
+    let ones = Recipe::new(Distribution::Constant { value: 1.0 }, [3], "w");
+    let bits = |range| {
+        let recipe = ones.clone().with_part(0, range, Distribution::Constant { value: -0.0 });
+        values(&recipe).iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+    };
+    assert_eq!((bits(1..2)[1], bits(1..3)[1]), (0, (-0.0f32).to_bits()));
     let backward = std::ops::Range { start: 2, end: 1 };
     assert!(Recipe::new(zero, [3], "w").with_part(0, backward, zero).fill(1, Dtype::F32).is_err());
 

@@ -30,8 +30,8 @@ use crate::{Error, Fill};
 /// buffer by the `submit` of the recorded work. Buffers of another `wgpu::Instance` cannot be told from the device's own: do not mix
 /// them.
 ///
-/// Kernels are faster on a device that was created with [`features`]: they multiply in 64 bits, and on Vulkan their rounding is kept by
-/// the language ([`Rounding`]). The values are the same without.
+/// Kernels are faster on a device that was created with [`features`](super::features()): they multiply in 64 bits, and on Vulkan their
+/// rounding is kept by the language ([`Rounding`]). The values are the same without.
 ///
 /// ```
 /// use fanin::gpu::{GpuFiller, wgpu};

@@ -31,8 +31,9 @@ impl Probe {
     /// A check that it can be run, but for the memory that there is.
     ///
     /// # Errors
-    /// Those of [`Scheme::distribution_of_fans`] and [`Distribution::fill`](crate::Distribution::fill); [`ErrorKind::Memory`] where it would take more
-    /// than 16 GiB; [`ErrorKind::Parameter`] for a batch of 1 in layers of 1 unit, which has no deviation.
+    /// Those of [`Scheme::distribution_of_fans`](crate::Scheme::distribution_of_fans) and
+    /// [`Distribution::fill`](crate::Distribution::fill); [`ErrorKind::Memory`] where it would take more than 16 GiB;
+    /// [`ErrorKind::Parameter`] for a batch of 1 in layers of 1 unit, which has no deviation.
     pub fn check(&self) -> Result<(), Error> {
         self.draws().map(|_| ())
     }

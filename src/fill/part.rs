@@ -63,7 +63,7 @@ impl Clash {
             }
             Clash::Neighbours => (
                 "random words with an orthogonal matrix beside it",
-                "beside random parts, orthogonal matrices whose longer side is a multiple of 4, at no tap of a convolution, or constants",
+                "orthogonal matrices whose longer side is a multiple of 4, at no tap of a convolution, or constants beside them",
             ),
             Clash::WholeTensor => {
                 ("random words of the whole tensor", "one such distribution in a tensor, and constants")

@@ -17,7 +17,8 @@ pub(super) const ZERO: Distribution = Distribution::Constant { value: 0.0 };
 /// use fanin::{Distribution, Dtype, cpu};
 ///
 /// let normal = Distribution::Normal { mean: 0.0, std: 0.02 };
-/// let recipe = Recipe::new(normal, [100, 8], "word_embeddings.weight").with_part(0, 0..1, Distribution::Constant { value: 0.0 });
+/// let zeros = Distribution::Constant { value: 0.0 };
+/// let recipe = Recipe::new(normal, [100, 8], "word_embeddings.weight").with_part(0, 0..1, zeros);
 /// assert_eq!(cpu::vec::<f32>(&recipe.fill(42, Dtype::F32)?)?[..8], [0.0; 8]);
 /// # Ok::<(), fanin::Error>(())
 /// ```
@@ -97,7 +98,8 @@ impl Part {
     /// use fanin::Distribution;
     /// use fanin::rules::Recipe;
     ///
-    /// let recipe = Recipe::new(Distribution::Normal { mean: 0.0, std: 0.02 }, [100, 8], "wte").with_part(0, 3..4, Distribution::Constant { value: 0.0 });
+    /// let [ones, zeros] = [1.0, 0.0].map(|value| Distribution::Constant { value });
+    /// let recipe = Recipe::new(ones, [100, 8], "wte").with_part(0, 3..4, zeros);
     /// assert!(recipe.parts[0].is_zero_row());
     /// ```
     pub fn is_zero_row(&self) -> bool {
@@ -219,15 +221,18 @@ impl Recipe {
     /// ```
     pub fn fill_of(&self, stream: Stream, dtype: Dtype) -> Result<Fill, Error> {
         let fill = self.distribution.fill(&self.shape, stream, dtype)?;
+        let rows = self.shape.first().copied().unwrap_or(0);
         let with = |fill: Fill, part: &Part| {
-            let rows = fill.shape().first().copied().unwrap_or(0);
-            if part.is_zero_row() && part.range.start >= rows {
+            let (row, range) = (part.range.start, part.range.clone());
+            if !part.is_zero_row() {
+                return fill.with_part(part.dim, range, part.distribution);
+            }
+            if row >= rows {
                 let allowed = format!("below {rows} in the shape {}", dimensions(&self.shape));
-                return Err(Error::new(ErrorKind::Shape, "the zero row", part.range.start, allowed));
+                return Err(Error::new(ErrorKind::Shape, "the zero row", row, allowed));
             }
             // A row of -0 is one of zeros, too.
-            let distribution = if part.is_zero_row() { ZERO } else { part.distribution };
-            fill.with_part(part.dim, part.range.clone(), distribution)
+            fill.with_part(0, range, ZERO)
         };
         let whole = self.parts.iter().try_fold(fill, with)?;
         self.slices.iter().try_fold(whole, |fill, slice| slice.cut(&fill))

@@ -2,13 +2,17 @@
 //! imports if it names it itself.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, Ident, Item, UseTree};
+use syn::visit_mut::VisitMut;
+use syn::{Attribute, Ident, Item, Visibility};
+
+use crate::sources::{imports, load};
 
 /// A module's path, from the crate on.
 type Name = Vec<String>;
+
+/// The items of each file, but for those of its modules.
+type Files = BTreeMap<Name, Vec<Item>>;
 
 #[test]
 fn no_two_files_of_the_library_import_each_other() {
@@ -22,40 +26,42 @@ fn no_two_files_of_the_program_import_each_other() {
 
 /// The pairs of files of which each comes to the other by imports.
 fn circles(folder: &str) -> Vec<String> {
-    let mut files = BTreeMap::new();
-    read(&fanin_tests::repository().join(folder), Vec::new(), &mut files);
-    let uses: BTreeMap<Name, Vec<(Name, bool)>> =
-        files.iter().map(|(module, items)| (module.clone(), uses(module, items, &files))).collect();
+    let mut files = Files::new();
+    split(load(&fanin_tests::repository().join(folder)), Vec::new(), &mut files);
+    let uses: BTreeMap<&Name, Vec<(Name, bool)>> =
+        files.iter().map(|(module, items)| (module, uses(module, items, &files))).collect();
     let mut exports = BTreeMap::new();
     for (module, uses) in &uses {
         for (path, _) in uses.iter().filter(|(_, is_public)| *is_public) {
             exports.insert([&module[..], &path[path.len() - 1..]].concat(), path.clone());
         }
     }
-    let mut above: BTreeMap<Name, BTreeSet<Name>> = BTreeMap::new();
-    for (module, uses) in &uses {
+    let imported = |(module, uses): (&&Name, &Vec<(Name, bool)>)| {
         let mut named = Named::default();
-        files[module]
-            .iter()
-            .filter(|item| !matches!(item, Item::Use(_)))
-            .for_each(|item| named.visit_item_mut(&mut item.clone()));
-        let imported = uses.iter().filter(|(path, is_public)| !is_public || named.0.contains(&path[path.len() - 1]));
-        let found = imported.map(|(path, _)| file_of(path.clone(), &files, &exports));
-        above.insert(module.clone(), found.filter(|found| found != module).collect());
-    }
-    // From what is above a file on to all that is above that.
-    while let Some((module, more)) = above.iter().find_map(|(module, known)| {
-        let more: BTreeSet<_> = known.iter().flat_map(|other| &above[other]).cloned().collect();
-        (!more.is_subset(known)).then(|| (module.clone(), more))
-    }) {
-        above.get_mut(&module).expect("a module").extend(more);
-    }
-    let pairs = above.iter().flat_map(|(module, all)| all.iter().map(move |other| (module, other)));
-    let both = pairs.filter(|(module, other)| module < other && above[*other].contains(*module));
+        let items = files[*module].iter().filter(|item| !matches!(item, Item::Use(_)));
+        items.for_each(|item| named.visit_item_mut(&mut item.clone()));
+        let used = uses.iter().filter(|(path, is_public)| !is_public || named.0.contains(&path[path.len() - 1]));
+        let found = used.map(|(path, _)| file_of(path.clone(), &files, &exports));
+        ((*module).clone(), found.filter(|found| found != *module).collect())
+    };
+    let imports: BTreeMap<Name, BTreeSet<Name>> = uses.iter().map(imported).collect();
+    let above: BTreeMap<&Name, BTreeSet<&Name>> =
+        files.keys().map(|module| (module, all_above(module, &imports))).collect();
+    let pairs = above.iter().flat_map(|(module, all)| all.iter().map(move |other| (*module, *other)));
+    let both = pairs.filter(|(module, other)| module < other && above[other].contains(module));
     both.map(|(module, other)| format!("{} and {}", module.join("/"), other.join("/"))).collect()
 }
 
-/// The names that stand in items, but for macros' and tests'.
+/// The files that one imports, those that these import, and so on.
+fn all_above<'a>(module: &'a Name, imports: &'a BTreeMap<Name, BTreeSet<Name>>) -> BTreeSet<&'a Name> {
+    let (mut above, mut rest) = (BTreeSet::new(), vec![module]);
+    while let Some(module) = rest.pop() {
+        rest.extend(imports[module].iter().filter(|other| above.insert(*other)));
+    }
+    above
+}
+
+/// The names that stand in items, but for macros'.
 #[derive(Default)]
 struct Named(BTreeSet<String>);
 
@@ -63,67 +69,48 @@ impl VisitMut for Named {
     fn visit_ident_mut(&mut self, name: &mut Ident) {
         self.0.insert(name.to_string());
     }
-
-    fn visit_item_mod_mut(&mut self, module: &mut syn::ItemMod) {
-        if !module.attrs.iter().any(is_not_built) && module.content.is_some() {
-            visit_mut::visit_item_mod_mut(self, module);
-        }
-    }
 }
 
-/// The files of a folder as modules, without their tests.
-fn read(folder: &Path, module: Name, files: &mut BTreeMap<Name, Vec<Item>>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        if path.is_dir() {
-            read(&path, [&module[..], &[name]].concat(), files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let is_head = ["lib", "main", "mod"].contains(&name.as_str());
-            let module = if is_head { module.clone() } else { [&module[..], &[name]].concat() };
-            let text = std::fs::read_to_string(&path).unwrap();
-            files.entry(module).or_default().extend(syn::parse_file(&text).unwrap().items);
+/// Gives each file its own items.
+fn split(items: Vec<Item>, module: Name, files: &mut Files) {
+    let mut own = Vec::new();
+    for item in items {
+        match item {
+            Item::Mod(inner) => {
+                let within = [&module[..], &[inner.ident.to_string()]].concat();
+                split(inner.content.expect("loaded").1, within, files);
+            }
+            item => own.push(item),
         }
     }
+    files.insert(module, own);
 }
 
 /// The paths of this crate that a file names with `use`, and whether for others, too.
-fn uses(module: &[String], items: &[Item], files: &BTreeMap<Name, Vec<Item>>) -> Vec<(Name, bool)> {
+fn uses(module: &[String], items: &[Item], files: &Files) -> Vec<(Name, bool)> {
     let mut found = Vec::new();
     for item in items {
         let Item::Use(import) = item else { continue };
         if import.attrs.iter().any(is_not_built) {
             continue;
         }
-        let mut paths = Vec::new();
-        leaves(&import.tree, Vec::new(), &mut paths);
-        let is_public = !matches!(import.vis, syn::Visibility::Inherited);
-        found.extend(paths.into_iter().filter_map(|path| Some((absolute(module, path, files)?, is_public))));
+        let is_public = !matches!(import.vis, Visibility::Inherited);
+        for other in imports(&import.tree) {
+            let path: Name = other.path.iter().map(ToString::to_string).collect();
+            found.extend(absolute(module, path, files).map(|path| (path, is_public)));
+        }
     }
     found
 }
 
-/// True for what is there for tests or documentation alone.
+/// True for what is there for documentation or for tests alone.
 fn is_not_built(attribute: &Attribute) -> bool {
-    let condition = attribute.meta.require_list().map(|list| list.tokens.to_string()).unwrap_or_default();
-    attribute.path().is_ident("cfg") && ["test", "doc"].contains(&condition.as_str())
-}
-
-fn leaves(tree: &UseTree, mut path: Name, paths: &mut Vec<Name>) {
-    match tree {
-        UseTree::Path(part) => {
-            path.push(part.ident.to_string());
-            leaves(&part.tree, path, paths);
-        }
-        UseTree::Name(name) => paths.push([&path[..], &[name.ident.to_string()]].concat()),
-        UseTree::Rename(name) => paths.push([&path[..], &[name.ident.to_string()]].concat()),
-        UseTree::Glob(_) => paths.push(path),
-        UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, path.clone(), paths)),
-    }
+    let is_either = |condition: Ident| condition == "doc" || condition == "test";
+    attribute.path().is_ident("cfg") && attribute.parse_args::<Ident>().is_ok_and(is_either)
 }
 
 /// A path from the crate on; nothing for another crate's.
-fn absolute(module: &[String], path: Name, files: &BTreeMap<Name, Vec<Item>>) -> Option<Name> {
+fn absolute(module: &[String], path: Name, files: &Files) -> Option<Name> {
     let first = path.first()?;
     let ups = path.iter().take_while(|part| *part == "super").count();
     let within = [module, &path[..1]].concat();
@@ -137,7 +124,7 @@ fn absolute(module: &[String], path: Name, files: &BTreeMap<Name, Vec<Item>>) ->
 }
 
 /// The file that has what a path names, also where others hand it on.
-fn file_of(mut path: Name, files: &BTreeMap<Name, Vec<Item>>, exports: &BTreeMap<Name, Name>) -> Name {
+fn file_of(mut path: Name, files: &Files, exports: &BTreeMap<Name, Name>) -> Name {
     loop {
         let len = (0..=path.len()).rev().find(|&len| files.contains_key(&path[..len])).expect("the crate");
         match path.get(..len + 1).and_then(|name| exports.get(name)) {

@@ -7,6 +7,7 @@ mod imports;
 mod public_api;
 mod rules;
 mod schemes;
+mod sources;
 mod stream_stability;
 mod streams;
 mod torch;

@@ -5,7 +5,6 @@
 //! they are written, and what macros make does not show.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use syn::visit_mut::{self, VisitMut};
 use syn::{
@@ -13,10 +12,12 @@ use syn::{
     UseTree, Visibility, parse_quote,
 };
 
+use crate::sources::{Import, imports, load, parts};
+
 #[test]
 fn the_public_api_is_the_one_that_is_kept() {
     let source = fanin_tests::repository().join("src");
-    let all = load(&source.join("lib.rs"), &source);
+    let all = load(&source);
     let mut shown = shown(&all, &all);
     let names = names(&shown);
     let mut types = Vec::new();
@@ -65,36 +66,6 @@ fn printed(items: Vec<Item>) -> String {
     prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items })
 }
 
-/// The items of a file, those of its modules within them.
-fn load(file: &Path, modules: &Path) -> Vec<Item> {
-    let text = std::fs::read_to_string(file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
-    let mut items = syn::parse_file(&text).unwrap_or_else(|e| panic!("{}: {e}", file.display())).items;
-    items.retain_mut(|item| parts(item).is_none_or(|(attributes, ..)| !attributes.iter().any(is_for_tests)));
-    // What this crate's own macro writes.
-    let texts: Vec<Type> = items
-        .iter()
-        .filter_map(|item| match item {
-            Item::Macro(call) if call.mac.path.is_ident("as_text") => call.mac.parse_body().ok(),
-            _ => None,
-        })
-        .collect();
-    for of in texts {
-        items.push(parse_quote!(impl fmt::Display for #of {}));
-        items.push(parse_quote!(impl FromStr for #of { type Err = Error; }));
-    }
-    for item in &mut items {
-        let Item::Mod(module) = item else { continue };
-        let name = module.ident.to_string();
-        if module.content.is_none() {
-            let beside = modules.join(format!("{name}.rs"));
-            let file = if beside.exists() { beside } else { modules.join(&name).join("mod.rs") };
-            module.content = Some((Default::default(), load(&file, &modules.join(&name))));
-            module.semi = None;
-        }
-    }
-    items
-}
-
 /// What can be seen of a module: its public items, and those of private modules that it names with `pub use`.
 fn shown(items: &[Item], root: &[Item]) -> Vec<Item> {
     let mut shown = Vec::new();
@@ -102,9 +73,7 @@ fn shown(items: &[Item], root: &[Item]) -> Vec<Item> {
         let mut item = item.clone();
         match &mut item {
             Item::Use(import) if is_public(&import.vis) => {
-                let mut paths = Vec::new();
-                leaves(&import.tree, Vec::new(), &mut paths);
-                for path in paths {
+                for path in plain_paths(&import.tree) {
                     let mut found = found(items, &path, root).unwrap_or_else(|| parse_quote!(pub use #(#path)::*;));
                     if let Some((attributes, ..)) = parts(&mut found) {
                         attributes.extend(import.attrs.clone());
@@ -130,20 +99,13 @@ fn shown(items: &[Item], root: &[Item]) -> Vec<Item> {
     shown
 }
 
-/// The paths that a `use` names.
-fn leaves(tree: &UseTree, mut path: Vec<Ident>, paths: &mut Vec<Vec<Ident>>) {
-    match tree {
-        UseTree::Path(part) => {
-            path.push(part.ident.clone());
-            leaves(&part.tree, path, paths);
-        }
-        UseTree::Name(name) => {
-            path.push(name.ident.clone());
-            paths.push(path);
-        }
-        UseTree::Group(group) => group.items.iter().for_each(|tree| leaves(tree, path.clone(), paths)),
-        UseTree::Rename(_) | UseTree::Glob(_) => panic!("`pub use` with `as` or `*` after {path:?} cannot be listed"),
-    }
+/// The paths that a `pub use` names, each by its own name.
+fn plain_paths(tree: &UseTree) -> Vec<Vec<Ident>> {
+    let plain = |import: Import| {
+        assert!(import.is_plain, "`pub use` with `as` or `*` after {:?} cannot be listed", import.path);
+        import.path
+    };
+    imports(tree).into_iter().map(plain).collect()
 }
 
 /// The item of a private module, also where that names it with `use`; of a public one it is listed there.
@@ -159,9 +121,8 @@ fn found(items: &[Item], path: &[Ident], root: &[Item]) -> Option<Item> {
                 Item::Use(import) if is_public(&import.vis) => Some(import),
                 _ => None,
             });
-            let mut paths = Vec::new();
-            imports.for_each(|import| leaves(&import.tree, Vec::new(), &mut paths));
-            let path = paths.into_iter().find(|path| path.len() > 1 && path.last() == Some(first))?;
+            let mut paths = imports.flat_map(|import| plain_paths(&import.tree));
+            let path = paths.find(|path| path.len() > 1 && path.last() == Some(first))?;
             found(items, &path, root)
         };
         return items.iter().find(is_named).cloned().or_else(elsewhere);
@@ -251,28 +212,8 @@ fn trait_name(of: &ItemImpl) -> Option<String> {
     of.trait_.as_ref().and_then(|(path, _)| path.segments.last()).map(|segment| segment.ident.to_string())
 }
 
-/// An item's attributes, visibility and name.
-fn parts(item: &mut Item) -> Option<(&mut Vec<Attribute>, &Visibility, &Ident)> {
-    Some(match item {
-        Item::Const(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Enum(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Fn(i) => (&mut i.attrs, &i.vis, &i.sig.ident),
-        Item::Mod(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Static(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Struct(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Trait(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Type(i) => (&mut i.attrs, &i.vis, &i.ident),
-        Item::Union(i) => (&mut i.attrs, &i.vis, &i.ident),
-        _ => return None,
-    })
-}
-
 fn is_public(visibility: &Visibility) -> bool {
     matches!(visibility, Visibility::Public(_))
-}
-
-fn is_for_tests(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg") && attribute.parse_args::<Ident>().is_ok_and(|condition| condition == "test")
 }
 
 fn is_hidden(attributes: &[Attribute]) -> bool {

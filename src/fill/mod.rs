@@ -54,7 +54,8 @@ impl Distribution {
     /// A whole tensor of this shape, each of whose elements is drawn from this distribution.
     ///
     /// # Errors
-    /// Those of [`fill_range`](Distribution::fill_range); [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a [`Structure`] has.
+    /// Those of [`fill_range`](Distribution::fill_range); [`ErrorKind::Shape`] for more than 2^60 elements, and for others than a
+    /// [`Structure`] has.
     ///
     /// ```
     /// use fanin::{Distribution, Dtype, Stream};
